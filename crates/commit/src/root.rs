@@ -1,0 +1,104 @@
+//! The directory beneath which everything happens.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::dir::{Access, Dir};
+use crate::error::{Error, Operation};
+use crate::lock::Lock;
+use crate::metadata::Metadata;
+use crate::path::RelPath;
+
+/// Holds a directory open, so that all later work is beneath that very directory.
+///
+/// The links in its own path are followed once, by [`Root::open`]. Beneath it no link is ever followed, and
+/// every path is relative to it, without `.`, `..` or empty components.
+#[derive(Debug)]
+pub struct Root {
+    dir: Dir,
+}
+
+/// Holds a regular file as it was read.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct File {
+    /// The content.
+    pub bytes: Vec<u8>,
+    /// Owner, mode, size and the like, of the very file that was read.
+    pub metadata: Metadata,
+}
+
+impl Root {
+    /// Opens the directory at `path`, following symbolic links.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if there is no such directory or it can not be searched.
+    pub fn open(path: &Path) -> Result<Root, Error> {
+        Ok(Root { dir: Dir::open(path)? })
+    }
+
+    /// Returns the absolute path of the directory with all links resolved, for messages.
+    pub fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Reads a regular file of at most `limit` bytes.
+    ///
+    /// Returns `None` if it, or a directory on the way to it, does not exist.
+    ///
+    /// # Errors
+    /// [`Error::Path`], [`Error::Symlink`], [`Error::NotRegular`], [`Error::TooLarge`], [`Error::Io`].
+    pub fn read(&self, path: &Path, limit: u64) -> Result<Option<File>, Error> {
+        let path = RelPath::parse(path)?;
+        let dir = match self.dir.descend(path.parent(), Access::Search) {
+            Err(error) if error.is_missing() => return Ok(None),
+            found => found?,
+        };
+        let Some(opened) = dir.open_regular(path.name())? else { return Ok(None) };
+        let shown = dir.join(path.name());
+        let metadata =
+            Metadata::of(&opened.metadata).map_err(|error| Error::io(&shown, Operation::Inspect, error))?;
+        match opened.read(&shown, limit)? {
+            Some(bytes) => Ok(Some(File { bytes, metadata })),
+            None => Err(Error::TooLarge { path: shown, limit }),
+        }
+    }
+
+    /// Lists the names in a directory, in byte order; `.` is the root itself.
+    ///
+    /// Returns `None` if there is no such directory.
+    ///
+    /// # Errors
+    /// [`Error::Path`], [`Error::Symlink`], [`Error::Io`].
+    pub fn list(&self, dir: &Path) -> Result<Option<Vec<OsString>>, Error> {
+        let rel = if dir.as_os_str() == "." { Path::new("") } else { RelPath::parse(dir)?.path() };
+        match self.dir.descend(rel, Access::Read) {
+            Err(error) if error.is_missing() => Ok(None),
+            found => found?.names().map(Some),
+        }
+    }
+
+    /// Locks the root against every other [`Root::lock`] on the same directory.
+    ///
+    /// It is `flock` on the directory itself: it leaves no file behind and ends with the process, however
+    /// that ends. With a `timeout` of zero it is tried once.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] if it is still taken after `timeout`; [`Error::Io`].
+    pub fn lock(&self, timeout: Duration) -> Result<Lock<'_>, Error> {
+        Lock::take(self, timeout)
+    }
+
+    pub(crate) fn dir(&self) -> &Dir {
+        &self.dir
+    }
+}
+
+impl fmt::Debug for File {
+    /// Leaves the content out: it may hold passwords, and debug output ends up in logs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("File").field("metadata", &self.metadata).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,10 @@
+//! What a caller can rely on, tried through the public API.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "helpers of tests are tests too")]
+
+mod keeping;
+mod locking;
+mod property;
+mod reading;
+mod refusing;
+mod replacing;
+mod support;

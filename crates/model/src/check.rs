@@ -1,0 +1,461 @@
+//! The checks beyond the schema, from a typed document to the desired state.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use serde_json::Value;
+
+use crate::audit::{Class, ClassSet};
+use crate::code::Code;
+use crate::desired::{Compare, DesiredPreload, DesiredSetting, DesiredState};
+use crate::diagnostic::{Diagnostic, Place};
+use crate::document::{Document, Mode};
+use crate::image::Image;
+use crate::postgres;
+use crate::read::Spans;
+use crate::release::Release;
+use crate::settings::{self, PGAUDIT, PgauditKind};
+
+/// The text that the document came from.
+pub(crate) struct Source<'a> {
+    pub(crate) path: &'a str,
+    pub(crate) bytes: &'a [u8],
+    pub(crate) spans: &'a Spans,
+}
+
+struct Checker<'a, 'd> {
+    source: &'a Source<'a>,
+    diagnostics: &'d mut Vec<Diagnostic>,
+}
+
+/// Checks a document; the desired state means something only where no error was reported.
+pub(crate) fn check(
+    document: Document,
+    source: &Source<'_>,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<DesiredState> {
+    let mut checker = Checker { source, diagnostics };
+    let image = checker.image(&document);
+    let postgres_major = checker.major(&document, image.as_ref());
+    let preload = checker.preload(&document);
+    let mut settings = checker.audit(&document, postgres_major);
+    let audits = document.audit.as_ref().is_some_and(|audit| {
+        let classes = audit.classes.as_ref().and_then(|items| ClassSet::of(items.iter().map(String::as_str)));
+        classes.is_some_and(|set| !set.is_empty()) || audit.role.as_ref().is_some_and(|role| !role.is_empty())
+    });
+    checker.audit_needs_pgaudit(audits, preload.as_ref());
+    settings.extend(checker.settings(&document, postgres_major));
+    let unset = checker.unset(&document, &settings, postgres_major);
+    checker.targets(&document);
+    Some(DesiredState {
+        image,
+        postgres_major,
+        preload,
+        settings,
+        unset,
+        audits,
+        targets: document.targets,
+        restart: document.restart.unwrap_or_default(),
+        verify: document.verify.unwrap_or_default(),
+    })
+}
+
+impl Checker<'_, '_> {
+    fn place(&self, span: Range<usize>) -> Place {
+        Place::new(self.source.path, self.source.bytes, span)
+    }
+
+    fn value(&self, pointer: &str) -> Place {
+        self.place(self.source.spans.value(pointer))
+    }
+
+    fn key(&self, pointer: &str) -> Place {
+        self.place(self.source.spans.key(pointer))
+    }
+
+    fn push(&mut self, diagnostic: Diagnostic) {
+        self.diagnostics.push(diagnostic);
+    }
+
+    fn image(&mut self, document: &Document) -> Option<Image> {
+        let text = document.image.as_deref()?;
+        let place = self.value("/image");
+        let image = match Image::parse(text) {
+            Ok(image) => image,
+            Err(error) => {
+                let mut at = place;
+                // Behind the quote, if there is one, and only where no escape moves the offset.
+                let quote = usize::from(matches!(self.source.bytes.get(at.span.start), Some(b'"' | b'\'')));
+                if at.span.len() == text.len() + 2 * quote {
+                    let start = at.span.start + quote + error.offset;
+                    at = self.place(start..start + usize::from(error.offset < text.len()));
+                }
+                let help = if text.contains('$') {
+                    "variables are not supported here: the document says what it wants".to_string()
+                } else {
+                    "write `repository:tag`, as in `kasmweb/postgres:1.11.0`".to_string()
+                };
+                self.push(Diagnostic::error(Code::InvalidImage, error.to_string()).at(at).help(help));
+                return None;
+            }
+        };
+        match image.tag() {
+            None => {
+                self.push(Diagnostic::error(Code::InvalidImage, "the image has no tag").at(place).help(
+                    "write `repository:tag`; without one Docker takes `latest`, whatever that is today",
+                ));
+            }
+            Some(tag) if image.digest().is_none() => {
+                let moves = tag == "latest" || tag == "develop" || tag.ends_with("-rolling");
+                let (code, message) = if moves {
+                    (Code::MutableTag, format!("the tag `{tag}` is moved by its publisher"))
+                } else {
+                    (
+                        Code::NoDigest,
+                        "the image has no digest; its tag can be moved by its publisher".to_string(),
+                    )
+                };
+                self.push(
+                    Diagnostic::warning(code, message)
+                        .at(place)
+                        .help("append `@sha256:…` to pin the contents"),
+                );
+            }
+            Some(_) => {}
+        }
+        Some(image)
+    }
+
+    fn major(&mut self, document: &Document, image: Option<&Image>) -> Option<u16> {
+        let known = image.and_then(|image| Release::of(image).postgres_major);
+        if let (Some(declared), Some(known)) = (document.postgres_major, known)
+            && declared != known
+        {
+            let (at, image_at) = (self.value("/postgres_major"), self.value("/image"));
+            let message = format!("`postgres_major` is {declared}, but the image holds PostgreSQL {known}");
+            self.push(
+                Diagnostic::error(Code::MajorMismatch, message)
+                    .at(at)
+                    .related(image_at, format!("PostgreSQL {known}"))
+                    .help("remove `postgres_major`: the tag tells"),
+            );
+        }
+        document.postgres_major.or(known)
+    }
+
+    fn preload(&mut self, document: &Document) -> Option<DesiredPreload> {
+        let preload = document.preload.as_ref()?;
+        let mut libraries: Vec<String> = Vec::new();
+        for (index, library) in preload.libraries.iter().enumerate() {
+            let pointer = format!("/preload/libraries/{index}");
+            let same = |other: &String| pgconf::same_library(other.as_bytes(), library.as_bytes());
+            if let Some(first) = libraries.iter().position(same) {
+                let at = self.value(&pointer);
+                let first = self.value(&format!("/preload/libraries/{first}"));
+                self.push(
+                    Diagnostic::error(
+                        Code::DuplicateItem,
+                        format!("the library `{library}` is there already"),
+                    )
+                    .at(at)
+                    .related(first, "first here"),
+                );
+            }
+            libraries.push(library.clone());
+        }
+        Some(DesiredPreload { mode: preload.mode, libraries })
+    }
+
+    fn audit(&mut self, document: &Document, major: Option<u16>) -> Vec<DesiredSetting> {
+        let Some(audit) = &document.audit else {
+            return Vec::new();
+        };
+        self.classes(audit.classes.as_deref().unwrap_or_default());
+        let switch = |on: Option<bool>| on.map(|on| if on { "on".to_string() } else { "off".to_string() });
+        let value = |key: &str| match key {
+            "classes" => audit.classes.as_ref().map(|items| items.join(", ")),
+            "log_catalog" => switch(audit.log_catalog),
+            "log_client" => switch(audit.log_client),
+            "log_level" => audit.log_level.map(|level| level.name().to_string()),
+            "log_parameter" => switch(audit.log_parameter),
+            "log_parameter_max_size" => audit.log_parameter_max_size.map(|bytes| bytes.to_string()),
+            "log_relation" => switch(audit.log_relation),
+            "log_rows" => switch(audit.log_rows),
+            "log_statement" => switch(audit.log_statement),
+            "log_statement_once" => switch(audit.log_statement_once),
+            "role" => audit.role.clone(),
+            _ => None,
+        };
+        let mut wanted = Vec::new();
+        for row in PGAUDIT {
+            let Some(value) = value(row.key) else { continue };
+            self.setting_in_major(row, document, major);
+            let compare = match row.kind {
+                PgauditKind::Classes => {
+                    ClassSet::of(value.split(", ")).map_or(Compare::Text, Compare::Classes)
+                }
+                kind => kind.value_type().map_or(Compare::Text, Compare::Typed),
+            };
+            wanted.push(DesiredSetting { name: row.name.to_string(), value, compare });
+        }
+        wanted
+    }
+
+    fn setting_in_major(&mut self, row: &settings::PgauditSetting, document: &Document, major: Option<u16>) {
+        if row.since <= *settings::MAJORS.start() {
+            return;
+        }
+        let at = self.key(&format!("/audit/{}", row.key));
+        let Some(major) = major else {
+            let message =
+                format!("`{}` needs a known PostgreSQL major: only {} and later have it", row.key, row.since);
+            self.push(
+                Diagnostic::error(Code::UnknownMajor, message)
+                    .at(at)
+                    .help("say the image's with `postgres_major:`"),
+            );
+            return;
+        };
+        if major < row.since {
+            let (pointer, why) = match document.postgres_major {
+                Some(_) => ("/postgres_major", format!("PostgreSQL {major}, declared here")),
+                None => ("/image", format!("holds PostgreSQL {major}")),
+            };
+            let related = self.value(pointer);
+            let message = format!("`{}` needs PostgreSQL {} or later", row.key, row.since);
+            self.push(
+                Diagnostic::error(Code::SettingNotInMajor, message)
+                    .at(at)
+                    .label(format!("the pgaudit of PostgreSQL {major} has no {}", row.name))
+                    .related(related, why),
+            );
+        }
+    }
+
+    /// Warns of items that change nothing where they stand.
+    fn classes(&mut self, items: &[String]) {
+        for (index, item) in items.iter().enumerate() {
+            let before = ClassSet::of(items[..index].iter().map(String::as_str));
+            let after = ClassSet::of(items[..=index].iter().map(String::as_str));
+            let alone = items.len() == 1;
+            if before.is_none() || before != after || alone {
+                continue;
+            }
+            let name = item.trim_start_matches('-');
+            let message = match Class::from_name(name) {
+                Some(Class::None) => format!("`{item}` changes nothing: it does not take away other classes"),
+                _ if item.starts_with('-') => {
+                    format!("`{item}` changes nothing: the class is not in what stands before it")
+                }
+                _ => format!("`{item}` changes nothing: the class is in what stands before it"),
+            };
+            let at = self.value(&format!("/audit/classes/{index}"));
+            self.push(Diagnostic::warning(Code::ClassWithoutEffect, message).at(at).help("remove it"));
+        }
+    }
+
+    fn audit_needs_pgaudit(&mut self, audits: bool, preload: Option<&DesiredPreload>) {
+        let Some(preload) = preload.filter(|_| audits) else {
+            return;
+        };
+        let has =
+            preload.libraries.iter().any(|library| pgconf::same_library(library.as_bytes(), b"pgaudit"));
+        if !has && preload.mode == Mode::Exact {
+            let (at, audit) = (self.key("/preload/libraries"), self.key("/audit"));
+            self.push(
+                Diagnostic::error(
+                    Code::PreloadMissing,
+                    "nothing is audited: the exact preload list has no pgaudit",
+                )
+                .at(at)
+                .related(audit, "auditing is wanted here")
+                .help("add `pgaudit` to the list"),
+            );
+        }
+    }
+
+    fn settings(&mut self, document: &Document, major: Option<u16>) -> Vec<DesiredSetting> {
+        let mut wanted: Vec<DesiredSetting> = Vec::new();
+        let mut seen: HashMap<String, String> = HashMap::new();
+        for (written, value) in &document.settings {
+            let pointer = format!("/settings/{}", written.replace('~', "~0").replace('/', "~1"));
+            let name = written.to_ascii_lowercase();
+            if let Some(first) = seen.insert(name.clone(), pointer.clone()) {
+                let (at, first) = (self.key(&pointer), self.key(&first));
+                let message = format!("`{written}` is there already: letter case does not count");
+                self.push(
+                    Diagnostic::error(Code::DuplicateItem, message).at(at).related(first, "first here"),
+                );
+                continue;
+            }
+            if !self.name(&name, &pointer) {
+                continue;
+            }
+            let value = match value {
+                Value::Bool(true) => "on".to_string(),
+                Value::Bool(false) => "off".to_string(),
+                Value::String(text) => text.clone(),
+                other => other.to_string(),
+            };
+            let compare = self.typed(&name, &value, &pointer, major);
+            wanted.push(DesiredSetting { name, value, compare });
+        }
+        wanted
+    }
+
+    /// Looks a setting up in PostgreSQL's table and checks its value.
+    fn typed(&mut self, name: &str, value: &str, pointer: &str, major: Option<u16>) -> Compare {
+        if name.contains('.') {
+            return Compare::Text;
+        }
+        let Some(row) = self.known(name, &self.key(pointer), major) else {
+            return Compare::Text;
+        };
+        if row.context == postgres::Context::Internal {
+            let at = self.key(pointer);
+            self.push(
+                Diagnostic::error(Code::InvalidSetting, format!("`{name}` can not be set in a file")).at(at),
+            );
+        } else if let Err(error) = pgconf::value::check(&row.value, value.as_bytes()) {
+            let at = self.value(pointer);
+            let message = format!("PostgreSQL does not take this value of `{name}`: {error}");
+            self.push(Diagnostic::error(Code::InvalidSetting, message).at(at));
+        }
+        Compare::Typed(row.value)
+    }
+
+    /// Gives the row of a setting without a dot, or reports that PostgreSQL does not know it.
+    fn known(&mut self, name: &str, at: &Place, major: Option<u16>) -> Option<&'static postgres::Setting> {
+        let majors: Vec<u16> = match major.filter(|major| postgres::MAJORS.contains(major)) {
+            Some(major) => vec![major],
+            None => postgres::MAJORS.rev().collect(),
+        };
+        let row = majors.iter().find_map(|&major| postgres::lookup(name, major));
+        if row.is_none() {
+            let newest = majors.first().copied().unwrap_or(*postgres::MAJORS.end());
+            let of = if majors.len() == 1 { format!("PostgreSQL {newest}") } else { "PostgreSQL".into() };
+            let meant = postgres::nearest(name, newest);
+            let message = match meant {
+                Some(meant) => format!("{of} has no setting `{name}`; did you mean `{meant}`?"),
+                None => format!("{of} has no setting `{name}`"),
+            };
+            let mut diagnostic = Diagnostic::error(Code::InvalidSetting, message).at(at.clone());
+            if let Some(meant) = meant {
+                diagnostic = diagnostic.fix(at.span.clone(), meant);
+            }
+            if let Some(hint) = postgres::removed_or_renamed(name) {
+                diagnostic = diagnostic.help(hint.advice);
+            }
+            self.push(diagnostic);
+        }
+        row
+    }
+
+    /// Checks a name in `settings` or `unset`: its grammar, and that it has no other place.
+    fn name(&mut self, name: &str, pointer: &str) -> bool {
+        let at = self.key(pointer);
+        let part = |part: &str| {
+            let mut chars = part.chars();
+            chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
+                && chars.all(|c| c.is_ascii_alphanumeric() || c == '_')
+        };
+        if name.split('.').count() > 2 || !name.split('.').all(part) {
+            let message = format!("`{}` is not a setting's name", name.escape_debug());
+            self.push(
+                Diagnostic::error(Code::InvalidName, message)
+                    .at(at)
+                    .help("a name is letters, digits and `_`, with one dot for an extension's setting"),
+            );
+            return false;
+        }
+        let place = if name == "shared_preload_libraries" {
+            "`preload.libraries`".to_string()
+        } else if let Some(row) = settings::pgaudit(name) {
+            format!("`audit.{}`", row.key)
+        } else if name.starts_with("pgaudit.") {
+            "`audit`".into()
+        } else if matches!(name, "include" | "include_dir" | "include_if_exists") {
+            self.push(
+                Diagnostic::error(Code::ReservedSetting, format!("`{name}` is a directive, not a setting"))
+                    .at(at),
+            );
+            return false;
+        } else {
+            return true;
+        };
+        let message = format!("`{name}` does not belong here");
+        self.push(
+            Diagnostic::error(Code::ReservedSetting, message).at(at).help(format!("write it under {place}")),
+        );
+        false
+    }
+
+    fn unset(&mut self, document: &Document, settings: &[DesiredSetting], major: Option<u16>) -> Vec<String> {
+        let mut unset: Vec<String> = Vec::new();
+        for (index, written) in document.unset.iter().enumerate() {
+            let pointer = format!("/unset/{index}");
+            let name = written.to_ascii_lowercase();
+            // `unset` may name pgaudit's settings: there is no other way to say that they must go.
+            let audit = settings::pgaudit(&name).is_some();
+            if !audit && !self.name(&name, &pointer) {
+                continue;
+            }
+            if unset.contains(&name) {
+                let at = self.value(&pointer);
+                self.push(
+                    Diagnostic::error(Code::DuplicateItem, format!("`{name}` is there already")).at(at),
+                );
+            }
+            if settings.iter().any(|setting| setting.name == name) {
+                let (at, set) = (self.value(&pointer), self.key(&format!("/settings/{written}")));
+                let message = format!("`{name}` is both set and unset");
+                self.push(Diagnostic::error(Code::SetAndUnset, message).at(at).related(set, "set here"));
+            }
+            if !name.contains('.') {
+                let at = self.value(&pointer);
+                // A setting that another major had may well stand in the file: that is no error.
+                if postgres::known_in(&name).is_empty() {
+                    self.known(&name, &at, major);
+                }
+            }
+            unset.push(name);
+        }
+        unset
+    }
+
+    fn targets(&mut self, document: &Document) {
+        let mut seen: HashMap<&str, usize> = HashMap::new();
+        for (index, target) in document.targets.iter().enumerate() {
+            let pointer = format!("/targets/{index}");
+            if let Some(first) = seen.insert(&target.name, index) {
+                let at = self.value(&format!("{pointer}/name"));
+                let first = self.value(&format!("/targets/{first}/name"));
+                let message = format!("two targets are called `{}`", target.name);
+                self.push(
+                    Diagnostic::error(Code::DuplicateTarget, message).at(at).related(first, "the other one"),
+                );
+            }
+            let kinds = [target.deployment.is_some(), target.installer.is_some(), target.files.is_some()];
+            let count = kinds.iter().filter(|&&there| there).count();
+            if count != 1 {
+                let at = self.value(&format!("{pointer}/name"));
+                let message = format!(
+                    "the target `{}` has {count} of `deployment`, `installer` and `files`",
+                    target.name
+                );
+                self.push(
+                    Diagnostic::error(Code::TargetKind, message).at(at).help("write exactly one of them"),
+                );
+            }
+            let files = target.files.as_ref();
+            if files.is_some_and(|files| files.compose.is_empty() && files.postgresql_conf.is_none()) {
+                let at = self.key(&format!("{pointer}/files"));
+                self.push(
+                    Diagnostic::error(Code::TargetKind, "`files` names no file")
+                        .at(at)
+                        .help("name files under `compose`, or one under `postgresql_conf`"),
+                );
+            }
+        }
+    }
+}

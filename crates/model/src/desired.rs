@@ -1,0 +1,104 @@
+//! The desired state: a document that passed every check.
+
+use pgconf::value::Type;
+
+use crate::audit::ClassSet;
+use crate::document::{Mode, Restart, Target, Verify};
+use crate::image::Image;
+
+/// What a checked document asks for. Only [`read`](crate::read()) makes one.
+#[derive(Clone, Debug)]
+pub struct DesiredState {
+    pub(crate) image: Option<Image>,
+    pub(crate) postgres_major: Option<u16>,
+    pub(crate) preload: Option<DesiredPreload>,
+    pub(crate) settings: Vec<DesiredSetting>,
+    pub(crate) unset: Vec<String>,
+    pub(crate) audits: bool,
+    pub(crate) targets: Vec<Target>,
+    pub(crate) restart: Restart,
+    pub(crate) verify: Verify,
+}
+
+/// The preload libraries that are wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DesiredPreload {
+    /// Whether others may stay.
+    pub mode: Mode,
+    /// The libraries in their order, each once.
+    pub libraries: Vec<String>,
+}
+
+/// A setting that is wanted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DesiredSetting {
+    /// The name in postgresql.conf, in lower case.
+    pub name: String,
+    /// The value as the server stores it: without the file's quotes.
+    pub value: String,
+    /// How the value compares with what is there.
+    pub compare: Compare,
+}
+
+/// How two texts of a setting are compared.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Compare {
+    /// As lists of audit classes, by what they add up to.
+    Classes(ClassSet),
+    /// By PostgreSQL's type: `1min` is `60s`, `on` is `true`.
+    Typed(Type),
+    /// Byte by byte.
+    Text,
+}
+
+impl DesiredState {
+    /// Gives the image that the database service must have.
+    pub fn image(&self) -> Option<&Image> {
+        self.image.as_ref()
+    }
+
+    /// Gives the PostgreSQL major in the image, declared or known from its tag.
+    pub fn postgres_major(&self) -> Option<u16> {
+        self.postgres_major
+    }
+
+    /// Gives the wanted preload libraries.
+    pub fn preload(&self) -> Option<&DesiredPreload> {
+        self.preload.as_ref()
+    }
+
+    /// Gives the wanted settings, pgaudit's first.
+    pub fn settings(&self) -> &[DesiredSetting] {
+        &self.settings
+    }
+
+    /// Gives the settings that must be commented out, in lower case.
+    pub fn unset(&self) -> &[String] {
+        &self.unset
+    }
+
+    /// Tells whether the document asks for auditing, which needs pgaudit preloaded.
+    pub fn audits(&self) -> bool {
+        self.audits
+    }
+
+    /// Tells whether anything in postgresql.conf is managed.
+    pub fn manages_conf(&self) -> bool {
+        self.preload.is_some() || !self.settings.is_empty() || !self.unset.is_empty()
+    }
+
+    /// Gives the targets as they are written.
+    pub fn targets(&self) -> &[Target] {
+        &self.targets
+    }
+
+    /// Gives the restart policy.
+    pub fn restart(&self) -> &Restart {
+        &self.restart
+    }
+
+    /// Gives the way to the running database.
+    pub fn verify(&self) -> &Verify {
+        &self.verify
+    }
+}

@@ -1,0 +1,245 @@
+//! The document as it is written: kasm-db.yaml, version 1.
+
+use std::collections::BTreeMap;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Deserialize;
+
+/// The value of `schema` that this version reads.
+pub const VERSION: &str = "kasm-db/v1";
+
+/// The desired state of the database of one or more Kasm Workspaces deployments.
+///
+/// An absent key is not managed: whatever stands on the host stays.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "kasm-db.yaml", extend("patternProperties" = {"^x-": true}))]
+pub struct Document {
+    /// The version of this document. Required; selects the schema.
+    pub schema: Version,
+    /// The database image, as one string: `[registry/]repository:tag[@sha256:digest]`.
+    #[schemars(length(min = 1, max = 512), extend("examples" = ["kasmweb/postgres:1.11.0"]))]
+    pub image: Option<String>,
+    /// The PostgreSQL major in the image, where its tag does not tell.
+    #[schemars(range(min = 12, max = 19), extend("examples" = [14]))]
+    pub postgres_major: Option<u16>,
+    /// The libraries that the server loads at its start (`shared_preload_libraries`).
+    pub preload: Option<Preload>,
+    /// What pgaudit logs.
+    pub audit: Option<Audit>,
+    /// Further settings of postgresql.conf, each a scalar.
+    #[serde(default)]
+    #[schemars(schema_with = "settings_schema")]
+    pub settings: BTreeMap<String, serde_json::Value>,
+    /// Settings of postgresql.conf that must be commented out.
+    #[serde(default)]
+    #[schemars(extend("examples" = [["log_min_messages"]]))]
+    pub unset: Vec<String>,
+    /// The trees and files that this document is about.
+    #[serde(default)]
+    pub targets: Vec<Target>,
+    /// What to do when a change needs a restart of the database.
+    pub restart: Option<Restart>,
+    /// How to reach the running database.
+    pub verify: Option<Verify>,
+}
+
+/// Any scalar may be a value; `schemars` has no attribute for the type of a map's values.
+fn settings_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "object",
+        "additionalProperties": { "type": ["string", "integer", "number", "boolean"] },
+        "examples": [{ "log_min_duration_statement": "250ms" }],
+    })
+}
+
+/// A version of the document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+pub enum Version {
+    #[allow(missing_docs, reason = "schemars turns documented variants into oneOf, whose errors say nothing")]
+    #[serde(rename = "kasm-db/v1")]
+    V1,
+}
+
+/// The preload libraries.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Preload {
+    /// Whether other libraries may stay in the list (`ensure`) or not (`exact`).
+    #[serde(default)]
+    pub mode: Mode,
+    /// The libraries, in the order in which they are loaded.
+    #[schemars(
+        length(min = 1),
+        inner(regex(pattern = r"^(\$libdir/)?[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}$")),
+        extend("examples" = [["pgaudit"]])
+    )]
+    pub libraries: Vec<String>,
+}
+
+/// How the document's list and the file's go together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs, reason = "schemars turns documented variants into oneOf, whose errors say nothing")]
+pub enum Mode {
+    #[default]
+    Ensure,
+    Exact,
+}
+
+/// What pgaudit logs: its settings under their own names.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Audit {
+    /// The classes of statements to log (`pgaudit.log`), added up from left to right; `-class` subtracts.
+    #[schemars(
+        length(min = 1),
+        inner(regex(pattern = r"^-?(read|write|function|role|ddl|misc|misc_set|all|none)$")),
+        extend("examples" = [["read", "write", "ddl"]])
+    )]
+    pub classes: Option<Vec<String>>,
+    /// Whether statements that touch only pg_catalog are logged.
+    pub log_catalog: Option<bool>,
+    /// Whether the client sees the log messages too.
+    pub log_client: Option<bool>,
+    /// The level of the messages that the client sees.
+    pub log_level: Option<LogLevel>,
+    /// Whether the parameters of a statement are logged.
+    pub log_parameter: Option<bool>,
+    /// Parameters longer than this are not logged; in bytes, 0 for no limit. PostgreSQL 16 and later.
+    #[schemars(range(min = 0, max = 1_073_741_823))]
+    pub log_parameter_max_size: Option<i64>,
+    /// Whether each relation of a statement has an entry of its own.
+    pub log_relation: Option<bool>,
+    /// Whether the number of rows is logged. PostgreSQL 14 and later.
+    pub log_rows: Option<bool>,
+    /// Whether the text of a statement is logged. PostgreSQL 14 and later.
+    pub log_statement: Option<bool>,
+    /// Whether text and parameters are logged with the first entry of a statement only.
+    pub log_statement_once: Option<bool>,
+    /// The role whose grants select the objects to log; empty for none.
+    #[schemars(length(max = 63), extend("examples" = ["auditor"]))]
+    pub role: Option<String>,
+    /// Whether the extension is created in the databases. Default: true.
+    #[schemars(extend("default" = true))]
+    pub extension: Option<bool>,
+    /// The databases that get the extension. Default: the one of `verify`.
+    #[schemars(
+        length(min = 1),
+        inner(regex(pattern = r"^[^-\s=/][^\s=/]{0,62}$")),
+        extend("examples" = [["kasm"]])
+    )]
+    pub databases: Option<Vec<String>>,
+}
+
+/// A message level of `pgaudit.log_level`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs, reason = "schemars turns documented variants into oneOf, whose errors say nothing")]
+pub enum LogLevel {
+    Debug5,
+    Debug4,
+    Debug3,
+    Debug2,
+    Debug1,
+    Debug,
+    Info,
+    Notice,
+    Warning,
+    Log,
+}
+
+impl LogLevel {
+    /// Gives the level as the server writes it.
+    pub fn name(self) -> &'static str {
+        crate::settings::LOG_LEVELS[self as usize]
+    }
+}
+
+/// One tree, or one set of files: exactly one of `deployment`, `installer` and `files`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    /// A unique name, for output and for `--target`.
+    #[schemars(regex(pattern = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"), extend("examples" = ["current"]))]
+    pub name: String,
+    /// An installed tree, such as `/opt/kasm/current`.
+    #[schemars(length(min = 1), extend("examples" = ["/opt/kasm/current"]))]
+    pub deployment: Option<String>,
+    /// An unpacked installer (`kasm_release`).
+    #[schemars(length(min = 1), extend("examples" = ["kasm_release"]))]
+    pub installer: Option<String>,
+    /// Files by name.
+    pub files: Option<Files>,
+}
+
+/// Files by name; relative paths start at the document's folder.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Files {
+    /// The compose files, in the order in which Compose merges them.
+    #[serde(default)]
+    #[schemars(extend("examples" = [["compose.yaml", "compose.override.yaml"]]))]
+    pub compose: Vec<String>,
+    /// The postgresql.conf that the server reads.
+    #[schemars(length(min = 1), extend("examples" = ["conf/postgresql.conf"]))]
+    pub postgresql_conf: Option<String>,
+    /// The database's service, where it can not be told.
+    #[schemars(length(min = 1), extend("examples" = ["db"]))]
+    pub service: Option<String>,
+}
+
+/// What to do when a change needs a restart.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Restart {
+    /// Whether `apply` restarts the database when a change needs it.
+    pub policy: Policy,
+    /// The command that stops it, as a list of arguments. Default: `bin/stop` of the deployment.
+    #[schemars(length(min = 1), extend("examples" = [["/opt/kasm/bin/stop"]]))]
+    pub stop: Option<Vec<String>>,
+    /// The command that starts it. Default: `bin/start` of the deployment.
+    #[schemars(length(min = 1), extend("examples" = [["/opt/kasm/bin/start"]]))]
+    pub start: Option<Vec<String>>,
+    /// How long the database may take to come up: a number with `s`, `min` or `h`.
+    #[schemars(regex(pattern = r"^[1-9][0-9]{0,5}(s|min|h)$"), extend("examples" = ["5min"]))]
+    pub timeout: Option<String>,
+}
+
+/// Whether `apply` restarts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs, reason = "schemars turns documented variants into oneOf, whose errors say nothing")]
+pub enum Policy {
+    #[default]
+    Never,
+    IfNeeded,
+}
+
+/// How to reach the running database. There is no key for a password: libpq's own ways serve.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Verify {
+    /// Through `docker exec`, over TCP, or not at all.
+    pub connect: Connect,
+    /// The container. Default: `kasm_db`.
+    #[schemars(regex(pattern = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"), extend("default" = "kasm_db"))]
+    pub container: Option<String>,
+    /// The database user. Default: `kasmapp`.
+    #[schemars(regex(pattern = r"^[^-\s=/][^\s=/]{0,62}$"), extend("default" = "kasmapp"))]
+    pub user: Option<String>,
+    /// The database. Default: `kasm`.
+    #[schemars(regex(pattern = r"^[^-\s=/][^\s=/]{0,62}$"), extend("default" = "kasm"))]
+    pub database: Option<String>,
+}
+
+/// A way to the database.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs, reason = "schemars turns documented variants into oneOf, whose errors say nothing")]
+pub enum Connect {
+    #[default]
+    Docker,
+    Tcp,
+    None,
+}

@@ -1,0 +1,41 @@
+//! The kasm-db.yaml document: its types, its schema, its checks, and the tables of what is known.
+//!
+//! [`read()`] is the way in: bytes to a [`DesiredState`] and diagnostics.
+//!
+//! ```
+//! use kasm_db_model as model;
+//!
+//! let document = b"schema: kasm-db/v1\nimage: kasmweb/postgres:1.11.0\naudit:\n  clases: [read]\n";
+//! let reading = model::read("kasm-db.yaml", document);
+//! assert!(reading.desired.is_none());
+//! let error = reading.diagnostics.iter().find(|d| d.is_error()).unwrap();
+//! assert_eq!(error.message, "unknown key `clases`; did you mean `classes`?");
+//! assert_eq!(error.place.as_ref().map(|place| (place.line, place.column)), Some((4, 3)));
+//! ```
+//!
+//! # Limitations
+//! - Anchors, aliases, tags and merge keys are refused, so that a document means what it says.
+//! - Values of settings with a dot (of extensions other than pgaudit) are not checked.
+
+pub mod audit;
+mod check;
+mod code;
+mod desired;
+mod diagnostic;
+pub mod document;
+mod image;
+pub mod postgres;
+mod read;
+mod release;
+pub mod schema;
+pub mod settings;
+mod suggest;
+pub mod yaml;
+
+pub use code::Code;
+pub use desired::{Compare, DesiredPreload, DesiredSetting, DesiredState};
+pub use diagnostic::{Diagnostic, Place, Severity};
+pub use image::{Image, InvalidImage};
+pub use read::{Reading, read};
+pub use release::Release;
+pub use suggest::nearest;

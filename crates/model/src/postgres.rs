@@ -1,0 +1,143 @@
+//! The settings of PostgreSQL itself: which of them a major has, what values they take, and what a change
+//! needs.
+//!
+//! Settings of extensions (`pgaudit.log`) are not here. The table is what servers say of themselves, each of
+//! a late minor version: a few settings came with minor versions (`allow_in_place_tablespaces` to 12 to 14),
+//! and a server older than that does not know them. See `scripts/postgres-settings`.
+
+mod renamed;
+mod table;
+
+use std::cmp::Ordering;
+use std::ops::RangeInclusive;
+
+use pgconf::value::Type;
+
+use crate::suggest;
+
+pub use renamed::{Renamed, removed_or_renamed};
+
+/// The majors that the table knows.
+pub const MAJORS: RangeInclusive<u16> = 12..=18;
+
+/// A setting as the majors from `first` to `last` have it.
+#[derive(Debug, PartialEq)]
+pub struct Setting {
+    /// The name in the server's letter case: `work_mem`, `DateStyle`.
+    pub name: &'static str,
+    /// The first major for which the row holds.
+    pub first: u16,
+    /// The last major for which the row holds.
+    pub last: u16,
+    /// When the setting can change.
+    pub context: Context,
+    /// The values it takes. Check hooks of the server may refuse some of them still.
+    pub value: Type,
+}
+
+/// When a setting can change, in the words of `pg_settings.context`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Context {
+    /// Fixed when the server is built or the cluster is made.
+    Internal,
+    /// At the start of the server.
+    Postmaster,
+    /// On reload.
+    Sighup,
+    /// On reload, for the connections opened after it; a superuser may choose for a connection.
+    SuperuserBackend,
+    /// On reload, for the connections opened after it; anybody may choose for a connection.
+    Backend,
+    /// On reload, where no superuser has set something else for the session.
+    Superuser,
+    /// On reload, where nobody has set something else for the session.
+    User,
+}
+
+/// What makes a changed line of the file take effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needs {
+    /// Nothing does: with such a line, whatever its value, the server does not start.
+    Impossible,
+    /// A restart. On reload the server keeps the old value and says so in its log.
+    Restart,
+    /// A reload.
+    Reload,
+}
+
+impl Context {
+    /// Gives the context's name in `pg_settings.context`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Context::Internal => "internal",
+            Context::Postmaster => "postmaster",
+            Context::Sighup => "sighup",
+            Context::SuperuserBackend => "superuser-backend",
+            Context::Backend => "backend",
+            Context::Superuser => "superuser",
+            Context::User => "user",
+        }
+    }
+
+    /// Tells what makes a changed line of the file take effect.
+    pub const fn needs(self) -> Needs {
+        match self {
+            Context::Internal => Needs::Impossible,
+            Context::Postmaster => Needs::Restart,
+            Context::Sighup
+            | Context::SuperuserBackend
+            | Context::Backend
+            | Context::Superuser
+            | Context::User => Needs::Reload,
+        }
+    }
+}
+
+/// Finds the setting that a file of this major means by `name`, in any letter case.
+///
+/// An old name that the server still takes finds the setting by its name of today: `sort_mem` finds
+/// `work_mem`.
+pub fn lookup(name: &str, major: u16) -> Option<&'static Setting> {
+    let name = alias(name, major).unwrap_or(name);
+    let start = table::SETTINGS.partition_point(|row| compare(row.name, name) == Ordering::Less);
+    table::SETTINGS
+        .get(start..)
+        .unwrap_or_default()
+        .iter()
+        .take_while(|row| compare(row.name, name) == Ordering::Equal)
+        .find(|row| (row.first..=row.last).contains(&major))
+}
+
+/// Gives the majors that know `name`, in order.
+pub fn known_in(name: &str) -> Vec<u16> {
+    MAJORS.filter(|&major| lookup(name, major).is_some()).collect()
+}
+
+/// Finds the setting of this major that `name` most likely is a misspelling of; of equally near ones the
+/// first by the alphabet.
+///
+/// Settings that no file can set are never meant, and a name with a dot is an extension's.
+pub fn nearest(name: &str, major: u16) -> Option<&'static str> {
+    if name.contains('.') {
+        return None;
+    }
+    let rows = table::SETTINGS.iter().filter(|row| (row.first..=row.last).contains(&major));
+    suggest::nearest(name, rows.filter(|row| row.context != Context::Internal).map(|row| row.name))
+}
+
+/// Gives the name of today for an old name that this major still takes.
+fn alias(name: &str, major: u16) -> Option<&'static str> {
+    table::ALIASES
+        .iter()
+        .find(|(old, (first, last), _)| old.eq_ignore_ascii_case(name) && (*first..=*last).contains(&major))
+        .map(|&(_, _, today)| today)
+}
+
+/// Orders names as the server does, by their bytes with ASCII letters in lower case.
+fn compare(a: &str, b: &str) -> Ordering {
+    let lower = |byte: u8| byte.to_ascii_lowercase();
+    a.bytes().map(lower).cmp(b.bytes().map(lower))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,124 @@
+//! What is known of database images: one row for each kind.
+//!
+//! Sources: the Dockerfiles of kasmtech/kasm-db by release branch, the Helm chart's documented server
+//! versions, and docker-library/postgres.
+
+use crate::image::Image;
+
+/// What an image brings, as far as its name tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Release {
+    /// The PostgreSQL major, where the tag tells.
+    pub postgres_major: Option<u16>,
+    /// Whether it is one of the images whose contents are known.
+    pub known: bool,
+    /// Libraries that it brings beyond PostgreSQL's own contrib modules.
+    pub libraries: &'static [&'static str],
+    /// The `config_file` that its own command names.
+    pub config_file: Option<&'static str>,
+}
+
+/// The Kasm releases `kasmweb/postgres` was built for, and the PostgreSQL major in it.
+const KASM: &[(u16, u16, u16)] = &[(11, 15, 12), (16, 18, 14), (19, 19, 16)];
+
+/// Libraries that PostgreSQL's own contrib modules can preload; official images bring all of them.
+const CONTRIB: &[&str] = &[
+    "auth_delay",
+    "auto_explain",
+    "basebackup_to_shell",
+    "basic_archive",
+    "passwordcheck",
+    "pg_overexplain",
+    "pg_prewarm",
+    "pg_stash_advice",
+    "pg_stat_statements",
+    "pg_trgm",
+    "sepgsql",
+];
+
+impl Release {
+    /// Looks an image up by its repository and tag.
+    pub fn of(image: &Image) -> Self {
+        let repository = image.repository();
+        let path = repository.split_once('/').map_or("", |(_, path)| path);
+        // A mirror keeps the path below its own name: `example.org/proxy/kasmweb/postgres`.
+        let is = |name: &str| path == name || path.ends_with(&format!("/{name}"));
+        let tag = image.tag().unwrap_or_default();
+        if is("kasmweb/postgres") {
+            Self {
+                postgres_major: kasm_major(tag),
+                known: true,
+                libraries: &["pgaudit"],
+                config_file: Some("/var/lib/postgresql/conf/postgresql.conf"),
+            }
+        } else if is("library/postgres") {
+            Self { postgres_major: leading_number(tag), known: true, libraries: &[], config_file: None }
+        } else {
+            Self { postgres_major: None, known: false, libraries: &[], config_file: None }
+        }
+    }
+
+    /// Tells whether the server would find a preloaded library; `None` where that is not known.
+    pub fn has_library(&self, name: &str) -> Option<bool> {
+        if self.libraries.contains(&name) || CONTRIB.contains(&name) {
+            return self.known.then_some(true);
+        }
+        // What an official image lacks is known only for the library this tool is about.
+        (self.known && name == "pgaudit").then_some(false)
+    }
+}
+
+/// Gives the major of `1.16.0`, `1.16.0-rolling-2026-05-01`, `x86_64-1.16.0`, …
+fn kasm_major(tag: &str) -> Option<u16> {
+    let tag = ["x86_64-", "aarch64-"].iter().find_map(|arch| tag.strip_prefix(arch)).unwrap_or(tag);
+    let minor = leading_number(tag.strip_prefix("1.")?)?;
+    KASM.iter().find(|(from, to, _)| (*from..=*to).contains(&minor)).map(|&(_, _, major)| major)
+}
+
+fn leading_number(text: &str) -> Option<u16> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).map_or(text, |end| &text[..end]);
+    digits.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn major(image: &str) -> Option<u16> {
+        Release::of(&Image::parse(image).unwrap()).postgres_major
+    }
+
+    #[test]
+    fn every_kasm_release_has_its_major() {
+        for (tag, expected) in
+            [("1.11.0", 12), ("1.15.0", 12), ("1.16.1", 14), ("1.18.1-rolling", 14), ("1.19.0", 16)]
+        {
+            assert_eq!(major(&format!("kasmweb/postgres:{tag}")), Some(expected), "{tag}");
+        }
+        assert_eq!(major("example.org/mirror/kasmweb/postgres:x86_64-1.19.0-rolling-2026-05-01"), Some(16));
+        for unknown in [
+            "kasmweb/postgres:develop",
+            "kasmweb/postgres:1.99.0",
+            "kasmweb/postgres:1.110.0",
+            "postgres:latest",
+            "bitnami/postgresql:15",
+        ] {
+            assert_eq!(major(unknown), None, "{unknown}");
+        }
+    }
+
+    #[test]
+    fn official_images_tell_their_major_and_lack_pgaudit() {
+        assert_eq!(major("postgres:14-alpine"), Some(14));
+        assert_eq!(major("postgres:9.5-alpine"), Some(9));
+        let stock = Release::of(&Image::parse("postgres:14").unwrap());
+        assert_eq!(
+            (stock.has_library("pgaudit"), stock.has_library("auto_explain")),
+            (Some(false), Some(true))
+        );
+        let kasm = Release::of(&Image::parse("kasmweb/postgres:1.16.0").unwrap());
+        assert_eq!((kasm.has_library("pgaudit"), kasm.has_library("timescaledb")), (Some(true), None));
+        let other = Release::of(&Image::parse("example.org/own/db:1").unwrap());
+        assert_eq!(other.has_library("pgaudit"), None);
+    }
+}

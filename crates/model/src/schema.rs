@@ -1,0 +1,137 @@
+//! The JSON Schema of the document, made from its types.
+
+use std::sync::LazyLock;
+
+use schemars::generate::SchemaSettings;
+use serde_json::Value;
+
+use crate::document::Document;
+
+/// The schema's own name; it carries the version.
+pub const ID: &str = "https://kasm-db.dev/schemas/kasm-db.v1.schema.json";
+
+/// Gives the schema as JSON (draft 2020-12).
+pub fn json() -> Value {
+    let mut schema =
+        SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Document>().to_value();
+    forbid_null(&mut schema);
+    if let Some(top) = schema.as_object_mut() {
+        top.shift_insert(1, "$id".into(), Value::from(ID));
+    }
+    schema
+}
+
+/// Gives the schema as it is committed in `schemas/`.
+pub fn text() -> String {
+    let mut text = serde_json::to_string_pretty(&json()).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// Gives the validator; building it takes a millisecond, so it is built on the first use.
+pub(crate) fn validator() -> Option<&'static jsonschema::Validator> {
+    static VALIDATOR: LazyLock<Option<jsonschema::Validator>> =
+        LazyLock::new(|| jsonschema::draft202012::new(&json()).ok());
+    VALIDATOR.as_ref()
+}
+
+/// Gives the part of the schema that rules the value at a JSON pointer, references resolved.
+pub fn at(pointer: &str) -> Option<Value> {
+    static SCHEMA: LazyLock<Value> = LazyLock::new(json);
+    let root = &*SCHEMA;
+    let mut schema = root;
+    for part in pointer.split('/').skip(1) {
+        schema = match schema.get("properties").and_then(|keys| keys.get(part)) {
+            Some(inner) => inner,
+            None => schema.get("items").or_else(|| schema.get("additionalProperties"))?,
+        };
+        if let Some(reference) = schema.get("$ref").and_then(Value::as_str) {
+            schema = root.pointer(reference.strip_prefix('#')?)?;
+        }
+    }
+    Some(schema.clone())
+}
+
+/// Gives the keys that the mapping at a JSON pointer may have.
+pub fn keys(pointer: &str) -> Vec<String> {
+    let keys =
+        at(pointer).and_then(|schema| Some(schema.get("properties")?.as_object()?.keys().cloned().collect()));
+    keys.unwrap_or_default()
+}
+
+/// Takes `null` out of what `Option` allows: an absent key is not managed, a null one is an error.
+fn forbid_null(schema: &mut Value) {
+    match schema {
+        Value::Array(items) => items.iter_mut().for_each(forbid_null),
+        Value::Object(map) => {
+            if let Some(Value::Array(types)) = map.get_mut("type") {
+                types.retain(|kind| kind != "null");
+                if let [only] = &types[..] {
+                    let only = only.clone();
+                    map.insert("type".into(), only);
+                }
+            }
+            if let Some(Value::Array(choices)) = map.get_mut("anyOf") {
+                choices.retain(|choice| choice.get("type").is_none_or(|kind| kind != "null"));
+                if let [only] = &mut choices[..]
+                    && let Value::Object(only) = only.take()
+                {
+                    map.shift_remove("anyOf");
+                    map.extend(only);
+                }
+            }
+            if map.get("default").is_some_and(Value::is_null) {
+                map.shift_remove("default");
+            }
+            map.values_mut().for_each(forbid_null);
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_schema_is_a_valid_one_without_null_or_choices() {
+        let schema = json();
+        assert!(jsonschema::meta::is_valid(&schema));
+        let text = text();
+        for word in ["\"null\"", "anyOf", "oneOf"] {
+            assert!(!text.contains(word), "{word} in {text}");
+        }
+    }
+
+    #[test]
+    fn every_example_in_the_schema_is_valid() {
+        fn walk(root: &Value, schema: &Value, count: &mut usize) {
+            if let Some(Value::Array(examples)) = schema.get("examples") {
+                let mut alone = schema.clone();
+                alone["$defs"] = root["$defs"].clone();
+                let validator = jsonschema::draft202012::new(&alone).unwrap();
+                for example in examples {
+                    assert!(validator.is_valid(example), "{example} in {schema}");
+                    *count += 1;
+                }
+            }
+            match schema {
+                Value::Object(map) => {
+                    map.iter().filter(|(k, _)| *k != "examples").for_each(|(_, v)| walk(root, v, count))
+                }
+                Value::Array(items) => items.iter().for_each(|v| walk(root, v, count)),
+                _ => {}
+            }
+        }
+        let (schema, mut count) = (json(), 0);
+        walk(&schema, &schema, &mut count);
+        assert!(count > 10, "{count}");
+    }
+
+    #[test]
+    fn no_other_key_than_image_ends_in_image() {
+        let text = text();
+        let keys = text.lines().filter(|line| line.to_ascii_lowercase().contains("image\": {"));
+        assert_eq!(keys.count(), 1);
+    }
+}

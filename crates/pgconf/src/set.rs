@@ -1,0 +1,402 @@
+//! A postgresql.conf with everything it includes, read in the server's order.
+
+use std::collections::BTreeMap;
+
+use crate::conf::{Conf, Entry};
+
+/// Includes nest this deep below the main file (PostgreSQL 12 to 18, `CONF_FILE_MAX_DEPTH`).
+const MAX_DEPTH: usize = 10;
+
+/// A file that includes another ten times, ten levels deep, would be read 10^10 times.
+const MAX_READS: usize = 2_000;
+
+/// Gives files to [`ConfSet::read`]: from a disk, an archive or a test's table.
+///
+/// Paths are as the server builds them: absolute as written, else joined to the including file's
+/// folder, with `.`, `..` and doubled slashes resolved by name.
+pub trait Source {
+    /// Reads a file.
+    fn read(&self, path: &str) -> Found<Vec<u8>>;
+    /// Lists the names of the files in a folder, without its folders.
+    fn list(&self, folder: &str) -> Found<Vec<String>>;
+}
+
+/// What a [`Source`] knows of a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found<T> {
+    /// It is there.
+    Yes(T),
+    /// It is surely not there.
+    No,
+    /// It can not be seen from here, and why.
+    Unknown(String),
+}
+
+/// A main file, its includes, and every setting in the order in which the server reads them.
+#[derive(Clone, Debug)]
+pub struct ConfSet {
+    files: Vec<(String, Conf)>,
+    order: Vec<(usize, usize)>,
+    problems: Vec<Problem>,
+}
+
+/// A setting in its file.
+#[derive(Clone, Copy, Debug)]
+pub struct Assignment<'a> {
+    /// The file's path, as the [`Source`] knows it.
+    pub path: &'a str,
+    /// The file.
+    pub conf: &'a Conf,
+    /// The entry in the file.
+    pub entry: &'a Entry,
+}
+
+impl Assignment<'_> {
+    /// Gives the name as it is written.
+    pub fn name(&self) -> &[u8] {
+        self.conf.name(self.entry)
+    }
+
+    /// Gives the value as the server stores it.
+    pub fn value(&self) -> Vec<u8> {
+        self.conf.value(self.entry)
+    }
+}
+
+/// Something that keeps the server from starting, or us from seeing all of its configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The file, as the [`Source`] knows it.
+    pub path: String,
+    /// The line, from 1.
+    pub line: usize,
+    /// What is wrong.
+    pub kind: ProblemKind,
+}
+
+/// The kinds of [`Problem`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProblemKind {
+    /// A syntax error near this token; empty at the end of the line.
+    Syntax(Vec<u8>),
+    /// The include's name is empty or blank.
+    EmptyName,
+    /// The included file or folder is not there.
+    Missing(String),
+    /// The included file or folder can not be seen from here: path and reason.
+    Unseen(String, String),
+    /// The file includes itself, at once or through others.
+    Recursion(String),
+    /// Includes nest more than ten levels deep.
+    TooDeep(String),
+    /// More files than this reader is willing to read.
+    TooMany,
+}
+
+impl ProblemKind {
+    /// Tells whether the server would refuse to start; the only other kind is a file we can not see.
+    pub fn is_fatal(&self) -> bool {
+        !matches!(self, Self::Unseen(..))
+    }
+}
+
+impl ConfSet {
+    /// Reads `main` (the bytes of the file at `path`) and what it includes.
+    ///
+    /// `include`, `include_if_exists` and `include_dir` are followed where they stand, relative to the
+    /// file that holds them; of a folder the files `*.conf` that do not start with a dot, in the order
+    /// of their bytes.
+    pub fn read(path: &str, main: impl Into<Vec<u8>>, source: &dyn Source) -> Self {
+        let mut reader = Reader { source, set: Self::empty(), known: BTreeMap::new(), reads: 0 };
+        let main = reader.add(path, Conf::parse(main));
+        reader.walk(main, &mut vec![path.to_string()]);
+        reader.set
+    }
+
+    fn empty() -> Self {
+        Self { files: Vec::new(), order: Vec::new(), problems: Vec::new() }
+    }
+
+    /// Appends what another file sets, as `postgresql.auto.conf` follows `postgresql.conf`.
+    pub fn chain(&mut self, path: &str, bytes: impl Into<Vec<u8>>, source: &dyn Source) {
+        let other = Self::read(path, bytes, source);
+        let base = self.files.len();
+        self.files.extend(other.files);
+        self.order.extend(other.order.into_iter().map(|(file, entry)| (base + file, entry)));
+        self.problems.extend(other.problems);
+    }
+
+    /// Gives every file that was read, the main one first.
+    pub fn files(&self) -> impl Iterator<Item = (&str, &Conf)> {
+        self.files.iter().map(|(path, conf)| (path.as_str(), conf))
+    }
+
+    /// Gives the main file.
+    pub fn main(&self) -> &Conf {
+        &self.files[0].1
+    }
+
+    /// Gives every setting in the server's reading order, without the include directives.
+    ///
+    /// A file that is included twice is read twice.
+    pub fn assignments(&self) -> impl DoubleEndedIterator<Item = Assignment<'_>> {
+        self.order.iter().map(|&(file, entry)| {
+            let (path, conf) = &self.files[file];
+            Assignment { path, conf, entry: &conf.entries()[entry] }
+        })
+    }
+
+    /// Gives the setting that counts: the last one of `name`, in whatever letter case.
+    pub fn effective(&self, name: &str) -> Option<Assignment<'_>> {
+        self.assignments().rev().find(|a| a.name().eq_ignore_ascii_case(name.as_bytes()))
+    }
+
+    /// Gives what is wrong, in reading order.
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+}
+
+struct Reader<'a> {
+    source: &'a dyn Source,
+    set: ConfSet,
+    known: BTreeMap<String, usize>,
+    reads: usize,
+}
+
+impl Reader<'_> {
+    fn add(&mut self, path: &str, conf: Conf) -> usize {
+        let index = self.set.files.len();
+        for error in conf.errors() {
+            let near = conf.bytes()[error.near.clone()].to_vec();
+            self.report(path, error.line, ProblemKind::Syntax(near));
+        }
+        self.set.files.push((path.to_string(), conf));
+        self.known.insert(path.to_string(), index);
+        index
+    }
+
+    fn report(&mut self, path: &str, line: usize, kind: ProblemKind) {
+        self.set.problems.push(Problem { path: path.to_string(), line, kind });
+    }
+
+    fn walk(&mut self, file: usize, stack: &mut Vec<String>) {
+        for index in 0..self.set.files[file].1.entries().len() {
+            let (path, conf) = &self.set.files[file];
+            let entry = &conf.entries()[index];
+            let directive = conf.name(entry).to_ascii_lowercase();
+            let required = match &directive[..] {
+                b"include" | b"include_dir" => true,
+                b"include_if_exists" => false,
+                _ => {
+                    self.set.order.push((file, index));
+                    continue;
+                }
+            };
+            let (path, line) = (path.clone(), entry.line);
+            let value = String::from_utf8_lossy(&conf.value(entry)).into_owned();
+            if value.trim_ascii().is_empty() {
+                self.report(&path, line, ProblemKind::EmptyName);
+                continue;
+            }
+            let target = join(&path, &value);
+            if directive == b"include_dir" {
+                self.folder(&path, line, &target, stack);
+            } else {
+                self.file(&path, line, &target, required, stack);
+            }
+        }
+    }
+
+    fn folder(&mut self, path: &str, line: usize, folder: &str, stack: &mut Vec<String>) {
+        match self.source.list(folder) {
+            Found::No => self.report(path, line, ProblemKind::Missing(folder.to_string())),
+            Found::Unknown(why) => self.report(path, line, ProblemKind::Unseen(folder.to_string(), why)),
+            Found::Yes(mut names) => {
+                names.retain(|name| !name.starts_with('.') && name.ends_with(".conf") && name.len() > 5);
+                names.sort();
+                for name in names {
+                    self.file(path, line, &format!("{}/{name}", folder.trim_end_matches('/')), true, stack);
+                }
+            }
+        }
+    }
+
+    fn file(&mut self, path: &str, line: usize, target: &str, required: bool, stack: &mut Vec<String>) {
+        self.reads += 1;
+        let problem = if self.reads > MAX_READS {
+            if self.reads > MAX_READS + 1 {
+                return;
+            }
+            ProblemKind::TooMany
+        } else if stack.iter().any(|above| above == target) {
+            ProblemKind::Recursion(target.to_string())
+        } else if stack.len() > MAX_DEPTH {
+            ProblemKind::TooDeep(target.to_string())
+        } else {
+            let found = match self.known.get(target) {
+                Some(&index) => Found::Yes(index),
+                None => match self.source.read(target) {
+                    Found::Yes(bytes) => Found::Yes(self.add(target, Conf::parse(bytes))),
+                    Found::No => Found::No,
+                    Found::Unknown(why) => Found::Unknown(why),
+                },
+            };
+            match found {
+                Found::Yes(index) => {
+                    stack.push(target.to_string());
+                    self.walk(index, stack);
+                    stack.pop();
+                    return;
+                }
+                Found::No if !required => return,
+                Found::No => ProblemKind::Missing(target.to_string()),
+                Found::Unknown(why) => ProblemKind::Unseen(target.to_string(), why),
+            }
+        };
+        self.report(path, line, problem);
+    }
+}
+
+/// Joins an include's name to the folder of the file that holds it.
+fn join(including: &str, name: &str) -> String {
+    let folder = including.rfind('/').map_or("", |slash| &including[..=slash]);
+    let joined = if name.starts_with('/') { name.to_string() } else { format!("{folder}{name}") };
+    normalize(&joined)
+}
+
+/// Resolves `.`, `..` and doubled slashes by name, as the server does before it compares paths.
+fn normalize(path: &str) -> String {
+    let root = if path.starts_with('/') { "/" } else { "" };
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." if parts.last().is_some_and(|last| *last != "..") => {
+                parts.pop();
+            }
+            ".." if !root.is_empty() => {}
+            _ => parts.push(part),
+        }
+    }
+    format!("{root}{}", parts.join("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Table(BTreeMap<&'static str, &'static str>);
+
+    impl Source for Table {
+        fn read(&self, path: &str) -> Found<Vec<u8>> {
+            if path.starts_with("/") {
+                return Found::Unknown("not on this host".into());
+            }
+            self.0.get(path).map_or(Found::No, |text| Found::Yes(text.as_bytes().to_vec()))
+        }
+        fn list(&self, folder: &str) -> Found<Vec<String>> {
+            let prefix = format!("{folder}/");
+            let names = self.0.keys().filter_map(|k| k.strip_prefix(&prefix)).filter(|n| !n.contains('/'));
+            let names: Vec<_> = names.map(String::from).collect();
+            if names.is_empty() { Found::No } else { Found::Yes(names) }
+        }
+    }
+
+    fn read(files: &[(&'static str, &'static str)]) -> (Vec<String>, Vec<String>) {
+        let table = Table(files.iter().copied().collect());
+        let set = ConfSet::read("c/main.conf", table.0["c/main.conf"], &table);
+        let settings = set.assignments().map(|a| {
+            format!("{}:{} {}={}", a.path, a.entry.line, a.name().escape_ascii(), a.value().escape_ascii())
+        });
+        let problems = set.problems().iter().map(|p| format!("{}:{} {:?}", p.path, p.line, p.kind));
+        (settings.collect(), problems.collect())
+    }
+
+    #[test]
+    fn includes_are_read_in_place_relative_to_their_file() {
+        let (settings, problems) = read(&[
+            (
+                "c/main.conf",
+                "a=1\nInclude = 'sub/x.conf'\ninclude_if_exists 'none.conf'\na=3\ninclude_dir 'd'\n",
+            ),
+            ("c/sub/x.conf", "a=2\ninclude '../y.conf'\n"),
+            ("c/y.conf", "b=1\n"),
+            ("c/d/20.conf", "a=5\n"),
+            ("c/d/10.conf", "a=4\n"),
+            ("c/d/.hidden.conf", "a=9\n"),
+            ("c/d/note.txt", "!\n"),
+        ]);
+        assert_eq!(
+            settings,
+            [
+                "c/main.conf:1 a=1",
+                "c/sub/x.conf:1 a=2",
+                "c/y.conf:1 b=1",
+                "c/main.conf:4 a=3",
+                "c/d/10.conf:1 a=4",
+                "c/d/20.conf:1 a=5",
+            ]
+        );
+        assert_eq!(problems, [""; 0]);
+    }
+
+    #[test]
+    fn what_the_server_refuses_of_an_include_is_a_problem() {
+        let (_, problems) = read(&[
+            (
+                "c/main.conf",
+                "include ''\ninclude 'no.conf'\ninclude_dir 'no'\ninclude 'main.conf'\ninclude '/x/y'\ninclude 'bad.conf'\n",
+            ),
+            ("c/bad.conf", "\n= 1\n"),
+        ]);
+        assert_eq!(
+            problems,
+            [
+                "c/main.conf:1 EmptyName",
+                "c/main.conf:2 Missing(\"c/no.conf\")",
+                "c/main.conf:3 Missing(\"c/no\")",
+                "c/main.conf:4 Recursion(\"c/main.conf\")",
+                "c/main.conf:5 Unseen(\"/x/y\", \"not on this host\")",
+                "c/bad.conf:2 Syntax([61])",
+            ]
+        );
+    }
+
+    #[test]
+    fn ten_levels_of_includes_are_read_and_eleven_are_not() {
+        struct Deep(usize);
+        impl Source for Deep {
+            fn read(&self, path: &str) -> Found<Vec<u8>> {
+                let level: usize = path.parse().unwrap();
+                Found::Yes(if level == self.0 {
+                    "a=1".into()
+                } else {
+                    format!("include '{}'", level + 1).into()
+                })
+            }
+            fn list(&self, _: &str) -> Found<Vec<String>> {
+                Found::No
+            }
+        }
+        assert_eq!(ConfSet::read("0", "include '1'", &Deep(10)).problems(), []);
+        let eleven = ConfSet::read("0", "include '1'", &Deep(11));
+        assert_eq!(eleven.problems()[0].kind, ProblemKind::TooDeep("11".into()));
+    }
+
+    #[test]
+    fn a_bomb_of_includes_is_given_up() {
+        struct Bomb;
+        impl Source for Bomb {
+            fn read(&self, path: &str) -> Found<Vec<u8>> {
+                let level: usize = path.parse().unwrap();
+                Found::Yes(format!("include '{}'\n", level + 1).repeat(20).into())
+            }
+            fn list(&self, _: &str) -> Found<Vec<String>> {
+                Found::No
+            }
+        }
+        let set = ConfSet::read("0", "include '1'", &Bomb);
+        assert_eq!(set.problems().iter().filter(|p| p.kind == ProblemKind::TooMany).count(), 1);
+    }
+}

@@ -1,0 +1,80 @@
+//! The view of compose files: finds the database's service and its image, and changes it.
+
+mod command;
+mod file;
+mod image;
+mod mounts;
+mod same;
+mod service;
+mod stack;
+mod variables;
+
+pub use command::CommandOption;
+pub(crate) use command::{Command, from_arguments};
+pub(crate) use file::ComposeFile;
+pub(crate) use image::{ImageSite, Origin};
+pub(crate) use mounts::{Mounts, container_folder};
+pub(crate) use service::Found as ServiceFound;
+pub(crate) use stack::Stack;
+
+use model::Diagnostic;
+
+use crate::source::Source;
+use crate::text_edit::Replacement;
+
+/// A stack with its database service.
+#[derive(Debug)]
+pub(crate) struct Database {
+    pub(crate) stack: Stack,
+    pub(crate) service: String,
+    pub(crate) found: ServiceFound,
+    pub(crate) site: Result<ImageSite, Diagnostic>,
+    pub(crate) command: Command,
+    pub(crate) mounts: Mounts,
+}
+
+impl Database {
+    /// Finds the database's service; `None` where the stack has none.
+    pub(crate) fn find(
+        stack: Stack,
+        wanted: Option<&str>,
+        source: &dyn Source,
+    ) -> Result<Option<Self>, Diagnostic> {
+        let (service, found) = match service::find(&stack, wanted) {
+            Ok(Some(found)) => found,
+            Ok(None) => return Ok(None),
+            Err(diagnostic) => return Err(diagnostic),
+        };
+        let site = image::find(&stack, &service, source)
+            .and_then(|site| image::check(&stack, &service, &site).map(|()| site));
+        let command = command::read(&stack, &service);
+        let mounts = Mounts::read(&stack, &service);
+        Ok(Some(Self { stack, service, found, site, command, mounts }))
+    }
+
+    /// Gives the file in which the image takes effect.
+    pub(crate) fn file(&self, site: &ImageSite) -> &ComposeFile {
+        self.stack.file(&self.stack.layers[site.layer])
+    }
+
+    /// Gives the place of the image, or of the service's key where it has none of its own.
+    pub(crate) fn image_place(&self, site: &ImageSite) -> model::Place {
+        let file = self.file(site);
+        let node = match &site.origin {
+            Origin::Own(entry, _) if !file.tree.written(entry.value).span.is_empty() => entry.value,
+            Origin::Own(entry, _) => entry.key,
+            _ => site.service.key,
+        };
+        file.place(file.tree.written(node).span.clone())
+    }
+
+    /// Gives the replacements that make `image` the service's image.
+    pub(crate) fn edit(&self, site: &ImageSite, image: &str) -> Result<Vec<Replacement>, Diagnostic> {
+        image::edit(&self.stack, &self.service, site, image)
+    }
+}
+
+/// Tells whether two texts of one compose file mean the same, but for one service's image.
+pub(crate) fn same_but_image(before: &ComposeFile, after: &ComposeFile, service: &str) -> bool {
+    same::same_but_image(before, after, service)
+}

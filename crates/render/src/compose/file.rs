@@ -1,0 +1,191 @@
+//! One compose file: its bytes, its tree, and lookups that know merge keys.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
+
+use model::yaml::{Kind, NodeId, Style, Tree};
+use model::{Code, Diagnostic, Place};
+
+/// A compose file that could be read.
+#[derive(Debug)]
+pub(crate) struct ComposeFile {
+    pub(crate) path: String,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) tree: Tree,
+    memo: RefCell<HashMap<(NodeId, String), Option<Entry>>>,
+    too_deep: Cell<bool>,
+}
+
+/// Mappings that merge one another are followed this far.
+const MAX_MERGES: usize = 100;
+
+/// A value that a lookup found.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Entry {
+    /// The mapping that it is written in.
+    pub(crate) owner: NodeId,
+    pub(crate) key: NodeId,
+    /// The value as it is written: an alias is an alias.
+    pub(crate) value: NodeId,
+}
+
+impl ComposeFile {
+    /// Parses a file; the error says where reading stopped.
+    pub(crate) fn parse(path: &str, bytes: Vec<u8>) -> Result<Self, Diagnostic> {
+        let refuse = |span: Range<usize>, message: String| {
+            Diagnostic::error(Code::ComposeSyntax, message).at(Place::new(path, &bytes, span))
+        };
+        if let Some((at, c)) = surprising(&bytes) {
+            let message =
+                format!("U+{:04X} in a compose file: readers take it in different ways", u32::from(c));
+            return Err(refuse(at..at + c.len_utf8(), message).help("remove it, or write it as an escape"));
+        }
+        match Tree::parse(&bytes) {
+            Ok(tree) => Ok(Self {
+                path: path.to_string(),
+                bytes,
+                tree,
+                memo: RefCell::default(),
+                too_deep: Cell::new(false),
+            }),
+            Err(error) => Err(refuse(error.offset..error.offset, error.message)),
+        }
+    }
+
+    /// Gives the place of a span in this file.
+    pub(crate) fn place(&self, span: Range<usize>) -> Place {
+        Place::new(&self.path, &self.bytes, span)
+    }
+
+    /// Gives the bytes that a node is written with, as text.
+    pub(crate) fn written(&self, id: NodeId) -> &str {
+        let span = self.tree.written(id).span.clone();
+        // The tree was made from UTF-8, and spans lie between its characters.
+        std::str::from_utf8(&self.bytes[span]).unwrap_or_default()
+    }
+
+    /// Gives the `services` of a document.
+    pub(crate) fn services(&self, document: NodeId) -> Option<NodeId> {
+        self.tree.get(document, "services")
+    }
+
+    /// Finds a key in a mapping, in what `<<` merges into it, and behind an alias.
+    ///
+    /// The mapping's own key wins over merged ones, and of several merged mappings the first.
+    pub(crate) fn find(&self, mapping: NodeId, key: &str) -> Option<Entry> {
+        self.find_at(self.tree.resolve(mapping), key, 0)
+    }
+
+    fn find_at(&self, owner: NodeId, key: &str, depth: usize) -> Option<Entry> {
+        // Mappings that merge each other many times over are searched once.
+        if let Some(known) = self.memo.borrow().get(&(owner, key.to_string())) {
+            return *known;
+        }
+        if depth > MAX_MERGES {
+            self.too_deep.set(true);
+            return None;
+        }
+        let own = self.tree.all(owner, key).last().map(|(key, value)| Entry { owner, key, value });
+        let found = own.or_else(|| {
+            self.merged(owner).find_map(|merged| self.find_at(self.tree.resolve(merged), key, depth + 1))
+        });
+        self.memo.borrow_mut().insert((owner, key.to_string()), found);
+        found
+    }
+
+    /// Tells whether a lookup gave up on a chain of merge keys.
+    pub(crate) fn merges_too_deep(&self) -> bool {
+        self.too_deep.get()
+    }
+
+    /// Gives the mappings that `<<` merges into this one, in their order of precedence.
+    pub(crate) fn merged(&self, mapping: NodeId) -> impl Iterator<Item = NodeId> + '_ {
+        let merge = self.tree.entries(mapping).iter().filter(|(key, _)| self.is_merge_key(*key));
+        merge.flat_map(|(_, value)| match &self.tree.node(*value).kind {
+            Kind::Sequence(items, _) => items.clone(),
+            _ => vec![*value],
+        })
+    }
+
+    /// Tells whether a key is `<<`; in quotes it is a key like others.
+    pub(crate) fn is_merge_key(&self, key: NodeId) -> bool {
+        matches!(&self.tree.written(key).kind, Kind::Scalar(text, Style::Plain) if text == "<<")
+    }
+
+    /// Gives the aliases of a node, in the order of the text.
+    pub(crate) fn aliases(&self, of: NodeId) -> impl Iterator<Item = NodeId> + '_ {
+        self.tree.nodes().filter(move |(_, node)| node.kind == Kind::Alias(of)).map(|(id, _)| id)
+    }
+
+    /// Warns of keys that stand twice in one mapping, as Kasm's own files up to 1.12 have them.
+    pub(crate) fn duplicate_keys(&self) -> Vec<Diagnostic> {
+        let mut found = Vec::new();
+        for (_, node) in self.tree.nodes() {
+            let Kind::Mapping(entries, _) = &node.kind else { continue };
+            let mut seen = HashSet::new();
+            for (key, _) in entries {
+                let Some(name) = self.tree.scalar(*key) else { continue };
+                if !seen.insert(name) && !self.is_merge_key(*key) {
+                    let place = self.place(self.tree.written(*key).span.clone());
+                    found.push(
+                        Diagnostic::warning(Code::DuplicateComposeKey, format!("duplicate key `{name}`"))
+                            .at(place)
+                            .help("newer versions of Compose refuse this file; remove one of the two"),
+                    );
+                    if found.len() == MAX_DUPLICATES {
+                        return found;
+                    }
+                }
+            }
+        }
+        found
+    }
+}
+
+/// More duplicate keys than this in one file are not worth a line each.
+const MAX_DUPLICATES: usize = 10;
+
+/// Gives the first character that YAML forbids, or that some readers take for a line end.
+fn surprising(bytes: &[u8]) -> Option<(usize, char)> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    let is_surprising = |c: char| {
+        (c.is_control() && !matches!(c, '\n' | '\r' | '\t')) || matches!(c, '\u{2028}' | '\u{2029}')
+    };
+    text.char_indices().find(|(_, c)| is_surprising(*c))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn own_keys_win_over_merged_ones_and_the_first_merged_over_the_next() {
+        let text = "a: &a {x: 1, y: 1}\nb: &b {y: 2, z: 2}\nc: {<<: [*a, *b], x: 3}\nd: *a\n";
+        let file = ComposeFile::parse("f", text.into()).unwrap();
+        let c = file.tree.get(file.tree.documents()[0], "c").unwrap();
+        let value = |key| file.find(c, key).and_then(|entry| file.tree.scalar(entry.value));
+        assert_eq!((value("x"), value("y"), value("z"), value("q")), (Some("3"), Some("1"), Some("2"), None));
+        let d = file.tree.get(file.tree.documents()[0], "d").unwrap();
+        assert!(file.find(d, "x").is_some());
+    }
+
+    #[test]
+    fn a_bomb_of_merges_is_searched_once() {
+        let mut text = String::from("a0: &a0 {x: 1}\n");
+        for n in 1..60 {
+            text.push_str(&format!("a{n}: &a{n} {{<<: [*a{}, *a{}]}}\n", n - 1, n - 1));
+        }
+        let file = ComposeFile::parse("f", text.into()).unwrap();
+        let last = file.tree.get(file.tree.documents()[0], "a59").unwrap();
+        assert!(file.find(last, "x").is_some());
+        assert!(file.find(last, "y").is_none());
+    }
+
+    #[test]
+    fn characters_that_hide_lines_are_refused() {
+        for text in ["a: 1 # \u{85} b\n", "a: \u{1b}[2J\n", "a: \u{2028}b\n"] {
+            assert_eq!(ComposeFile::parse("f", text.into()).unwrap_err().code, Code::ComposeSyntax);
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! The view of postgresql.conf: the files that the server reads, mapped to those of the target.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use pgconf::{ConfSet, Found};
+
+use crate::compose::{Mounts, container_folder};
+use crate::source::{Source, folder, join};
+use crate::target::KASM_CONF;
+
+/// What the server reads, and where its files are here.
+#[derive(Debug)]
+pub(crate) struct ObservedConf {
+    /// The main file's path, relative to the target's root.
+    pub(crate) path: String,
+    /// postgresql.conf and what it includes.
+    pub(crate) set: ConfSet,
+    /// `postgresql.auto.conf`, where it can be read: it counts after everything else.
+    pub(crate) auto: Option<ConfSet>,
+    /// The path here of each file that the server reads.
+    located: BTreeMap<String, String>,
+}
+
+impl ObservedConf {
+    /// Reads the conf at `path` and what it includes; `None` where it is not there.
+    ///
+    /// # Errors
+    /// It is there and can not be read; the reason.
+    pub(crate) fn read(
+        path: &str,
+        data: Option<&str>,
+        mounts: &Mounts,
+        source: &dyn Source,
+    ) -> Result<Option<Self>, String> {
+        let main = match source.read(path) {
+            Found::Yes(bytes) => bytes,
+            Found::No => return Ok(None),
+            Found::Unknown(why) => return Err(why),
+        };
+        // The server resolves includes by the path that it knows the file by.
+        let inside = mounts.containing(|host| located(source, host).as_deref() == Some(path));
+        let inside = inside.unwrap_or_else(|| path.to_string());
+        let files = ServerFiles { source, mounts, main: &inside, beside: path, located: RefCell::default() };
+        files.located.borrow_mut().insert(inside.clone(), path.to_string());
+        let set = ConfSet::read(&inside, main, &files);
+        let beside = join(folder(path), "postgresql.auto.conf");
+        let in_data = data.and_then(|data| mounts.host(&join(data, "postgresql.auto.conf"))).flatten();
+        let auto = in_data.and_then(|host| located(source, &host)).unwrap_or(beside);
+        let auto = match source.read(&auto) {
+            Found::Yes(bytes) => {
+                files.located.borrow_mut().insert(auto.clone(), auto.clone());
+                Some(ConfSet::read(&auto, bytes, &files))
+            }
+            _ => None,
+        };
+        let located = files.located.into_inner();
+        Ok(Some(Self { path: path.to_string(), set, auto, located }))
+    }
+
+    /// Gives the path here of a file that the server knows as `path`.
+    pub(crate) fn here<'a>(&'a self, path: &'a str) -> &'a str {
+        self.located.get(path).map_or(path, String::as_str)
+    }
+}
+
+/// Gives the path below the target's root for a path of the host, as compose files write it.
+///
+/// An absolute path that is not there is one of the host that the tree will be installed on: Kasm
+/// names `/opt/kasm/<version>/…`, and what follows decides.
+pub(crate) fn located(source: &dyn Source, host: &str) -> Option<String> {
+    if !host.starts_with('/') {
+        return Some(host.to_string());
+    }
+    if let Some(below) = source.below_root(host) {
+        return Some(below);
+    }
+    if let Found::Yes(_) = source.read(host) {
+        return Some(host.to_string());
+    }
+    let kasm = folder(KASM_CONF);
+    let at = host.find(&format!("/{kasm}/"))?;
+    Some(host[at + 1..].to_string())
+}
+
+/// Gives the server's files: its paths are the container's.
+struct ServerFiles<'a> {
+    source: &'a dyn Source,
+    mounts: &'a Mounts,
+    /// The main file, as the server knows it and as it is here.
+    main: &'a str,
+    beside: &'a str,
+    located: RefCell<BTreeMap<String, String>>,
+}
+
+impl ServerFiles<'_> {
+    /// Gives the path here for a path of the server, or says why it can not be seen.
+    fn here(&self, path: &str) -> Result<String, String> {
+        match self.mounts.host(path) {
+            Some(Some(host)) => {
+                located(self.source, &host).ok_or_else(|| format!("{host} is not on this host"))
+            }
+            Some(None) => Err("it lies in a volume that Docker keeps".into()),
+            None if self.main == self.beside => Ok(path.to_string()),
+            None => {
+                // What stands beside the file here may well be what an image was given.
+                let rest =
+                    path.strip_prefix(container_folder(self.main)).map(|rest| rest.trim_start_matches('/'));
+                rest.map(|rest| join(folder(self.beside), rest))
+                    .ok_or_else(|| "it lies in the image: no volume brings it from this host".to_string())
+            }
+        }
+    }
+
+    fn is_certain(&self, path: &str) -> bool {
+        self.main == self.beside || self.mounts.host(path).is_some()
+    }
+}
+
+impl pgconf::Source for ServerFiles<'_> {
+    fn read(&self, path: &str) -> Found<Vec<u8>> {
+        let here = match self.here(path) {
+            Ok(here) => here,
+            Err(why) => return Found::Unknown(why),
+        };
+        self.located.borrow_mut().insert(path.to_string(), here.clone());
+        match self.source.read(&here) {
+            Found::No if !self.is_certain(path) => {
+                Found::Unknown("no volume brings it from this host".into())
+            }
+            Found::No if here.starts_with('/') => Found::Unknown("it is not on this host".into()),
+            found => found,
+        }
+    }
+
+    fn list(&self, folder: &str) -> Found<Vec<String>> {
+        let here = match self.here(folder) {
+            Ok(here) => here,
+            Err(why) => return Found::Unknown(why),
+        };
+        match self.source.list(&here) {
+            Found::No if !self.is_certain(folder) => {
+                Found::Unknown("no volume brings it from this host".into())
+            }
+            Found::No if here.starts_with('/') => Found::Unknown("it is not on this host".into()),
+            found => found,
+        }
+    }
+}

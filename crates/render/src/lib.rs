@@ -1,0 +1,21 @@
+//! Finds and changes what a kasm-db document names, and plans it.
+//!
+//! [`observe`] reads a target through a [`Source`]; [`reconcile`] compares it with a
+//! [`DesiredState`](model::DesiredState) and gives a [`Plan`]: pure, proved, and free of IO.
+
+mod compose;
+mod conf;
+mod observe;
+mod plan;
+mod reconcile;
+mod source;
+mod target;
+mod text_edit;
+
+pub use compose::CommandOption;
+pub use observe::{ObservedState, observe, observe_with};
+pub use plan::{Action, Change, FileChange, FileKind, Needs, Plan};
+pub use reconcile::reconcile;
+pub use source::{Found, Snapshot, Source};
+pub use target::{Target, TargetKind};
+pub use text_edit::{Overlap, Replacement, TextEdit};

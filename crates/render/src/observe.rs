@@ -1,0 +1,138 @@
+//! What is there: everything that a plan depends on, read once.
+
+use model::{Code, Diagnostic};
+
+use crate::compose::{CommandOption, Database, Mounts, Stack, from_arguments};
+use crate::conf::ObservedConf;
+use crate::source::{Recorder, Snapshot, Source};
+use crate::target::{Project, Target};
+
+/// What is there, for one target.
+#[derive(Debug)]
+pub struct ObservedState {
+    pub(crate) target: Target,
+    pub(crate) databases: Vec<ObservedDatabase>,
+    pub(crate) conf: Option<ObservedConf>,
+    /// Settings on the server's command line that no compose file shows.
+    pub(crate) arguments: Vec<CommandOption>,
+    pub(crate) skipped: Vec<String>,
+    pub(crate) findings: Vec<Diagnostic>,
+    pub(crate) snapshot: Snapshot,
+}
+
+/// A project with a database service.
+#[derive(Debug)]
+pub(crate) struct ObservedDatabase {
+    pub(crate) project: Project,
+    pub(crate) database: Database,
+}
+
+/// The data directory of the official images up to PostgreSQL 17.
+const DATA: &str = "/var/lib/postgresql/data";
+
+/// Observes a target.
+///
+/// Never fails: what can not be read is among the findings.
+pub fn observe(target: &Target, source: &dyn Source) -> ObservedState {
+    observe_with(target, &[], source)
+}
+
+/// Observes a target whose server is started with these arguments besides its files.
+pub fn observe_with(target: &Target, arguments: &[String], source: &dyn Source) -> ObservedState {
+    let recorder = Recorder::new(source);
+    let mut state = ObservedState {
+        target: target.clone(),
+        databases: Vec::new(),
+        conf: None,
+        arguments: from_arguments(arguments),
+        skipped: Vec::new(),
+        findings: Vec::new(),
+        snapshot: Snapshot::default(),
+    };
+    state.compose(&recorder);
+    state.conf(&recorder);
+    state.snapshot = recorder.finish();
+    state
+}
+
+impl ObservedState {
+    /// Gives everything that was read.
+    pub fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
+    fn compose(&mut self, source: &dyn Source) {
+        let projects = self.target.kind.projects(source);
+        let wanted = self.target.kind.service().map(String::from);
+        let mut ambiguous = false;
+        for project in projects {
+            let stack = Stack::read(source, &project.files);
+            self.findings.extend(stack.problems.iter().cloned());
+            for file in &stack.files {
+                self.findings.extend(file.duplicate_keys());
+            }
+            match Database::find(stack, wanted.as_deref(), source) {
+                Ok(Some(database)) => {
+                    if database.stack.files.iter().any(crate::compose::ComposeFile::merges_too_deep) {
+                        let message = "merge keys chain too deep to be followed";
+                        self.findings.push(Diagnostic::error(Code::ComposeReference, message));
+                    }
+                    self.databases.push(ObservedDatabase { project, database });
+                }
+                Ok(None) => self.skipped.extend(project.files),
+                Err(problem) => {
+                    ambiguous = true;
+                    self.findings.push(problem);
+                }
+            }
+        }
+        if self.databases.is_empty() && !ambiguous && !self.findings.iter().any(Diagnostic::is_error) {
+            self.findings.extend(self.no_database());
+        }
+    }
+
+    fn no_database(&self) -> Option<Diagnostic> {
+        if !self.skipped.is_empty() {
+            let files = self.skipped.join(", ");
+            let message = match self.target.kind.service() {
+                Some(service) => format!("no service `{service}` in {files}"),
+                None => format!("no database service in {files}"),
+            };
+            return Some(Diagnostic::error(Code::NoService, message).help(
+                "the database's service has `container_name: kasm_db`, or the key `kasm_db` or `db`; \
+                 if its database is an external one, there is nothing here to change",
+            ));
+        }
+        match &self.target.kind {
+            crate::TargetKind::Files { .. } => None,
+            crate::TargetKind::Deployment => Some(
+                Diagnostic::error(Code::NoComposeFile, "no docker/docker-compose.yaml below the deployment")
+                    .help("name the tree that holds `docker/` and `conf/`, such as /opt/kasm/current"),
+            ),
+            crate::TargetKind::Installer => Some(
+                Diagnostic::error(Code::NoComposeFile, "no docker/docker-compose-*.yaml below the installer")
+                    .help("name the unpacked `kasm_release` folder"),
+            ),
+        }
+    }
+
+    fn conf(&mut self, source: &dyn Source) {
+        let Some(path) = self.target.kind.conf().map(String::from) else { return };
+        let none = Mounts::default();
+        let database = self.main_database().map(|observed| &observed.database);
+        let mounts = database.map_or(&none, |database| &database.mounts);
+        let data = database.map(|database| {
+            let option = database.command.options.iter().rev().find(|option| option.name == "data_directory");
+            option.map_or_else(|| DATA.to_string(), |option| option.value.clone())
+        });
+        match ObservedConf::read(&path, data.as_deref(), mounts, source) {
+            Ok(conf) => self.conf = conf,
+            Err(why) => self.findings.push(Diagnostic::error(Code::Unreadable, format!("{path}: {why}"))),
+        }
+    }
+
+    /// Gives the project that runs; of an installer's several ones the first.
+    pub(crate) fn main_database(&self) -> Option<&ObservedDatabase> {
+        self.databases.iter().find(|observed| observed.project.runs).or_else(|| self.databases.first())
+    }
+}

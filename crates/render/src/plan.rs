@@ -1,0 +1,130 @@
+//! What would change, what it costs, and what stands in its way.
+
+use model::{Diagnostic, Severity};
+
+use crate::target::Target;
+use crate::text_edit::TextEdit;
+
+/// The way from what is there to what is wanted, for one target.
+///
+/// A plan alone drives an apply: it holds the bytes that it was made from and those that it leads to.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The target.
+    pub target: Target,
+    /// What changes, one entry for each value.
+    pub changes: Vec<Change>,
+    /// The files that change; none where a blocker stands in the way of all of them.
+    pub files: Vec<FileChange>,
+    /// Blockers and warnings.
+    pub findings: Vec<Diagnostic>,
+    /// Files that were read and found to be in order, with nothing to change.
+    pub in_order: Vec<String>,
+    /// Compose files without the database service.
+    pub skipped: Vec<String>,
+}
+
+/// One changed value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The file, relative to the target's root.
+    pub path: String,
+    /// The line, from 1; of an added line, the one that it will have.
+    pub line: usize,
+    /// What it is: `services.db.image`, or the setting's name.
+    pub subject: String,
+    /// What happens to it.
+    pub action: Action,
+    /// The value before, if something set it.
+    pub before: Option<String>,
+    /// The value after; none where it is commented out.
+    pub after: Option<String>,
+    /// What it takes for the change to have an effect.
+    pub needs: Needs,
+    /// Why, where it is not plain.
+    pub why: Option<String>,
+}
+
+/// What happens to a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// It is written where nothing was.
+    Add,
+    /// It becomes another.
+    Change,
+    /// It is commented out.
+    Remove,
+}
+
+/// What it takes for a change to have an effect; the greater includes the lesser.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Needs {
+    /// Nothing is running from this file.
+    Nothing,
+    /// The server reads its configuration again.
+    Reload,
+    /// The server starts again.
+    Restart,
+    /// The container is made anew.
+    Recreate,
+}
+
+/// One changed file.
+#[derive(Clone, Debug)]
+pub struct FileChange {
+    /// The path, relative to the target's root.
+    pub path: String,
+    /// What kind of file it is.
+    pub kind: FileKind,
+    /// The bytes that the plan saw.
+    pub before: Vec<u8>,
+    /// The bytes that it leads to.
+    pub after: Vec<u8>,
+    /// The way from one to the other.
+    pub edit: TextEdit,
+}
+
+/// The kinds of files that are changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileKind {
+    /// A compose file.
+    Compose,
+    /// postgresql.conf or a file that it includes.
+    Conf,
+}
+
+impl Plan {
+    /// Tells whether nothing would change.
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty() && self.changes.is_empty()
+    }
+
+    /// Gives what stands in the way.
+    pub fn blockers(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.findings.iter().filter(|finding| finding.is_error())
+    }
+
+    /// Gives what somebody should know.
+    pub fn warnings(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.findings.iter().filter(|finding| !finding.is_error())
+    }
+
+    /// Tells whether the plan must not be applied.
+    pub fn is_blocked(&self) -> bool {
+        self.blockers().next().is_some()
+    }
+
+    /// Gives what the whole plan takes.
+    pub fn needs(&self) -> Needs {
+        self.changes.iter().map(|change| change.needs).max().unwrap_or(Needs::Nothing)
+    }
+
+    /// Turns blockers that a person may overrule, and did by name, into warnings.
+    pub fn allow(&mut self, names: &[String]) {
+        for finding in &mut self.findings {
+            if finding.code.risk().is_some() && names.iter().any(|name| name == finding.code.name()) {
+                finding.severity = Severity::Warning;
+            }
+        }
+    }
+}

@@ -1,0 +1,310 @@
+//! What the server would refuse, and what would be lost in silence.
+
+use std::collections::HashMap;
+
+use model::postgres::{self, Context};
+use model::{Code, DesiredState, Diagnostic, Image, Place, Release};
+use pgconf::{Assignment, ProblemKind};
+
+use crate::compose::{Database, Origin};
+use crate::conf::{ObservedConf, located};
+use crate::observe::ObservedState;
+use crate::reconcile::{Draft, image, settings};
+use crate::source::join;
+use crate::target::TargetKind;
+
+pub(super) fn check(desired: &DesiredState, observed: &ObservedState, draft: &mut Draft) {
+    match &observed.conf {
+        Some(conf) => {
+            problems(conf, draft);
+            if !conf.set.problems().iter().any(|problem| problem.kind.is_fatal()) {
+                values(desired, observed, conf, draft);
+                libraries(desired, observed, conf, draft);
+            }
+            if desired.manages_conf() {
+                whether_it_is_read(desired, observed, conf, draft);
+            }
+        }
+        None if desired.manages_conf() => no_conf(observed, draft),
+        None => {}
+    }
+}
+
+fn no_conf(observed: &ObservedState, draft: &mut Draft) {
+    if draft.findings.iter().any(|f| f.is_error() && matches!(f.code, Code::Unreadable | Code::NoComposeFile))
+    {
+        return;
+    }
+    let Some(path) = observed.target.kind.conf() else {
+        draft.find(
+            Diagnostic::error(Code::NoConf, "settings are wanted, but the target names no postgresql.conf")
+                .help("add `postgresql_conf:` under the target's `files`"),
+        );
+        return;
+    };
+    let mounted = observed.databases.iter().any(|d| {
+        let config_file = config_file(&d.database, None);
+        d.database.mounts.host(&config_file).is_some_and(|host| host.is_some())
+    });
+    let message = if matches!(observed.target.kind, TargetKind::Files { .. }) || mounted {
+        format!("{path} is not there")
+    } else {
+        format!(
+            "{path} is not there, and no compose file mounts a postgresql.conf into the database's container"
+        )
+    };
+    let help = match observed.target.kind {
+        TargetKind::Files { .. } => {
+            "check the path under `postgresql_conf`; it starts at the document's folder"
+        }
+        _ => "releases before Kasm 1.10 have no such file: upgrade first, or manage the image alone",
+    };
+    let mut finding = Diagnostic::error(Code::NoConf, message).help(help);
+    if let Some(d) = observed.main_database()
+        && !mounted
+    {
+        finding.place = d.database.site.as_ref().ok().map(|site| {
+            let file = d.database.file(site);
+            file.place(file.tree.written(site.service.key).span.clone())
+        });
+    }
+    draft.find(finding);
+}
+
+/// Reports what the server would not start with.
+fn problems(conf: &ObservedConf, draft: &mut Draft) {
+    let auto = conf.auto.iter().flat_map(|auto| auto.problems().iter().map(move |p| (auto, p)));
+    for (set, problem) in conf.set.problems().iter().map(|p| (&conf.set, p)).chain(auto) {
+        let path = conf.here(&problem.path);
+        let bytes = set.files().find(|(p, _)| *p == problem.path).map_or(&[][..], |(_, file)| file.bytes());
+        let line_start = line_offset(bytes, problem.line);
+        let mut at = Place::new(path, bytes, line_start..line_start);
+        let name = |server: &String| {
+            let here = conf.here(server);
+            if here == server { server.clone() } else { format!("{here} ({server} in the container)") }
+        };
+        let finding = match &problem.kind {
+            ProblemKind::Syntax(near) => {
+                if let Some(column) = find(&bytes[line_start..], near).filter(|_| !near.is_empty()) {
+                    at = Place::new(path, bytes, line_start + column..line_start + column + near.len());
+                }
+                let near = if near.is_empty() {
+                    "the end of the line".into()
+                } else {
+                    format!("`{}`", near.escape_ascii())
+                };
+                Diagnostic::error(Code::ConfSyntax, format!("syntax error near {near}; PostgreSQL would not start"))
+                    .help("a line is `name = value`; put a value with blanks, commas or other signs in single quotes")
+            }
+            ProblemKind::EmptyName => Diagnostic::error(Code::ConfInclude, "the include names no file"),
+            ProblemKind::Missing(file) => {
+                Diagnostic::error(Code::ConfInclude, format!("the included {} is not there", name(file)))
+                    .help("use `include_if_exists` for a file that may be missing")
+            }
+            ProblemKind::Recursion(file) => {
+                Diagnostic::error(Code::ConfInclude, format!("{} includes itself", name(file)))
+            }
+            ProblemKind::TooDeep(file) => Diagnostic::error(
+                Code::ConfInclude,
+                format!("{} is included more than ten levels deep", name(file)),
+            ),
+            ProblemKind::TooMany => {
+                Diagnostic::error(Code::ConfInclude, "more than 2,000 files are included")
+            }
+            ProblemKind::Unseen(file, why) => Diagnostic::warning(
+                Code::ConfUnseen,
+                format!("the included {} can not be seen: {why}", name(file)),
+            )
+            .help("what it sets is not known here, and may win over this file"),
+        };
+        draft.find(finding.at(at));
+    }
+}
+
+fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
+    haystack.windows(needle.len().max(1)).position(|window| window == needle)
+}
+
+fn line_offset(bytes: &[u8], line: usize) -> usize {
+    let ends = bytes.iter().enumerate().filter(|(_, b)| **b == b'\n').map(|(at, _)| at + 1);
+    std::iter::once(0).chain(ends).nth(line.saturating_sub(1)).unwrap_or(bytes.len())
+}
+
+/// Gives the image that the server will run, and the PostgreSQL major in it.
+fn resulting_image(desired: &DesiredState, observed: &ObservedState) -> (Option<Image>, Option<u16>) {
+    let current = observed.main_database().and_then(|d| image::current(&d.database));
+    let image = desired.image().cloned().or(current);
+    let known = image.as_ref().and_then(|image| Release::of(image).postgres_major);
+    let major = desired.postgres_major().or(known);
+    (image, major)
+}
+
+/// Reports settings that the server does not know, and values that it does not take.
+fn values(desired: &DesiredState, observed: &ObservedState, conf: &ObservedConf, draft: &mut Draft) {
+    let (_, major) = resulting_image(desired, observed);
+    let Some(major) = major.filter(|major| postgres::MAJORS.contains(major)) else { return };
+    let all = || conf.set.assignments().chain(conf.auto.iter().flat_map(pgconf::ConfSet::assignments));
+    let lower = |a: &Assignment<'_>| String::from_utf8_lossy(a.name()).to_ascii_lowercase();
+    let mut last: HashMap<String, Assignment<'_>> = HashMap::new();
+    let mut unknown = 0;
+    for assignment in all() {
+        let name = lower(&assignment);
+        // The wanted value replaces a bad one, and an unset one goes.
+        if desired.unset().contains(&name) {
+            continue;
+        }
+        if !name.contains('.') && postgres::lookup(&name, major).is_none() && unknown < MAX_UNKNOWN {
+            unknown += 1;
+            draft.find(unknown_setting(&name, major).at(settings::place(conf, assignment)));
+        }
+        last.insert(name, assignment);
+    }
+    let mut effective: Vec<_> = last.into_iter().collect();
+    effective.sort_by(|(_, a), (_, b)| (a.path, a.entry.line).cmp(&(b.path, b.entry.line)));
+    for (name, assignment) in effective {
+        if desired.settings().iter().any(|setting| setting.name == name) {
+            continue;
+        }
+        let Some(row) = postgres::lookup(&name, major) else { continue };
+        let place = settings::place(conf, assignment);
+        if row.context == Context::Internal {
+            let message = format!("`{name}` can not be set in a file; PostgreSQL {major} would not start");
+            draft.find(Diagnostic::error(Code::ConfValue, message).at(place).help("remove the line"));
+        } else if let Err(error) = pgconf::value::check(&row.value, &assignment.value()) {
+            let message = format!("PostgreSQL {major} would not start: `{name}`: {error}");
+            draft.find(Diagnostic::error(Code::ConfValue, message).at(place));
+        }
+    }
+}
+
+/// More unknown settings than this are not worth a line each.
+const MAX_UNKNOWN: usize = 20;
+
+fn unknown_setting(name: &str, major: u16) -> Diagnostic {
+    let message = format!("PostgreSQL {major} has no setting `{}` and would not start", name.escape_debug());
+    let finding = Diagnostic::error(Code::ConfUnknown, message);
+    match (postgres::removed_or_renamed(name), postgres::nearest(name, major)) {
+        (Some(renamed), _) => finding.help(renamed.advice),
+        (None, Some(meant)) => finding.help(format!("did you mean `{meant}`? Otherwise remove the line")),
+        (None, None) => finding.help("remove the line"),
+    }
+}
+
+/// Reports libraries that the server could not load, and auditing without its library.
+fn libraries(desired: &DesiredState, observed: &ObservedState, conf: &ObservedConf, draft: &mut Draft) {
+    let now = conf.set.effective(settings::PRELOAD);
+    let place = now.map(|now| settings::place(conf, now));
+    let Some(libraries) = settings::resulting_libraries(desired, &conf.set) else {
+        let mut finding = Diagnostic::error(
+            Code::ConfList,
+            format!("{} is no valid list: PostgreSQL would start and load nothing", settings::PRELOAD),
+        )
+        .help("separate the libraries by commas, without one at the start or the end");
+        finding.place = place;
+        return draft.find(finding);
+    };
+    let mut images: Vec<Image> = desired.image().cloned().into_iter().collect();
+    if images.is_empty() {
+        images = observed.databases.iter().filter_map(|d| image::current(&d.database)).collect();
+        images.dedup();
+    }
+    for library in &libraries {
+        let name = String::from_utf8_lossy(&pgconf::library_name(library)).into_owned();
+        for image in &images {
+            if Release::of(image).has_library(&name) == Some(false) {
+                let mut finding = Diagnostic::error(
+                    Code::LibraryMissing,
+                    format!("{image} has no {name}: the server would not start"),
+                )
+                .help(format!(
+                    "use an image that brings {name}, such as kasmweb/postgres, or take {name} out of the list"
+                ));
+                finding.place.clone_from(&place);
+                draft.find(finding);
+            }
+        }
+    }
+    let audited = libraries.iter().any(|library| pgconf::same_library(library, b"pgaudit"));
+    if desired.audits() && !audited {
+        let mut finding = Diagnostic::error(
+            Code::PreloadMissing,
+            "nothing would be audited: pgaudit is not among the preloaded libraries",
+        )
+        .help("add `preload: {libraries: [pgaudit]}` to the document");
+        finding.place = place;
+        draft.find(finding);
+    }
+}
+
+/// Gives the path in the container of the conf that the server reads.
+fn config_file(database: &Database, image: Option<&Image>) -> String {
+    let options = &database.command.options;
+    let option = |name: &str| {
+        options.iter().rev().find(|o| o.name.eq_ignore_ascii_case(name)).map(|o| o.value.clone())
+    };
+    let own = image.filter(|_| !database.command.given).and_then(|image| Release::of(image).config_file);
+    let data = option("data_directory").unwrap_or_else(|| "/var/lib/postgresql/data".into());
+    option("config_file").or(own.map(String::from)).unwrap_or_else(|| join(&data, "postgresql.conf"))
+}
+
+/// Compares the file that the compose files let the server read with the target's.
+fn whether_it_is_read(
+    desired: &DesiredState,
+    observed: &ObservedState,
+    conf: &ObservedConf,
+    draft: &mut Draft,
+) {
+    let explicit = matches!(observed.target.kind, TargetKind::Files { .. });
+    for observed_database in &observed.databases {
+        let database = &observed_database.database;
+        let Ok(site) = &database.site else { continue };
+        let place = match &site.origin {
+            Origin::Own(entry, _) => {
+                database.file(site).place(database.file(site).tree.written(entry.key).span.clone())
+            }
+            _ => database.image_place(site),
+        };
+        if let Some((at, why)) = &database.command.unreadable {
+            draft.find(
+                Diagnostic::warning(Code::CommandUnreadable, format!("the command can not be read: {why}"))
+                    .at(at.clone())
+                    .help("a setting on it would win over postgresql.conf"),
+            );
+        }
+        let current = image::current(database);
+        let path = config_file(database, desired.image().or(current.as_ref()));
+        let finding = match database.mounts.host(&path) {
+            Some(Some(host)) => {
+                let here = located(&observed.snapshot, &host);
+                if here.as_deref() == Some(&conf.path) {
+                    continue;
+                }
+                let message = format!("the server reads {host}, not {}", conf.path);
+                match here {
+                    Some(here) if observed.snapshot.bytes(&here).is_some() => {
+                        Diagnostic::error(Code::ConfElsewhere, message).help("name that file in the target")
+                    }
+                    _ => Diagnostic::warning(Code::ConfElsewhere, message)
+                        .help("that path is not here, so it can not be told whether it is the same file"),
+                }
+            }
+            _ if explicit => Diagnostic::warning(
+                Code::ConfNotMounted,
+                format!(
+                    "no volume of `{}` shows that the server reads {} as {path}",
+                    database.service, conf.path
+                ),
+            ),
+            _ if !observed_database.project.runs => continue,
+            _ => Diagnostic::error(
+                Code::ConfElsewhere,
+                format!(
+                    "the server reads {path} in its container, which no volume connects with {}",
+                    conf.path
+                ),
+            )
+            .help("mount the file and name it with `-c config_file=…` in `command:`"),
+        };
+        draft.find(finding.at(place));
+    }
+}

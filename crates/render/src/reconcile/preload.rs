@@ -1,0 +1,85 @@
+//! The preload list: what it is, and what it must become.
+
+use model::DesiredPreload;
+use model::document::Mode;
+use pgconf::same_library;
+
+/// Joins the wanted libraries into a list that is there; gives the new value, or `None` for no change.
+///
+/// What is there keeps its order and spelling; what is missing comes behind it. In `exact` mode the
+/// list becomes the wanted one, spelt as it was where it was.
+pub(super) fn merge(value: &[u8], items: &[Vec<u8>], wanted: &DesiredPreload) -> Option<Vec<u8>> {
+    let missing = |library: &&String| !items.iter().any(|item| same_library(item, library.as_bytes()));
+    if wanted.mode == Mode::Ensure {
+        let missing: Vec<_> = wanted.libraries.iter().filter(missing).collect();
+        if missing.is_empty() {
+            return None;
+        }
+        let mut value = value.trim_ascii_end().to_vec();
+        for library in missing {
+            if !items.is_empty() || !value.trim_ascii().is_empty() {
+                value.extend(separator(&value));
+            }
+            value.extend(library.as_bytes());
+        }
+        return Some(value);
+    }
+    let same_order = items.len() == wanted.libraries.len()
+        && items.iter().zip(&wanted.libraries).all(|(item, library)| same_library(item, library.as_bytes()));
+    if same_order {
+        return None;
+    }
+    let spelt = wanted.libraries.iter().map(|library| {
+        let there = items.iter().find(|item| same_library(item, library.as_bytes()));
+        there
+            .filter(|item| {
+                item.iter().all(u8::is_ascii_graphic) && !item.contains(&b',') && !item.contains(&b'"')
+            })
+            .map_or(library.as_bytes(), Vec::as_slice)
+    });
+    Some(spelt.collect::<Vec<_>>().join(&b", "[..]))
+}
+
+/// Gives the separator that the list uses already.
+fn separator(value: &[u8]) -> &'static [u8] {
+    let tight = value.windows(2).any(|pair| pair[0] == b',' && !pair[1].is_ascii_whitespace());
+    if tight { b"," } else { b", " }
+}
+
+/// Gives the libraries of `items` that an exact list drops.
+pub(super) fn removed<'a>(items: &'a [Vec<u8>], wanted: &DesiredPreload) -> Vec<&'a [u8]> {
+    if wanted.mode == Mode::Ensure {
+        return Vec::new();
+    }
+    let stays = |item: &[u8]| wanted.libraries.iter().any(|library| same_library(item, library.as_bytes()));
+    items.iter().map(Vec::as_slice).filter(|item| !stays(item)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(mode: Mode, value: &str, wanted: &[&str], expected: Option<&str>) {
+        let wanted = DesiredPreload { mode, libraries: wanted.iter().map(ToString::to_string).collect() };
+        let items = pgconf::split_libraries(value.as_bytes()).unwrap();
+        let merged = merge(value.as_bytes(), &items, &wanted).map(|v| String::from_utf8(v).unwrap());
+        assert_eq!(merged.as_deref(), expected, "{value}");
+    }
+
+    #[test]
+    fn missing_libraries_come_behind_what_is_there() {
+        check(Mode::Ensure, "", &["pgaudit"], Some("pgaudit"));
+        check(Mode::Ensure, "a", &["pgaudit"], Some("a, pgaudit"));
+        check(Mode::Ensure, "a,b ", &["pgaudit", "b", "c"], Some("a,b,pgaudit,c"));
+        check(Mode::Ensure, "a, $libdir/pgaudit.so", &["pgaudit"], None);
+        check(Mode::Ensure, "\"a, b\"", &["pgaudit"], Some("\"a, b\", pgaudit"));
+    }
+
+    #[test]
+    fn an_exact_list_keeps_spelling_but_not_strangers() {
+        check(Mode::Exact, "b, pgaudit.so", &["pgaudit"], Some("pgaudit.so"));
+        check(Mode::Exact, "b,a", &["a", "b"], Some("a, b"));
+        check(Mode::Exact, "a,b", &["a", "b"], None);
+    }
+}

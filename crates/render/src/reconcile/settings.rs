@@ -1,0 +1,291 @@
+//! The settings in postgresql.conf: the preload list, pgaudit's, and others.
+
+use std::collections::BTreeMap;
+
+use model::postgres::{self, Needs as SettingNeeds};
+use model::{Code, Compare, DesiredState, Diagnostic, Place};
+use pgconf::value::Type;
+use pgconf::{Assignment, Conf, ConfSet, Editor, Quoting};
+
+use crate::conf::ObservedConf;
+use crate::observe::ObservedState;
+use crate::plan::{Action, Change, FileKind, Needs};
+use crate::reconcile::{Draft, preload};
+use crate::target::TargetKind;
+
+/// The list of libraries that the server loads at its start.
+pub(super) const PRELOAD: &str = "shared_preload_libraries";
+
+/// One value that must become another.
+struct Wanted<'a> {
+    name: &'a str,
+    /// The value, or `None` for a setting that must be commented out.
+    value: Option<Vec<u8>>,
+    quoting: Quoting,
+    needs: Needs,
+    why: Option<String>,
+}
+
+pub(super) fn reconcile(desired: &DesiredState, observed: &ObservedState, draft: &mut Draft) {
+    let Some(conf) = &observed.conf else { return };
+    if !desired.manages_conf() || conf.set.problems().iter().any(|problem| problem.kind.is_fatal()) {
+        return;
+    }
+    let wanted = wanted(desired, observed, conf, draft);
+    let mut files: BTreeMap<&str, Edits<'_>> = BTreeMap::new();
+    for (path, file) in conf.set.files() {
+        files.insert(path, Edits { conf: file, editor: Editor::new(file), names: Vec::new() });
+    }
+    let main = conf.set.files().next().map_or("", |(path, _)| path);
+    for setting in wanted {
+        let before = conf.set.effective(setting.name);
+        let outcome = match (&setting.value, before) {
+            (Some(value), Some(before)) => {
+                files.get_mut(before.path).map(|edits| edits.replace(before, setting.name, value))
+            }
+            (Some(value), None) => {
+                files.get_mut(main).map(|edits| edits.add(setting.name, value, setting.quoting))
+            }
+            (None, _) => {
+                for assignment in
+                    conf.set.assignments().filter(|a| a.name().eq_ignore_ascii_case(setting.name.as_bytes()))
+                {
+                    if let Some(edits) = files.get_mut(assignment.path) {
+                        edits.comment_out(assignment, setting.name);
+                    }
+                }
+                Some(Ok(()))
+            }
+        };
+        if let Some(Err(error)) = outcome {
+            draft.find(Diagnostic::error(
+                Code::NotProved,
+                format!("`{}` can not be written: {error}", setting.name),
+            ));
+            continue;
+        }
+        let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
+        draft.changes.push(Change {
+            path: conf.here(before.map_or(main, |before| before.path)).to_string(),
+            line: before.map_or(0, |before| before.entry.line),
+            subject: setting.name.to_string(),
+            action: match (&setting.value, before) {
+                (None, _) => Action::Remove,
+                (Some(_), None) => Action::Add,
+                (Some(_), Some(_)) => Action::Change,
+            },
+            before: before.map(|before| text(&before.value())),
+            after: setting.value.as_deref().map(text),
+            needs: setting.needs,
+            why: setting.why,
+        });
+    }
+    for (path, edits) in files {
+        finish(conf.here(path), edits, draft);
+    }
+}
+
+/// The edits of one file, and the names that they set.
+struct Edits<'a> {
+    conf: &'a Conf,
+    editor: Editor<'a>,
+    names: Vec<String>,
+}
+
+impl Edits<'_> {
+    fn replace(&mut self, before: Assignment<'_>, name: &str, value: &[u8]) -> Result<(), pgconf::EditError> {
+        self.names.push(name.to_string());
+        self.editor.replace_value(before.entry, value)
+    }
+
+    fn add(&mut self, name: &str, value: &[u8], quoting: Quoting) -> Result<(), pgconf::EditError> {
+        self.names.push(name.to_string());
+        self.editor.set_new(name, value, quoting)
+    }
+
+    fn comment_out(&mut self, assignment: Assignment<'_>, name: &str) {
+        self.names.push(name.to_string());
+        self.editor.comment_out(assignment.entry);
+    }
+}
+
+fn finish(path: &str, edits: Edits<'_>, draft: &mut Draft) {
+    let replacements = edits.editor.finish();
+    if replacements.is_empty() {
+        return;
+    }
+    if path.starts_with('/') || path.starts_with("../") {
+        draft.find(
+            Diagnostic::error(
+                Code::ConfInclude,
+                format!("{path} lies outside the target and is not changed"),
+            )
+            .help("move the setting into the target's own postgresql.conf"),
+        );
+        return;
+    }
+    // An added line gets the number that it will have.
+    let after = Conf::parse(pgconf::apply(edits.conf.bytes(), &replacements));
+    for change in draft.changes.iter_mut().filter(|change| change.path == path && change.line == 0) {
+        if let Some(entry) = after.effective(&change.subject) {
+            change.line = entry.line;
+        }
+    }
+    draft.replace(path, FileKind::Conf, replacements.into_iter().map(Into::into));
+}
+
+fn wanted<'a>(
+    desired: &'a DesiredState,
+    observed: &ObservedState,
+    conf: &ObservedConf,
+    draft: &mut Draft,
+) -> Vec<Wanted<'a>> {
+    let mut wanted = Vec::new();
+    let on_installer = observed.target.kind == TargetKind::Installer;
+    let cost = |needs: Needs| if on_installer { Needs::Nothing } else { needs };
+    let mut loads = false;
+    if let Some(value) = preload_value(desired, observed, conf, draft) {
+        loads = true;
+        wanted.push(Wanted {
+            name: PRELOAD,
+            value: Some(value),
+            quoting: Quoting::Quoted,
+            needs: cost(Needs::Restart),
+            why: None,
+        });
+    }
+    let major = desired.postgres_major();
+    for setting in desired.settings() {
+        let same = |value: &[u8]| is_same(setting.compare, value, setting.value.as_bytes());
+        overridden(&setting.name, &same, observed, conf, draft);
+        if conf.set.effective(&setting.name).is_some_and(|now| same(&now.value())) {
+            continue;
+        }
+        let of_library = loads && setting.name.starts_with("pgaudit.");
+        wanted.push(Wanted {
+            name: &setting.name,
+            value: Some(setting.value.clone().into_bytes()),
+            quoting: match setting.compare {
+                Compare::Typed(kind) if kind != Type::String => Quoting::Bare,
+                _ => Quoting::Quoted,
+            },
+            needs: cost(if of_library { Needs::Restart } else { needs_of(&setting.name, major) }),
+            why: of_library.then(|| "the library is loaded then".to_string()),
+        });
+    }
+    for name in desired.unset() {
+        overridden(name, &|_| false, observed, conf, draft);
+        if conf.set.effective(name).is_some() {
+            wanted.push(Wanted {
+                name,
+                value: None,
+                quoting: Quoting::Quoted,
+                needs: cost(needs_of(name, major)),
+                why: Some("back to the server's default".into()),
+            });
+        }
+    }
+    wanted
+}
+
+/// Gives the value that the preload list must get, if it must change.
+fn preload_value(
+    desired: &DesiredState,
+    observed: &ObservedState,
+    conf: &ObservedConf,
+    draft: &mut Draft,
+) -> Option<Vec<u8>> {
+    let wanted = desired.preload()?;
+    let has_all = |value: &[u8]| {
+        pgconf::split_libraries(value).is_some_and(|items| preload::merge(value, &items, wanted).is_none())
+    };
+    overridden(PRELOAD, &has_all, observed, conf, draft);
+    let now = conf.set.effective(PRELOAD);
+    let value = now.map(|now| now.value()).unwrap_or_default();
+    // An invalid list is reported by the checks; nothing is built on it.
+    let items = pgconf::split_libraries(&value)?;
+    let merged = preload::merge(&value, &items, wanted)?;
+    let removed = preload::removed(&items, wanted);
+    if !removed.is_empty() {
+        let names: Vec<_> = removed.iter().map(|item| String::from_utf8_lossy(item).into_owned()).collect();
+        let mut finding = Diagnostic::error(
+            Code::PreloadRemoved,
+            format!("the exact list would remove {} from {PRELOAD}", names.join(", ")),
+        )
+        .help("add what must stay to `preload.libraries`, or use `mode: ensure`");
+        finding.place = now.map(|now| place(conf, now));
+        draft.find(finding);
+    }
+    Some(merged)
+}
+
+/// Reports what sets a value over postgresql.conf: `postgresql.auto.conf` and the command line.
+fn overridden(
+    name: &str,
+    same: &dyn Fn(&[u8]) -> bool,
+    observed: &ObservedState,
+    conf: &ObservedConf,
+    draft: &mut Draft,
+) {
+    if let Some(auto) = &conf.auto
+        && let Some(now) = auto.effective(name)
+        && !same(&now.value())
+    {
+        draft.find(
+            Diagnostic::error(
+                Code::OverriddenByAutoConf,
+                format!("postgresql.auto.conf sets `{name}` over the file's value"),
+            )
+            .at(place(conf, now))
+            .help(format!("run `ALTER SYSTEM RESET {name};` on the server")),
+        );
+    }
+    let of_compose =
+        observed.databases.iter().filter(|d| d.project.runs).flat_map(|d| &d.database.command.options);
+    let mut options = of_compose.chain(&observed.arguments);
+    let last = options.rfind(|option| option.name.eq_ignore_ascii_case(name));
+    if let Some(option) = last.filter(|option| !same(option.value.as_bytes())) {
+        let mut finding = Diagnostic::error(
+            Code::OverriddenByCommand,
+            format!("the server's command line sets `{name}` over the file's value"),
+        )
+        .help(format!("remove `{name}` from `command:`, so that postgresql.conf counts"));
+        finding.place.clone_from(&option.place);
+        draft.find(finding);
+    }
+}
+
+/// Compares two values by meaning.
+fn is_same(compare: Compare, now: &[u8], wanted: &[u8]) -> bool {
+    match compare {
+        Compare::Classes(set) => model::audit::ClassSet::parse(now) == Some(set),
+        Compare::Typed(kind) => pgconf::value::same(&kind, now, wanted),
+        Compare::Text => now == wanted,
+    }
+}
+
+fn needs_of(name: &str, major: Option<u16>) -> Needs {
+    let row = match major {
+        Some(major) => postgres::lookup(name, major),
+        None => postgres::MAJORS.rev().find_map(|major| postgres::lookup(name, major)),
+    };
+    match row.map(|row| row.context.needs()) {
+        Some(SettingNeeds::Restart | SettingNeeds::Impossible) => Needs::Restart,
+        Some(SettingNeeds::Reload) | None => Needs::Reload,
+    }
+}
+
+/// Gives the place of a setting in the file as it is named here.
+pub(super) fn place(conf: &ObservedConf, at: Assignment<'_>) -> Place {
+    Place::new(conf.here(at.path), at.conf.bytes(), at.entry.name.start..at.entry.value.end)
+}
+
+/// Gives the libraries that the server will load when `draft` is applied, as far as the conf tells.
+pub(super) fn resulting_libraries(desired: &DesiredState, set: &ConfSet) -> Option<Vec<Vec<u8>>> {
+    let value = set.effective(PRELOAD).map(|now| now.value()).unwrap_or_default();
+    let items = pgconf::split_libraries(&value)?;
+    match desired.preload().and_then(|wanted| preload::merge(&value, &items, wanted)) {
+        Some(merged) => pgconf::split_libraries(&merged),
+        None => Some(items),
+    }
+}
