@@ -41,8 +41,8 @@ pub enum Type {
     Enum {
         /// The words that `pg_settings.enumvals` shows.
         values: &'static [&'static str],
-        /// Words that mean one of `values`, with the word that `SHOW` gives back for them: (`true`, `on`).
-        /// The server accepts most of them without showing them.
+        /// Words with the word that `SHOW` gives back for them: (`true`, `on`). The server takes them without
+        /// showing them among the values, or shows them and means another (`on` of `wal_compression`).
         aliases: &'static [(&'static str, &'static str)],
     },
     /// Any text.

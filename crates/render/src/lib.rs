@@ -5,9 +5,11 @@
 
 mod compose;
 mod conf;
+pub mod diff;
 mod observe;
 mod plan;
 mod reconcile;
+pub mod redact;
 mod source;
 mod target;
 mod text_edit;

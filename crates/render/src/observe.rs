@@ -2,7 +2,7 @@
 
 use model::{Code, Diagnostic};
 
-use crate::compose::{CommandOption, Database, Mounts, Stack, from_arguments};
+use crate::compose::{CommandOption, ComposeFile, Database, Mounts, Stack, from_arguments};
 use crate::conf::ObservedConf;
 use crate::source::{Recorder, Snapshot, Source};
 use crate::target::{Project, Target};
@@ -68,12 +68,10 @@ impl ObservedState {
         for project in projects {
             let stack = Stack::read(source, &project.files);
             self.findings.extend(stack.problems.iter().cloned());
-            for file in &stack.files {
-                self.findings.extend(file.duplicate_keys());
-            }
             match Database::find(stack, wanted.as_deref(), source) {
                 Ok(Some(database)) => {
-                    if database.stack.files.iter().any(crate::compose::ComposeFile::merges_too_deep) {
+                    self.findings.extend(database.stack.files.iter().filter_map(ComposeFile::duplicate_keys));
+                    if database.stack.files.iter().any(ComposeFile::merges_too_deep) {
                         let message = "merge keys chain too deep to be followed";
                         self.findings.push(Diagnostic::error(Code::ComposeReference, message));
                     }

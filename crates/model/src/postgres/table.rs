@@ -1,7 +1,8 @@
-//! The settings of PostgreSQL 12 to 18. Made by `scripts/postgres-settings`; not edited by hand.
+//! The settings of PostgreSQL 12 to 18, made by `scripts/postgres-settings`, not by hand.
 //!
-//! Source: `pg_settings` of servers 12.22, 13.23, 14.23, 15.18, 16.14, 17.10, 18.4. Enum values that depend on the build are those of a
-//! server for Linux with all libraries; the script lists these enums, and the settings that `pg_settings` hides.
+//! Source: `pg_settings` of servers 12.22, 13.23, 14.23, 15.20, 16.14, 17.11, 18.6.
+//! Enum values that depend on the build are those of a server for Linux with all libraries; the script lists
+//! these enums, and the settings that `pg_settings` hides. A setting of context internal has no range here.
 
 use pgconf::value::Type::{self, Bool, String};
 use pgconf::value::Unit;
@@ -71,6 +72,7 @@ pub(super) static SETTINGS: &[Setting] = &[
     row("commit_delay", (12, 18), Superuser, int(Unit::None, 0, 100_000)),
     row("commit_siblings", (12, 18), User, int(Unit::None, 0, 1_000)),
     row("commit_timestamp_buffers", (17, 18), Postmaster, int(Unit::Blocks, 0, 131_072)),
+    row("composite_type_mismatch", (15, 15), Superuser, words(&["error", "warn", "disabled"], &[])),
     row("compute_query_id", (14, 18), Superuser, words(&["auto", "regress", "on", "off"], ON_OFF)),
     row("config_file", (12, 18), Postmaster, String),
     row("constraint_exclusion", (12, 18), User, words(&["partition", "on", "off"], ON_OFF)),
@@ -328,6 +330,7 @@ pub(super) static SETTINGS: &[Setting] = &[
     row("oauth_validator_libraries", (18, 18), Sighup, String),
     row("old_snapshot_threshold", (12, 16), Postmaster, int(Unit::Min, -1, 86_400)),
     row("operator_precedence_warning", (12, 13), User, Bool),
+    row("output_plugin_libraries", (14, 18), Superuser, String),
     row("parallel_leader_participation", (12, 18), User, Bool),
     row("parallel_setup_cost", (12, 18), User, real(Unit::None, 0.0, f64::MAX)),
     row("parallel_tuple_cost", (12, 18), User, real(Unit::None, 0.0, f64::MAX)),

@@ -104,8 +104,7 @@ fn hexadecimal(text: &[u8]) -> Option<(f64, &[u8])> {
                 exponent -= if fraction { 4 } else { 0 };
             }
             Some(digit) => {
-                // Digits beyond 64 bits matter for rounding alone, where the lowest bit stands for all of
-                // them.
+                // Digits beyond 64 bits matter for rounding alone; the lowest bit stands for all of them.
                 mantissa |= u64::from(digit != 0);
                 exponent += if fraction { 0 } else { 4 };
             }
@@ -126,7 +125,7 @@ fn hexadecimal(text: &[u8]) -> Option<(f64, &[u8])> {
         }
     }
     let mut value = mantissa as f64;
-    let mut exact = value as u64 == mantissa;
+    let mut exact = value as u128 == u128::from(mantissa);
     while exponent != 0 && value != 0.0 && value.is_finite() {
         // In steps, because 2 to the whole exponent may be out of range where the product is not.
         let step = exponent.clamp(-1000, 1000);

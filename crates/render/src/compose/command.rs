@@ -93,7 +93,7 @@ fn postgres_options(words: &[String], places: &[Place], depth: usize) -> Vec<Com
         let place = places.get(at).cloned();
         let next = words.get(at + 1);
         at += 1;
-        if word.contains(char::is_whitespace) && word.contains("postgres") && depth < 3 {
+        if word.contains(char::is_whitespace) && word.contains("postgres ") && depth < 3 {
             // `sh -c "exec postgres -c …"`: the server's words are inside one of ours.
             let inner = split(word).unwrap_or_default();
             let places = place.into_iter().cycle().take(inner.len()).collect::<Vec<_>>();
@@ -101,7 +101,8 @@ fn postgres_options(words: &[String], places: &[Place], depth: usize) -> Vec<Com
             continue;
         }
         let assignment = if word == "-c" {
-            next.cloned()
+            // A shell's `-c` takes a command, which is looked into above.
+            next.filter(|next| !next.contains("postgres ")).cloned()
         } else if let Some(long) = word.strip_prefix("--") {
             Some(long.to_string())
         } else {

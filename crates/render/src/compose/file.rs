@@ -119,32 +119,33 @@ impl ComposeFile {
     }
 
     /// Warns of keys that stand twice in one mapping, as Kasm's own files up to 1.12 have them.
-    pub(crate) fn duplicate_keys(&self) -> Vec<Diagnostic> {
-        let mut found = Vec::new();
+    ///
+    /// One warning for a file, at the first of them.
+    pub(crate) fn duplicate_keys(&self) -> Option<Diagnostic> {
+        let mut found: Vec<(&str, Place)> = Vec::new();
         for (_, node) in self.tree.nodes() {
             let Kind::Mapping(entries, _) = &node.kind else { continue };
             let mut seen = HashSet::new();
             for (key, _) in entries {
                 let Some(name) = self.tree.scalar(*key) else { continue };
-                if !seen.insert(name) && !self.is_merge_key(*key) {
-                    let place = self.place(self.tree.written(*key).span.clone());
-                    found.push(
-                        Diagnostic::warning(Code::DuplicateComposeKey, format!("duplicate key `{name}`"))
-                            .at(place)
-                            .help("newer versions of Compose refuse this file; remove one of the two"),
-                    );
-                    if found.len() == MAX_DUPLICATES {
-                        return found;
-                    }
+                if !seen.insert(name) && !self.is_merge_key(*key) && found.len() < MAX_DUPLICATES {
+                    found.push((name, self.place(self.tree.written(*key).span.clone())));
                 }
             }
         }
-        found
+        let listed: Vec<_> =
+            found.iter().map(|(name, place)| format!("`{name}` on line {}", place.line)).collect();
+        let (_, first) = found.first()?;
+        Some(
+            Diagnostic::warning(Code::DuplicateComposeKey, format!("duplicate keys: {}", listed.join(", ")))
+                .at(first.clone())
+                .help("newer versions of Compose refuse this file; of each pair, remove one"),
+        )
     }
 }
 
-/// More duplicate keys than this in one file are not worth a line each.
-const MAX_DUPLICATES: usize = 10;
+/// More duplicate keys than this in one file are not listed.
+const MAX_DUPLICATES: usize = 5;
 
 /// Gives the first character that YAML forbids, or that some readers take for a line end.
 fn surprising(bytes: &[u8]) -> Option<(usize, char)> {

@@ -1,0 +1,165 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+/// Config-as-code for the database of a Kasm Workspaces deployment.
+///
+/// Reads kasm-db.yaml, compares it with the compose files and the postgresql.conf that are there, shows
+/// the smallest change and what it costs, and applies it.
+#[derive(Debug, Parser)]
+#[command(name = "kasm-db", version, arg_required_else_help = true, disable_help_subcommand = true, after_help = AFTER_HELP)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    #[command(flatten)]
+    pub(crate) global: Global,
+}
+
+const AFTER_HELP: &str = "\
+Exit codes:
+   0  done, or nothing to do             6  another run holds the lock
+   1  error, nothing changed             7  failed and rolled back
+   2  differences (--detailed-exitcode)  8  failed, recovery pending
+   3  the document is invalid            9  files applied, something behind them is not done
+   4  refused: a blocker                64  wrong usage";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Checks the document; touches nothing else
+    Validate(Validate),
+    /// Shows what would change, and what it costs
+    #[command(visible_alias = "diff")]
+    Plan(Plan),
+    /// Makes it so: all files of a target or none
+    Apply(Apply),
+    /// Prints the JSON Schema of the document
+    Schema,
+    /// Prints the completions for a shell
+    Completions(Completions),
+    /// Prints the manual page, or writes all of them into a folder
+    Man(Man),
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// The document; `-` reads standard input [default: ./kasm-db.yaml]
+    #[arg(short, long, global = true, value_name = "FILE", env = "KASM_DB_FILE")]
+    pub(crate) file: Option<PathBuf>,
+    /// Only the targets with this name; `*` and `?` match. May be repeated
+    #[arg(long, global = true, value_name = "NAME|GLOB", env = "KASM_DB_TARGET", value_delimiter = ',')]
+    pub(crate) target: Vec<String>,
+    /// An installed tree, in place of the document's targets
+    #[arg(long, global = true, value_name = "DIR", conflicts_with_all = ["installer", "target"])]
+    pub(crate) deployment: Option<PathBuf>,
+    /// An unpacked installer, in place of the document's targets
+    #[arg(long, global = true, value_name = "DIR", conflicts_with = "target")]
+    pub(crate) installer: Option<PathBuf>,
+    /// A prefix for absolute paths of targets: a copy of a host's files
+    #[arg(long, global = true, value_name = "DIR", env = "KASM_DB_ROOT")]
+    pub(crate) root: Option<PathBuf>,
+    /// Overrules the blocker of this name. May be repeated
+    #[arg(long, global = true, value_name = "NAME", value_delimiter = ',')]
+    pub(crate) allow: Vec<String>,
+    /// Shows values and comments that are hidden otherwise
+    #[arg(long, global = true)]
+    pub(crate) show_secrets: bool,
+    /// Lines around each change of a diff
+    #[arg(long, global = true, value_name = "N", default_value_t = render::diff::CONTEXT)]
+    pub(crate) context: usize,
+    /// When to colour the output
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", env = "KASM_DB_COLOR")]
+    pub(crate) color: Color,
+    /// Says less: no diffs and no warnings
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Says more: files that are in order or skipped
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// Never asks; implied without a terminal
+    #[arg(long, global = true)]
+    pub(crate) no_input: bool,
+    /// How long to wait for another run, in seconds
+    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 0, env = "KASM_DB_LOCK_TIMEOUT")]
+    pub(crate) lock_timeout: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Validate {
+    /// How to write the result
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub(crate) format: ReportFormat,
+}
+
+/// The ways to write diagnostics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportFormat {
+    Human,
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Plan {
+    /// How to write the plan, and where to [default: human]. May be repeated
+    #[arg(long, value_name = "FORMAT[=FILE]", value_parser = parse_sink, env = "KASM_DB_FORMAT")]
+    pub(crate) format: Vec<Sink>,
+    /// Ends with 2 where something would change
+    #[arg(long)]
+    pub(crate) detailed_exitcode: bool,
+}
+
+/// The ways to write a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    Human,
+    Json,
+    Patch,
+}
+
+/// A format, and the file that gets it instead of standard output.
+#[derive(Clone, Debug)]
+pub(crate) struct Sink {
+    pub(crate) format: Format,
+    pub(crate) file: Option<PathBuf>,
+}
+
+fn parse_sink(text: &str) -> Result<Sink, String> {
+    let (name, file) =
+        text.split_once('=').map_or((text, None), |(name, file)| (name, Some(PathBuf::from(file))));
+    let format = Format::from_str(name, false).map_err(|_| {
+        let known: Vec<_> = Format::value_variants()
+            .iter()
+            .filter_map(|f| Some(f.to_possible_value()?.get_name().to_string()))
+            .collect();
+        format!("the formats are {}", known.join(", "))
+    })?;
+    Ok(Sink { format, file })
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Apply {
+    /// Does not ask
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Completions {
+    /// The shell
+    pub(crate) shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Man {
+    /// Writes kasm-db.1 and a page for each command into this folder
+    pub(crate) folder: Option<PathBuf>,
+}

@@ -1,0 +1,77 @@
+//! One command, one file, one function.
+
+pub(crate) mod apply;
+pub(crate) mod completions;
+pub(crate) mod man;
+pub(crate) mod plan;
+pub(crate) mod schema;
+pub(crate) mod validate;
+
+use commit::Root;
+use model::DesiredState;
+use render::Plan;
+
+use crate::args::Global;
+use crate::disk::Disk;
+use crate::document::Loaded;
+use crate::exit::{Exit, Failure};
+use crate::output::{Terminal, diagnostics};
+
+/// Shows what is wrong with the document, and gives the desired state if nothing is.
+fn desired<'a>(loaded: &'a Loaded, terminal: &Terminal) -> Result<&'a DesiredState, Exit> {
+    let source = String::from_utf8_lossy(&loaded.bytes);
+    for diagnostic in &loaded.reading.diagnostics {
+        if diagnostic.is_error() || !terminal.quiet {
+            terminal.note(&diagnostics::with_source(diagnostic, &source));
+        }
+    }
+    loaded.reading.desired.as_ref().ok_or(Exit::Invalid)
+}
+
+/// Plans one target.
+fn make_plan(desired: &DesiredState, target: &render::Target, root: &Root, global: &Global) -> Plan {
+    let disk = Disk { root, prefix: global.root.as_deref() };
+    let observed = render::observe(target, &disk);
+    let mut plan = render::reconcile(desired, &observed);
+    plan.allow(&global.allow);
+    plan
+}
+
+/// Shows blockers and warnings of a plan.
+fn findings(plan: &Plan, terminal: &Terminal) {
+    for finding in &plan.findings {
+        if finding.is_error() || !terminal.quiet {
+            terminal.note(&diagnostics::without_source(finding));
+        }
+    }
+}
+
+/// Refuses names that no blocker has: a misspelt one would overrule nothing and say nothing.
+fn check_allowed(global: &Global) -> Result<(), Failure> {
+    let known = || model::Code::ALL.iter().filter(|code| code.risk().is_some()).map(|code| code.name());
+    for name in &global.allow {
+        if !known().any(|known| known == name) {
+            let names: Vec<_> = known().collect();
+            return Err(Failure::new(
+                Exit::Usage,
+                format!("nothing that may be overruled is called `{name}`"),
+            )
+            .help(format!("the names are {}", names.join(", "))));
+        }
+    }
+    Ok(())
+}
+
+/// Gives the exit code of a plan that stands as it is.
+fn exit_of(plan: &Plan, detailed: bool) -> Exit {
+    let unreadable = |code| matches!(code, model::Code::Unreadable | model::Code::NoComposeFile);
+    if plan.blockers().any(|finding| unreadable(finding.code)) {
+        Exit::Error
+    } else if plan.is_blocked() {
+        Exit::Refused
+    } else if detailed && !plan.is_empty() {
+        Exit::Differences
+    } else {
+        Exit::Done
+    }
+}

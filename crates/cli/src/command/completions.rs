@@ -1,0 +1,15 @@
+//! `kasm-db completions`
+
+use clap::CommandFactory;
+
+use crate::args::{Cli, Completions};
+use crate::exit::{Exit, Failure};
+use crate::output::Terminal;
+
+/// Prints a shell's completions.
+pub(crate) fn run(args: &Completions, terminal: &Terminal) -> Result<Exit, Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "kasm-db", &mut script);
+    terminal.bytes(&script)?;
+    Ok(Exit::Done)
+}

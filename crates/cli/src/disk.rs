@@ -1,0 +1,105 @@
+//! A target's files on disk.
+
+use std::path::{Component, Path, PathBuf};
+
+use commit::Root;
+use render::{Found, Source};
+
+/// Larger files are neither compose files nor a postgresql.conf.
+const LIMIT: u64 = model::yaml::MAX_BYTES as u64;
+
+/// Gives the files below a root, and those that absolute paths of its host mean.
+pub(crate) struct Disk<'a> {
+    pub(crate) root: &'a Root,
+    /// The prefix for absolute paths, with `--root`.
+    pub(crate) prefix: Option<&'a Path>,
+}
+
+impl Disk<'_> {
+    /// Gives the path on this disk for one that leaves the root, or `None` for one that does not.
+    fn outside(&self, path: &str) -> Option<PathBuf> {
+        if path.starts_with('/') {
+            return Some(prefixed(self.prefix, Path::new(path)));
+        }
+        path.starts_with("../").then(|| normalize(&self.root.path().join(path)))
+    }
+
+    fn in_folder<T>(
+        &self,
+        path: &str,
+        of: impl Fn(&Root, &Path) -> Result<Option<T>, commit::Error>,
+    ) -> Found<T> {
+        let found = match self.outside(path) {
+            None => of(self.root, Path::new(path)),
+            Some(path) => {
+                let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Found::No };
+                match Root::open(parent) {
+                    Ok(root) => of(&root, Path::new(name)),
+                    Err(_) => return Found::No,
+                }
+            }
+        };
+        match found {
+            Ok(Some(found)) => Found::Yes(found),
+            Ok(None) => Found::No,
+            Err(error) => Found::Unknown(without_path(&error)),
+        }
+    }
+}
+
+impl Source for Disk<'_> {
+    fn read(&self, path: &str) -> Found<Vec<u8>> {
+        self.in_folder(path, |root, path| Ok(root.read(path, LIMIT)?.map(|file| file.bytes)))
+    }
+
+    fn list(&self, folder: &str) -> Found<Vec<String>> {
+        let folder = if folder.is_empty() { "." } else { folder };
+        let names = self.in_folder(folder, |root, path| root.list(path));
+        match names {
+            Found::Yes(names) => {
+                Found::Yes(names.into_iter().filter_map(|name| name.into_string().ok()).collect())
+            }
+            Found::No => Found::No,
+            Found::Unknown(why) => Found::Unknown(why),
+        }
+    }
+
+    fn below_root(&self, absolute: &str) -> Option<String> {
+        let path = prefixed(self.prefix, Path::new(absolute));
+        let inside = |path: &Path| Some(path.strip_prefix(self.root.path()).ok()?.to_str()?.to_string());
+        // Kasm's files name the versioned path, which is where `current` leads to.
+        inside(&normalize(&path)).or_else(|| inside(&path.canonicalize().ok()?))
+    }
+}
+
+/// Puts `--root` before an absolute path.
+pub(crate) fn prefixed(prefix: Option<&Path>, path: &Path) -> PathBuf {
+    match (prefix, path.strip_prefix("/")) {
+        (Some(prefix), Ok(rest)) => prefix.join(rest),
+        _ => path.to_path_buf(),
+    }
+}
+
+/// Resolves `.` and `..` by name.
+pub(crate) fn normalize(path: &Path) -> PathBuf {
+    let mut out = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir if out.file_name().is_some_and(|name| name != "..") => {
+                out.pop();
+            }
+            Component::ParentDir if out.has_root() => {}
+            other => out.push(other),
+        }
+    }
+    out
+}
+
+/// The finding that gets this text names the path already.
+fn without_path(error: &commit::Error) -> String {
+    let text = error.to_string();
+    let path = error.path().display().to_string();
+    let rest = text.strip_prefix(&path).map_or(text.as_str(), |rest| rest.trim_start_matches([':', ' ']));
+    rest.to_string()
+}

@@ -1,0 +1,166 @@
+//! The one layer between this program and whoever reads what it says.
+//!
+//! Everything printed passes [`escape`], but for patches, whose bytes must be exact and are checked
+//! instead.
+
+pub(crate) mod diagnostics;
+pub(crate) mod human;
+pub(crate) mod json;
+pub(crate) mod patch;
+
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+
+use anstream::{AutoStream, ColorChoice};
+use anstyle::{AnsiColor, Style};
+
+use crate::args::Color;
+use crate::exit::{Exit, Failure};
+
+/// Where output goes: results to standard output, everything else to standard error.
+pub(crate) struct Terminal {
+    choice: ColorChoice,
+    pub(crate) quiet: bool,
+}
+
+/// The colours of this program, by meaning.
+pub(crate) mod style {
+    use super::{AnsiColor, Style};
+
+    pub(crate) const ADDED: Style = AnsiColor::Green.on_default();
+    pub(crate) const REMOVED: Style = AnsiColor::Red.on_default();
+    pub(crate) const CHANGED: Style = AnsiColor::Yellow.on_default();
+    pub(crate) const HUNK: Style = AnsiColor::Cyan.on_default();
+    pub(crate) const DIM: Style = Style::new().dimmed();
+    pub(crate) const BOLD: Style = Style::new().bold();
+    pub(crate) const ERROR: Style = AnsiColor::Red.on_default().bold();
+    pub(crate) const WARNING: Style = AnsiColor::Yellow.on_default().bold();
+}
+
+impl Terminal {
+    pub(crate) fn new(color: Color, quiet: bool) -> Self {
+        let choice = match color {
+            Color::Auto => ColorChoice::Auto,
+            Color::Always => ColorChoice::Always,
+            Color::Never => ColorChoice::Never,
+        };
+        Self { choice, quiet }
+    }
+
+    /// Writes a result.
+    pub(crate) fn result(&self, text: &str) -> Result<(), Failure> {
+        self.bytes(text.as_bytes())
+    }
+
+    /// Writes a result whose bytes are exact.
+    pub(crate) fn bytes(&self, bytes: &[u8]) -> Result<(), Failure> {
+        let mut out = AutoStream::new(io::stdout().lock(), self.choice_for(&io::stdout()));
+        out.write_all(bytes).and_then(|()| out.flush()).or_else(|error| ended(&error))
+    }
+
+    /// Writes a result to a file.
+    pub(crate) fn file(&self, path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+        let plain = anstream::adapter::strip_bytes(bytes).into_vec();
+        std::fs::write(path, plain).map_err(|error| {
+            let reason = crate::document::reason(&error);
+            Failure::new(Exit::Error, format!("{}: {reason}", path.display()))
+        })
+    }
+
+    /// Writes what is no result: warnings, progress, questions.
+    pub(crate) fn note(&self, text: &str) {
+        let mut err = AutoStream::new(io::stderr().lock(), self.choice_for(&io::stderr()));
+        // There is nowhere left to say that this can not be said.
+        let _ = err.write_all(text.as_bytes()).and_then(|()| err.flush());
+    }
+
+    /// Writes the error that ends the run.
+    pub(crate) fn failure(&self, failure: &Failure) {
+        let mut text = String::new();
+        let (error, bold) = (style::ERROR, style::BOLD);
+        let _ = writeln!(text, "{error}error{error:#}{bold}: {}{bold:#}", escape(&failure.message));
+        if let Some(help) = &failure.help {
+            let _ = writeln!(text, "  = help: {}", escape(help));
+        }
+        let _ = writeln!(text, "  = state: {}", failure.state);
+        self.note(&text);
+    }
+
+    /// Tells whether somebody is there who could answer.
+    pub(crate) fn can_ask(&self) -> bool {
+        io::stdin().is_terminal() && io::stderr().is_terminal()
+    }
+
+    fn choice_for(&self, stream: &dyn IsTerminalStream) -> ColorChoice {
+        match self.choice {
+            ColorChoice::Auto => stream.choice(),
+            chosen => chosen,
+        }
+    }
+}
+
+/// Decides on colours by what the stream is, `NO_COLOR`, `CLICOLOR_FORCE` and `TERM`.
+trait IsTerminalStream {
+    fn choice(&self) -> ColorChoice;
+}
+
+impl<S: anstream::stream::RawStream> IsTerminalStream for S {
+    fn choice(&self) -> ColorChoice {
+        AutoStream::choice(self)
+    }
+}
+
+/// A reader that has gone is no error of ours; a full disk is.
+fn ended(error: &io::Error) -> Result<(), Failure> {
+    if error.kind() == io::ErrorKind::BrokenPipe {
+        return Ok(());
+    }
+    Err(Failure::new(Exit::Error, format!("standard output: {}", crate::document::reason(error))))
+}
+
+/// Writes control, bidirectional and other invisible characters as `\u{…}`.
+///
+/// Line feeds stay: they are ours. A tab stays, as files are full of them.
+pub(crate) fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_unsafe(c) {
+            let _ = write!(out, "\\u{{{:x}}}", u32::from(c));
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// Tells whether a character could make a terminal, or a reader, see something else than is there.
+pub(crate) fn is_unsafe(c: char) -> bool {
+    let invisible = matches!(c,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}');
+    (c.is_control() && !matches!(c, '\n' | '\t')) || invisible
+}
+
+/// Writes bytes of a file as text that may be shown.
+pub(crate) fn escape_bytes(bytes: &[u8]) -> String {
+    let mut out = String::new();
+    for chunk in bytes.utf8_chunks() {
+        out.push_str(&escape(chunk.valid()));
+        for byte in chunk.invalid() {
+            let _ = write!(out, "\\x{byte:02x}");
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_terminal_would_obey_is_escaped() {
+        assert_eq!(escape("a\u{1b}[2Jb\r\u{202e}c\u{9b}ü\t"), "a\\u{1b}[2Jb\\u{d}\\u{202e}c\\u{9b}ü\t");
+        assert_eq!(escape_bytes(b"caf\xe9\x07"), "caf\\xe9\\u{7}");
+    }
+}

@@ -1,0 +1,159 @@
+//! A plan for people.
+
+use std::fmt::Write as _;
+
+use anstyle::Style;
+use render::diff::{Hunk, Sign, hunks, redacted_hunks};
+use render::{Action, Change, Needs, Plan, TargetKind};
+
+use crate::args::Global;
+use crate::output::{escape, escape_bytes, style};
+
+/// Renders a plan: what changes, the diff, and a line that sums it up.
+pub(crate) fn plan(plan: &Plan, folder: &str, global: &Global) -> String {
+    let mut out = String::new();
+    let bold = style::BOLD;
+    let name = escape(&plan.target.name);
+    let kind = match plan.target.kind {
+        TargetKind::Deployment => "deployment",
+        TargetKind::Installer => "installer",
+        TargetKind::Files { .. } => "files below",
+    };
+    let _ = writeln!(out, "{bold}{name}{bold:#} ({kind} {})", escape(folder));
+    if !plan.changes.is_empty() {
+        out.push('\n');
+        changes(&mut out, &plan.changes);
+        if !global.quiet {
+            diffs(&mut out, plan, global);
+        }
+    }
+    if global.verbose > 0 {
+        details(&mut out, plan);
+    }
+    out.push('\n');
+    summary(&mut out, plan);
+    out
+}
+
+fn changes(out: &mut String, changes: &[Change]) {
+    let width = changes.iter().map(|change| change.subject.chars().count()).max().unwrap_or(0);
+    for change in changes {
+        let (sign, color) = sign(change.action);
+        let value = |value: &Option<String>| match value {
+            Some(text) if text.is_empty() => "''".to_string(),
+            Some(text) => escape(text),
+            None => "(not set)".to_string(),
+        };
+        let (before, after) = (value(&change.before), value(&change.after));
+        let subject = escape(&change.subject);
+        let dim = style::DIM;
+        let _ = writeln!(out, "  {color}{sign}{color:#} {subject:width$}  {before} -> {after}");
+        let why = change.why.as_ref().map(|why| format!(" ({})", escape(why))).unwrap_or_default();
+        let place = format!("{}:{}", escape(&change.path), change.line);
+        let needs = match needs(change.needs) {
+            Some(needs) => format!(", needs {needs}"),
+            None => String::new(),
+        };
+        let _ = writeln!(out, "    {:width$}  {dim}{place}{needs}{why}{dim:#}", "");
+    }
+}
+
+fn sign(action: Action) -> (char, Style) {
+    match action {
+        Action::Add => ('+', style::ADDED),
+        Action::Change => ('~', style::CHANGED),
+        Action::Remove => ('-', style::REMOVED),
+    }
+}
+
+fn needs(needs: Needs) -> Option<&'static str> {
+    match needs {
+        Needs::Nothing => None,
+        Needs::Reload => Some("a reload"),
+        Needs::Restart => Some("a restart"),
+        Needs::Recreate => Some("a new container"),
+    }
+}
+
+fn diffs(out: &mut String, plan: &Plan, global: &Global) {
+    for file in &plan.files {
+        let path = escape(&file.path);
+        let bold = style::BOLD;
+        let _ = write!(out, "\n{bold}--- a/{path}{bold:#}\n{bold}+++ b/{path}{bold:#}\n");
+        let hunks = if global.show_secrets {
+            hunks(file, global.context)
+        } else {
+            redacted_hunks(file, global.context)
+        };
+        for hunk in &hunks {
+            self::hunk(out, hunk);
+        }
+    }
+}
+
+fn hunk(out: &mut String, hunk: &Hunk) {
+    let color = style::HUNK;
+    let _ = writeln!(out, "{color}{}{color:#}", hunk.header());
+    for line in &hunk.lines {
+        let text = escape_bytes(line.text.strip_suffix(b"\r").unwrap_or(&line.text));
+        let _ = match line.sign {
+            Sign::Same => writeln!(out, " {text}"),
+            Sign::Removed => writeln!(out, "{0}-{text}{0:#}", style::REMOVED),
+            Sign::Added => writeln!(out, "{0}+{text}{0:#}", style::ADDED),
+        };
+        if !line.ended {
+            out.push_str("\\ No newline at end of file\n");
+        }
+    }
+}
+
+fn details(out: &mut String, plan: &Plan) {
+    let dim = style::DIM;
+    for path in &plan.in_order {
+        let _ = writeln!(out, "  {dim}in order: {}{dim:#}", escape(path));
+    }
+    for path in &plan.skipped {
+        let _ = writeln!(out, "  {dim}skipped: {} (no database service){dim:#}", escape(path));
+    }
+}
+
+fn summary(out: &mut String, plan: &Plan) {
+    let blockers = plan.blockers().count();
+    if blockers > 0 {
+        let color = style::ERROR;
+        let _ = writeln!(
+            out,
+            "{color}Refused{color:#}: {} in the way; nothing is written.",
+            count(blockers, "blocker stands", "blockers stand")
+        );
+    } else if plan.is_empty() {
+        let files = count(plan.in_order.len(), "file is", "files are");
+        let _ = writeln!(out, "Nothing to do: {files} as the document says.");
+    } else {
+        let of = |action| plan.changes.iter().filter(|change| change.action == action).count();
+        let (added, changed, removed) = (of(Action::Add), of(Action::Change), of(Action::Remove));
+        let bold = style::BOLD;
+        let files = count(plan.files.len(), "file", "files");
+        let _ = writeln!(
+            out,
+            "{bold}Plan{bold:#}: {added} to add, {changed} to change, {removed} to remove in {files}. {}",
+            cost(plan)
+        );
+    }
+}
+
+/// Says what the whole plan takes, as a sentence.
+pub(crate) fn cost(plan: &Plan) -> &'static str {
+    match (plan.needs(), &plan.target.kind) {
+        (Needs::Nothing, TargetKind::Installer) => "It takes effect when this tree is installed.",
+        (Needs::Nothing, _) => "Nothing that runs is touched.",
+        (Needs::Reload, _) => "The server must reload its configuration.",
+        (Needs::Restart, _) => "The database must be restarted.",
+        (Needs::Recreate, _) => "The database must be stopped and started: its container is made anew.",
+    }
+}
+
+/// Gives a number with its noun.
+pub(crate) fn count(number: usize, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}

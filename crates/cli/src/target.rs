@@ -1,0 +1,145 @@
+//! From the document's targets and the command line to trees on disk.
+
+use std::path::{Path, PathBuf};
+
+use commit::Root;
+use model::DesiredState;
+use model::document::Files;
+use render::{Target, TargetKind};
+
+use crate::args::Global;
+use crate::disk::{normalize, prefixed};
+use crate::exit::{Exit, Failure};
+
+/// A target and the folder that its paths start from.
+#[derive(Debug)]
+pub(crate) struct Place {
+    pub(crate) target: Target,
+    pub(crate) folder: PathBuf,
+}
+
+impl Place {
+    /// Opens the folder.
+    pub(crate) fn open(&self) -> Result<Root, Failure> {
+        Root::open(&self.folder).map_err(|error| {
+            let failure = Failure::new(Exit::Error, error.to_string());
+            match error.help() {
+                Some(help) => failure.help(help.to_string()),
+                None => failure.help(format!("check the path of the target `{}`", self.target.name)),
+            }
+        })
+    }
+}
+
+/// Lists the targets of a run.
+pub(crate) fn places(
+    desired: &DesiredState,
+    document: &Path,
+    global: &Global,
+) -> Result<Vec<Place>, Failure> {
+    let root = global.root.as_deref();
+    let named = |folder: &PathBuf, kind| {
+        let target = Target { name: folder.display().to_string(), kind };
+        Ok(vec![Place { target, folder: prefixed(root, folder) }])
+    };
+    if let Some(folder) = &global.deployment {
+        return named(folder, TargetKind::Deployment);
+    }
+    if let Some(folder) = &global.installer {
+        return named(folder, TargetKind::Installer);
+    }
+    if desired.targets().is_empty() {
+        return Err(Failure::new(Exit::Usage, "the document names no target")
+            .help("add `targets:` to it, or use `--deployment DIR` or `--installer DIR`"));
+    }
+    for pattern in &global.target {
+        if !desired.targets().iter().any(|target| matches(pattern, &target.name)) {
+            let names: Vec<_> = desired.targets().iter().map(|target| target.name.as_str()).collect();
+            return Err(Failure::new(Exit::Usage, format!("no target matches `{pattern}`"))
+                .help(format!("the document's targets are {}", names.join(", "))));
+        }
+    }
+    let chosen = |name: &str| global.target.is_empty() || global.target.iter().any(|p| matches(p, name));
+    let below = |path: &str| document.join(prefixed(root, Path::new(path)));
+    let mut places = Vec::new();
+    for target in desired.targets().iter().filter(|target| chosen(&target.name)) {
+        let (kind, folder) = match (&target.deployment, &target.installer, &target.files) {
+            (Some(folder), ..) => (TargetKind::Deployment, below(folder)),
+            (_, Some(folder), _) => (TargetKind::Installer, below(folder)),
+            (.., Some(files)) => of_files(files, document, below)?,
+            // The checks leave no target without a kind.
+            _ => continue,
+        };
+        places.push(Place { target: Target { name: target.name.clone(), kind }, folder });
+    }
+    Ok(places)
+}
+
+/// Finds the folder that holds all files: the document's, or one above where they lie outside it.
+fn of_files(
+    files: &Files,
+    document: &Path,
+    below: impl Fn(&str) -> PathBuf,
+) -> Result<(TargetKind, PathBuf), Failure> {
+    let absolute = |path: &Path| {
+        std::path::absolute(path)
+            .map(|path| normalize(&path))
+            .map_err(|error| Failure::new(Exit::Error, format!("{}: {error}", path.display())))
+    };
+    let mut folder = absolute(document)?;
+    let compose = files.compose.iter().map(|path| absolute(&below(path))).collect::<Result<Vec<_>, _>>()?;
+    let conf = files.postgresql_conf.as_ref().map(|path| absolute(&below(path))).transpose()?;
+    for path in compose.iter().chain(&conf) {
+        while !path.starts_with(&folder) && folder.pop() {}
+    }
+    let relative = |path: &PathBuf| path.strip_prefix(&folder).unwrap_or(path).display().to_string();
+    let kind = TargetKind::Files {
+        compose: compose.iter().map(relative).collect(),
+        postgresql_conf: conf.as_ref().map(relative),
+        service: files.service.clone(),
+    };
+    Ok((kind, folder))
+}
+
+/// Matches a name against a pattern in which `*` is any text and `?` one character.
+fn matches(pattern: &str, name: &str) -> bool {
+    let (pattern, name): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
+    let (mut p, mut n) = (0, 0);
+    let mut star = None;
+    while n < name.len() {
+        match pattern.get(p) {
+            Some('*') => {
+                star = Some((p, n));
+                p += 1;
+            }
+            Some(&c) if c == '?' || c == name[n] => {
+                p += 1;
+                n += 1;
+            }
+            _ => match star {
+                Some((at, from)) => {
+                    star = Some((at, from + 1));
+                    p = at + 1;
+                    n = from + 1;
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[p..].iter().all(|&c| c == '*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_match_whole_names() {
+        for (pattern, name) in [("eu-*", "eu-1"), ("*", ""), ("a?c", "abc"), ("*b*d", "abcbd"), ("x", "x")] {
+            assert!(matches(pattern, name), "{pattern} {name}");
+        }
+        for (pattern, name) in [("eu", "eu-1"), ("a?c", "ac"), ("*b", "abc"), ("", "a")] {
+            assert!(!matches(pattern, name), "{pattern} {name}");
+        }
+    }
+}

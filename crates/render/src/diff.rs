@@ -1,0 +1,231 @@
+//! A plan's files as unified diffs: exact for machines, redacted for people.
+
+use std::ops::Range;
+
+use similar::{Algorithm, DiffOp, capture_diff_slices};
+
+use crate::plan::FileChange;
+use crate::redact::Shown;
+
+/// Lines around a change, as `diff -u` and git give them.
+pub const CONTEXT: usize = 3;
+
+/// One hunk of a unified diff.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hunk {
+    /// The first line in the old file and their count; line 0 for an empty file.
+    pub old: (usize, usize),
+    /// The first line in the new file and their count.
+    pub new: (usize, usize),
+    /// The lines.
+    pub lines: Vec<Line>,
+}
+
+/// One line of a hunk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// Whether it stays, goes or comes.
+    pub sign: Sign,
+    /// Its bytes, without the line feed.
+    pub text: Vec<u8>,
+    /// Whether a line feed ends it; only a file's last line may have none.
+    pub ended: bool,
+}
+
+/// What happens to a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sign {
+    /// It stays.
+    Same,
+    /// It goes.
+    Removed,
+    /// It comes.
+    Added,
+}
+
+/// A patch would show what must not be shown.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a patch of {path} would show line {line}, which may be secret")]
+pub struct WouldShow {
+    /// The file.
+    pub path: String,
+    /// The line, from 1.
+    pub line: usize,
+}
+
+/// Gives the hunks of a change with `context` lines around each, as they really are.
+pub fn hunks(change: &FileChange, context: usize) -> Vec<Hunk> {
+    Sides::new(change).hunks(context, |_, _, text| text.to_vec())
+}
+
+/// Gives the hunks with everything hidden that is not the tool's own business.
+///
+/// Images and managed settings are shown, keys and punctuation too; every other value and every comment
+/// is `<hidden>`.
+pub fn redacted_hunks(change: &FileChange, context: usize) -> Vec<Hunk> {
+    let before = Shown::new(change.kind, &change.before, &replaced(change));
+    let after = Shown::new(change.kind, &change.after, &inserted(change));
+    let sides = Sides::new(change);
+    sides.hunks(context, |sign, index, _| match sign {
+        Sign::Added => after.line(index),
+        Sign::Same | Sign::Removed => before.line(index),
+    })
+}
+
+/// Gives a patch that `git apply` and `patch -p1` take.
+///
+/// Context lines must be exact there and can not be redacted. So a hunk has as many of them, up to three
+/// on both sides, as hold nothing that may be secret.
+///
+/// # Errors
+/// [`WouldShow`] where not even one line can stand around a change.
+pub fn patch(change: &FileChange, show_secrets: bool) -> Result<Vec<u8>, WouldShow> {
+    let sides = Sides::new(change);
+    let shown = Shown::new(change.kind, &change.before, &replaced(change));
+    let mut context = CONTEXT;
+    if !show_secrets {
+        let secret = |hunks: &[Hunk]| {
+            hunks.iter().find_map(|hunk| {
+                let mut number = hunk.old.0;
+                for line in &hunk.lines {
+                    // A changed line too: what stands beside the change on it must not be secret.
+                    if line.sign != Sign::Added && shown.may_be_secret(number - 1) {
+                        return Some(number);
+                    }
+                    number += usize::from(line.sign != Sign::Added);
+                }
+                None
+            })
+        };
+        while let Some(line) = secret(&sides.hunks(context, |_, _, text| text.to_vec())) {
+            // Without a line behind the change, git would look for it at the end of the file.
+            if context == 1 {
+                return Err(WouldShow { path: change.path.clone(), line });
+            }
+            context -= 1;
+        }
+    }
+    let hunks = sides.hunks(context, |_, _, text| text.to_vec());
+    Ok(unified(&change.path, &hunks))
+}
+
+/// Writes hunks as a unified diff with `a/` and `b/` paths.
+pub fn unified(path: &str, hunks: &[Hunk]) -> Vec<u8> {
+    let mut out = Vec::new();
+    if hunks.is_empty() {
+        return out;
+    }
+    out.extend(format!("--- {0}\n+++ {1}\n", quoted("a/", path), quoted("b/", path)).bytes());
+    for hunk in hunks {
+        out.extend(format!("{}\n", hunk.header()).bytes());
+        for line in &hunk.lines {
+            out.push(match line.sign {
+                Sign::Same => b' ',
+                Sign::Removed => b'-',
+                Sign::Added => b'+',
+            });
+            out.extend(&line.text);
+            out.push(b'\n');
+            if !line.ended {
+                out.extend(b"\\ No newline at end of file\n");
+            }
+        }
+    }
+    out
+}
+
+/// Writes a path as git does: in quotes and escaped where a plain one would be misread.
+fn quoted(prefix: &str, path: &str) -> String {
+    let strange = |byte: u8| byte < 0x20 || byte == b'"' || byte == b'\\' || byte >= 0x7f;
+    if !path.bytes().any(strange) {
+        // patch(1) ends the name at a tab, which is there when a blank is in the name.
+        return if path.contains(' ') { format!("{prefix}{path}\t") } else { format!("{prefix}{path}") };
+    }
+    let mut out = format!("\"{prefix}");
+    for byte in path.bytes() {
+        match byte {
+            b'"' | b'\\' => out.extend(['\\', char::from(byte)]),
+            _ if strange(byte) => out.push_str(&format!("\\{byte:03o}")),
+            _ => out.push(char::from(byte)),
+        }
+    }
+    out.push('"');
+    out
+}
+
+impl Hunk {
+    /// Gives the `@@ … @@` line.
+    pub fn header(&self) -> String {
+        let side = |(start, count): (usize, usize)| match count {
+            1 => start.to_string(),
+            _ => format!("{start},{count}"),
+        };
+        format!("@@ -{} +{} @@", side(self.old), side(self.new))
+    }
+}
+
+fn replaced(change: &FileChange) -> Vec<Range<usize>> {
+    change.edit.replacements().iter().map(|r| r.range.clone()).collect()
+}
+
+/// Gives the ranges of the new text that the edit wrote.
+fn inserted(change: &FileChange) -> Vec<Range<usize>> {
+    let mut ranges = Vec::new();
+    let (mut old, mut new) = (0, 0);
+    for replacement in change.edit.replacements() {
+        new += replacement.range.start - old;
+        ranges.push(new..new + replacement.text.len());
+        new += replacement.text.len();
+        old = replacement.range.end;
+    }
+    ranges
+}
+
+struct Sides<'a> {
+    old: Vec<&'a [u8]>,
+    new: Vec<&'a [u8]>,
+    ops: Vec<DiffOp>,
+}
+
+impl<'a> Sides<'a> {
+    /// Splits at line feeds alone: a lone carriage return ends no line, neither for git nor for patch.
+    fn new(change: &'a FileChange) -> Self {
+        let split = |bytes: &'a [u8]| bytes.split_inclusive(|&b| b == b'\n').collect::<Vec<_>>();
+        let (old, new) = (split(&change.before), split(&change.after));
+        let ops = capture_diff_slices(Algorithm::Myers, &old, &new);
+        Self { old, new, ops }
+    }
+
+    fn hunks(&self, context: usize, show: impl Fn(Sign, usize, &[u8]) -> Vec<u8>) -> Vec<Hunk> {
+        let groups = similar::group_diff_ops(self.ops.clone(), context);
+        groups.iter().filter(|group| !group.is_empty()).map(|group| self.hunk(group, &show)).collect()
+    }
+
+    fn hunk(&self, group: &[DiffOp], show: &impl Fn(Sign, usize, &[u8]) -> Vec<u8>) -> Hunk {
+        let mut lines = Vec::new();
+        let mut push = |sign: Sign, side: &[&[u8]], range: Range<usize>| {
+            for index in range {
+                let raw = side[index];
+                let text = raw.strip_suffix(b"\n").unwrap_or(raw);
+                lines.push(Line { sign, text: show(sign, index, text), ended: raw.ends_with(b"\n") });
+            }
+        };
+        for op in group {
+            match op {
+                DiffOp::Equal { .. } => push(Sign::Same, &self.old, op.old_range()),
+                _ => {
+                    push(Sign::Removed, &self.old, op.old_range());
+                    push(Sign::Added, &self.new, op.new_range());
+                }
+            }
+        }
+        let span = |ranges: Vec<Range<usize>>| {
+            let start = ranges.first().map_or(0, |range| range.start);
+            let end = ranges.last().map_or(0, |range| range.end);
+            (if end > start { start + 1 } else { start }, end - start)
+        };
+        let old = span(group.iter().map(DiffOp::old_range).collect());
+        let new = span(group.iter().map(DiffOp::new_range).collect());
+        Hunk { old, new, lines }
+    }
+}

@@ -1,0 +1,230 @@
+//! What of a file may be shown. Compose files hold passwords, and so may a comment.
+
+mod sample;
+
+use std::ops::Range;
+
+use model::postgres;
+use model::yaml::{Kind, NodeId, Tree};
+use pgconf::value::{Type, check};
+use pgconf::{Conf, Entry};
+
+use crate::plan::FileKind;
+
+/// Stands for what is not shown. The same for all values, so that it tells nothing of them.
+pub const HIDDEN: &str = "<hidden>";
+
+/// One text and the parts of it that may be shown.
+///
+/// Shown by default is nothing. Added to that are: the bytes that a plan replaces or writes, keys,
+/// punctuation, and what is known to be no secret.
+pub(crate) struct Shown<'a> {
+    bytes: &'a [u8],
+    lines: Vec<Range<usize>>,
+    /// Ranges to hide, sorted and disjoint.
+    hidden: Vec<Hidden>,
+}
+
+struct Hidden {
+    range: Range<usize>,
+    /// Whether it may be a secret, rather than something that is merely nobody's business.
+    secret: bool,
+    /// Whether the range is a comment: its `#` stays.
+    comment: bool,
+}
+
+impl<'a> Shown<'a> {
+    /// Finds what to hide in the text of a file; `managed` are the bytes that the plan is about.
+    pub(crate) fn new(kind: FileKind, bytes: &'a [u8], managed: &[Range<usize>]) -> Self {
+        let mut hidden = match kind {
+            FileKind::Compose => compose(bytes),
+            FileKind::Conf => conf(bytes, managed),
+        };
+        hidden.retain(|h| !managed.iter().any(|m| m.start <= h.range.start && h.range.end <= m.end));
+        hidden.sort_by_key(|h| (h.range.start, h.range.end));
+        let mut lines = Vec::new();
+        let mut at = 0;
+        for line in bytes.split_inclusive(|&b| b == b'\n') {
+            lines.push(at..at + line.len() - usize::from(line.ends_with(b"\n")));
+            at += line.len();
+        }
+        Self { bytes, lines, hidden }
+    }
+
+    /// Gives a line (from 0) without its line feed, as it may be shown.
+    pub(crate) fn line(&self, index: usize) -> Vec<u8> {
+        let Some(line) = self.lines.get(index) else { return Vec::new() };
+        let mut out = Vec::new();
+        let mut at = line.start;
+        for hidden in self.on(line) {
+            let start = hidden.range.start.max(line.start).max(at);
+            let end = hidden.range.end.min(line.end);
+            if start >= end {
+                continue;
+            }
+            out.extend(&self.bytes[at..start]);
+            let part = &self.bytes[start..end];
+            // A continued scalar keeps its indentation.
+            let blanks = part.iter().take_while(|b| b.is_ascii_whitespace()).count();
+            out.extend(&part[..blanks]);
+            if blanks < part.len() {
+                if hidden.comment {
+                    out.extend(b"# ");
+                }
+                out.extend(HIDDEN.bytes());
+            }
+            if part.ends_with(b"\r") {
+                out.push(b'\r');
+            }
+            at = end;
+        }
+        out.extend(&self.bytes[at.min(line.end)..line.end]);
+        out
+    }
+
+    /// Tells whether a line (from 0) holds what may be a secret.
+    pub(crate) fn may_be_secret(&self, index: usize) -> bool {
+        self.lines.get(index).is_some_and(|line| self.on(line).any(|hidden| hidden.secret))
+    }
+
+    fn on<'s>(&'s self, line: &Range<usize>) -> impl Iterator<Item = &'s Hidden> + use<'s> {
+        let (start, end) = (line.start, line.end);
+        self.hidden.iter().filter(move |h| h.range.start < end && h.range.end > start)
+    }
+}
+
+/// Keys of compose files whose values are no secret, so that a patch may have them in its context.
+const HARMLESS: &[&str] = &[
+    "container_name",
+    "depends_on",
+    "driver",
+    "expose",
+    "external",
+    "hostname",
+    "image",
+    "interval",
+    "max-file",
+    "max-size",
+    "network_mode",
+    "networks",
+    "ports",
+    "profiles",
+    "read_only",
+    "restart",
+    "retries",
+    "start_period",
+    "timeout",
+    "tty",
+    "version",
+];
+
+fn compose(bytes: &[u8]) -> Vec<Hidden> {
+    let Ok(tree) = Tree::parse(bytes) else {
+        return vec![Hidden { range: 0..bytes.len(), secret: true, comment: false }];
+    };
+    let comments = tree.comments().iter();
+    let mut hidden: Vec<_> =
+        comments.map(|range| Hidden { range: range.clone(), secret: true, comment: true }).collect();
+    for document in tree.documents() {
+        values(&tree, *document, false, &mut hidden);
+    }
+    hidden
+}
+
+/// Hides the scalars that are values; aliases name what is hidden elsewhere.
+fn values(tree: &Tree, id: NodeId, harmless: bool, hidden: &mut Vec<Hidden>) {
+    let node = tree.written(id);
+    match &node.kind {
+        Kind::Scalar(text, _) => {
+            let secret = !(harmless && is_short(text));
+            hidden.push(Hidden { range: node.span.clone(), secret, comment: false });
+        }
+        Kind::Sequence(items, _) => items.iter().for_each(|item| values(tree, *item, harmless, hidden)),
+        Kind::Mapping(entries, _) => {
+            for (key, value) in entries {
+                let known = tree.scalar(*key).is_some_and(|key| HARMLESS.contains(&key));
+                values(tree, *value, known, hidden);
+            }
+        }
+        Kind::Alias(_) => {}
+    }
+}
+
+/// What is long, or looks like a URL with a password, is not harmless under any key.
+fn is_short(text: &str) -> bool {
+    text.len() <= 80 && !text.contains("://") && !text.contains('\n')
+}
+
+/// Settings of PostgreSQL whose text may hold a password.
+const SECRET: &[&str] = &["primary_conninfo", "ssl_passphrase_command"];
+
+fn conf(bytes: &[u8], managed: &[Range<usize>]) -> Vec<Hidden> {
+    let conf = Conf::parse(bytes);
+    let mut hidden = Vec::new();
+    let mut at = 0;
+    let mut entries = conf.entries().iter().peekable();
+    for (index, line) in bytes.split_inclusive(|&b| b == b'\n').enumerate() {
+        let (start, end) = (at, at + line.trim_ascii_end().len());
+        at += line.len();
+        let entry = entries.next_if(|entry| entry.line == index + 1);
+        if is_of_sample(&bytes[start..end.max(start)]) || start >= end {
+            continue;
+        }
+        match entry {
+            Some(entry) => setting(&conf, entry, 0, end, bytes, &mut hidden),
+            None => {
+                let mark = bytes[start..end].iter().take_while(|b| matches!(b, b'#' | b' ' | b'\t')).count();
+                let inner = Conf::parse(&bytes[start + mark..end]);
+                match inner.entries().first().filter(|_| bytes[start..end].contains(&b'=')) {
+                    Some(entry) => setting(&inner, entry, start + mark, end, bytes, &mut hidden),
+                    None => comment(start..end, bytes, &mut hidden),
+                }
+            }
+        }
+    }
+    // The values that the plan is about are shown, on the old side and the new.
+    let ours = |range: &Range<usize>| managed.iter().any(|m| m.start <= range.end && range.start <= m.end);
+    hidden.retain(|h| h.comment || !ours(&h.range));
+    hidden
+}
+
+/// Hides the value of a setting, active or commented, and the comment behind it.
+fn setting(conf: &Conf, entry: &Entry, base: usize, end: usize, bytes: &[u8], hidden: &mut Vec<Hidden>) {
+    let name = String::from_utf8_lossy(conf.name(entry)).to_ascii_lowercase();
+    let row = postgres::MAJORS.rev().find_map(|major| postgres::lookup(&name, major));
+    let value = conf.value(entry);
+    // A value that is a number, a word of a list, on or off says what the setting is set to, no more.
+    let is_typed = row.is_some_and(|row| row.value != Type::String && check(&row.value, &value).is_ok());
+    if !is_typed && !value.is_empty() {
+        let harmless = row.is_some() && !SECRET.contains(&&*name) && !name.ends_with("_command");
+        let range = base + entry.value.start..base + entry.value.end;
+        hidden.push(Hidden { range, secret: !harmless, comment: false });
+    }
+    let tail = base + entry.value.end;
+    if let Some(hash) = bytes[tail..end.max(tail)].iter().position(|&b| b == b'#') {
+        comment(tail + hash..end, bytes, hidden);
+    }
+}
+
+/// Hides a comment, unless every installation has it.
+fn comment(range: Range<usize>, bytes: &[u8], hidden: &mut Vec<Hidden>) {
+    let text = bytes[range.clone()].trim_ascii();
+    let is_rule = text.iter().all(|b| matches!(b, b'#' | b'-' | b'=' | b' '));
+    if !is_rule && !is_of_sample(text) {
+        hidden.push(Hidden { range, secret: true, comment: true });
+    }
+}
+
+/// Tells whether PostgreSQL's sample file has this line or comment.
+fn is_of_sample(line: &[u8]) -> bool {
+    let words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
+    let mut add = |byte: u8| hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    for (index, word) in words.enumerate() {
+        if index > 0 {
+            add(b' ');
+        }
+        word.iter().copied().for_each(&mut add);
+    }
+    sample::LINES.binary_search(&hash).is_ok()
+}
