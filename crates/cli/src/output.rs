@@ -48,21 +48,26 @@ impl Terminal {
         Self { choice, quiet }
     }
 
-    /// Writes a result.
+    /// Writes a result in words.
     pub(crate) fn result(&self, text: &str) -> Result<(), Failure> {
-        self.bytes(text.as_bytes())
+        let choice = self.choice_for(&io::stdout());
+        self.bytes(&coloured(text, choice))
     }
 
     /// Writes a result whose bytes are exact.
     pub(crate) fn bytes(&self, bytes: &[u8]) -> Result<(), Failure> {
-        let mut out = AutoStream::new(io::stdout().lock(), self.choice_for(&io::stdout()));
+        let mut out = io::stdout().lock();
         out.write_all(bytes).and_then(|()| out.flush()).or_else(|error| ended(&error))
+    }
+
+    /// Writes a result in words to a file.
+    pub(crate) fn text_file(&self, path: &Path, text: &str) -> Result<(), Failure> {
+        self.file(path, &coloured(text, ColorChoice::Never))
     }
 
     /// Writes a result to a file.
     pub(crate) fn file(&self, path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-        let plain = anstream::adapter::strip_bytes(bytes).into_vec();
-        std::fs::write(path, plain).map_err(|error| {
+        std::fs::write(path, bytes).map_err(|error| {
             let reason = crate::document::reason(&error);
             Failure::new(Exit::Error, format!("{}: {reason}", path.display()))
         })
@@ -70,9 +75,10 @@ impl Terminal {
 
     /// Writes what is no result: warnings, progress, questions.
     pub(crate) fn note(&self, text: &str) {
-        let mut err = AutoStream::new(io::stderr().lock(), self.choice_for(&io::stderr()));
+        let choice = self.choice_for(&io::stderr());
+        let mut err = io::stderr().lock();
         // There is nowhere left to say that this can not be said.
-        let _ = err.write_all(text.as_bytes()).and_then(|()| err.flush());
+        let _ = err.write_all(&coloured(text, choice)).and_then(|()| err.flush());
     }
 
     /// Writes the error that ends the run.
@@ -97,6 +103,14 @@ impl Terminal {
             ColorChoice::Auto => stream.choice(),
             chosen => chosen,
         }
+    }
+}
+
+/// Takes the colours out of a text where none are wanted.
+fn coloured(text: &str, choice: ColorChoice) -> Vec<u8> {
+    match choice {
+        ColorChoice::Never => anstream::adapter::strip_str(text).to_string().into_bytes(),
+        _ => text.as_bytes().to_vec(),
     }
 }
 

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::Deserialize;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
 
 /// The value of `schema` that this version reads.
 pub const VERSION: &str = "kasm-db/v1";
@@ -21,6 +22,7 @@ pub struct Document {
     #[schemars(length(min = 1, max = 512), extend("examples" = ["kasmweb/postgres:1.11.0"]))]
     pub image: Option<String>,
     /// The PostgreSQL major in the image, where its tag does not tell.
+    #[serde(default, deserialize_with = "whole")]
     #[schemars(range(min = 12, max = 19), extend("examples" = [14]))]
     pub postgres_major: Option<u16>,
     /// The libraries that the server loads at its start (`shared_preload_libraries`).
@@ -42,6 +44,19 @@ pub struct Document {
     pub restart: Option<Restart>,
     /// How to reach the running database.
     pub verify: Option<Verify>,
+}
+
+/// Reads a whole number; JSON Schema takes `12.0` for one too.
+fn whole<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: TryFrom<i64>,
+{
+    let number = serde_json::Number::deserialize(deserializer)?;
+    let real =
+        || number.as_f64().filter(|real| real.fract() == 0.0 && real.abs() < 1e15).map(|real| real as i64);
+    let whole = number.as_i64().or_else(real).and_then(|whole| T::try_from(whole).ok());
+    whole.map(Some).ok_or_else(|| Error::custom("not a whole number in range"))
 }
 
 /// Any scalar may be a value; `schemars` has no attribute for the type of a map's values.
@@ -107,6 +122,7 @@ pub struct Audit {
     /// Whether the parameters of a statement are logged.
     pub log_parameter: Option<bool>,
     /// Parameters longer than this are not logged; in bytes, 0 for no limit. PostgreSQL 16 and later.
+    #[serde(deserialize_with = "whole")]
     #[schemars(range(min = 0, max = 1_073_741_823))]
     pub log_parameter_max_size: Option<i64>,
     /// Whether each relation of a statement has an entry of its own.

@@ -23,6 +23,7 @@ mod code;
 mod desired;
 mod diagnostic;
 pub mod document;
+mod fits;
 mod image;
 pub mod postgres;
 mod read;

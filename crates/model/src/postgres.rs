@@ -1,9 +1,9 @@
 //! The settings of PostgreSQL itself: which of them a major has, what values they take, and what a change
 //! needs.
 //!
-//! Settings of extensions (`pgaudit.log`) are not here. The table is what servers say of themselves, each of
-//! a late minor version: a few settings came with minor versions (`allow_in_place_tablespaces` to 12 to 14),
-//! and a server older than that does not know them. See `scripts/postgres-settings`.
+//! Settings of extensions (`pgaudit.log`) are not here. The table is what servers say of themselves, and of the
+//! latest minor versions where those came with settings: an older server of the major does not know them
+//! (`output_plugin_libraries` is in 15.19, not in 15.18). See `scripts/postgres-settings`.
 
 mod renamed;
 mod table;

@@ -11,6 +11,7 @@ use crate::code::Code;
 use crate::desired::DesiredState;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::document::Document;
+use crate::fits;
 use crate::schema;
 use crate::suggest::nearest;
 use crate::yaml::{self, Kind, NodeId, Style, Tree};
@@ -114,18 +115,17 @@ impl Reader<'_> {
         if !value.is_object() {
             return self.shape(tree.written(top).span.clone(), "expected a mapping with the key `schema`");
         }
+        // What fits the types and their limits fits the schema; only errors need its validator.
+        if let Some(document) = fits::read(without_extensions(value.clone()))
+            && !self.diagnostics.iter().any(Diagnostic::is_error)
+        {
+            return Some(document);
+        }
         self.violations(&value);
-        if self.diagnostics.iter().any(Diagnostic::is_error) {
-            return None;
+        if !self.diagnostics.iter().any(Diagnostic::is_error) {
+            self.error(Code::DocumentShape, 0..0, "internal error: the schema accepts what the types refuse");
         }
-        match serde_json::from_value(without_extensions(value)) {
-            Ok(document) => Some(document),
-            Err(error) => {
-                // The schema is made from the types; a test holds the two together.
-                self.error(Code::WrongType, 0..0, format!("the document does not fit: {error}"));
-                None
-            }
-        }
+        None
     }
 
     fn shape(&mut self, span: Range<usize>, message: &str) -> Option<Document> {

@@ -4,7 +4,7 @@
 //! encoding there. What this module knows is the value's type; the check hooks that some settings have on top
 //! (`max_stack_depth` asks the kernel, `default_with_oids` takes only `off`) are not repeated.
 //!
-//! Source of the facts: what servers 12 to 18 answer to the same texts; they do not differ.
+//! Source of the facts: what servers 12 to 18 answer to the same texts; the majors do not differ.
 
 mod error;
 mod number;
@@ -162,8 +162,8 @@ pub fn parse_bool(text: &[u8]) -> Result<bool, ValueError> {
 /// is 8, `010.5` is 10. A fraction needs a digit in front if it has a sign or a blank before it (`.5` is
 /// read, `-.5` is not).
 ///
-/// A C library of 2023 or later also reads `0b101` as binary; a server built with an older one refuses it,
-/// and so does this function.
+/// A server built with glibc 2.38 or later also reads `0b101` as binary. All others refuse it, and so does
+/// this function.
 ///
 /// # Errors
 /// [`ValueError::NotNumber`], [`ValueError::UnknownUnit`], [`ValueError::IntegerOverflow`]

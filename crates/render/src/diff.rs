@@ -63,8 +63,8 @@ pub fn hunks(change: &FileChange, context: usize) -> Vec<Hunk> {
 /// Images and managed settings are shown, keys and punctuation too; every other value and every comment
 /// is `<hidden>`.
 pub fn redacted_hunks(change: &FileChange, context: usize) -> Vec<Hunk> {
-    let before = Shown::new(change.kind, &change.before, &replaced(change));
-    let after = Shown::new(change.kind, &change.after, &inserted(change));
+    let before = Shown::new(change.kind, &change.before, replaced(change));
+    let after = Shown::new(change.kind, &change.after, inserted(change));
     let sides = Sides::new(change);
     sides.hunks(context, |sign, index, _| match sign {
         Sign::Added => after.line(index),
@@ -81,7 +81,7 @@ pub fn redacted_hunks(change: &FileChange, context: usize) -> Vec<Hunk> {
 /// [`WouldShow`] where not even one line can stand around a change.
 pub fn patch(change: &FileChange, show_secrets: bool) -> Result<Vec<u8>, WouldShow> {
     let sides = Sides::new(change);
-    let shown = Shown::new(change.kind, &change.before, &replaced(change));
+    let shown = Shown::new(change.kind, &change.before, replaced(change));
     let mut context = CONTEXT;
     if !show_secrets {
         let secret = |hunks: &[Hunk]| {

@@ -19,12 +19,15 @@ pub const HIDDEN: &str = "<hidden>";
 /// Shown by default is nothing. Added to that are: the bytes that a plan replaces or writes, keys,
 /// punctuation, and what is known to be no secret.
 pub(crate) struct Shown<'a> {
+    kind: FileKind,
     bytes: &'a [u8],
+    managed: Vec<Range<usize>>,
     lines: Vec<Range<usize>>,
-    /// Ranges to hide, sorted and disjoint.
+    /// What to hide in a compose file, sorted. A conf is looked at line by line when it is shown.
     hidden: Vec<Hidden>,
 }
 
+#[derive(Clone)]
 struct Hidden {
     range: Range<usize>,
     /// Whether it may be a secret, rather than something that is merely nobody's business.
@@ -35,10 +38,10 @@ struct Hidden {
 
 impl<'a> Shown<'a> {
     /// Finds what to hide in the text of a file; `managed` are the bytes that the plan is about.
-    pub(crate) fn new(kind: FileKind, bytes: &'a [u8], managed: &[Range<usize>]) -> Self {
+    pub(crate) fn new(kind: FileKind, bytes: &'a [u8], managed: Vec<Range<usize>>) -> Self {
         let mut hidden = match kind {
             FileKind::Compose => compose(bytes),
-            FileKind::Conf => conf(bytes, managed),
+            FileKind::Conf => Vec::new(),
         };
         hidden.retain(|h| !managed.iter().any(|m| m.start <= h.range.start && h.range.end <= m.end));
         hidden.sort_by_key(|h| (h.range.start, h.range.end));
@@ -48,7 +51,7 @@ impl<'a> Shown<'a> {
             lines.push(at..at + line.len() - usize::from(line.ends_with(b"\n")));
             at += line.len();
         }
-        Self { bytes, lines, hidden }
+        Self { kind, bytes, managed, lines, hidden }
     }
 
     /// Gives a line (from 0) without its line feed, as it may be shown.
@@ -84,12 +87,17 @@ impl<'a> Shown<'a> {
 
     /// Tells whether a line (from 0) holds what may be a secret.
     pub(crate) fn may_be_secret(&self, index: usize) -> bool {
-        self.lines.get(index).is_some_and(|line| self.on(line).any(|hidden| hidden.secret))
+        self.lines.get(index).is_some_and(|line| self.on(line).iter().any(|hidden| hidden.secret))
     }
 
-    fn on<'s>(&'s self, line: &Range<usize>) -> impl Iterator<Item = &'s Hidden> + use<'s> {
-        let (start, end) = (line.start, line.end);
-        self.hidden.iter().filter(move |h| h.range.start < end && h.range.end > start)
+    fn on(&self, line: &Range<usize>) -> Vec<Hidden> {
+        match self.kind {
+            FileKind::Conf => conf_line(self.bytes, line.clone(), &self.managed),
+            FileKind::Compose => {
+                let touches = |h: &&Hidden| h.range.start < line.end && h.range.end > line.start;
+                self.hidden.iter().filter(touches).cloned().collect()
+            }
+        }
     }
 }
 
@@ -158,29 +166,20 @@ fn is_short(text: &str) -> bool {
 /// Settings of PostgreSQL whose text may hold a password.
 const SECRET: &[&str] = &["primary_conninfo", "ssl_passphrase_command"];
 
-fn conf(bytes: &[u8], managed: &[Range<usize>]) -> Vec<Hidden> {
-    let conf = Conf::parse(bytes);
+/// Finds what to hide on one line of a conf; no value spans lines.
+fn conf_line(bytes: &[u8], line: Range<usize>, managed: &[Range<usize>]) -> Vec<Hidden> {
     let mut hidden = Vec::new();
-    let mut at = 0;
-    let mut entries = conf.entries().iter().peekable();
-    for (index, line) in bytes.split_inclusive(|&b| b == b'\n').enumerate() {
-        let (start, end) = (at, at + line.trim_ascii_end().len());
-        at += line.len();
-        let entry = entries.next_if(|entry| entry.line == index + 1);
-        if is_of_sample(&bytes[start..end.max(start)]) || start >= end {
-            continue;
-        }
-        match entry {
-            Some(entry) => setting(&conf, entry, 0, end, bytes, &mut hidden),
-            None => {
-                let mark = bytes[start..end].iter().take_while(|b| matches!(b, b'#' | b' ' | b'\t')).count();
-                let inner = Conf::parse(&bytes[start + mark..end]);
-                match inner.entries().first().filter(|_| bytes[start..end].contains(&b'=')) {
-                    Some(entry) => setting(&inner, entry, start + mark, end, bytes, &mut hidden),
-                    None => comment(start..end, bytes, &mut hidden),
-                }
-            }
-        }
+    let end = line.start + bytes[line.clone()].trim_ascii_end().len();
+    let text = &bytes[line.start..end];
+    if text.is_empty() || is_of_sample(text) {
+        return hidden;
+    }
+    // A commented setting is one behind its mark.
+    let mark = text.iter().take_while(|b| matches!(b, b'#' | b' ' | b'\t')).count();
+    let conf = Conf::parse(&text[mark..]);
+    match conf.entries().first().filter(|_| !text[..mark].contains(&b'#') || text.contains(&b'=')) {
+        Some(entry) => setting(&conf, entry, line.start + mark, end, bytes, &mut hidden),
+        None => comment(line.start..end, bytes, &mut hidden),
     }
     // The values that the plan is about are shown, on the old side and the new.
     let ours = |range: &Range<usize>| managed.iter().any(|m| m.start <= range.end && range.start <= m.end);

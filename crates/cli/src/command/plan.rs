@@ -35,27 +35,25 @@ pub(crate) fn run(args: &args::Plan, global: &Global, terminal: &Terminal) -> Re
     let human = [Sink { format: Format::Human, file: None }];
     let sinks = if args.format.is_empty() { &human[..] } else { &args.format };
     for sink in sinks {
-        let bytes = match sink.format {
-            Format::Human => plans
-                .iter()
-                .map(|(plan, folder)| human::plan(plan, folder, global))
-                .collect::<Vec<_>>()
-                .join("\n")
-                .into_bytes(),
-            Format::Json => {
-                json::plans(&loaded.name, &loaded.reading.diagnostics, &plans, global).into_bytes()
+        let file = sink.file.as_deref();
+        match (sink.format, file) {
+            (Format::Human, file) => {
+                let texts: Vec<_> =
+                    plans.iter().map(|(plan, folder)| human::plan(plan, folder, global)).collect();
+                let text = texts.join("\n");
+                file.map_or_else(|| terminal.result(&text), |file| terminal.text_file(file, &text))?;
             }
-            Format::Patch => {
+            (Format::Json, file) => {
+                let text = json::plans(&loaded.name, &loaded.reading.diagnostics, &plans, global);
+                file.map_or_else(|| terminal.result(&text), |file| terminal.text_file(file, &text))?;
+            }
+            (Format::Patch, file) => {
                 let mut bytes = Vec::new();
                 for (plan, _) in plans.iter().filter(|(plan, _)| !plan.is_blocked()) {
                     bytes.extend(patch::patch(plan, global.show_secrets)?);
                 }
-                bytes
+                file.map_or_else(|| terminal.bytes(&bytes), |file| terminal.file(file, &bytes))?;
             }
-        };
-        match &sink.file {
-            Some(path) => terminal.file(path, &bytes)?,
-            None => terminal.bytes(&bytes)?,
         }
     }
     Ok(exit)

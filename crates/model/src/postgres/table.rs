@@ -1,6 +1,6 @@
 //! The settings of PostgreSQL 12 to 18, made by `scripts/postgres-settings`, not by hand.
 //!
-//! Source: `pg_settings` of servers 12.22, 13.23, 14.23, 15.20, 16.14, 17.11, 18.6.
+//! Source: `pg_settings` of servers 12.22, 13.23, 14.23, 15.20, 16.14, 17.12, 18.6.
 //! Enum values that depend on the build are those of a server for Linux with all libraries; the script lists
 //! these enums, and the settings that `pg_settings` hides. A setting of context internal has no range here.
 
@@ -72,7 +72,7 @@ pub(super) static SETTINGS: &[Setting] = &[
     row("commit_delay", (12, 18), Superuser, int(Unit::None, 0, 100_000)),
     row("commit_siblings", (12, 18), User, int(Unit::None, 0, 1_000)),
     row("commit_timestamp_buffers", (17, 18), Postmaster, int(Unit::Blocks, 0, 131_072)),
-    row("composite_type_mismatch", (15, 15), Superuser, words(&["error", "warn", "disabled"], &[])),
+    row("composite_type_mismatch", (14, 18), Superuser, words(&["error", "warn", "disabled"], &[])),
     row("compute_query_id", (14, 18), Superuser, words(&["auto", "regress", "on", "off"], ON_OFF)),
     row("config_file", (12, 18), Postmaster, String),
     row("constraint_exclusion", (12, 18), User, words(&["partition", "on", "off"], ON_OFF)),

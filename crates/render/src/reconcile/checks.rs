@@ -166,14 +166,16 @@ fn values(desired: &DesiredState, observed: &ObservedState, conf: &ObservedConf,
             continue;
         }
         let Some(row) = postgres::lookup(&name, major) else { continue };
-        let place = settings::place(conf, assignment);
-        if row.context == Context::Internal {
+        let finding = if row.context == Context::Internal {
             let message = format!("`{name}` can not be set in a file; PostgreSQL {major} would not start");
-            draft.find(Diagnostic::error(Code::ConfValue, message).at(place).help("remove the line"));
+            Diagnostic::error(Code::ConfValue, message).help("remove the line")
         } else if let Err(error) = pgconf::value::check(&row.value, &assignment.value()) {
             let message = format!("PostgreSQL {major} would not start: `{name}`: {error}");
-            draft.find(Diagnostic::error(Code::ConfValue, message).at(place));
-        }
+            Diagnostic::error(Code::ConfValue, message)
+        } else {
+            continue;
+        };
+        draft.find(finding.at(settings::place(conf, assignment)));
     }
 }
 

@@ -157,8 +157,8 @@ fn wanted<'a>(
     let major = desired.postgres_major();
     for setting in desired.settings() {
         let same = |value: &[u8]| is_same(setting.compare, value, setting.value.as_bytes());
-        overridden(&setting.name, &same, observed, conf, draft);
-        if conf.set.effective(&setting.name).is_some_and(|now| same(&now.value())) {
+        let wins = overridden(&setting.name, &same, observed, conf, draft);
+        if wins || conf.set.effective(&setting.name).is_some_and(|now| same(&now.value())) {
             continue;
         }
         let of_library = loads && setting.name.starts_with("pgaudit.");
@@ -199,7 +199,9 @@ fn preload_value(
     let has_all = |value: &[u8]| {
         pgconf::split_libraries(value).is_some_and(|items| preload::merge(value, &items, wanted).is_none())
     };
-    overridden(PRELOAD, &has_all, observed, conf, draft);
+    if overridden(PRELOAD, &has_all, observed, conf, draft) {
+        return None;
+    }
     let now = conf.set.effective(PRELOAD);
     let value = now.map(|now| now.value()).unwrap_or_default();
     // An invalid list is reported by the checks; nothing is built on it.
@@ -219,40 +221,47 @@ fn preload_value(
     Some(merged)
 }
 
-/// Reports what sets a value over postgresql.conf: `postgresql.auto.conf` and the command line.
+/// Reports what sets a value over postgresql.conf: `postgresql.auto.conf`, and over that the command line.
+///
+/// Tells whether the value that wins is the wanted one already: then the file need not change.
 fn overridden(
     name: &str,
     same: &dyn Fn(&[u8]) -> bool,
     observed: &ObservedState,
     conf: &ObservedConf,
     draft: &mut Draft,
-) {
-    if let Some(auto) = &conf.auto
-        && let Some(now) = auto.effective(name)
-        && !same(&now.value())
-    {
-        draft.find(
-            Diagnostic::error(
-                Code::OverriddenByAutoConf,
-                format!("postgresql.auto.conf sets `{name}` over the file's value"),
-            )
-            .at(place(conf, now))
-            .help(format!("run `ALTER SYSTEM RESET {name};` on the server")),
-        );
-    }
+) -> bool {
     let of_compose =
         observed.databases.iter().filter(|d| d.project.runs).flat_map(|d| &d.database.command.options);
     let mut options = of_compose.chain(&observed.arguments);
-    let last = options.rfind(|option| option.name.eq_ignore_ascii_case(name));
-    if let Some(option) = last.filter(|option| !same(option.value.as_bytes())) {
-        let mut finding = Diagnostic::error(
+    let option = options.rfind(|option| option.name.eq_ignore_ascii_case(name));
+    let auto = conf.auto.as_ref().and_then(|auto| auto.effective(name));
+    let (code, value, by, place, way_out) = match (option, auto) {
+        (Some(option), _) => (
             Code::OverriddenByCommand,
-            format!("the server's command line sets `{name}` over the file's value"),
-        )
-        .help(format!("remove `{name}` from `command:`, so that postgresql.conf counts"));
-        finding.place.clone_from(&option.place);
-        draft.find(finding);
-    }
+            option.value.clone().into_bytes(),
+            "the server's command line",
+            option.place.clone(),
+            format!("remove `{name}` from `command:`, so that postgresql.conf counts"),
+        ),
+        (None, Some(now)) => (
+            Code::OverriddenByAutoConf,
+            now.value(),
+            "postgresql.auto.conf",
+            Some(place(conf, now)),
+            format!("run `ALTER SYSTEM RESET {name};` on the server"),
+        ),
+        (None, None) => return false,
+    };
+    let is_same = same(&value);
+    let message = format!("{by} sets `{name}` over the file's value");
+    let mut finding = match is_same {
+        true => Diagnostic::warning(code, format!("{message}; it is the wanted one")),
+        false => Diagnostic::error(code, message),
+    };
+    finding.place = place;
+    draft.find(finding.help(way_out));
+    is_same
 }
 
 /// Compares two values by meaning.

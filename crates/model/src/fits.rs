@@ -1,0 +1,227 @@
+//! The limits that the schema sets beyond the types, once more in Rust.
+//!
+//! Building the schema's validator costs more than the rest of a plan. A document that fits its types and
+//! these limits is one that the schema accepts, so the validator is built only to say what is wrong. A
+//! test holds the two together.
+
+use serde_json::Value;
+
+use crate::audit::Class;
+use crate::document::{Audit, Document, Files, Restart, Target, Verify};
+
+/// Reads a document, or gives `None` where the schema has something to say.
+pub(crate) fn read(value: Value) -> Option<Document> {
+    if !mappings(&value) {
+        return None;
+    }
+    serde_json::from_value(value).ok().filter(fits)
+}
+
+/// Tells whether every mapping is one: serde reads a list as a struct, too.
+fn mappings(value: &Value) -> bool {
+    let is_mapping = |value: Option<&Value>| value.is_none_or(Value::is_object);
+    let targets = value.get("targets").and_then(Value::as_array);
+    let target = |target: &Value| target.is_object() && is_mapping(target.get("files"));
+    ["preload", "audit", "restart", "verify"].iter().all(|key| is_mapping(value.get(key)))
+        && targets.is_none_or(|targets| targets.iter().all(target))
+}
+
+/// Tells whether the schema accepts a document of these types.
+fn fits(document: &Document) -> bool {
+    let Document {
+        schema: _,
+        image,
+        postgres_major,
+        preload,
+        audit,
+        settings,
+        unset: _,
+        targets,
+        restart,
+        verify,
+    } = document;
+    image.as_ref().is_none_or(|image| (1..=512).contains(&image.chars().count()))
+        && postgres_major.is_none_or(|major| (12..=19).contains(&major))
+        && preload.as_ref().is_none_or(|preload| {
+            !preload.libraries.is_empty() && preload.libraries.iter().all(|library| is_library(library))
+        })
+        && audit.as_ref().is_none_or(audit_fits)
+        && settings
+            .values()
+            .all(|value| matches!(value, Value::String(_) | Value::Number(_) | Value::Bool(_)))
+        && targets.iter().all(target_fits)
+        && restart.as_ref().is_none_or(restart_fits)
+        && verify.as_ref().is_none_or(verify_fits)
+}
+
+fn audit_fits(audit: &Audit) -> bool {
+    let class = |item: &String| {
+        let name = item.strip_prefix('-').unwrap_or(item);
+        Class::names().any(|known| known == name)
+    };
+    audit.classes.as_ref().is_none_or(|items| !items.is_empty() && items.iter().all(class))
+        && audit.log_parameter_max_size.is_none_or(|bytes| (0..=1_073_741_823).contains(&bytes))
+        && audit.role.as_ref().is_none_or(|role| role.chars().count() <= 63)
+        && audit
+            .databases
+            .as_ref()
+            .is_none_or(|names| !names.is_empty() && names.iter().all(|name| is_identifier(name)))
+}
+
+fn target_fits(target: &Target) -> bool {
+    let filled = |text: &Option<String>| text.as_ref().is_none_or(|text| !text.is_empty());
+    let files = |files: &Files| filled(&files.postgresql_conf) && filled(&files.service);
+    is_name(&target.name, 63, |c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
+        && filled(&target.deployment)
+        && filled(&target.installer)
+        && target.files.as_ref().is_none_or(files)
+}
+
+fn restart_fits(restart: &Restart) -> bool {
+    let command = |words: &Option<Vec<String>>| words.as_ref().is_none_or(|words| !words.is_empty());
+    let timeout = |text: &String| {
+        let number = ["min", "s", "h"].iter().find_map(|unit| text.strip_suffix(unit)).unwrap_or_default();
+        (1..=6).contains(&number.len())
+            && !number.starts_with('0')
+            && number.bytes().all(|b| b.is_ascii_digit())
+    };
+    command(&restart.stop) && command(&restart.start) && restart.timeout.as_ref().is_none_or(timeout)
+}
+
+fn verify_fits(verify: &Verify) -> bool {
+    let container = |name: &String| {
+        is_name(name, usize::MAX, |c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-'))
+    };
+    verify.container.as_ref().is_none_or(container)
+        && verify.user.as_ref().is_none_or(|name| is_identifier(name))
+        && verify.database.as_ref().is_none_or(|name| is_identifier(name))
+}
+
+/// A letter or digit, then characters that pass `rest`.
+fn is_name(text: &str, longest: usize, rest: impl Fn(char) -> bool) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.len() <= longest && text.chars().all(rest)
+}
+
+fn is_library(text: &str) -> bool {
+    let name = text.strip_prefix("$libdir/").unwrap_or(text);
+    name.len() <= 63
+        && name.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-'))
+}
+
+/// A role's or database's name that can neither be an option nor a connection string.
+fn is_identifier(text: &str) -> bool {
+    (1..=63).contains(&text.chars().count())
+        && !text.starts_with('-')
+        && !text.contains(|c: char| c.is_whitespace() || c == '=' || c == '/')
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn full() -> Value {
+        json!({
+            "schema": "kasm-db/v1",
+            "image": "kasmweb/postgres:1.11.0",
+            "postgres_major": 12,
+            "preload": { "mode": "exact", "libraries": ["pgaudit", "$libdir/x.so"] },
+            "audit": {
+                "classes": ["read", "-misc"], "log_catalog": true, "log_level": "log", "role": "a b",
+                "log_parameter_max_size": 5, "extension": false, "databases": ["kasm"],
+            },
+            "settings": { "work_mem": "8MB", "a.b": 1, "c": 1.5, "d": true },
+            "unset": ["x"],
+            "targets": [
+                { "name": "a", "deployment": "/x" },
+                { "name": "b", "files": { "compose": ["c"], "postgresql_conf": "p", "service": "db" } },
+            ],
+            "restart": { "policy": "if_needed", "stop": ["a"], "start": ["b"], "timeout": "5min" },
+            "verify": { "connect": "tcp", "container": "kasm_db", "user": "u", "database": "d" },
+        })
+    }
+
+    fn pointers(value: &Value, at: &str, out: &mut Vec<String>) {
+        out.push(at.to_string());
+        match value {
+            Value::Object(map) => {
+                map.iter().for_each(|(key, value)| pointers(value, &format!("{at}/{key}"), out))
+            }
+            Value::Array(items) => {
+                items
+                    .iter()
+                    .enumerate()
+                    .for_each(|(key, value)| pointers(value, &format!("{at}/{key}"), out));
+            }
+            _ => {}
+        }
+    }
+
+    fn any_value() -> impl Strategy<Value = Value> {
+        let words = [
+            "",
+            "a",
+            "-a",
+            "all",
+            "-none",
+            "READ",
+            "a=b",
+            "a b",
+            "10s",
+            "0s",
+            "9999999h",
+            "1.5min",
+            "$libdir/x",
+            "$libdir/",
+            "/tmp/x",
+            "log",
+            "exact",
+            "docker",
+            "never",
+            "é",
+            "a\u{a0}b",
+            "a\u{2003}",
+            ".a",
+            "_a",
+            "a.b-c_d",
+            "kasm-db/v1",
+        ];
+        prop_oneof![
+            prop::sample::select(words.to_vec()).prop_map(Value::from),
+            (0usize..600).prop_map(|n| Value::from("a".repeat(n))),
+            prop::sample::select(&[-1i64, 0, 1, 11, 12, 19, 20, 1_073_741_823, 1_073_741_824][..])
+                .prop_map(Value::from),
+            Just(json!(12.0)),
+            Just(json!(1.5)),
+            any::<bool>().prop_map(Value::from),
+            Just(json!([])),
+            Just(json!({})),
+            Just(json!(["a"])),
+            Just(json!([1])),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4000))]
+
+        #[test]
+        fn types_and_limits_accept_what_the_schema_accepts(pick in any::<prop::sample::Index>(), kind in 0..4, value in any_value()) {
+            let mut document = full();
+            let mut all = Vec::new();
+            pointers(&document, "", &mut all);
+            let pointer = &all[pick.index(all.len() - 1) + 1];
+            let (parent, key) = pointer.rsplit_once('/').unwrap();
+            match (kind, document.pointer_mut(parent).unwrap()) {
+                (0, Value::Object(map)) => { map.shift_remove(key); }
+                (1, Value::Object(map)) => { map.insert(format!("{key}x"), value); }
+                (_, _) => *document.pointer_mut(pointer).unwrap() = value,
+            }
+            let schema = crate::schema::validator().unwrap().is_valid(&document);
+            let typed = read(document.clone()).is_some();
+            prop_assert_eq!(schema, typed, "{}", document);
+        }
+    }
+}
