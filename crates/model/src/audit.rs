@@ -1,7 +1,5 @@
 //! The classes of `pgaudit.log`, and what a list of them adds up to.
 
-use serde::{Deserialize, Serialize};
-
 /// A class of statements, as pgaudit names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
@@ -60,7 +58,7 @@ impl Class {
 }
 
 /// What is audited: the set of classes that a list adds up to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ClassSet(u8);
 
 impl ClassSet {

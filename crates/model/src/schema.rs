@@ -16,7 +16,13 @@ pub fn json() -> Value {
         SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Document>().to_value();
     forbid_null(&mut schema);
     if let Some(top) = schema.as_object_mut() {
-        top.shift_insert(1, "$id".into(), Value::from(ID));
+        // What names the schema comes first, for people who open it.
+        for (at, name) in ["$schema", "$id", "title", "description"].into_iter().enumerate() {
+            let value = if name == "$id" { Some(Value::from(ID)) } else { top.shift_remove(name) };
+            if let Some(value) = value {
+                top.shift_insert(at, name.into(), value);
+            }
+        }
     }
     schema
 }
@@ -80,6 +86,8 @@ fn forbid_null(schema: &mut Value) {
                     map.extend(only);
                 }
             }
+            // `uint16` is Rust's word, not one of JSON Schema's formats.
+            map.retain(|key, value| key != "format" || !value.is_string());
             if map.get("default").is_some_and(Value::is_null) {
                 map.shift_remove("default");
             }

@@ -1,9 +1,13 @@
 //! The view of compose files: finds the database's service and its image, and changes it.
 
 mod command;
+mod edit;
 mod file;
 mod image;
+mod include;
+mod line;
 mod mounts;
+mod parts;
 mod same;
 mod service;
 mod stack;
@@ -19,6 +23,7 @@ pub(crate) use stack::Stack;
 
 use model::Diagnostic;
 
+use crate::compose::parts::Service;
 use crate::source::Source;
 use crate::text_edit::Replacement;
 
@@ -31,12 +36,14 @@ pub(crate) struct Database {
     pub(crate) site: Result<ImageSite, Diagnostic>,
     pub(crate) command: Command,
     pub(crate) mounts: Mounts,
+    /// What the service inherits and could not be read.
+    pub(crate) problems: Vec<Diagnostic>,
 }
 
 impl Database {
     /// Finds the database's service; `None` where the stack has none.
     pub(crate) fn find(
-        stack: Stack,
+        mut stack: Stack,
         wanted: Option<&str>,
         source: &dyn Source,
     ) -> Result<Option<Self>, Diagnostic> {
@@ -45,11 +52,11 @@ impl Database {
             Ok(None) => return Ok(None),
             Err(diagnostic) => return Err(diagnostic),
         };
-        let site = image::find(&stack, &service, source)
-            .and_then(|site| image::check(&stack, &service, &site).map(|()| site));
-        let command = command::read(&stack, &service);
-        let mounts = Mounts::read(&stack, &service);
-        Ok(Some(Self { stack, service, found, site, command, mounts }))
+        let parts = Service::read(&mut stack, source, &service);
+        let site = image::find(&stack, &parts);
+        let command = command::read(&stack, &parts);
+        let mounts = Mounts::read(&stack, &parts);
+        Ok(Some(Self { stack, service, found, site, command, mounts, problems: parts.problems }))
     }
 
     /// Gives the file in which the image takes effect.
@@ -70,7 +77,7 @@ impl Database {
 
     /// Gives the replacements that make `image` the service's image.
     pub(crate) fn edit(&self, site: &ImageSite, image: &str) -> Result<Vec<Replacement>, Diagnostic> {
-        image::edit(&self.stack, &self.service, site, image)
+        edit::edit(&self.stack, &self.service, site, image)
     }
 }
 

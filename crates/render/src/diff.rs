@@ -63,8 +63,8 @@ pub fn hunks(change: &FileChange, context: usize) -> Vec<Hunk> {
 /// Images and managed settings are shown, keys and punctuation too; every other value and every comment
 /// is `<hidden>`.
 pub fn redacted_hunks(change: &FileChange, context: usize) -> Vec<Hunk> {
-    let before = Shown::new(change.kind, &change.before, replaced(change));
-    let after = Shown::new(change.kind, &change.after, inserted(change));
+    let before = Shown::new(change.kind, &change.before, replaced(change), &change.hidden.0);
+    let after = Shown::new(change.kind, &change.after, inserted(change), &change.hidden.1);
     let sides = Sides::new(change);
     sides.hunks(context, |sign, index, _| match sign {
         Sign::Added => after.line(index),
@@ -81,7 +81,7 @@ pub fn redacted_hunks(change: &FileChange, context: usize) -> Vec<Hunk> {
 /// [`WouldShow`] where not even one line can stand around a change.
 pub fn patch(change: &FileChange, show_secrets: bool) -> Result<Vec<u8>, WouldShow> {
     let sides = Sides::new(change);
-    let shown = Shown::new(change.kind, &change.before, replaced(change));
+    let shown = Shown::new(change.kind, &change.before, replaced(change), &change.hidden.0);
     let mut context = CONTEXT;
     if !show_secrets {
         let secret = |hunks: &[Hunk]| {
@@ -227,5 +227,90 @@ impl<'a> Sides<'a> {
         let old = span(group.iter().map(DiffOp::old_range).collect());
         let new = span(group.iter().map(DiffOp::new_range).collect());
         Hunk { old, new, lines }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::yaml::Tree;
+
+    use super::*;
+    use crate::plan::FileKind;
+    use crate::redact;
+    use crate::text_edit::{Replacement, TextEdit};
+
+    fn change(kind: FileKind, before: &str, old: &str, new: &str) -> FileChange {
+        let start = before.find(old).unwrap();
+        let replacement = Replacement { range: start..start + old.len(), text: new.into() };
+        let edit = TextEdit::new(before.as_bytes(), vec![replacement]).unwrap();
+        let after = edit.apply(before.as_bytes());
+        let hide = |bytes: &[u8]| match kind {
+            FileKind::Compose => redact::compose(&Tree::parse(bytes).unwrap()),
+            FileKind::Conf => Vec::new(),
+        };
+        let hidden = (hide(before.as_bytes()), hide(&after));
+        FileChange { path: "f".into(), kind, before: before.into(), after, edit, hidden }
+    }
+
+    fn shown(change: &FileChange) -> String {
+        String::from_utf8(unified("f", &redacted_hunks(change, 3))).unwrap()
+    }
+
+    #[test]
+    fn a_compose_diff_shows_images_and_keys_and_nothing_else() {
+        let before = "db: # hunter2\n  a: [hunter2, &x hunter2]\n  image: 'old:1' # hunter2\n  env:\n    PW: |\n      hunter2\n    B: *x\n";
+        assert_eq!(
+            shown(&change(FileKind::Compose, before, "old:1", "new:2")),
+            "--- a/f\n+++ b/f\n@@ -1,6 +1,6 @@\n db: # <hidden>\n   a: [<hidden>, &x <hidden>]\n\
+             -  image: 'old:1' # <hidden>\n+  image: 'new:2' # <hidden>\n   env:\n     PW: |\n       <hidden>\n"
+        );
+    }
+
+    #[test]
+    fn a_conf_diff_shows_typed_values_and_lines_of_the_sample() {
+        let before = "work_mem = 8MB # hunter2\nprimary_conninfo = 'hunter2'\n#archive_command = 'hunter2'\n\
+            #shared_preload_libraries = ''\t# (change requires restart)\n# hunter2\n#------\n#local_preload_libraries = ''\n";
+        let text = shown(&change(
+            FileKind::Conf,
+            before,
+            "#shared_preload_libraries = ''",
+            "shared_preload_libraries = 'x'",
+        ));
+        assert_eq!(
+            text,
+            "--- a/f\n+++ b/f\n@@ -1,7 +1,7 @@\n work_mem = 8MB # <hidden>\n primary_conninfo = <hidden>\n\
+             \x20#archive_command = <hidden>\n-#shared_preload_libraries = ''\t# (change requires restart)\n\
+             +shared_preload_libraries = 'x'\t# (change requires restart)\n # <hidden>\n #------\n #local_preload_libraries = ''\n"
+        );
+    }
+
+    #[test]
+    fn a_patch_keeps_away_from_what_may_be_secret() {
+        let near = "a: 1\nrestart: x\nimage: old\nrestart: y\nPW: hunter2\nz: 1\n";
+        let near = change(FileKind::Compose, near, "old", "new");
+        let bytes = String::from_utf8(patch(&near, false).unwrap()).unwrap();
+        assert_eq!(
+            bytes,
+            "--- a/f\n+++ b/f\n@@ -2,3 +2,3 @@\n restart: x\n-image: old\n+image: new\n restart: y\n"
+        );
+        assert!(String::from_utf8(patch(&near, true).unwrap()).unwrap().contains("hunter2"));
+        let beside = change(FileKind::Compose, "image: old\nPW: hunter2\n", "old", "new");
+        assert_eq!(patch(&beside, false), Err(WouldShow { path: "f".into(), line: 2 }));
+    }
+
+    #[test]
+    fn a_lone_carriage_return_ends_no_line() {
+        let odd = change(FileKind::Conf, "a = 1\rb\nwork_mem = 1MB", "1MB", "2MB");
+        assert_eq!(hunks(&odd, 3)[0].header(), "@@ -1,2 +1,2 @@");
+        let text = String::from_utf8(unified("f", &hunks(&odd, 0))).unwrap();
+        assert!(text.ends_with(
+            "-work_mem = 1MB\n\\ No newline at end of file\n+work_mem = 2MB\n\\ No newline at end of file\n"
+        ));
+    }
+
+    #[test]
+    fn strange_paths_are_quoted_as_git_does() {
+        assert_eq!(quoted("a/", "x y"), "a/x y\t");
+        assert_eq!(quoted("a/", "x\"\u{e9}"), "\"a/x\\\"\\303\\251\"");
     }
 }

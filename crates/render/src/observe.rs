@@ -39,17 +39,27 @@ pub fn observe(target: &Target, source: &dyn Source) -> ObservedState {
 
 /// Observes a target whose server is started with these arguments besides its files.
 pub fn observe_with(target: &Target, arguments: &[String], source: &dyn Source) -> ObservedState {
+    observe_again(target, from_arguments(arguments), source, &|_| true)
+}
+
+/// Observes the projects that pass `wanted`, and the one that runs: the others are as they were.
+pub(crate) fn observe_again(
+    target: &Target,
+    arguments: Vec<CommandOption>,
+    source: &dyn Source,
+    wanted: &dyn Fn(&Project) -> bool,
+) -> ObservedState {
     let recorder = Recorder::new(source);
     let mut state = ObservedState {
         target: target.clone(),
         databases: Vec::new(),
         conf: None,
-        arguments: from_arguments(arguments),
+        arguments,
         skipped: Vec::new(),
         findings: Vec::new(),
         snapshot: Snapshot::default(),
     };
-    state.compose(&recorder);
+    state.compose(&recorder, wanted);
     state.conf(&recorder);
     state.snapshot = recorder.finish();
     state
@@ -61,11 +71,15 @@ impl ObservedState {
         &self.snapshot
     }
 
-    fn compose(&mut self, source: &dyn Source) {
+    fn compose(&mut self, source: &dyn Source, look: &dyn Fn(&Project) -> bool) {
         let projects = self.target.kind.projects(source);
         let wanted = self.target.kind.service().map(String::from);
         let mut ambiguous = false;
         for project in projects {
+            let is_first = project.runs && self.databases.is_empty();
+            if !is_first && !look(&project) {
+                continue;
+            }
             let stack = Stack::read(source, &project.files);
             self.findings.extend(stack.problems.iter().cloned());
             match Database::find(stack, wanted.as_deref(), source) {
@@ -127,6 +141,15 @@ impl ObservedState {
             Ok(conf) => self.conf = conf,
             Err(why) => self.findings.push(Diagnostic::error(Code::Unreadable, format!("{path}: {why}"))),
         }
+    }
+
+    /// Gives a compose file that was read.
+    pub(crate) fn compose_file(&self, path: &str) -> Option<(&ComposeFile, &str)> {
+        self.databases.iter().find_map(|observed| {
+            let database = &observed.database;
+            let file = database.stack.files.iter().find(|file| file.path == path)?;
+            Some((file, database.service.as_str()))
+        })
     }
 
     /// Gives the project that runs; of an installer's several ones the first.

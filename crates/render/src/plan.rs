@@ -2,6 +2,7 @@
 
 use model::{Diagnostic, Severity};
 
+use crate::redact::Hidden;
 use crate::target::Target;
 use crate::text_edit::TextEdit;
 
@@ -82,6 +83,8 @@ pub struct FileChange {
     pub after: Vec<u8>,
     /// The way from one to the other.
     pub edit: TextEdit,
+    /// What of a compose file a diff hides, before and after.
+    pub(crate) hidden: (Vec<Hidden>, Vec<Hidden>),
 }
 
 /// The kinds of files that are changed.

@@ -9,9 +9,11 @@ use std::collections::BTreeMap;
 
 use model::{Code, DesiredState, Diagnostic};
 
-use crate::compose::{ComposeFile, same_but_image};
-use crate::observe::{ObservedState, observe_with};
+use crate::compose::same_but_image;
+use crate::observe::{ObservedDatabase, ObservedState, observe_again};
 use crate::plan::{Change, FileChange, FileKind, Plan};
+use crate::redact;
+use crate::target::Project;
 use crate::text_edit::{Replacement, TextEdit};
 
 /// Plans the way from `observed` to `desired`.
@@ -19,18 +21,30 @@ use crate::text_edit::{Replacement, TextEdit};
 /// The plan is proved before it is given: its edits are applied in memory, the result is observed and
 /// reconciled again, and nothing may be left to do. Blockers and warnings are values in the plan.
 pub fn reconcile(desired: &DesiredState, observed: &ObservedState) -> Plan {
-    let draft = draft(desired, observed);
-    let mut plan = draft.plan(observed);
-    if let Err(why) = prove(desired, observed, &plan) {
-        plan.findings.push(
-            Diagnostic::error(
-                Code::NotProved,
-                format!("the planned edit does not read back as wanted: {why}"),
-            )
-            .help("nothing was written; change the file by hand, and report this please"),
-        );
-        plan.files.clear();
-        plan.changes.clear();
+    let mut plan = draft(desired, observed).plan(observed);
+    if plan.files.is_empty() {
+        return plan;
+    }
+    match prove(desired, observed, &plan) {
+        Ok(after) => {
+            for file in plan.files.iter_mut().filter(|file| file.kind == FileKind::Compose) {
+                let hide = |state: &ObservedState| {
+                    state
+                        .compose_file(&file.path)
+                        .map_or_else(redact::everything, |(file, _)| redact::compose(&file.tree))
+                };
+                (file.hidden.0, file.hidden.1) = (hide(observed), hide(&after));
+            }
+        }
+        Err(why) => {
+            let message = format!("the planned edit does not read back as wanted: {why}");
+            plan.findings.push(
+                Diagnostic::error(Code::NotProved, message)
+                    .help("nothing was written; change the file by hand, and report this please"),
+            );
+            plan.files.clear();
+            plan.changes.clear();
+        }
     }
     plan
 }
@@ -70,7 +84,14 @@ impl Draft {
                 Ok(edit) if edit.is_empty() => {}
                 Ok(edit) => {
                     let after = edit.apply(&before);
-                    files.push(FileChange { path, kind, before, after, edit });
+                    files.push(FileChange {
+                        path,
+                        kind,
+                        before,
+                        after,
+                        edit,
+                        hidden: (redact::everything(), redact::everything()),
+                    });
                 }
                 Err(overlap) => self.overlap = Some(format!("{path}: {overlap}")),
             }
@@ -107,28 +128,27 @@ fn draft(desired: &DesiredState, observed: &ObservedState) -> Draft {
     draft
 }
 
-/// Applies the plan in memory and looks again.
-fn prove(desired: &DesiredState, observed: &ObservedState, plan: &Plan) -> Result<(), String> {
-    if plan.files.is_empty() {
-        return Ok(());
-    }
+/// Applies the plan in memory and looks again; gives what is there then.
+fn prove(desired: &DesiredState, observed: &ObservedState, plan: &Plan) -> Result<ObservedState, String> {
+    let changed = plan.files.iter().map(|file| (file.path.clone(), file.after.clone()));
+    let snapshot = observed.snapshot.with(changed);
+    let is_changed = |path: &String| plan.files.iter().any(|file| file.path == *path);
+    let touched = |project: &Project| {
+        let read = |d: &&ObservedDatabase| d.project == *project;
+        let files = observed.databases.iter().find(read).map(|d| &d.database.stack.files);
+        files.is_some_and(|files| files.iter().any(|file| is_changed(&file.path)))
+    };
+    let again = observe_again(&observed.target, observed.arguments.clone(), &snapshot, &touched);
     for file in plan.files.iter().filter(|file| file.kind == FileKind::Compose) {
-        let parse = |bytes: &[u8]| ComposeFile::parse(&file.path, bytes.to_vec());
-        let (Ok(before), Ok(after)) = (parse(&file.before), parse(&file.after)) else {
-            return Err(format!("{} is no YAML any more", file.path));
+        let (Some((before, service)), Some((after, _))) =
+            (observed.compose_file(&file.path), again.compose_file(&file.path))
+        else {
+            return Err(format!("{} is no compose file any more", file.path));
         };
-        let service =
-            observed.databases.iter().find(|d| d.database.stack.files.iter().any(|f| f.path == file.path));
-        let service = service.map_or("", |d| &d.database.service);
-        if !same_but_image(&before, &after, service) {
+        if !same_but_image(before, after, service) {
             return Err(format!("in {} more than the image of `{service}` would change", file.path));
         }
     }
-    let changed = plan.files.iter().map(|file| (file.path.clone(), file.after.clone()));
-    let snapshot = observed.snapshot.with(changed);
-    let arguments: Vec<String> =
-        observed.arguments.iter().map(|option| format!("--{}={}", option.name, option.value)).collect();
-    let again = observe_with(&observed.target, &arguments, &snapshot);
     let second = draft(desired, &again).plan(&again);
     if let Some(file) = second.files.first() {
         return Err(format!("{} would change again", file.path));
@@ -139,6 +159,6 @@ fn prove(desired: &DesiredState, observed: &ObservedState, plan: &Plan) -> Resul
     let known = |finding: &Diagnostic| plan.blockers().any(|blocker| blocker.code == finding.code);
     match second.blockers().find(|finding| !known(finding)) {
         Some(finding) => Err(finding.message.clone()),
-        None => Ok(()),
+        None => Ok(again),
     }
 }

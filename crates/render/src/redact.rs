@@ -27,8 +27,9 @@ pub(crate) struct Shown<'a> {
     hidden: Vec<Hidden>,
 }
 
-#[derive(Clone)]
-struct Hidden {
+/// A part of a text that is not shown.
+#[derive(Clone, Debug)]
+pub(crate) struct Hidden {
     range: Range<usize>,
     /// Whether it may be a secret, rather than something that is merely nobody's business.
     secret: bool,
@@ -37,13 +38,17 @@ struct Hidden {
 }
 
 impl<'a> Shown<'a> {
-    /// Finds what to hide in the text of a file; `managed` are the bytes that the plan is about.
-    pub(crate) fn new(kind: FileKind, bytes: &'a [u8], managed: Vec<Range<usize>>) -> Self {
-        let mut hidden = match kind {
-            FileKind::Compose => compose(bytes),
-            FileKind::Conf => Vec::new(),
-        };
-        hidden.retain(|h| !managed.iter().any(|m| m.start <= h.range.start && h.range.end <= m.end));
+    /// Takes what is to hide in a compose file; `managed` are the bytes that the plan is about.
+    pub(crate) fn new(
+        kind: FileKind,
+        bytes: &'a [u8],
+        managed: Vec<Range<usize>>,
+        hidden: &[Hidden],
+    ) -> Self {
+        let mut hidden = hidden.to_vec();
+        // A scalar of which a part is written is the image.
+        hidden
+            .retain(|h| h.comment || !managed.iter().any(|m| m.start < h.range.end && h.range.start < m.end));
         hidden.sort_by_key(|h| (h.range.start, h.range.end));
         let mut lines = Vec::new();
         let mut at = 0;
@@ -126,15 +131,18 @@ const HARMLESS: &[&str] = &[
     "version",
 ];
 
-fn compose(bytes: &[u8]) -> Vec<Hidden> {
-    let Ok(tree) = Tree::parse(bytes) else {
-        return vec![Hidden { range: 0..bytes.len(), secret: true, comment: false }];
-    };
+/// Hides a whole text: what nobody has looked at yet.
+pub(crate) fn everything() -> Vec<Hidden> {
+    vec![Hidden { range: 0..usize::MAX, secret: true, comment: false }]
+}
+
+/// Finds what to hide in a compose file: every comment, and every scalar that is a value.
+pub(crate) fn compose(tree: &Tree) -> Vec<Hidden> {
     let comments = tree.comments().iter();
     let mut hidden: Vec<_> =
         comments.map(|range| Hidden { range: range.clone(), secret: true, comment: true }).collect();
     for document in tree.documents() {
-        values(&tree, *document, false, &mut hidden);
+        values(tree, *document, false, &mut hidden);
     }
     hidden
 }

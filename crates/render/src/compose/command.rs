@@ -1,10 +1,9 @@
 //! What a service's command line tells the server.
 
-use std::ops::Range;
-
 use model::Place;
 use model::yaml::Kind;
 
+use crate::compose::parts::Service;
 use crate::compose::stack::Stack;
 
 /// A setting on the command line, which wins over every file.
@@ -29,39 +28,36 @@ pub(crate) struct Command {
 }
 
 /// Reads `entrypoint` and `command` of a service.
-pub(crate) fn read(stack: &Stack, service: &str) -> Command {
+pub(crate) fn read(stack: &Stack, service: &Service) -> Command {
     let mut command = Command::default();
     let mut words = Vec::new();
     for key in ["entrypoint", "command"] {
-        let Some((layer, entry)) = stack.effective(service, key) else { continue };
+        let Some((layer, entry)) = service.get(stack, key) else { continue };
         let file = stack.file(layer);
-        if file.tree.is_null(entry.value) {
-            continue;
-        }
-        command.given = true;
-        let mut add = |id| {
-            let span: Range<usize> = file.tree.written(id).span.clone();
-            let place = file.place(span);
-            match stack.text(layer, id).map(|text| text.resolved) {
-                Some(Ok(text)) => words.push((text, place)),
-                Some(Err(name)) => {
-                    command.unreadable = Some((place, format!("the variable `{name}` is set by no file")));
-                }
-                None => {}
-            }
+        let (items, whole) = match &file.tree.node(entry.value).kind {
+            Kind::Sequence(items, _) => (items.as_slice(), false),
+            _ => (std::slice::from_ref(&entry.value), true),
         };
-        match &file.tree.node(entry.value).kind {
-            Kind::Sequence(items, _) => items.iter().for_each(|&item| add(item)),
-            _ => {
-                add(entry.value);
-                // A command in one string is split as a shell would, before the server sees it.
-                if let Some((text, place)) = words.pop() {
-                    match split(&text) {
-                        Some(split) => words.extend(split.into_iter().map(|word| (word, place.clone()))),
-                        None => command.unreadable = Some((place, "its quotes do not match".into())),
-                    }
+        for &item in items {
+            let place = file.place(file.tree.written(item).span.clone());
+            let text = match stack.text(layer, item).map(|text| text.resolved) {
+                Some(Ok(text)) => text,
+                Some(Err(name)) => {
+                    command.given = true;
+                    command.unreadable = Some((place, format!("the variable `{name}` is set by no file")));
+                    continue;
+                }
+                None => continue,
+            };
+            match if whole { split(&text) } else { Some(vec![text]) } {
+                Some(split) => words.extend(split.into_iter().map(|word| (word, place.clone()))),
+                None => {
+                    let why = "its quotes or brackets do not match".to_string();
+                    command.unreadable = Some((place, why));
                 }
             }
+            // An empty command leaves the image's own in force.
+            command.given |= !words.is_empty();
         }
     }
     let (texts, places): (Vec<_>, Vec<_>) = words.into_iter().unzip();
@@ -95,7 +91,7 @@ fn postgres_options(words: &[String], places: &[Place], depth: usize) -> Vec<Com
         at += 1;
         if word.contains(char::is_whitespace) && word.contains("postgres ") && depth < 3 {
             // `sh -c "exec postgres -c …"`: the server's words are inside one of ours.
-            let inner = split(word).unwrap_or_default();
+            let inner = shell_words(word);
             let places = place.into_iter().cycle().take(inner.len()).collect::<Vec<_>>();
             options.extend(postgres_options(&inner, &places, depth + 1));
             continue;
@@ -121,42 +117,81 @@ fn postgres_options(words: &[String], places: &[Place], depth: usize) -> Vec<Com
     options
 }
 
-/// Splits a string into words as a shell does: blanks, quotes, backslashes.
+/// Splits a string into words as Compose splits `command: …`.
+///
+/// Blanks part words; quotes and backslashes work in all quotes but single ones; what stands behind
+/// `;`, `&`, `|`, `<` or `>` is dropped; `$(…)` and backquotes stay together. `None` where Compose refuses it.
 fn split(text: &str) -> Option<Vec<String>> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
+    let mut quote: Option<char> = None;
     let mut chars = text.chars();
     while let Some(c) = chars.next() {
-        match c {
-            '\'' => {
-                let word = word.get_or_insert_default();
-                loop {
-                    match chars.next()? {
-                        '\'' => break,
-                        c => word.push(c),
-                    }
-                }
+        match (c, quote) {
+            ('\\', q) if q != Some('\'') => word.get_or_insert_default().push(match chars.next()? {
+                'n' => '\n',
+                't' => '\t',
+                other => other,
+            }),
+            ('\'' | '"', Some(open)) if c == open => quote = None,
+            ('\'' | '"', None) => {
+                word.get_or_insert_default();
+                quote = Some(c);
             }
-            '"' => {
-                let word = word.get_or_insert_default();
-                loop {
-                    match chars.next()? {
-                        '"' => break,
-                        '\\' => match chars.next()? {
-                            c @ ('"' | '\\' | '$' | '`') => word.push(c),
-                            c => word.extend(['\\', c]),
-                        },
-                        c => word.push(c),
-                    }
-                }
+            ('`', Some('`')) | (')', Some(')')) => {
+                word.get_or_insert_default().push(c);
+                quote = None;
             }
-            '\\' => word.get_or_insert_default().extend(chars.next()),
-            c if c.is_whitespace() => words.extend(word.take()),
-            c => word.get_or_insert_default().push(c),
+            ('`', None) => {
+                word.get_or_insert_default().push(c);
+                quote = Some(c);
+            }
+            ('(', None) if word.as_ref().is_some_and(|word| word.ends_with('$')) => {
+                word.get_or_insert_default().push(c);
+                quote = Some(')');
+            }
+            ('(' | ')', None) => return None,
+            (';' | '&' | '|' | '<' | '>', None) => {
+                // `2>` is a redirection of its own.
+                if c == '>' {
+                    word = word.filter(|word| !word.starts_with(|c: char| c.is_ascii_digit()));
+                }
+                break;
+            }
+            (' ' | '\t' | '\r' | '\n', None) => words.extend(word.take()),
+            (c, _) => word.get_or_insert_default().push(c),
         }
     }
     words.extend(word);
-    Some(words)
+    quote.is_none().then_some(words)
+}
+
+/// Splits what a shell is given: each command's words, whatever joins the commands.
+fn shell_words(text: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut word: Option<String> = None;
+    let mut quote: Option<char> = None;
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        match (c, quote) {
+            ('\'' | '"', Some(open)) if c == open => quote = None,
+            ('\'' | '"', None) => {
+                word.get_or_insert_default();
+                quote = Some(c);
+            }
+            ('\\', Some('"')) => {
+                let escapes = chars.next_if(|c| matches!(c, '"' | '\\' | '$' | '`'));
+                word.get_or_insert_default().push(escapes.unwrap_or('\\'));
+            }
+            ('\\', None) => word.get_or_insert_default().extend(chars.next().filter(|c| *c != '\n')),
+            (' ' | '\t' | '\r' | '\n' | ';' | '&' | '|' | '<' | '>' | '(' | ')', None) => {
+                words.extend(word.take());
+            }
+            (c, _) => word.get_or_insert_default().push(c),
+        }
+    }
+    words.extend(word);
+    words
 }
 
 #[cfg(test)]
@@ -179,11 +214,24 @@ mod tests {
     #[test]
     fn a_shell_in_between_hides_nothing() {
         assert_eq!(options(&["sh", "-c", "exec postgres -c 'a=1 2' -c b=\"x\""]), ["a=1 2", "b=x"]);
+        assert_eq!(options(&["sh", "-c", "chown x /y && exec postgres -c a=1; true"]), ["a=1"]);
     }
 
     #[test]
-    fn a_string_splits_like_a_shells() {
-        assert_eq!(split(r#"a 'b c' "d \"e\" \n" f\ g """#).unwrap(), ["a", "b c", "d \"e\" \\n", "f g", ""]);
-        assert_eq!(split("a 'b"), None);
+    fn a_string_splits_as_compose_splits_it() {
+        let check = |text: &str, words: &[&str]| assert_eq!(split(text).unwrap(), words, "{text}");
+        check(r#"a 'b c' "d \"e\"" f\ g """#, &["a", "b c", "d \"e\"", "f g", ""]);
+        check("\ta\t\nb ", &["a", "b"]);
+        check(r#"a "b\nc" '\'"#, &["a", "b\nc", "\\"]);
+        check(r#"a "x"y'z'"#, &["a", "xyz"]);
+        check("a b && c", &["a", "b"]);
+        check("a 2>b", &["a"]);
+        check("a b# c # d", &["a", "b#", "c", "#", "d"]);
+        check("a `x y` $(x y) b", &["a", "`x y`", "$(x y)", "b"]);
+        check("x \"a;b\" y", &["x", "a;b", "y"]);
+        check("a\u{a0}b", &["a\u{a0}b"]);
+        for refused in ["a 'b", "a \"b", "a\\", "a (b)", "a ) b"] {
+            assert_eq!(split(refused), None, "{refused}");
+        }
     }
 }

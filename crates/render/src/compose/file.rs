@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
+use std::sync::Arc;
 
 use model::yaml::{Kind, NodeId, Style, Tree};
 use model::{Code, Diagnostic, Place};
@@ -14,7 +15,15 @@ pub(crate) struct ComposeFile {
     pub(crate) bytes: Vec<u8>,
     pub(crate) tree: Tree,
     memo: RefCell<HashMap<(NodeId, String), Option<Entry>>>,
+    indexes: RefCell<HashMap<NodeId, Arc<Index>>>,
     too_deep: Cell<bool>,
+}
+
+/// The keys of one mapping, so that a file with many services is not searched once for each.
+#[derive(Debug, Default)]
+struct Index {
+    own: HashMap<String, Entry>,
+    merged: Vec<NodeId>,
 }
 
 /// Mappings that merge one another are followed this far.
@@ -47,6 +56,7 @@ impl ComposeFile {
                 bytes,
                 tree,
                 memo: RefCell::default(),
+                indexes: RefCell::default(),
                 too_deep: Cell::new(false),
             }),
             Err(error) => Err(refuse(error.offset..error.offset, error.message)),
@@ -67,7 +77,13 @@ impl ComposeFile {
 
     /// Gives the `services` of a document.
     pub(crate) fn services(&self, document: NodeId) -> Option<NodeId> {
-        self.tree.get(document, "services")
+        Some(self.find(document, "services")?.value)
+    }
+
+    /// Gives the tag of a value, or of what it is an alias of: `!reset` and `!override` have a meaning.
+    pub(crate) fn tag(&self, id: NodeId) -> Option<&str> {
+        let tag = |id| self.tree.written(id).tag.as_ref().map(|(tag, _)| tag.as_str());
+        tag(id).or_else(|| tag(self.tree.resolve(id)))
     }
 
     /// Finds a key in a mapping, in what `<<` merges into it, and behind an alias.
@@ -78,6 +94,13 @@ impl ComposeFile {
     }
 
     fn find_at(&self, owner: NodeId, key: &str, depth: usize) -> Option<Entry> {
+        let index = self.index(owner);
+        if let Some(own) = index.own.get(key) {
+            return Some(*own);
+        }
+        if index.merged.is_empty() {
+            return None;
+        }
         // Mappings that merge each other many times over are searched once.
         if let Some(known) = self.memo.borrow().get(&(owner, key.to_string())) {
             return *known;
@@ -86,11 +109,49 @@ impl ComposeFile {
             self.too_deep.set(true);
             return None;
         }
-        let own = self.tree.all(owner, key).last().map(|(key, value)| Entry { owner, key, value });
-        let found = own.or_else(|| {
-            self.merged(owner).find_map(|merged| self.find_at(self.tree.resolve(merged), key, depth + 1))
-        });
+        let found = index.merged.iter().find_map(|merged| self.find_at(*merged, key, depth + 1));
         self.memo.borrow_mut().insert((owner, key.to_string()), found);
+        found
+    }
+
+    fn index(&self, owner: NodeId) -> Arc<Index> {
+        if let Some(known) = self.indexes.borrow().get(&owner) {
+            return Arc::clone(known);
+        }
+        let mut index = Index::default();
+        for &(key, value) in self.tree.entries(owner) {
+            if let Some(name) = self.tree.scalar(key).filter(|_| !self.is_merge_key(key)) {
+                index.own.insert(name.to_string(), Entry { owner, key, value });
+            }
+        }
+        index.merged = self.merged(owner).map(|id| self.tree.resolve(id)).collect();
+        let index = Arc::new(index);
+        self.indexes.borrow_mut().insert(owner, Arc::clone(&index));
+        index
+    }
+
+    /// Gives the entries of a mapping with their names, then the merged ones that it does not have itself.
+    pub(crate) fn all(&self, mapping: NodeId) -> Vec<(&str, Entry)> {
+        let mut found = Vec::new();
+        let mut names = HashSet::new();
+        let mut seen = HashSet::new();
+        let mut pending = vec![self.tree.resolve(mapping)];
+        while let Some(owner) = pending.pop() {
+            if !seen.insert(owner) {
+                continue;
+            }
+            let mut own = HashSet::new();
+            for &(key, value) in self.tree.entries(owner) {
+                let name = self.tree.scalar(key).filter(|_| !self.is_merge_key(key));
+                if let Some(name) = name.filter(|name| !names.contains(name)) {
+                    own.insert(name);
+                    found.push((name, Entry { owner, key, value }));
+                }
+            }
+            names.extend(own);
+            let merged: Vec<_> = self.merged(owner).map(|id| self.tree.resolve(id)).collect();
+            pending.extend(merged.into_iter().rev());
+        }
         found
     }
 

@@ -1,19 +1,11 @@
-//! The image of the database's service: what it is now, and the bytes that change it.
+//! The image of the database's service: where it takes effect.
 
-use std::collections::HashSet;
-use std::ops::Range;
-
-use model::yaml::{Kind, Layout, Node, NodeId, Style};
-use model::{Code, Diagnostic};
+use model::yaml::{NodeId, Style};
+use model::{Code, Diagnostic, Place};
 
 use crate::compose::file::{ComposeFile, Entry};
-use crate::compose::stack::{Layer, Stack, Text};
-use crate::compose::variables::interpolate;
-use crate::source::{Found, Source, folder, join};
-use crate::text_edit::Replacement;
-
-/// `extends` is followed this far.
-const MAX_EXTENDS: usize = 16;
+use crate::compose::parts::Service;
+use crate::compose::stack::{Stack, Text};
 
 /// Where a service's image comes from.
 #[derive(Debug)]
@@ -24,6 +16,8 @@ pub(crate) struct ImageSite {
     pub(crate) service: Entry,
     /// How the image gets there.
     pub(crate) origin: Origin,
+    /// Where `build` stands, if the service has it beside its image.
+    pub(crate) build: Option<Place>,
 }
 
 /// How a service gets its image.
@@ -47,326 +41,96 @@ impl ImageSite {
     }
 }
 
-/// Finds where the image of `service` takes effect: the last layer that has one.
-pub(crate) fn find(stack: &Stack, service: &str, source: &dyn Source) -> Result<ImageSite, Diagnostic> {
-    let mut first = None;
-    for (index, layer) in stack.layers.iter().enumerate().rev() {
-        let Some(entry) = stack.service(layer, service) else { continue };
-        first = Some((index, entry));
-        let file = stack.file(layer);
-        if let Some(image) = file.find(entry.value, "image") {
-            if file.tree.written(image.value).tag.as_ref().is_some_and(|(tag, _)| tag == "!reset") {
-                let site = file.place(file.tree.written(image.value).span.clone());
-                return Err(shape("the image is taken away here by `!reset`").at(site));
-            }
-            let text = stack.text(layer, image.value);
-            let is_own = image.owner == entry.value;
-            let origin = if is_own { Origin::Own(image, text) } else { Origin::Inherited(text) };
-            return Ok(ImageSite { layer: index, service: entry, origin });
-        }
-        if file.find(entry.value, "extends").is_some() {
-            let text = extended(stack, layer, entry.value, source, 0);
-            return Ok(ImageSite { layer: index, service: entry, origin: Origin::Inherited(text) });
-        }
-        if file.tree.written(entry.value).tag.as_ref().is_some_and(|(tag, _)| tag == "!override") {
-            break;
-        }
-    }
-    let (layer, service) = first.ok_or_else(|| shape(&format!("no service `{service}`")))?;
-    Ok(ImageSite { layer, service, origin: Origin::Nowhere })
-}
-
-/// Follows `extends` to the image of the base service, in this file or another one.
-fn extended(
-    stack: &Stack,
-    layer: &Layer,
-    service: NodeId,
-    source: &dyn Source,
-    depth: usize,
-) -> Option<Text> {
-    let file = stack.file(layer);
-    let extends = file.find(service, "extends")?.value;
-    let text = |id: NodeId| interpolate(file.tree.scalar(id)?, &layer.variables).ok();
-    let (name, other) = match text(extends) {
-        Some(name) => (name, None),
-        None => (
-            text(file.find(extends, "service")?.value)?,
-            file.find(extends, "file").and_then(|e| text(e.value)),
-        ),
-    };
-    if depth >= MAX_EXTENDS {
-        return None;
-    }
-    let in_layer = |stack: &Stack, layer: &Layer| {
-        let base = stack.service(layer, &name)?;
-        let file = stack.file(layer);
-        match file.find(base.value, "image") {
-            Some(image) => stack.text(layer, image.value),
-            None => extended(stack, layer, base.value, source, depth + 1),
-        }
-    };
-    let Some(other) = other else { return in_layer(stack, layer) };
-    let path = join(folder(&file.path), &other);
-    let Found::Yes(bytes) = source.read(&path) else { return None };
-    let base = ComposeFile::parse(&path, bytes).ok()?;
-    let document = *base.tree.documents().first()?;
-    let base_layer =
-        Layer { file: 0, document, project: layer.project.clone(), variables: layer.variables.clone() };
-    let base_stack = Stack { files: vec![base], layers: vec![base_layer.clone()], problems: Vec::new() };
-    in_layer(&base_stack, &base_layer)
-}
-
-fn shape(message: &str) -> Diagnostic {
+pub(super) fn shape(message: &str) -> Diagnostic {
     Diagnostic::error(Code::ImageShape, message)
 }
 
-/// Refuses services whose image can not be changed by changing `image`; says what to do.
-pub(crate) fn check(stack: &Stack, service: &str, site: &ImageSite) -> Result<(), Diagnostic> {
-    let layer = &stack.layers[site.layer];
-    let file = stack.file(layer);
-    if let Origin::Own(image, _) = &site.origin {
-        let keys: Vec<_> = file.tree.all(image.owner, "image").collect();
-        if let [(first, _), .., (last, _)] = keys[..] {
-            let at = |key: NodeId| file.place(file.tree.written(key).span.clone());
-            return Err(Diagnostic::error(Code::DuplicateImage, format!("`{service}` has two `image` keys"))
-                .at(at(last))
-                .related(at(first), "the other one")
-                .help("remove the one that does not count"));
+/// Finds where the image of a service takes effect: the last part that has one.
+///
+/// # Errors
+/// The image can not be changed by changing `image`; says what to do.
+pub(crate) fn find(stack: &Stack, service: &Service) -> Result<ImageSite, Diagnostic> {
+    let Some(lowest) = service.parts.first() else {
+        return Err(shape(&format!("`{}` is taken away by `!reset`", service.name)));
+    };
+    let build = service.get(stack, "build").map(|(layer, entry)| at(stack.file(layer), entry.key));
+    let mut found = None;
+    for part in service.parts.iter().rev() {
+        let file = stack.file(&stack.layers[part.layer]);
+        let Some(image) = file.find(part.service.value, "image") else { continue };
+        if file.tag(image.value) == Some("!reset") {
+            if part.heir.is_some() {
+                continue;
+            }
+            return Err(shape("the image is taken away here by `!reset`").at(at(file, image.value)));
+        }
+        let is_own = part.heir.is_none() && image.owner == part.service.value;
+        // Compose passes over null where another layer has an image.
+        let is_null = file.tree.is_null(image.value);
+        if !is_null || is_own {
+            found = Some((part, image, is_own, is_null));
+        }
+        if !is_null {
+            break;
         }
     }
-    if matches!(site.origin, Origin::Nowhere)
-        && let Some((layer, build)) = stack.effective(service, "build")
-    {
-        let file = stack.file(layer);
-        return Err(Diagnostic::error(
+    let site = match found {
+        Some((part, image, is_own, is_null)) => {
+            let (layer, entry) = part.top();
+            let text = stack.text(&stack.layers[part.layer], image.value).filter(|_| !is_null);
+            let origin = if is_own { Origin::Own(image, text) } else { Origin::Inherited(text) };
+            ImageSite { layer, service: entry, origin, build: build.clone() }
+        }
+        None => {
+            let (layer, entry) = lowest.top();
+            ImageSite { layer, service: entry, origin: Origin::Nowhere, build: build.clone() }
+        }
+    };
+    match (build, site.text()) {
+        (Some(build), None) => Err(Diagnostic::error(
             Code::BuiltImage,
-            format!("`{service}` is built from source and has no `image`"),
+            format!("`{}` is built from source and has no `image`", service.name),
         )
-        .at(file.place(file.tree.written(build.key).span.clone()))
-        .help("replace `build:` by `image:` by hand, or change the FROM line of its Dockerfile"));
+        .at(build)
+        .help("replace `build:` by `image:` by hand, or change the FROM line of its Dockerfile")),
+        _ => once(stack, service, &site).map(|()| site),
     }
-    Ok(())
 }
 
-/// Gives the replacements, all in the file of the site's layer, that make `image` the service's image
-/// and leave that of every other service as it is.
-pub(crate) fn edit(
-    stack: &Stack,
-    service: &str,
-    site: &ImageSite,
-    image: &str,
-) -> Result<Vec<Replacement>, Diagnostic> {
-    let layer = &stack.layers[site.layer];
-    let file = stack.file(layer);
-    let refuse = |node: &Node, why: &str| shape(why).at(file.place(node.span.clone()));
-    let Origin::Own(entry, _) = &site.origin else {
-        return Ok(vec![add_line(file, site.service, image)?]);
-    };
-    let node = file.tree.written(entry.value);
-    let mut replacements = match &node.kind {
-        Kind::Alias(_) => vec![Replacement { range: node.span.clone(), text: plain(image).into() }],
-        Kind::Scalar(_, style) => own(file, *entry, *style, image)
-            .ok_or_else(|| refuse(node, "the image is written in a way that can not be changed safely"))?,
-        _ => return Err(refuse(node, "`image` must be text")),
-    };
-    replacements.extend(pins(stack, layer, service, *entry)?);
-    Ok(replacements)
+fn at(file: &ComposeFile, id: NodeId) -> Place {
+    file.place(file.tree.written(id).span.clone())
 }
 
-/// Replaces a scalar in its own style; moves its anchor to the first alias, if there is one.
-fn own(file: &ComposeFile, entry: Entry, style: Style, image: &str) -> Option<Vec<Replacement>> {
-    let node = file.tree.written(entry.value);
-    if node.span.is_empty() {
-        // Nothing is written behind the key: the value goes behind its colon.
-        let key_end = file.tree.written(entry.key).span.end;
-        let colon = file.bytes[key_end..].iter().position(|&b| b == b':')?;
-        let at = key_end + colon + 1;
-        let only_blanks = file.bytes[key_end..at - 1].iter().all(|b| matches!(b, b' ' | b'\t'));
-        if !only_blanks || node.anchor.is_some() || node.tag.is_some() {
-            return None;
-        }
-        return Some(vec![Replacement { range: at..at, text: format!(" {}", plain(image)).into() }]);
+/// Refuses two `image` keys, and tags that make something else of a text.
+fn once(stack: &Stack, service: &Service, site: &ImageSite) -> Result<(), Diagnostic> {
+    let Origin::Own(image, _) = &site.origin else { return Ok(()) };
+    let file = stack.file(&stack.layers[site.layer]);
+    let keys: Vec<_> = file.tree.all(image.owner, "image").collect();
+    if let [(first, _), .., (last, _)] = keys[..] {
+        let message = format!("`{}` has two `image` keys", service.name);
+        return Err(Diagnostic::error(Code::DuplicateImage, message)
+            .at(at(file, last))
+            .related(at(file, first), "the other one")
+            .help("remove the one that does not count"));
     }
-    let (range, text) = match style {
-        Style::Plain => (node.span.clone(), plain(image)),
-        Style::SingleQuoted => (node.span.clone(), format!("'{image}'")),
-        Style::DoubleQuoted => (node.span.clone(), format!("\"{image}\"")),
-        Style::Literal | Style::Folded => {
-            let content = file.bytes[node.span.clone()].trim_ascii_end().len();
-            (node.span.start..node.span.start + content, image.to_string())
+    let core = |tag: &str| tag.starts_with("!!") || tag.starts_with("!<");
+    match &file.tree.written(image.value).tag {
+        Some((tag, _)) if core(tag) && !matches!(tag.as_str(), "!!str" | "!<tag:yaml.org,2002:str>") => {
+            Err(shape(&format!("the tag `{tag}` makes something else of the image's text"))
+                .at(at(file, image.value))
+                .help("remove the tag"))
         }
-    };
-    let (Some((_, anchor)), Some(first)) = (&node.anchor, file.aliases(entry.value).next()) else {
-        return Some(vec![Replacement { range, text: text.into() }]);
-    };
-    if matches!(style, Style::Literal | Style::Folded) || file.bytes[range.clone()].contains(&b'\n') {
-        return None;
+        _ => Ok(()),
     }
-    let moved = file.bytes[anchor.start..range.end].to_vec();
-    // `&a !t text` becomes the text alone: the tag goes with the anchor.
-    let start = node.tag.as_ref().map_or(anchor.start, |(_, tag)| tag.start.min(anchor.start));
-    Some(vec![
-        Replacement { range: start..range.end, text: text.into() },
-        Replacement { range: file.tree.written(first).span.clone(), text: moved },
-    ])
 }
 
-/// Gives other services that get their image from this entry an `image` line of their own.
-fn pins(stack: &Stack, layer: &Layer, service: &str, image: Entry) -> Result<Vec<Replacement>, Diagnostic> {
-    let file = stack.file(layer);
-    let mut pins = Vec::new();
-    let mut done = HashSet::new();
-    for (other_layer, name, other) in stack.services() {
-        if other_layer.file != layer.file || !done.insert(other.value) {
-            continue;
+/// Tells whether a scalar keeps line ends behind its text, which no image has.
+pub(super) fn keeps_line_ends(file: &ComposeFile, image: NodeId) -> Option<bool> {
+    let node = file.tree.written(image);
+    match &node.kind {
+        model::yaml::Kind::Scalar(text, Style::Literal | Style::Folded) => {
+            if text.starts_with(char::is_whitespace) { None } else { Some(text.ends_with('\n')) }
         }
-        let same_service = name == service && other_layer.document == layer.document;
-        let gets_it = match file.find(other.value, "image") {
-            Some(found) => found.value == image.value,
-            None => name != service && extends_to(file, other_layer, other.value) == Some(image.value),
-        };
-        if gets_it && !same_service {
-            let raw = file.written(image.value);
-            let raw = if raw.is_empty() || raw.contains('\n') {
-                let text = file.tree.scalar(image.value).unwrap_or_default();
-                format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"))
-            } else {
-                raw.to_string()
-            };
-            pins.push(add_raw_line(file, other, &raw)?);
-        }
+        _ => Some(false),
     }
-    Ok(pins)
-}
-
-/// Gives the image value that a service gets through `extends` in its own document.
-fn extends_to(file: &ComposeFile, layer: &Layer, service: NodeId) -> Option<NodeId> {
-    let mut service = service;
-    for _ in 0..MAX_EXTENDS {
-        let extends = file.find(service, "extends")?.value;
-        let name = match file.tree.scalar(extends) {
-            Some(name) => name,
-            None if file.find(extends, "file").is_some() => return None,
-            None => file.tree.scalar(file.find(extends, "service")?.value)?,
-        };
-        let base = file.find(file.services(layer.document)?, name)?;
-        if let Some(image) = file.find(base.value, "image") {
-            return Some(image.value);
-        }
-        service = base.value;
-    }
-    None
-}
-
-/// Writes an image as a plain scalar where every YAML reader takes it for text, else in quotes.
-fn plain(image: &str) -> String {
-    let starts = image.starts_with(|c: char| c.is_ascii_alphanumeric());
-    let is_word = image.contains(|c: char| c.is_ascii_alphabetic());
-    if starts && is_word { image.to_string() } else { format!("\"{image}\"") }
-}
-
-fn add_line(file: &ComposeFile, service: Entry, image: &str) -> Result<Replacement, Diagnostic> {
-    add_raw_line(file, service, &plain(image))
-}
-
-/// Adds `image: …` to a service that has none of its own.
-fn add_raw_line(file: &ComposeFile, service: Entry, image: &str) -> Result<Replacement, Diagnostic> {
-    let node = file.tree.written(service.value);
-    let refuse = || shape("no `image` line can be added here safely").at(file.place(node.span.clone()));
-    let line = match &node.kind {
-        Kind::Alias(_) => {
-            let alias = file.written(service.value);
-            Some(Replacement {
-                range: node.span.clone(),
-                text: format!("{{<<: {alias}, image: {image}}}").into(),
-            })
-        }
-        Kind::Mapping(entries, Layout::Flow) => Some(into_flow(file, node, entries, image)),
-        Kind::Mapping(entries, Layout::Block) => into_block(file, entries, image),
-        Kind::Scalar(..) if node.span.is_empty() && node.anchor.is_none() && node.tag.is_none() => {
-            let key_end = file.tree.written(service.key).span.end;
-            let colon = file.bytes[key_end..].iter().position(|&b| b == b':');
-            colon.map(|colon| {
-                let at = key_end + colon + 1;
-                Replacement { range: at..at, text: format!(" {{image: {image}}}").into() }
-            })
-        }
-        _ => None,
-    };
-    line.ok_or_else(refuse)
-}
-
-fn into_flow(file: &ComposeFile, node: &Node, entries: &[(NodeId, NodeId)], image: &str) -> Replacement {
-    let Some((first, _)) = entries.first() else {
-        let at = node.span.start + 1;
-        return Replacement { range: at..at, text: format!("image: {image}").into() };
-    };
-    let key = file.tree.written(*first);
-    // In a JSON file everything is in double quotes.
-    let json = matches!(key.kind, Kind::Scalar(_, Style::DoubleQuoted));
-    let at = key.anchor.as_ref().map_or(key.span.start, |(_, anchor)| anchor.start.min(key.span.start));
-    let gap = &file.bytes[node.span.start + 1..at];
-    let gap =
-        std::str::from_utf8(gap).ok().filter(|gap| gap.trim().is_empty() && !gap.is_empty()).unwrap_or(" ");
-    let text = match json {
-        true if image.starts_with('"') => format!("\"image\": {image},{gap}"),
-        true => format!("\"image\": \"{image}\",{gap}"),
-        false => format!("image: {image},{gap}"),
-    };
-    Replacement { range: at..at, text: text.into() }
-}
-
-/// Adds the line behind the key that brings the image now, or before the first key.
-fn into_block(file: &ComposeFile, entries: &[(NodeId, NodeId)], image: &str) -> Option<Replacement> {
-    let bytes = &file.bytes;
-    let name = |(key, _): &&(NodeId, NodeId)| file.tree.scalar(*key).unwrap_or_default();
-    let behind = ["<<", "extends", "container_name"]
-        .iter()
-        .find_map(|wanted| entries.iter().find(|entry| name(entry) == *wanted))
-        .and_then(|(key, value)| Some((*key, single_line_end(file, *value)?)));
-    let (key, at) = match behind {
-        Some((key, end)) => (key, end),
-        None => (entries.first()?.0, line_start(bytes, file.tree.written(entries.first()?.0).span.start)),
-    };
-    let key_start = file.tree.written(key).span.start;
-    let indent = &bytes[line_start(bytes, key_start)..key_start];
-    if !indent.iter().all(|&b| b == b' ') {
-        return None;
-    }
-    let indent = std::str::from_utf8(indent).ok()?;
-    let eol = if bytes[..key_start].ends_with(b"\r\n") || line_ends_with_crlf(bytes, key_start) {
-        "\r\n"
-    } else {
-        "\n"
-    };
-    let text = if behind.is_some() && (at == 0 || bytes[at - 1] != b'\n') {
-        format!("{eol}{indent}image: {image}")
-    } else {
-        format!("{indent}image: {image}{eol}")
-    };
-    Some(Replacement { range: at..at, text: text.into() })
-}
-
-/// Gives the start of the next line, where nothing but a comment follows the value on its line.
-fn single_line_end(file: &ComposeFile, value: NodeId) -> Option<usize> {
-    let node = file.tree.written(value);
-    let flat = match &node.kind {
-        Kind::Scalar(_, style) => !matches!(style, Style::Literal | Style::Folded) && !node.span.is_empty(),
-        Kind::Alias(_) => true,
-        Kind::Mapping(_, layout) | Kind::Sequence(_, layout) => *layout == Layout::Flow,
-    };
-    let rest = &file.bytes[node.span.end..];
-    let end = rest.iter().position(|&b| b == b'\n').map_or(rest.len(), |n| n + 1);
-    let tail = rest[..end].trim_ascii();
-    (flat && (tail.is_empty() || tail.starts_with(b"#"))).then_some(node.span.end + end)
-}
-
-fn line_start(bytes: &[u8], at: usize) -> usize {
-    bytes[..at].iter().rposition(|&b| b == b'\n').map_or(0, |n| n + 1)
-}
-
-fn line_ends_with_crlf(bytes: &[u8], at: usize) -> bool {
-    let Range { start, end } =
-        at..bytes[at..].iter().position(|&b| b == b'\n').map_or(bytes.len(), |n| at + n);
-    bytes[start..end].ends_with(b"\r")
 }

@@ -3,6 +3,7 @@
 use model::yaml::{Kind, NodeId};
 
 use crate::compose::file::ComposeFile;
+use crate::compose::parts::Service;
 use crate::compose::stack::{Layer, Stack};
 use crate::source::{folder, join};
 
@@ -23,19 +24,15 @@ impl Mounts {
     /// Reads `volumes` and `configs` of a service in all layers.
     ///
     /// Entries with a variable that no file sets are left out.
-    pub(crate) fn read(stack: &Stack, service: &str) -> Self {
+    pub(crate) fn read(stack: &Stack, service: &Service) -> Self {
         let mut mounts = Vec::new();
-        for layer in &stack.layers {
-            let Some(entry) = stack.service(layer, service) else { continue };
-            let file = stack.file(layer);
-            if let Some(volumes) = file.find(entry.value, "volumes") {
-                let items = file.tree.items(volumes.value);
-                mounts.extend(items.iter().filter_map(|&item| volume(stack, layer, item)));
-            }
-            if let Some(configs) = file.find(entry.value, "configs") {
-                let items = file.tree.items(configs.value);
-                mounts.extend(items.iter().filter_map(|&item| config(stack, layer, item)));
-            }
+        for (layer, volumes) in service.list(stack, "volumes") {
+            let items = stack.file(layer).tree.items(volumes.value);
+            mounts.extend(items.iter().filter_map(|&item| volume(stack, layer, item)));
+        }
+        for (layer, configs) in service.list(stack, "configs") {
+            let items = stack.file(layer).tree.items(configs.value);
+            mounts.extend(items.iter().filter_map(|&item| config(stack, layer, item)));
         }
         Self(mounts)
     }
@@ -85,6 +82,8 @@ fn volume(stack: &Stack, layer: &Layer, item: NodeId) -> Option<Mount> {
     let text = resolved(stack, layer, item)?;
     let mut parts = text.split(':');
     match (parts.next(), parts.next()) {
+        // Compose takes one letter for a drive of Windows: nothing of this host.
+        (Some(drive), Some(_)) if drive.len() == 1 && drive.as_bytes()[0].is_ascii_alphabetic() => None,
         (Some(target), None) => Some(mount(layer, target, None)),
         (Some(source), Some(target)) => {
             // A bare word is the name of a volume.
@@ -106,9 +105,9 @@ fn config(stack: &Stack, layer: &Layer, item: NodeId) -> Option<Mount> {
             (name, target)
         }
     };
-    let source = stack.layers.iter().rev().find_map(|layer| {
+    let source = stack.project().iter().rev().find_map(|layer| {
         let file = stack.file(layer);
-        let declared = file.find(file.tree.get(layer.document, "configs")?, &name)?;
+        let declared = file.find(file.find(layer.document, "configs")?.value, &name)?;
         Some((layer, key(stack, layer, file, declared.value, "file")?))
     });
     Some(match source {

@@ -9,9 +9,9 @@ use crate::compose::file::ComposeFile;
 /// Compares two files by meaning: aliases and merge keys resolved, styles and comments ignored. The
 /// image of `service` may differ, and where it is missing in one it may be there in the other.
 pub(crate) fn same_but_image(before: &ComposeFile, after: &ComposeFile, service: &str) -> bool {
-    let mut pairs = Pairs { before, after, seen: HashSet::new(), open: Vec::new() };
+    let mut pairs = Pairs { before, after, seen: HashSet::new(), open: Vec::new(), template: None };
     let (a, b) = (before.tree.documents(), after.tree.documents());
-    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| pairs.document(*a, *b, service)) && pairs.finish()
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| pairs.document(*a, *b, service))
 }
 
 struct Pairs<'a> {
@@ -20,18 +20,31 @@ struct Pairs<'a> {
     seen: HashSet<(NodeId, NodeId)>,
     /// Pairs still to compare: a list, as aliases can chain deeper than a stack.
     open: Vec<(NodeId, NodeId)>,
+    /// The service where it is written outside of `services`, which merges it.
+    template: Option<(NodeId, NodeId)>,
 }
 
 impl Pairs<'_> {
     fn document(&mut self, a: NodeId, b: NodeId, service: &str) -> bool {
-        let services = |file: &ComposeFile, top| file.tree.get(top, "services");
-        let (services_a, services_b) = (services(self.before, a), services(self.after, b));
+        let (services_a, services_b) = (self.before.services(a), self.after.services(b));
         let (Some(services_a), Some(services_b)) = (services_a, services_b) else {
             self.open.push((a, b));
-            return true;
+            return self.finish();
         };
-        // Anchors elsewhere (`x-…`) and other services must mean what they meant, whatever moved.
-        self.entries(a, b, &["services"]) && self.services(services_a, services_b, service)
+        if !self.services(services_a, services_b, service) || !self.finish() {
+            return false;
+        }
+        // Anchors elsewhere (`x-…`) must mean what they meant, whatever moved.
+        self.template = self.template(services_a, services_b, service);
+        let same = self.entries(a, b, &["services"]) && self.finish();
+        self.template = None;
+        same
+    }
+
+    fn template(&self, a: NodeId, b: NodeId, service: &str) -> Option<(NodeId, NodeId)> {
+        let (own_a, own_b) = (self.before.find(a, service)?, self.after.find(b, service)?);
+        let merged = own_a.owner != self.before.tree.resolve(a);
+        merged.then(|| (self.before.tree.resolve(own_a.value), self.after.tree.resolve(own_b.value)))
     }
 
     fn services(&mut self, a: NodeId, b: NodeId, service: &str) -> bool {
@@ -84,6 +97,9 @@ impl Pairs<'_> {
             (Kind::Sequence(items_a, _), Kind::Sequence(items_b, _)) => {
                 self.open.extend(items_a.iter().copied().zip(items_b.iter().copied()));
                 items_a.len() == items_b.len()
+            }
+            (Kind::Mapping(..), Kind::Mapping(..)) if self.template == Some((a, b)) => {
+                self.entries(a, b, &["image"])
             }
             (Kind::Mapping(..), Kind::Mapping(..)) => self.entries(a, b, &[]),
             _ => false,

@@ -63,7 +63,7 @@ fn describe(stack: &Stack, name: &str) -> String {
 /// Gives the place of a service's key, in the last layer that has it.
 pub(crate) fn place(stack: &Stack, name: &str) -> Option<Place> {
     let (layer, service) =
-        stack.layers.iter().rev().find_map(|layer| Some((layer, stack.service(layer, name)?)))?;
+        stack.project().iter().rev().find_map(|layer| Some((layer, stack.service(layer, name)?)))?;
     let file = stack.file(layer);
     Some(file.place(file.tree.written(service.key).span.clone()))
 }

@@ -1,23 +1,27 @@
 //! Compose files that Compose reads together, in the order in which it merges them.
 
-use model::yaml::{Kind, NodeId};
+use std::ops::Range;
+use std::sync::Arc;
+
+use model::yaml::NodeId;
 use model::{Code, Diagnostic};
 
 use crate::compose::file::{ComposeFile, Entry};
 use crate::compose::variables::{Variables, has_variables, interpolate, read_env};
 use crate::source::{Found, Source, folder, join};
 
-/// Includes and `extends` are followed this deep.
-const MAX_DEPTH: usize = 16;
-
-/// Compose files that make up one project: a file, its overrides, what they include.
+/// Compose files that make up one project: a file, its overrides, what they include and extend.
 #[derive(Debug, Default)]
 pub(crate) struct Stack {
     pub(crate) files: Vec<ComposeFile>,
-    /// The documents of all files; a later one wins over an earlier one.
+    /// The documents of the project, a later one wins over an earlier one; then those of files that
+    /// only lend services to `extends`.
     pub(crate) layers: Vec<Layer>,
+    /// How many of the layers are the project's.
+    pub(crate) own: usize,
     /// What could not be read.
     pub(crate) problems: Vec<Diagnostic>,
+    pub(super) includes: usize,
 }
 
 /// One document of one file.
@@ -26,8 +30,12 @@ pub(crate) struct Layer {
     pub(crate) file: usize,
     pub(crate) document: NodeId,
     /// The folder that the project's relative paths start from.
-    pub(crate) project: String,
-    pub(crate) variables: Variables,
+    pub(crate) project: Arc<str>,
+    pub(crate) variables: Arc<Variables>,
+    /// The layers in which its `extends` looks: its own, with what it includes before it.
+    pub(crate) reach: Range<usize>,
+    /// The first layer of its project: an included one is merged before it meets the others.
+    pub(crate) scope: usize,
 }
 
 /// The text of a scalar with its variables replaced.
@@ -49,25 +57,72 @@ impl Stack {
     /// Reads `paths`, which Compose would be given in this order.
     pub(crate) fn read(source: &dyn Source, paths: &[String]) -> Self {
         let mut stack = Self::default();
-        let project = paths.first().map_or("", |path| folder(path)).to_string();
-        let variables = env(source, &join(&project, ".env"));
+        let project: Arc<str> = paths.first().map_or("", |path| folder(path)).into();
+        let variables = Arc::new(env(source, &join(&project, ".env")));
         for path in paths {
-            stack.add(source, path, &project, &variables, 0);
+            stack.add(source, path, &project, &variables, 0, 0);
         }
+        stack.own = stack.layers.len();
         stack
     }
 
-    fn add(&mut self, source: &dyn Source, path: &str, project: &str, variables: &Variables, depth: usize) {
+    /// Adds the documents of a file, each behind what it includes.
+    pub(super) fn add(
+        &mut self,
+        source: &dyn Source,
+        path: &str,
+        project: &Arc<str>,
+        variables: &Arc<Variables>,
+        scope: usize,
+        depth: usize,
+    ) {
         let Some(file) = self.open(source, path) else { return };
         for document in self.files[file].tree.documents().to_vec() {
-            self.include(source, file, document, project, variables, depth);
-            self.layers.push(Layer {
+            let first = self.layers.len();
+            let mut layer = Layer {
                 file,
                 document,
-                project: project.to_string(),
-                variables: variables.clone(),
-            });
+                project: Arc::clone(project),
+                variables: Arc::clone(variables),
+                reach: first..first,
+                scope,
+            };
+            self.include(source, &layer, depth);
+            layer.reach.end = self.layers.len() + 1;
+            self.layers.push(layer);
         }
+    }
+
+    /// Adds a file that only lends services to `extends`, and gives its layers.
+    ///
+    /// Its relative paths start from its own folder; its variables are those of who extends it.
+    pub(super) fn lend(&mut self, source: &dyn Source, path: &str, to: &Layer) -> Result<Range<usize>, String> {
+        let project: Arc<str> = folder(path).into();
+        let same = |layer: &&Layer| {
+            self.files[layer.file].path == path && Arc::ptr_eq(&layer.variables, &to.variables)
+        };
+        if let Some(known) = self.layers[self.own..].iter().find(same) {
+            return Ok(known.reach.clone());
+        }
+        let problems = self.problems.len();
+        let Some(file) = self.open(source, path) else {
+            // A project whose base is missing may still have the image itself: nothing to stop for.
+            let problem = self.problems.drain(problems..).next();
+            return Err(problem.map(|problem| problem.message).unwrap_or_default());
+        };
+        let documents = self.files[file].tree.documents().to_vec();
+        let scope = self.layers.len();
+        let reach = scope..scope + documents.len();
+        let variables = &to.variables;
+        self.layers.extend(documents.into_iter().map(|document| Layer {
+            file,
+            document,
+            project: Arc::clone(&project),
+            variables: Arc::clone(variables),
+            reach: reach.clone(),
+            scope,
+        }));
+        Ok(reach)
     }
 
     fn open(&mut self, source: &dyn Source, path: &str) -> Option<usize> {
@@ -89,63 +144,17 @@ impl Stack {
         Some(self.files.len() - 1)
     }
 
-    /// Reads what a document includes; it counts before the document itself.
-    fn include(
-        &mut self,
-        source: &dyn Source,
-        file: usize,
-        document: NodeId,
-        project: &str,
-        variables: &Variables,
-        depth: usize,
-    ) {
-        let this = &self.files[file];
-        let Some(list) = this.tree.get(document, "include") else { return };
-        let items = this.tree.items(list).to_vec();
-        for item in items {
-            let this = &self.files[file];
-            let place = this.place(this.tree.written(item).span.clone());
-            let texts = |id: NodeId| match &this.tree.node(id).kind {
-                Kind::Sequence(items, _) => items.iter().filter_map(|id| this.tree.scalar(*id)).collect(),
-                _ => this.tree.scalar(id).into_iter().collect::<Vec<_>>(),
-            };
-            let keyed = |key| this.tree.get(item, key).map(texts).unwrap_or_default();
-            let paths = if this.tree.scalar(item).is_some() { texts(item) } else { keyed("path") };
-            let resolve = |text: &&str| interpolate(text, variables).map(|path| join(project, &path));
-            let paths: Result<Vec<_>, _> = paths.iter().map(resolve).collect();
-            let folders: Result<Vec<_>, _> = keyed("project_directory").iter().map(resolve).collect();
-            let envs: Result<Vec<_>, _> = keyed("env_file").iter().map(resolve).collect();
-            let (paths, folders, envs) = match (paths, folders, envs) {
-                (Ok(paths), Ok(folders), Ok(envs)) if depth < MAX_DEPTH => (paths, folders, envs),
-                (Err(name), ..) | (_, Err(name), _) | (.., Err(name)) => {
-                    let message = format!("an include names the variable `{name}`, which no file sets");
-                    self.problems.push(Diagnostic::warning(Code::ComposeReference, message).at(place));
-                    continue;
-                }
-                _ => {
-                    let message = format!("includes nest more than {MAX_DEPTH} levels deep");
-                    self.problems.push(Diagnostic::error(Code::ComposeReference, message).at(place));
-                    return;
-                }
-            };
-            let inner = folders.into_iter().next();
-            let inner =
-                inner.or_else(|| paths.first().map(|path| folder(path).to_string())).unwrap_or_default();
-            let envs = if envs.is_empty() { vec![join(&inner, ".env")] } else { envs };
-            let mut known = Variables::new();
-            for path in &envs {
-                known.extend(env(source, path));
-            }
-            // The including project's own environment wins.
-            known.extend(variables.clone());
-            for path in &paths {
-                self.add(source, path, &inner, &known, depth + 1);
-            }
-        }
-    }
-
     pub(crate) fn file(&self, layer: &Layer) -> &ComposeFile {
         &self.files[layer.file]
+    }
+
+    pub(crate) fn file_at(&self, index: usize) -> &ComposeFile {
+        &self.files[index]
+    }
+
+    /// Gives the layers of the project.
+    pub(crate) fn project(&self) -> &[Layer] {
+        &self.layers[..self.own]
     }
 
     /// Gives the service of a layer, with its name's place.
@@ -161,33 +170,17 @@ impl Stack {
         Some(Text { raw, resolved })
     }
 
-    /// Gives every service of every layer: its name and its value as it is written.
-    ///
-    /// Services that a merge key brings into `services` are not among them.
+    /// Gives every service of every layer of the project: its name and its value as it is written.
     pub(crate) fn services(&self) -> impl Iterator<Item = (&Layer, &str, Entry)> {
-        self.layers.iter().flat_map(|layer| {
+        self.project().iter().flat_map(|layer| {
             let file = self.file(layer);
-            let owner = file.services(layer.document);
-            let entries = owner.map(|id| file.tree.entries(id)).unwrap_or_default();
-            entries.iter().filter_map(move |&(key, value)| {
-                let name = file.tree.scalar(key).filter(|_| !file.is_merge_key(key))?;
-                Some((layer, name, Entry { owner: owner?, key, value }))
-            })
-        })
-    }
-
-    /// Gives the value of a service's key that counts, and its layer: the last layer that has it.
-    ///
-    /// Follows merge keys and aliases, not `extends`.
-    pub(crate) fn effective(&self, service: &str, key: &str) -> Option<(&Layer, Entry)> {
-        self.layers.iter().rev().find_map(|layer| {
-            let service = self.service(layer, service)?;
-            Some((layer, self.file(layer).find(service.value, key)?))
+            let all = file.services(layer.document).map(|id| file.all(id)).unwrap_or_default();
+            all.into_iter().map(move |(name, entry)| (layer, name, entry))
         })
     }
 }
 
-fn env(source: &dyn Source, path: &str) -> Variables {
+pub(super) fn env(source: &dyn Source, path: &str) -> Variables {
     match source.read(path) {
         Found::Yes(bytes) => read_env(&bytes),
         Found::No | Found::Unknown(_) => Variables::new(),

@@ -9,6 +9,9 @@ use crate::reconcile::Draft;
 use crate::target::TargetKind;
 
 pub(super) fn reconcile(desired: &DesiredState, observed: &ObservedState, draft: &mut Draft) {
+    for problem in observed.databases.iter().flat_map(|observed| &observed.database.problems) {
+        draft.find(problem.clone());
+    }
     let Some(image) = desired.image() else { return };
     for database in &observed.databases {
         one(image, desired.postgres_major(), database, observed, draft);
@@ -35,7 +38,10 @@ fn one(
     };
     let found = current(database);
     let place = database.image_place(site);
-    if let Some(found) = &found
+    // Docker takes no image with a blank or a line end around it, so that one is not met.
+    let resolved = site.text().and_then(|text| text.resolved.as_deref().ok());
+    let is_clean = resolved.is_some_and(|text| text.trim().len() == text.len());
+    if let Some(found) = found.as_ref().filter(|_| is_clean)
         && image.is_met_by(found)
     {
         return;
@@ -62,6 +68,13 @@ fn one(
         return draft.find(Diagnostic::error(Code::ComposeReference, message).at(place));
     }
     variables(database, site, draft);
+    if let Some(build) = &site.build {
+        let message = format!("`{}` also has `build:`", database.service);
+        draft.find(Diagnostic::warning(Code::BuiltImage, message).at(build.clone()).help(format!(
+            "`docker compose build` and `up --build` would give the name {image} to what they build; remove \
+             `build:` if the image is to be pulled"
+        )));
+    }
     majors(major, found.as_ref(), observed_database, observed, draft);
     let needs = match observed.target.kind {
         TargetKind::Installer => Needs::Nothing,

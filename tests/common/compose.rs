@@ -1,0 +1,194 @@
+//! Compose files in memory, the laws of an edit, and the opinion of the real Compose.
+
+#![allow(unreachable_pub, reason = "a module of the test that takes it in")]
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::Mutex;
+
+use render::{Found, Plan, Source, Target, TargetKind, observe, reconcile};
+use serde_json::Value;
+
+/// The files of a target, by path.
+#[derive(Clone, Debug, Default)]
+pub struct Files(pub BTreeMap<String, Vec<u8>>);
+
+impl Source for Files {
+    fn read(&self, path: &str) -> Found<Vec<u8>> {
+        self.0.get(path).cloned().map_or(Found::No, Found::Yes)
+    }
+
+    fn list(&self, _: &str) -> Found<Vec<String>> {
+        Found::No
+    }
+
+    fn below_root(&self, _: &str) -> Option<String> {
+        None
+    }
+}
+
+/// The one compose file of a corpus case.
+pub const FILE: &str = "docker-compose.yaml";
+
+/// Plans `document` for one service of one compose file, with the major of PostgreSQL free to change.
+pub fn plan(bytes: &[u8], service: &str, document: &str) -> Plan {
+    let files = Files(BTreeMap::from([(FILE.to_string(), bytes.to_vec())]));
+    let kind = TargetKind::Files {
+        compose: vec![FILE.into()],
+        postgresql_conf: None,
+        service: Some(service.into()),
+    };
+    let target = Target { name: "corpus".into(), kind };
+    let reading = model::read("kasm-db.yaml", document.as_bytes());
+    let desired = reading.desired.unwrap_or_else(|| panic!("{:?}", reading.diagnostics));
+    let mut plan = reconcile(&desired, &observe(&target, &files));
+    plan.allow(&["major-change".into(), "not-postgres".into()]);
+    plan
+}
+
+/// A document that wants nothing but an image.
+pub fn wanting(image: &str) -> String {
+    format!("schema: kasm-db/v1\nimage: {image}\npostgres_major: 14\n")
+}
+
+/// What came of setting an image.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The bytes after the edit, and how many places changed.
+    Set(Vec<u8>, usize),
+    /// The code and the message of the first blocker.
+    Refused(model::Code, String),
+}
+
+/// Sets the image of a service and checks the four laws on the way.
+///
+/// The error says which law does not hold, and how.
+pub fn set_image(bytes: &[u8], service: &str, image: &str) -> Result<Outcome, String> {
+    let nothing = plan(bytes, service, "schema: kasm-db/v1\n");
+    if !nothing.is_empty() {
+        return Err("GetPut: an edit where nothing is wanted".into());
+    }
+    let first = plan(bytes, service, &wanting(image));
+    if let Some(blocker) = first.blockers().next() {
+        if blocker.code == model::Code::NotProved {
+            return Err(format!("not proved: {}", blocker.message));
+        }
+        return Ok(Outcome::Refused(blocker.code, blocker.message.clone()));
+    }
+    let [file] = &first.files[..] else {
+        return Err(format!("{} files change", first.files.len()));
+    };
+    let after = file.after.clone();
+    local(bytes, &after, &file.edit)?;
+    let second = plan(&after, service, &wanting(image));
+    if !second.is_empty() || second.is_blocked() {
+        return Err("Idempotence: the second plan is not empty".into());
+    }
+    let back = plan(&after, service, "schema: kasm-db/v1\n");
+    if !back.is_empty() {
+        return Err("GetPut: an edit where nothing is wanted, after the edit".into());
+    }
+    Ok(Outcome::Set(after, file.edit.replacements().len()))
+}
+
+/// Checks that only what the edit names changed, and that it names no more than scalars and lines.
+fn local(before: &[u8], after: &[u8], edit: &render::TextEdit) -> Result<(), String> {
+    let (mut b, mut a) = (0, 0);
+    let mut added = 0;
+    for replacement in edit.replacements() {
+        let same = replacement.range.start - b;
+        if before[b..b + same] != after[a..a + same] {
+            return Err(format!("Locality: bytes before {b} differ outside the edit"));
+        }
+        let old = &before[replacement.range.clone()];
+        let lines = |text: &[u8]| text.iter().filter(|&&byte| byte == b'\n').count();
+        let trimmed = old.trim_ascii();
+        if lines(trimmed) > 0 && !trimmed.starts_with(b"|") && !trimmed.starts_with(b">") {
+            return Err(format!("Locality: {} lines are replaced at once", lines(trimmed) + 1));
+        }
+        added += lines(&replacement.text).saturating_sub(lines(old));
+        (b, a) = (replacement.range.end, a + same + replacement.text.len());
+    }
+    if before[b..] != after[a..] {
+        return Err("Locality: bytes behind the edit differ".into());
+    }
+    if added > edit.replacements().len() {
+        return Err(format!("Locality: {added} lines are added"));
+    }
+    Ok(())
+}
+
+/// The real Compose, asked for what it reads; the same question is asked once.
+pub struct Compose {
+    binary: PathBuf,
+    known: Mutex<BTreeMap<(Vec<u8>, usize), Option<Value>>>,
+}
+
+/// Ways to ask: as it is, with a value for every variable, without replacing variables.
+pub const WAYS: usize = 3;
+
+impl Compose {
+    /// Finds the binary, installing it where it is missing.
+    pub fn find() -> Result<Self, String> {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scripts/get-compose");
+        let output = Command::new(script)
+            .stderr(Stdio::inherit())
+            .output()
+            .map_err(|error| format!("{script}: {error}"))?;
+        let binary = String::from_utf8_lossy(&output.stdout).trim().to_string();
+        if !output.status.success() || binary.is_empty() {
+            return Err(format!("{script} gives no binary"));
+        }
+        Ok(Self { binary: binary.into(), known: Mutex::default() })
+    }
+
+    /// Gives what `config` makes of a file, asked in one of the [`WAYS`]; `None` where it refuses it.
+    pub fn config(&self, bytes: &[u8], way: usize) -> Option<Value> {
+        let question = (bytes.to_vec(), way);
+        if let Some(known) = self.known.lock().unwrap().get(&question) {
+            return known.clone();
+        }
+        let answer = self.ask(bytes, way);
+        self.known.lock().unwrap().insert(question, answer.clone());
+        answer
+    }
+
+    fn ask(&self, bytes: &[u8], way: usize) -> Option<Value> {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(FILE), bytes).unwrap();
+        let mut command = Command::new(&self.binary);
+        command
+            .args(["--project-name", "corpus", "config", "--format", "json"])
+            .args(["--no-consistency", "--no-env-resolution"])
+            .current_dir(folder.path())
+            .env_clear()
+            .env("HOME", "/nowhere")
+            .env("COMPOSE_PROFILES", "*")
+            .envs([("KASM_UID", "1"), ("KASM_GID", "1")]);
+        match way {
+            0 => {}
+            1 => {
+                command.envs(variables(bytes).into_iter().map(|name| (name, "1")));
+            }
+            _ => {
+                command.arg("--no-interpolate");
+            }
+        }
+        let output = command.output().unwrap();
+        // The folder's name is another one each time.
+        let text = String::from_utf8(output.stdout).ok()?;
+        let text = text.replace(&*folder.path().to_string_lossy(), "/project");
+        output.status.success().then(|| serde_json::from_str(&text).ok())?
+    }
+}
+
+/// Lists the names that stand behind `$` and `${`.
+fn variables(bytes: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(bytes);
+    let names = text.split('$').skip(1).map(|rest| {
+        let rest = rest.strip_prefix('{').unwrap_or(rest);
+        rest.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect::<String>()
+    });
+    names.filter(|name| name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')).collect()
+}
