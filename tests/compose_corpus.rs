@@ -3,6 +3,9 @@
 //! The files are other people's and stay outside the repository: `KASM_DB_CORPUS` names the folder that
 //! holds them. `KASM_DB_CORPUS_ONLY` picks those whose name contains a text.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::print_stderr, clippy::print_stdout, reason = "a test says what it looked at")]
+
 #[path = "common/compose.rs"]
 mod compose;
 
@@ -208,7 +211,7 @@ fn the_image_of_every_postgres_service_is_set_or_refused_for_a_true_reason() {
     let table = table.into_inner().unwrap();
     eprintln!("{}", table.text());
     for (why, names) in &table.refusals {
-        eprintln!("refused, {why}: {}", names.join(", "));
+        eprintln!("{why}: {}", names.join(", "));
     }
     assert!(table.failures.is_empty(), "\n{}", table.failures.join("\n"));
     assert!(table.total("set", "as it is") > 0, "no image was set: is {:?} the corpus?", first(&cases));
@@ -239,7 +242,7 @@ fn one_file(case: &Case, compose: &Compose, table: &Mutex<Table>) {
                     let mut table = table.lock().unwrap();
                     table.count(format!("refused: {}", code.name()), transform);
                     if index == 0 {
-                        let row = table.refusals.entry(message).or_default();
+                        let row = table.refusals.entry(format!("refused: {message}")).or_default();
                         row.push(case.name.clone());
                     }
                     verdict.unwrap_or_else(|why| failed(&mut table, why));
@@ -254,8 +257,14 @@ fn one_file(case: &Case, compose: &Compose, table: &Mutex<Table>) {
                     }
                     match opinion {
                         None => {}
-                        Some(Ok(true)) => table.count("compose agrees", transform),
-                        Some(Ok(false)) => table.count("compose can not read the original", transform),
+                        Some(Ok(None)) => table.count("compose agrees", transform),
+                        Some(Ok(Some(why))) => {
+                            table.count("compose can not read the original", transform);
+                            if index == 0 {
+                                let row = table.refusals.entry(format!("compose: {why}")).or_default();
+                                row.push(case.name.clone());
+                            }
+                        }
                         Some(Err(why)) => failed(&mut table, why),
                     }
                     match other {
@@ -269,15 +278,24 @@ fn one_file(case: &Case, compose: &Compose, table: &Mutex<Table>) {
     }
 }
 
-/// Compares what the real Compose reads before and after: `Ok(false)` where it does not read the original.
-fn agrees(compose: &Compose, before: &[u8], after: &[u8], service: &str) -> Result<bool, String> {
-    let Some((way, mut read)) = (0..WAYS).find_map(|way| Some((way, compose.config(before, way)?))) else {
-        return Ok(false);
-    };
-    let again = compose.config(after, way).ok_or("compose reads the original, but not the edited file")?;
+/// Compares what the real Compose reads before and after; gives its reason where it does not read the
+/// original.
+fn agrees(compose: &Compose, before: &[u8], after: &[u8], service: &str) -> Result<Option<String>, String> {
+    let mut refusal = String::new();
+    let first = (0..WAYS).find_map(|way| match compose.config(before, way) {
+        Ok(read) => Some((way, read)),
+        Err(why) => {
+            refusal = why;
+            None
+        }
+    });
+    let Some((way, mut read)) = first else { return Ok(Some(refusal)) };
+    let again = compose
+        .config(after, way)
+        .map_err(|why| format!("compose reads the original, but not the edited file: {why}"))?;
     read["services"][service]["image"] = IMAGE.into();
     if read == again {
-        return Ok(true);
+        return Ok(None);
     }
     let mut differences = Vec::new();
     differ(&read, &again, "", &mut differences);
@@ -314,7 +332,7 @@ fn other_reader_agrees(before: &[u8], after: &[u8], service: &str) -> Option<boo
 
 /// Checks the reason of a refusal without our own reader.
 fn refusal_is_true(code: Code, bytes: &[u8], service: &str, compose: &Compose) -> Result<(), String> {
-    let read = || (0..WAYS).find_map(|way| compose.config(bytes, way));
+    let read = || (0..WAYS).find_map(|way| compose.config(bytes, way).ok());
     match code {
         Code::BuiltImage => {
             let has = |key: &str| -> bool {

@@ -2,6 +2,9 @@
 //!
 //! `KASM_DB_CASES` names a folder of cases: `NNN-name/{postgresql.conf,…,expect.json}`.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::print_stderr, clippy::print_stdout, reason = "a test says what it looked at")]
+
 mod common;
 
 use std::fmt::Write as _;

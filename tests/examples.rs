@@ -1,6 +1,7 @@
 //! Both examples through the real program: everything that it prints, and everything that it writes.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::print_stderr, clippy::print_stdout, reason = "a test says what it looked at")]
 
 mod command;
 

@@ -3,6 +3,7 @@
 //! `KASM_DB_BLESS=1 cargo test --test invariants` writes the generated files.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::print_stderr, clippy::print_stdout, reason = "a test says what it looked at")]
 
 mod command;
 mod common;
@@ -250,10 +251,7 @@ fn what_a_plan_leads_to_has_an_empty_plan() {
 #[test]
 fn only_the_output_layer_serialises() {
     let found = lines_with("crates", &["Serialize"]);
-    let strange: Vec<_> = found
-        .iter()
-        .filter(|line| !line.starts_with("crates/cli/src/output/"))
-        .collect();
+    let strange: Vec<_> = found.iter().filter(|line| !line.starts_with("crates/cli/src/output/")).collect();
     assert!(strange.is_empty(), "{strange:#?}");
 }
 

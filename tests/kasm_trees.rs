@@ -1,5 +1,8 @@
 //! The whole line on real Kasm trees, which `KASM_DB_CORPUS` brings: plan, patch, apply, and a real server.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::print_stderr, clippy::print_stdout, reason = "a test says what it looked at")]
+
 mod command;
 mod common;
 

@@ -11,6 +11,7 @@
 //! - The repository's root is written `/src/kasm-db`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::print_stderr, clippy::print_stdout, reason = "a test says what it looked at")]
 
 mod command;
 

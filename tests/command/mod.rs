@@ -1,5 +1,6 @@
 //! The real program, without this process's environment, on a copy of the examples.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 #![allow(dead_code, unreachable_pub, reason = "every test takes the part that it needs")]
 
 use std::collections::BTreeMap;

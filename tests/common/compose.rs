@@ -122,7 +122,7 @@ fn local(before: &[u8], after: &[u8], edit: &render::TextEdit) -> Result<(), Str
 /// The real Compose, asked for what it reads; the same question is asked once.
 pub struct Compose {
     binary: PathBuf,
-    known: Mutex<BTreeMap<(Vec<u8>, usize), Option<Value>>>,
+    known: Mutex<BTreeMap<(Vec<u8>, usize), Result<Value, String>>>,
 }
 
 /// Ways to ask: as it is, with a value for every variable, without replacing variables.
@@ -143,8 +143,8 @@ impl Compose {
         Ok(Self { binary: binary.into(), known: Mutex::default() })
     }
 
-    /// Gives what `config` makes of a file, asked in one of the [`WAYS`]; `None` where it refuses it.
-    pub fn config(&self, bytes: &[u8], way: usize) -> Option<Value> {
+    /// Gives what `config` makes of a file, asked in one of the [`WAYS`]; the error is Compose's own.
+    pub fn config(&self, bytes: &[u8], way: usize) -> Result<Value, String> {
         let question = (bytes.to_vec(), way);
         if let Some(known) = self.known.lock().unwrap().get(&question) {
             return known.clone();
@@ -154,7 +154,7 @@ impl Compose {
         answer
     }
 
-    fn ask(&self, bytes: &[u8], way: usize) -> Option<Value> {
+    fn ask(&self, bytes: &[u8], way: usize) -> Result<Value, String> {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join(FILE), bytes).unwrap();
         let mut command = Command::new(&self.binary);
@@ -164,6 +164,7 @@ impl Compose {
             .current_dir(folder.path())
             .env_clear()
             .env("HOME", "/nowhere")
+            // Services of every profile count.
             .env("COMPOSE_PROFILES", "*")
             .envs([("KASM_UID", "1"), ("KASM_GID", "1")]);
         match way {
@@ -177,9 +178,13 @@ impl Compose {
         }
         let output = command.output().unwrap();
         // The folder's name is another one each time.
-        let text = String::from_utf8(output.stdout).ok()?;
-        let text = text.replace(&*folder.path().to_string_lossy(), "/project");
-        output.status.success().then(|| serde_json::from_str(&text).ok())?
+        let text = |bytes: &[u8]| {
+            String::from_utf8_lossy(bytes).replace(&*folder.path().to_string_lossy(), "/project")
+        };
+        if !output.status.success() {
+            return Err(text(&output.stderr).trim().lines().last().unwrap_or_default().to_string());
+        }
+        serde_json::from_str(&text(&output.stdout)).map_err(|error| error.to_string())
     }
 }
 

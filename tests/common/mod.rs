@@ -1,5 +1,7 @@
 //! What the tests of this folder share.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::print_stderr, clippy::print_stdout, reason = "a test says what it looked at")]
 #![allow(dead_code, unreachable_pub, reason = "every test takes the part that it needs")]
 
 use std::collections::BTreeMap;

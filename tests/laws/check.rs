@@ -1,14 +1,16 @@
 //! The laws, asserted for one document, one target and its files.
 
+use std::sync::LazyLock;
+
 use model::document::Mode;
 use model::{Code, Compare, DesiredState};
 use pgconf::ConfSet;
 use render::{Action, FileKind, Plan, Target, TargetKind, observe, reconcile};
 
-use crate::memory::{AsConf, Memory};
+use super::memory::{AsConf, Memory};
 
 /// A document that asks for nothing.
-pub(crate) const NOTHING: &str = "schema: kasm-db/v1\n";
+pub(crate) static NOTHING: LazyLock<DesiredState> = LazyLock::new(|| desired("schema: kasm-db/v1\n"));
 
 /// Reads a document that is in order.
 pub(crate) fn desired(document: &str) -> DesiredState {
@@ -49,7 +51,7 @@ pub(crate) fn laws(desired: &DesiredState, target: &Target, files: &Memory) -> (
 
 /// A document that manages nothing plans nothing, whatever is there.
 pub(crate) fn untouched(target: &Target, files: &Memory) {
-    let plan = plan(&desired(NOTHING), target, files);
+    let plan = plan(&NOTHING, target, files);
     assert!(plan.is_empty(), "nothing was asked for: {:#?}", plan.changes);
 }
 

@@ -29,7 +29,7 @@ fn conf(text: &str) -> Plan {
 fn compose(text: &str) -> Plan {
     let files = Memory::new([("compose.yaml", text.as_bytes())]);
     let target = files_target(&files);
-    assert!(plan(&desired(NOTHING), &target, &files).is_empty());
+    assert!(plan(&NOTHING, &target, &files).is_empty());
     let image = "schema: kasm-db/v1\nimage: kasmweb/postgres:1.16.1\n";
     plan(&desired(image), &target, &files)
 }

@@ -54,7 +54,7 @@ impl Source for Disk<'_> {
 
     fn list(&self, folder: &str) -> Found<Vec<String>> {
         let folder = if folder.is_empty() { "." } else { folder };
-        let names = self.in_folder(folder, |root, path| root.list(path));
+        let names = self.in_folder(folder, Root::list);
         match names {
             Found::Yes(names) => {
                 Found::Yes(names.into_iter().filter_map(|name| name.into_string().ok()).collect())

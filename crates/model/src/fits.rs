@@ -148,7 +148,7 @@ mod tests {
         out.push(at.to_string());
         match value {
             Value::Object(map) => {
-                map.iter().for_each(|(key, value)| pointers(value, &format!("{at}/{key}"), out))
+                map.iter().for_each(|(key, value)| pointers(value, &format!("{at}/{key}"), out));
             }
             Value::Array(items) => {
                 items

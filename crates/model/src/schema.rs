@@ -125,7 +125,7 @@ mod tests {
             }
             match schema {
                 Value::Object(map) => {
-                    map.iter().filter(|(k, _)| *k != "examples").for_each(|(_, v)| walk(root, v, count))
+                    map.iter().filter(|(k, _)| *k != "examples").for_each(|(_, v)| walk(root, v, count));
                 }
                 Value::Array(items) => items.iter().for_each(|v| walk(root, v, count)),
                 _ => {}
