@@ -140,6 +140,17 @@ fn a_second_apply_has_nothing_to_do_and_touches_no_file() {
 }
 
 #[test]
+fn an_installer_is_planned_where_its_release_is_installed_already() {
+    let sandbox = Sandbox::new();
+    let installed = sandbox.root().join("host/opt/kasm/1.16.0/conf/database");
+    std::fs::create_dir_all(&installed).unwrap();
+    std::fs::write(installed.join("postgresql.conf"), "work_mem = 1MB\n").unwrap();
+    let run = sandbox.run("plan -f examples/new/kasm-db.yaml --root host");
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert!(run.stdout.contains("It takes effect when this tree is installed."), "{}", run.stdout);
+}
+
+#[test]
 fn a_host_path_below_a_prefix_is_the_same_target() {
     let sandbox = Sandbox::new();
     let patch = |arguments: &str| sandbox.run(&for_document("existing", arguments)).expect(0).stdout;

@@ -8,7 +8,7 @@ pub(crate) mod schema;
 pub(crate) mod validate;
 
 use commit::Root;
-use model::DesiredState;
+use model::{DesiredState, Diagnostic};
 use render::Plan;
 
 use crate::args::Global;
@@ -37,12 +37,18 @@ fn make_plan(desired: &DesiredState, target: &render::Target, root: &Root, globa
     plan
 }
 
-/// Shows blockers and warnings of a plan.
+/// Shows blockers and warnings of a plan; one cause in several files is shown once.
 fn findings(plan: &Plan, terminal: &Terminal) {
+    let mut shown: Vec<&Diagnostic> = Vec::new();
     for finding in &plan.findings {
-        if finding.is_error() || !terminal.quiet {
-            terminal.note(&diagnostics::without_source(finding));
+        let same = |other: &&Diagnostic| (other.code, &other.message) == (finding.code, &finding.message);
+        if (terminal.quiet && !finding.is_error()) || shown.iter().any(same) {
+            continue;
         }
+        let places: Vec<_> =
+            plan.findings.iter().filter(same).filter_map(|other| other.place.as_ref()).collect();
+        terminal.note(&diagnostics::without_source(finding, &places));
+        shown.push(finding);
     }
 }
 

@@ -32,6 +32,7 @@ impl ObservedConf {
         data: Option<&str>,
         mounts: &Mounts,
         source: &dyn Source,
+        installed: bool,
     ) -> Result<Option<Self>, String> {
         let main = match source.read(path) {
             Found::Yes(bytes) => bytes,
@@ -39,14 +40,21 @@ impl ObservedConf {
             Found::Unknown(why) => return Err(why),
         };
         // The server resolves includes by the path that it knows the file by.
-        let inside = mounts.containing(|host| located(source, host).as_deref() == Some(path));
+        let inside = mounts.containing(|host| located(source, host, installed).as_deref() == Some(path));
         let inside = inside.unwrap_or_else(|| path.to_string());
-        let files = ServerFiles { source, mounts, main: &inside, beside: path, located: RefCell::default() };
+        let files = ServerFiles {
+            source,
+            mounts,
+            main: &inside,
+            beside: path,
+            installed,
+            located: RefCell::default(),
+        };
         files.located.borrow_mut().insert(inside.clone(), path.to_string());
         let set = ConfSet::read(&inside, main, &files);
         let beside = join(folder(path), "postgresql.auto.conf");
         let in_data = data.and_then(|data| mounts.host(&join(data, "postgresql.auto.conf"))).flatten();
-        let auto = in_data.and_then(|host| located(source, &host)).unwrap_or(beside);
+        let auto = in_data.and_then(|host| located(source, &host, installed)).unwrap_or(beside);
         let auto = match source.read(&auto) {
             Found::Yes(bytes) => {
                 files.located.borrow_mut().insert(auto.clone(), auto.clone());
@@ -67,15 +75,16 @@ impl ObservedConf {
 /// Gives the path below the target's root for a path of the host, as compose files write it.
 ///
 /// An absolute path that is not there is one of the host that the tree will be installed on: Kasm
-/// names `/opt/kasm/<version>/…`, and what follows decides.
-pub(crate) fn located(source: &dyn Source, host: &str) -> Option<String> {
+/// names `/opt/kasm/<version>/…`, and what follows decides. So it is for a tree that is not installed yet,
+/// whatever release is installed here.
+pub(crate) fn located(source: &dyn Source, host: &str, installed: bool) -> Option<String> {
     if !host.starts_with('/') {
         return Some(host.to_string());
     }
     if let Some(below) = source.below_root(host) {
         return Some(below);
     }
-    if let Found::Yes(_) = source.read(host) {
+    if installed && matches!(source.read(host), Found::Yes(_)) {
         return Some(host.to_string());
     }
     let kasm = folder(KASM_CONF);
@@ -90,6 +99,7 @@ struct ServerFiles<'a> {
     /// The main file, as the server knows it and as it is here.
     main: &'a str,
     beside: &'a str,
+    installed: bool,
     located: RefCell<BTreeMap<String, String>>,
 }
 
@@ -97,9 +107,8 @@ impl ServerFiles<'_> {
     /// Gives the path here for a path of the server, or says why it can not be seen.
     fn here(&self, path: &str) -> Result<String, String> {
         match self.mounts.host(path) {
-            Some(Some(host)) => {
-                located(self.source, &host).ok_or_else(|| format!("{host} is not on this host"))
-            }
+            Some(Some(host)) => located(self.source, &host, self.installed)
+                .ok_or_else(|| format!("{host} is not on this host")),
             Some(None) => Err("it lies in a volume that Docker keeps".into()),
             None if self.main == self.beside => Ok(path.to_string()),
             None => {

@@ -137,7 +137,7 @@ impl ObservedState {
             let option = database.command.options.iter().rev().find(|option| option.name == "data_directory");
             option.map_or_else(|| DATA.to_string(), |option| option.value.clone())
         });
-        match ObservedConf::read(&path, data.as_deref(), mounts, source) {
+        match ObservedConf::read(&path, data.as_deref(), mounts, source, self.target.kind.has_data()) {
             Ok(conf) => self.conf = conf,
             Err(why) => self.findings.push(Diagnostic::error(Code::Unreadable, format!("{path}: {why}"))),
         }

@@ -21,7 +21,11 @@ use crate::text_edit::{Replacement, TextEdit};
 /// The plan is proved before it is given: its edits are applied in memory, the result is observed and
 /// reconciled again, and nothing may be left to do. Blockers and warnings are values in the plan.
 pub fn reconcile(desired: &DesiredState, observed: &ObservedState) -> Plan {
-    let mut plan = draft(desired, observed).plan(observed);
+    proved(draft(desired, observed).plan(observed), desired, observed)
+}
+
+/// Proves a plan; one that fails has no files any more, and says so.
+fn proved(mut plan: Plan, desired: &DesiredState, observed: &ObservedState) -> Plan {
     if plan.files.is_empty() {
         return plan;
     }
@@ -160,5 +164,58 @@ fn prove(desired: &DesiredState, observed: &ObservedState, plan: &Plan) -> Resul
     match second.blockers().find(|finding| !known(finding)) {
         Some(finding) => Err(finding.message.clone()),
         None => Ok(again),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::{Found, Source};
+    use crate::target::{Target, TargetKind};
+
+    struct One(&'static str);
+
+    impl Source for One {
+        fn read(&self, path: &str) -> Found<Vec<u8>> {
+            if path == "f" { Found::Yes(self.0.into()) } else { Found::No }
+        }
+        fn list(&self, _: &str) -> Found<Vec<String>> {
+            Found::No
+        }
+        fn below_root(&self, _: &str) -> Option<String> {
+            None
+        }
+    }
+
+    /// Plans a text as a compose file or a conf, spoils what the plan leads to, and proves it again.
+    #[track_caller]
+    fn spoil(is_conf: bool, text: &'static str, document: &str, spoil: (&str, &str)) {
+        let kind = TargetKind::Files {
+            compose: if is_conf { Vec::new() } else { vec!["f".into()] },
+            postgresql_conf: is_conf.then(|| "f".to_string()),
+            service: None,
+        };
+        let desired = model::read("d", format!("schema: kasm-db/v1\n{document}").as_bytes()).desired.unwrap();
+        let observed = crate::observe(&Target { name: "t".into(), kind }, &One(text));
+        let mut plan = reconcile(&desired, &observed);
+        assert!(!plan.is_blocked() && plan.files.len() == 1, "{:?}", plan.findings);
+        let after = String::from_utf8(plan.files[0].after.clone()).unwrap();
+        assert!(after.contains(spoil.0), "{after}");
+        plan.files[0].after = after.replace(spoil.0, spoil.1).into();
+        let plan = proved(plan, &desired, &observed);
+        assert!(plan.files.is_empty() && plan.changes.is_empty());
+        assert_eq!(plan.blockers().map(|finding| finding.code).collect::<Vec<_>>(), [Code::NotProved]);
+    }
+
+    #[test]
+    fn a_plan_whose_proof_fails_has_no_files() {
+        let compose = "services:\n  db:\n    image: postgres:12\n  other:\n    image: x\n";
+        let image = "image: kasmweb/postgres:1.11.0\n";
+        spoil(false, compose, image, ("kasmweb/postgres:1.11.0", "kasmweb/postgres:1.12.0"));
+        spoil(false, compose, image, ("image: x", "image: y"));
+        spoil(false, compose, image, ("services:", "services: ["));
+        let settings = "settings: {work_mem: 8MB}\n";
+        spoil(true, "work_mem = 4MB\n", settings, ("8MB", "9MB"));
+        spoil(true, "work_mem = 4MB\n", settings, ("8MB", "8MB 9MB"));
     }
 }

@@ -42,15 +42,15 @@ pub(crate) fn with_source(diagnostic: &Diagnostic, source: &str) -> String {
     if let Some((range, replacement)) = &diagnostic.fix {
         fix = escape(replacement);
         let patch = Patch::new(text.range(range.clone()), fix.as_str());
-        let title = Level::HELP.with_name(Some("suggestion")).secondary_title("write");
+        let title = Level::HELP.secondary_title("write this instead");
         report.push(title.element(Snippet::source(text.text.as_str()).path(path.as_str()).patch(patch)));
     }
     let renderer = Renderer::styled().decor_style(DecorStyle::Ascii);
     format!("{}\n", renderer.render(&report))
 }
 
-/// Renders a finding in an observed file: its place, and none of its bytes.
-pub(crate) fn without_source(diagnostic: &Diagnostic) -> String {
+/// Renders a finding in observed files: its places, and none of their bytes.
+pub(crate) fn without_source(diagnostic: &Diagnostic, places: &[&Place]) -> String {
     let (name, color) = match diagnostic.severity {
         Severity::Error => ("error", style::ERROR),
         Severity::Warning => ("warning", style::WARNING),
@@ -62,7 +62,7 @@ pub(crate) fn without_source(diagnostic: &Diagnostic) -> String {
         escape(&diagnostic.message)
     );
     let at = |place: &Place| format!("{}:{}:{}", escape(&place.path), place.line, place.column);
-    if let Some(place) = &diagnostic.place {
+    for place in places {
         out.push_str(&format!("  --> {}\n", at(place)));
     }
     if let Some((place, why)) = &diagnostic.related {

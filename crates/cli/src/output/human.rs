@@ -118,14 +118,12 @@ fn details(out: &mut String, plan: &Plan) {
 }
 
 fn summary(out: &mut String, plan: &Plan) {
-    let blockers = plan.blockers().count();
-    if blockers > 0 {
+    if plan.is_blocked() {
         let color = style::ERROR;
-        let _ = writeln!(
-            out,
-            "{color}Refused{color:#}: {} in the way; nothing is written.",
-            count(blockers, "blocker stands", "blockers stand")
-        );
+        let mut names: Vec<_> = plan.blockers().map(|blocker| blocker.code.name()).collect();
+        names.sort_unstable();
+        names.dedup();
+        let _ = writeln!(out, "{color}Refused{color:#}: {}. Nothing is written.", names.join(", "));
     } else if plan.is_empty() {
         let files = count(plan.in_order.len(), "file is", "files are");
         let _ = writeln!(out, "Nothing to do: {files} as the document says.");

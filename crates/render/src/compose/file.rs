@@ -183,23 +183,27 @@ impl ComposeFile {
     ///
     /// One warning for a file, at the first of them.
     pub(crate) fn duplicate_keys(&self) -> Option<Diagnostic> {
-        let mut found: Vec<(&str, Place)> = Vec::new();
+        let mut found: Vec<(&str, Place, Place)> = Vec::new();
         for (_, node) in self.tree.nodes() {
             let Kind::Mapping(entries, _) = &node.kind else { continue };
-            let mut seen = HashSet::new();
+            let mut seen = HashMap::new();
             for (key, _) in entries {
                 let Some(name) = self.tree.scalar(*key) else { continue };
-                if !seen.insert(name) && !self.is_merge_key(*key) && found.len() < MAX_DUPLICATES {
-                    found.push((name, self.place(self.tree.written(*key).span.clone())));
+                let Some(first) = seen.insert(name, *key) else { continue };
+                if !self.is_merge_key(*key) && found.len() < MAX_DUPLICATES {
+                    let place = |key: NodeId| self.place(self.tree.written(key).span.clone());
+                    found.push((name, place(first), place(*key)));
                 }
             }
         }
-        let listed: Vec<_> =
-            found.iter().map(|(name, place)| format!("`{name}` on line {}", place.line)).collect();
-        let (_, first) = found.first()?;
+        let pair = |(name, first, second): &(&str, Place, Place)| {
+            format!("`{name}` on lines {} and {}", first.line, second.line)
+        };
+        let listed: Vec<_> = found.iter().map(pair).collect();
+        let (_, _, second) = found.first()?;
         Some(
             Diagnostic::warning(Code::DuplicateComposeKey, format!("duplicate keys: {}", listed.join(", ")))
-                .at(first.clone())
+                .at(second.clone())
                 .help("newer versions of Compose refuse this file; of each pair, remove one"),
         )
     }

@@ -277,7 +277,7 @@ fn whether_it_is_read(
         let path = config_file(database, desired.image().or(current.as_ref()));
         let finding = match database.mounts.host(&path) {
             Some(Some(host)) => {
-                let here = located(&observed.snapshot, &host);
+                let here = located(&observed.snapshot, &host, observed.target.kind.has_data());
                 if here.as_deref() == Some(&conf.path) {
                     continue;
                 }

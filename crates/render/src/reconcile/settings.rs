@@ -170,7 +170,7 @@ fn wanted<'a>(
                 _ => Quoting::Quoted,
             },
             needs: cost(if of_library { Needs::Restart } else { needs_of(&setting.name, major) }),
-            why: of_library.then(|| "the library is loaded then".to_string()),
+            why: (of_library && !on_installer).then(|| "the library is loaded then".to_string()),
         });
     }
     for name in desired.unset() {
