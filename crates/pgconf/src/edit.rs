@@ -77,10 +77,11 @@ impl<'a> Editor<'a> {
     /// [`EditError::Nul`], [`EditError::Name`]
     pub fn set_new(&mut self, name: &str, value: &[u8], quoting: Quoting) -> Result<(), EditError> {
         if let [commented] = &self.conf.commented(name)[..] {
-            self.edits.push(Edit { range: commented.mark.clone(), text: Vec::new() });
             let old = &self.conf.bytes()[commented.entry.value.clone()];
             let quoting = if old.starts_with(b"'") { Quoting::Quoted } else { quoting };
-            self.edits.push(Edit { range: commented.entry.value.clone(), text: token(value, quoting)? });
+            let text = token(value, quoting)?;
+            self.edits.push(Edit { range: commented.mark.clone(), text: Vec::new() });
+            self.edits.push(Edit { range: commented.entry.value.clone(), text });
             return Ok(());
         }
         let first = lexer::next(name.as_bytes(), 0);

@@ -1,6 +1,7 @@
 //! A postgresql.conf with everything it includes, read in the server's order.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use crate::conf::{Conf, Entry};
 
@@ -70,6 +71,8 @@ pub struct Problem {
     pub path: String,
     /// The line, from 1.
     pub line: usize,
+    /// The bytes of the file that it is about: the token that does not fit, or the include's value.
+    pub span: Range<usize>,
     /// What is wrong.
     pub kind: ProblemKind,
 }
@@ -157,6 +160,9 @@ impl ConfSet {
     }
 }
 
+/// Where a problem is: its line and its bytes.
+type At = (usize, Range<usize>);
+
 struct Reader<'a> {
     source: &'a dyn Source,
     set: ConfSet,
@@ -169,15 +175,15 @@ impl Reader<'_> {
         let index = self.set.files.len();
         for error in conf.errors() {
             let near = conf.bytes()[error.near.clone()].to_vec();
-            self.report(path, error.line, ProblemKind::Syntax(near));
+            self.report(path, &(error.line, error.near.clone()), ProblemKind::Syntax(near));
         }
         self.set.files.push((path.to_string(), conf));
         self.known.insert(path.to_string(), index);
         index
     }
 
-    fn report(&mut self, path: &str, line: usize, kind: ProblemKind) {
-        self.set.problems.push(Problem { path: path.to_string(), line, kind });
+    fn report(&mut self, path: &str, (line, span): &At, kind: ProblemKind) {
+        self.set.problems.push(Problem { path: path.to_string(), line: *line, span: span.clone(), kind });
     }
 
     fn walk(&mut self, file: usize, stack: &mut Vec<String>) {
@@ -193,36 +199,36 @@ impl Reader<'_> {
                     continue;
                 }
             };
-            let (path, line) = (path.clone(), entry.line);
+            let (path, at) = (path.clone(), (entry.line, entry.value.clone()));
             let value = String::from_utf8_lossy(&conf.value(entry)).into_owned();
             if value.trim_ascii().is_empty() {
-                self.report(&path, line, ProblemKind::EmptyName);
+                self.report(&path, &at, ProblemKind::EmptyName);
                 continue;
             }
             let target = join(&path, &value);
             if directive == b"include_dir" {
-                self.folder(&path, line, &target, stack);
+                self.folder(&path, &at, &target, stack);
             } else {
-                self.file(&path, line, &target, required, stack);
+                self.file(&path, &at, &target, required, stack);
             }
         }
     }
 
-    fn folder(&mut self, path: &str, line: usize, folder: &str, stack: &mut Vec<String>) {
+    fn folder(&mut self, path: &str, at: &At, folder: &str, stack: &mut Vec<String>) {
         match self.source.list(folder) {
-            Found::No => self.report(path, line, ProblemKind::Missing(folder.to_string())),
-            Found::Unknown(why) => self.report(path, line, ProblemKind::Unseen(folder.to_string(), why)),
+            Found::No => self.report(path, at, ProblemKind::Missing(folder.to_string())),
+            Found::Unknown(why) => self.report(path, at, ProblemKind::Unseen(folder.to_string(), why)),
             Found::Yes(mut names) => {
                 names.retain(|name| !name.starts_with('.') && name.ends_with(".conf") && name.len() > 5);
                 names.sort();
                 for name in names {
-                    self.file(path, line, &format!("{}/{name}", folder.trim_end_matches('/')), true, stack);
+                    self.file(path, at, &format!("{}/{name}", folder.trim_end_matches('/')), true, stack);
                 }
             }
         }
     }
 
-    fn file(&mut self, path: &str, line: usize, target: &str, required: bool, stack: &mut Vec<String>) {
+    fn file(&mut self, path: &str, at: &At, target: &str, required: bool, stack: &mut Vec<String>) {
         self.reads += 1;
         let problem = if self.reads > MAX_READS {
             if self.reads > MAX_READS + 1 {
@@ -254,7 +260,7 @@ impl Reader<'_> {
                 Found::Unknown(why) => ProblemKind::Unseen(target.to_string(), why),
             }
         };
-        self.report(path, line, problem);
+        self.report(path, at, problem);
     }
 }
 
@@ -309,7 +315,10 @@ mod tests {
         let settings = set.assignments().map(|a| {
             format!("{}:{} {}={}", a.path, a.entry.line, a.name().escape_ascii(), a.value().escape_ascii())
         });
-        let problems = set.problems().iter().map(|p| format!("{}:{} {:?}", p.path, p.line, p.kind));
+        let problems = set.problems().iter().map(|p| {
+            let near = &table.0[&*p.path][p.span.clone()];
+            format!("{}:{} {near} {:?}", p.path, p.line, p.kind)
+        });
         (settings.collect(), problems.collect())
     }
 
@@ -353,12 +362,12 @@ mod tests {
         assert_eq!(
             problems,
             [
-                "c/main.conf:1 EmptyName",
-                "c/main.conf:2 Missing(\"c/no.conf\")",
-                "c/main.conf:3 Missing(\"c/no\")",
-                "c/main.conf:4 Recursion(\"c/main.conf\")",
-                "c/main.conf:5 Unseen(\"/x/y\", \"not on this host\")",
-                "c/bad.conf:2 Syntax([61])",
+                "c/main.conf:1 '' EmptyName",
+                "c/main.conf:2 'no.conf' Missing(\"c/no.conf\")",
+                "c/main.conf:3 'no' Missing(\"c/no\")",
+                "c/main.conf:4 'main.conf' Recursion(\"c/main.conf\")",
+                "c/main.conf:5 '/x/y' Unseen(\"/x/y\", \"not on this host\")",
+                "c/bad.conf:2 = Syntax([61])",
             ]
         );
     }

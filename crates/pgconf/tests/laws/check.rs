@@ -1,6 +1,6 @@
 //! The laws, asserted for one file and a list of wishes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use pgconf::{Conf, Edit, EditError, Editor, Quoting, apply};
 
@@ -110,6 +110,13 @@ fn locality(conf: &Conf, edits: &[Edit], granted: &[&Wish]) {
         }
     }
     touched.dedup();
+    // What is replaced is a value, or the mark of a comment that becomes a setting.
+    let commented = granted.iter().flat_map(|wish| conf.commented(&wish.name));
+    let commented = commented.flat_map(|found| [found.mark, found.entry.value]);
+    let values = conf.entries().iter().map(|entry| entry.value.clone());
+    let open: HashSet<_> = values.chain(commented).collect();
+    let allowed = |edit: &&Edit| edit.range.is_empty() || open.contains(&edit.range);
+    assert_eq!(edits.iter().find(|edit| !allowed(edit)), None, "bytes change that nobody named");
     let set = granted.iter().filter(|wish| wish.value.is_some()).count();
     let unset = granted.iter().filter(|wish| wish.value.is_none());
     let unset: usize = unset.map(|wish| conf.assignments(&wish.name).count()).sum();

@@ -140,7 +140,8 @@ fn tidy_line() -> impl Strategy<Value = Vec<u8>> {
 /// Gives the bytes of a file.
 pub(crate) fn conf() -> impl Strategy<Value = Vec<u8>> {
     let lines = prop_oneof![vec(line(), 0..12), vec(tidy_line(), 0..25)];
-    let ends = prop_oneof![3 => pick(&["\n"]), 1 => pick(&["\r\n"]), 1 => pick(&["\n", "\r\n", "\n\n", "\r"])];
+    let ends =
+        prop_oneof![3 => pick(&["\n"]), 1 => pick(&["\r\n"]), 1 => pick(&["\n", "\r\n", "\n\n", "\r"])];
     let start = prop_oneof![9 => pick(&[""]), 1 => pick(&["\u{feff}"])];
     (start, lines, vec(ends, 1..4), any::<bool>(), pick(&["", "", "\n", "\r\n\r\n", " \t"])).prop_map(
         |(start, lines, ends, open, tail)| {
@@ -165,12 +166,17 @@ pub(crate) fn wish() -> impl Strategy<Value = Wish> {
         1 => "[a-z_][a-z0-9_]{0,5}(\\.[a-z]{1,3})?",
         1 => "[ -~]{0,4}",
     ];
-    let words = prop::sample::select(&["", "1", "on", "8MB", "a.b", "it's", "a\\b", "x y", "\u{e4}", "#", "a\nb\r"][..]);
+    let words = prop::sample::select(
+        &["", "1", "on", "8MB", "a.b", "it's", "a\\b", "x y", "\u{e4}", "#", "a\nb\r"][..],
+    );
     let value = prop_oneof![
         3 => words.prop_map(|text| text.as_bytes().to_vec()),
         1 => vec(any::<u8>(), 0..10),
     ];
     let quoting = prop_oneof![Just(Quoting::Bare), Just(Quoting::Quoted)];
-    (name, prop::option::weighted(0.8, value), quoting)
-        .prop_map(|(name, value, quoting)| Wish { name, value, quoting })
+    (name, prop::option::weighted(0.8, value), quoting).prop_map(|(name, value, quoting)| Wish {
+        name,
+        value,
+        quoting,
+    })
 }

@@ -34,8 +34,32 @@ fn dense() -> impl Strategy<Value = Vec<u8>> {
     vec(byte, 0..24)
 }
 
+/// Pieces of quoted tokens, and what each stands for.
+const PIECES: &[(&[u8], &[u8])] = &[
+    (b"a", b"a"),
+    (b" # ", b" # "),
+    (b"\xff", b"\xff"),
+    (b"''", b"'"),
+    (br"\'", b"'"),
+    (br"\\", br"\"),
+    (br"\b\f\n\r\t", b"\x08\x0c\n\r\t"),
+    (br"\x41", b"x41"),
+    (br"\101", b"A"),
+    (br"\1018", b"A8"),
+    (br"\7x", b"\x07x"),
+    (br"\608", b"08"),
+    (br"\777", b"\xff"),
+    (br"\8", b"8"),
+];
+
 proptest! {
     #![proptest_config(config(3000))]
+
+    #[test]
+    fn a_quoted_value_is_what_its_pieces_stand_for(pieces in vec(prop::sample::select(PIECES), 0..10)) {
+        let (token, value): (Vec<_>, Vec<_>) = pieces.into_iter().unzip();
+        prop_assert_eq!(decode(&[b"'", &token.concat()[..], b"'"].concat()), value.concat());
+    }
 
     #[test]
     fn the_reader_follows_the_token_rules_on_files(text in generate::conf()) {

@@ -1,5 +1,7 @@
 //! The laws of reading and editing, over generated files.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod check;
 mod flex;
 mod generate;
@@ -110,5 +112,13 @@ fn a_changed_setting_keeps_its_quotes_its_comment_and_its_line() {
         ("a = 4\na = 5 # last\n", "a = 4\na = 1 # last\n"),
     ] {
         assert_eq!(set(before, "a", "1"), after, "{before:?}");
+    }
+}
+
+#[test]
+fn a_value_that_can_not_be_written_leaves_no_edit_behind() {
+    for text in ["", "#a = 1\n", "a = 1\n"] {
+        let wish = Wish { name: "a".into(), value: Some(b"x\0y".to_vec()), quoting: Quoting::Quoted };
+        assert_eq!(check(text.as_bytes(), &[wish]), Some(text.into()), "{text:?}");
     }
 }

@@ -12,6 +12,9 @@ use crate::compose::parts::provider;
 use crate::compose::stack::Stack;
 use crate::text_edit::Replacement;
 
+/// More services than this are not given a line of their own.
+const MAX_PINS: usize = 1_000;
+
 /// A scalar to be written at another place than its own.
 pub(super) struct Scalar {
     /// As it is written now, if that is one line.
@@ -191,24 +194,37 @@ fn pins(
 ) -> Result<Vec<Replacement>, Diagnostic> {
     let layer = &stack.layers[site.layer];
     let file = stack.file(layer);
-    let mut pins = Vec::new();
-    let mut done = HashSet::new();
+    let changed = (layer.file, changed);
+    let mut losing = Vec::new();
     for (other_layer, name, other) in stack.services() {
         let same_document = other_layer.file == layer.file && other_layer.document == layer.document;
         if name == service && same_document {
             continue;
         }
         let Some(provider) = provider(stack, other_layer, other) else { continue };
-        let changed = (layer.file, changed);
-        if (provider.file, provider.value) != changed && !provider.path.contains(&changed) {
-            continue;
+        if (provider.file, provider.value) == changed || provider.path.contains(&changed) {
+            losing.push((other_layer, name, other, provider));
         }
+    }
+    let services: HashSet<_> = losing.iter().map(|(layer, _, other, _)| (layer.file, other.value)).collect();
+    // Who inherits from one that gets a line needs none.
+    losing.retain(|(layer, _, other, provider)| {
+        let own = (layer.file, other.value);
+        !provider.path.iter().any(|through| *through != own && services.contains(through))
+    });
+    let mut pins = Vec::new();
+    let mut done = HashSet::new();
+    for (other_layer, name, other, provider) in losing {
         let other_file = stack.file(other_layer);
         if other_layer.file != layer.file {
             let message = format!("the image of `{name}` would change too: it extends `{service}`");
             return Err(shape(&message)
                 .at(other_file.place(other_file.tree.written(other.key).span.clone()))
                 .help(format!("give `{name}` an `image` of its own")));
+        }
+        if pins.len() >= MAX_PINS {
+            let message = format!("more than {MAX_PINS} services get their image from `{service}`");
+            return Err(shape(&message).at(file.place(file.tree.written(site.service.key).span.clone())));
         }
         if done.insert(other.value) {
             let mut value = Scalar::of(stack.file_at(provider.file), provider.value);

@@ -29,6 +29,9 @@ struct Index {
 /// Mappings that merge one another are followed this far.
 const MAX_MERGES: usize = 100;
 
+/// Mappings up to this size are searched without an index.
+const SMALL: usize = 16;
+
 /// A value that a lookup found.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Entry {
@@ -94,6 +97,10 @@ impl ComposeFile {
     }
 
     fn find_at(&self, owner: NodeId, key: &str, depth: usize) -> Option<Entry> {
+        if self.tree.entries(owner).len() <= SMALL && !self.merges(owner) {
+            let (key, value) = self.tree.all(owner, key).last()?;
+            return Some(Entry { owner, key, value });
+        }
         let index = self.index(owner);
         if let Some(own) = index.own.get(key) {
             return Some(*own);
@@ -112,6 +119,11 @@ impl ComposeFile {
         let found = index.merged.iter().find_map(|merged| self.find_at(*merged, key, depth + 1));
         self.memo.borrow_mut().insert((owner, key.to_string()), found);
         found
+    }
+
+    /// Tells whether a mapping has a merge key.
+    fn merges(&self, mapping: NodeId) -> bool {
+        self.tree.entries(mapping).iter().any(|(key, _)| self.is_merge_key(*key))
     }
 
     fn index(&self, owner: NodeId) -> Arc<Index> {
@@ -136,6 +148,11 @@ impl ComposeFile {
         let mut names = HashSet::new();
         let mut seen = HashSet::new();
         let mut pending = vec![self.tree.resolve(mapping)];
+        if !self.merges(mapping) {
+            let owner = self.tree.resolve(mapping);
+            let named = |&(key, value)| Some((self.tree.scalar(key)?, Entry { owner, key, value }));
+            return self.tree.entries(owner).iter().filter_map(named).collect();
+        }
         while let Some(owner) = pending.pop() {
             if !seen.insert(owner) {
                 continue;

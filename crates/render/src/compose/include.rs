@@ -33,13 +33,11 @@ impl Stack {
         let Some(list) = file.find(layer.document, "include") else { return };
         let items = file.tree.items(list.value).to_vec();
         for item in items.into_iter().rev() {
-            let file = &self.files[layer.file];
-            let place = file.place(file.tree.written(item).span.clone());
             let included = match self.included(layer, item) {
                 Ok(included) => included,
                 Err(name) => {
                     let message = format!("an include names the variable `{name}`, which no file sets");
-                    self.problems.push(Diagnostic::warning(Code::ComposeReference, message).at(place));
+                    self.report(Diagnostic::warning(Code::ComposeReference, message), layer, item);
                     continue;
                 }
             };
@@ -52,11 +50,17 @@ impl Stack {
                 self.add_project(source, &included, layer, depth);
                 continue;
             };
-            // One message says it for all of them.
-            if !self.problems.iter().any(|problem| problem.message == message) {
-                self.problems.push(Diagnostic::error(Code::ComposeReference, message).at(place));
-            }
+            self.report(Diagnostic::error(Code::ComposeReference, message), layer, item);
             return;
+        }
+    }
+
+    /// Adds a problem of an entry; one message says it for all entries.
+    fn report(&mut self, problem: Diagnostic, layer: &Layer, item: NodeId) {
+        if !self.problems.iter().any(|known| known.message == problem.message) {
+            let file = self.file(layer);
+            let place = file.place(file.tree.written(item).span.clone());
+            self.problems.push(problem.at(place));
         }
     }
 
@@ -70,8 +74,7 @@ impl Stack {
             let path = |text: &&str| Ok(join(&layer.project, &interpolate(text, &layer.variables)?));
             texts.iter().map(path).collect()
         };
-        let keyed =
-            |key| resolve(file.find(item, key).map(|entry| texts(entry.value)).unwrap_or_default());
+        let keyed = |key| resolve(file.find(item, key).map(|entry| texts(entry.value)).unwrap_or_default());
         let paths = if file.tree.scalar(item).is_some() { resolve(texts(item))? } else { keyed("path")? };
         let first = paths.first().map(|path| folder(path).to_string()).unwrap_or_default();
         let project = keyed("project_directory")?.into_iter().next().unwrap_or(first);

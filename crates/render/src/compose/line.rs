@@ -9,7 +9,11 @@ use crate::compose::image::shape;
 use crate::text_edit::Replacement;
 
 /// Adds `image: …` to a service that has none of its own.
-pub(super) fn add_line(file: &ComposeFile, service: Entry, image: &Scalar) -> Result<Replacement, Diagnostic> {
+pub(super) fn add_line(
+    file: &ComposeFile,
+    service: Entry,
+    image: &Scalar,
+) -> Result<Replacement, Diagnostic> {
     let node = file.tree.written(service.value);
     let refuse = || shape("no `image` line can be added here safely").at(file.place(node.span.clone()));
     let line = match &node.kind {
@@ -47,11 +51,8 @@ fn into_flow(
     // In a JSON file every key is in double quotes, and the value must be.
     let is_quoted = |id: NodeId| matches!(file.tree.written(id).kind, Kind::Scalar(_, Style::DoubleQuoted));
     let json = is_quoted(entries.first().map_or(service.key, |(first, _)| *first));
-    let pair = if json {
-        format!("\"image\": {}", image.quoted())
-    } else {
-        format!("image: {}", image.in_flow())
-    };
+    let pair =
+        if json { format!("\"image\": {}", image.quoted()) } else { format!("image: {}", image.in_flow()) };
     let open = file.tree.written(service.value).span.start + 1;
     let Some((first, _)) = entries.first() else {
         return Replacement { range: open..open, text: pair.into() };

@@ -13,8 +13,11 @@ use crate::source::{Source, join};
 /// `extends` is followed this far.
 const MAX_EXTENDS: usize = 16;
 
-/// Bases that bases extend, in all: files can multiply them.
-const MAX_STEPS: usize = 10_000;
+/// Documents that are searched for bases, in all: files can multiply them.
+const MAX_STEPS: usize = 2_000;
+
+/// More problems than this are not listed.
+const MAX_PROBLEMS: usize = 10;
 
 /// A service with everything that Compose merges into it.
 #[derive(Debug, Default)]
@@ -138,7 +141,9 @@ impl Reader<'_> {
                 );
             }
         };
-        self.steps += 1;
+        if self.problems.len() >= MAX_PROBLEMS {
+            return Vec::new();
+        }
         if depth >= MAX_EXTENDS || self.steps > MAX_STEPS {
             return self.lost(&layer, extends.value, "`extends` leads through too many services");
         }
@@ -146,15 +151,21 @@ impl Reader<'_> {
             Some(path) => match self.stack.lend(self.source, path, &layer) {
                 Ok(among) => among,
                 Err(why) => {
-                    return self.lost(&layer, extends.value, &format!("what `extends` names is missing: {why}"));
+                    return self.lost(
+                        &layer,
+                        extends.value,
+                        &format!("what `extends` names is missing: {why}"),
+                    );
                 }
             },
             None => layer.reach.clone(),
         };
+        self.steps += among.len();
         let parts = self.parts(among, &extends.service, depth + 1);
         if parts.is_empty() {
             let path = extends.path.unwrap_or_else(|| self.stack.file(&layer).path.clone());
-            let message = format!("`extends` names the service `{}`, which is not in {path}", extends.service);
+            let message =
+                format!("`extends` names the service `{}`, which is not in {path}", extends.service);
             return self.lost(&layer, extends.value, &message);
         }
         parts
@@ -226,17 +237,9 @@ pub(crate) fn provider(stack: &Stack, layer: &Layer, service: Entry) -> Option<P
             return Some(Provider { file: at.file, value: image.value, path });
         }
         let extends = extends(stack, at, service.value)?.ok()?;
-        let base = |layer: &Layer| stack.service(layer, &extends.service);
-        let found = match &extends.path {
-            Some(path) => stack
-                .layers
-                .iter()
-                .rev()
-                .filter(|layer| stack.file(layer).path == *path)
-                .find_map(|layer| Some((layer, base(layer)?))),
-            None => stack.layers[at.reach.clone()].iter().rev().find_map(|layer| Some((layer, base(layer)?))),
-        };
-        (at, service) = found?;
+        let base = stack.base(at, extends.path.as_deref(), &extends.service)?;
+        at = &stack.layers[base];
+        service = stack.service(at, &extends.service)?;
     }
     None
 }

@@ -1,5 +1,7 @@
 //! Compose files that Compose reads together, in the order in which it merges them.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -22,7 +24,11 @@ pub(crate) struct Stack {
     /// What could not be read.
     pub(crate) problems: Vec<Diagnostic>,
     pub(super) includes: usize,
+    bases: RefCell<HashMap<Base, Option<usize>>>,
 }
+
+/// What `extends` names: a file, if it is another one, the layers it looks in, and a service.
+type Base = (Option<String>, usize, String);
 
 /// One document of one file.
 #[derive(Clone, Debug)]
@@ -96,7 +102,12 @@ impl Stack {
     /// Adds a file that only lends services to `extends`, and gives its layers.
     ///
     /// Its relative paths start from its own folder; its variables are those of who extends it.
-    pub(super) fn lend(&mut self, source: &dyn Source, path: &str, to: &Layer) -> Result<Range<usize>, String> {
+    pub(super) fn lend(
+        &mut self,
+        source: &dyn Source,
+        path: &str,
+        to: &Layer,
+    ) -> Result<Range<usize>, String> {
         let project: Arc<str> = folder(path).into();
         let same = |layer: &&Layer| {
             self.files[layer.file].path == path && Arc::ptr_eq(&layer.variables, &to.variables)
@@ -148,6 +159,22 @@ impl Stack {
         &self.files[layer.file]
     }
 
+    /// Makes a stack of one file, without what it includes.
+    pub(super) fn alone(file: ComposeFile) -> Self {
+        let documents = file.tree.documents().to_vec();
+        let (project, variables): (Arc<str>, _) = (folder(&file.path).into(), Arc::new(Variables::new()));
+        let layer = |(index, document)| Layer {
+            file: 0,
+            document,
+            project: Arc::clone(&project),
+            variables: Arc::clone(&variables),
+            reach: index..index + 1,
+            scope: 0,
+        };
+        let layers: Vec<_> = documents.into_iter().enumerate().map(layer).collect();
+        Self { files: vec![file], own: layers.len(), layers, ..Self::default() }
+    }
+
     pub(crate) fn file_at(&self, index: usize) -> &ComposeFile {
         &self.files[index]
     }
@@ -161,6 +188,25 @@ impl Stack {
     pub(crate) fn service(&self, layer: &Layer, name: &str) -> Option<Entry> {
         let file = self.file(layer);
         file.find(file.services(layer.document)?, name)
+    }
+
+    /// Finds the layer of the service that one of `layer` extends, in the file at `path` or its own.
+    pub(super) fn base(&self, layer: &Layer, path: Option<&str>, service: &str) -> Option<usize> {
+        // Thousands of services may extend the same one.
+        let question = (path.map(String::from), layer.reach.start, service.to_string());
+        if let Some(known) = self.bases.borrow().get(&question) {
+            return *known;
+        }
+        let has_it = |index: &usize| self.service(&self.layers[*index], service).is_some();
+        let found = match path {
+            Some(path) => {
+                let is_there = |index: &usize| self.file(&self.layers[*index]).path == path;
+                (0..self.layers.len()).rev().filter(is_there).find(has_it)
+            }
+            None => layer.reach.clone().rev().find(has_it),
+        };
+        self.bases.borrow_mut().insert(question, found);
+        found
     }
 
     /// Gives the scalar's text with the layer's variables replaced.

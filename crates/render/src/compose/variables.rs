@@ -92,51 +92,66 @@ fn braced(inner: &str, variables: &Variables, depth: usize) -> Result<String, St
     }
 }
 
-/// Reads a `.env` file: `NAME=value` lines, quotes, `export`, comments.
+/// Reads a `.env` file: `NAME=value` or `NAME: value`, quotes that may go over lines, `export`, comments.
 ///
-/// A line that is none of these is left out, as what Compose makes of it is not a variable.
+/// A line that is none of these is left out, and so is a value with a variable that nothing sets: what
+/// Compose makes of it can come from the shell.
 pub(crate) fn read_env(bytes: &[u8]) -> Variables {
-    let text = String::from_utf8_lossy(bytes);
+    let text = String::from_utf8_lossy(bytes).replace("\r\n", "\n");
     let mut variables = Variables::new();
-    for line in text.trim_start_matches('\u{feff}').lines() {
-        let line = line.trim();
-        let line = line.strip_prefix("export ").map_or(line, str::trim_start);
-        let Some((name, value)) = line.split_once('=') else { continue };
-        let name = name.trim_end();
-        if name.is_empty() || name_end(name) != name.len() {
+    let mut rest = text.trim_start_matches('\u{feff}');
+    while !rest.is_empty() {
+        let (line, after) = rest.split_once('\n').unwrap_or((rest, ""));
+        let start = line.trim_start();
+        let start = start.strip_prefix("export ").map_or(start, str::trim_start);
+        let name = start.find(['=', ':']).map(|end| (start[..end].trim_end(), end));
+        let Some((name, end)) = name.filter(|(name, _)| !name.is_empty() && name_end(name) == name.len())
+        else {
+            rest = after;
             continue;
-        }
-        let value = env_value(value.trim_start(), &variables);
-        variables.insert(name.to_string(), value);
+        };
+        let value = start[end + 1..].trim_start();
+        let known = match value.chars().next().filter(|c| matches!(c, '\'' | '"')) {
+            Some(quote) => {
+                // The value may go on behind this line's end.
+                let open = line.len() - value.len();
+                let Some((value, behind)) = quoted(&rest[open + 1..], quote) else { break };
+                rest = behind.split_once('\n').map_or("", |(_, after)| after);
+                if quote == '"' { interpolate(&value, &variables).ok() } else { Some(value) }
+            }
+            None => {
+                rest = after;
+                let bare = value.split(" #").next().unwrap_or_default().trim_end();
+                interpolate(if bare.starts_with('#') { "" } else { bare }, &variables).ok()
+            }
+        };
+        match known {
+            Some(value) => variables.insert(name.to_string(), value),
+            None => variables.remove(name),
+        };
     }
     variables
 }
 
-fn env_value(text: &str, variables: &Variables) -> String {
-    if let Some(rest) = text.strip_prefix('\'') {
-        return rest.split('\'').next().unwrap_or_default().to_string();
-    }
-    if let Some(rest) = text.strip_prefix('"') {
-        let mut out = String::new();
-        let mut chars = rest.chars();
-        while let Some(c) = chars.next() {
-            match c {
-                '"' => break,
-                '\\' => match chars.next() {
-                    Some('n') => out.push('\n'),
-                    Some('r') => out.push('\r'),
-                    Some('t') => out.push('\t'),
-                    Some(other) => out.push(other),
-                    None => break,
-                },
-                _ => out.push(c),
-            }
+/// Reads up to the closing quote; gives the value and what follows.
+fn quoted(text: &str, quote: char) -> Option<(String, &str)> {
+    let mut out = String::new();
+    let mut chars = text.char_indices();
+    while let Some((at, c)) = chars.next() {
+        match c {
+            c if c == quote => return Some((out, &text[at + 1..])),
+            '\\' => match (chars.next()?.1, quote) {
+                ('\'', '\'') => out.push('\''),
+                (other, '\'') => out.extend(['\\', other]),
+                ('n', _) => out.push('\n'),
+                ('r', _) => out.push('\r'),
+                ('t', _) => out.push('\t'),
+                (other, _) => out.push(other),
+            },
+            c => out.push(c),
         }
-        return interpolate(&out, variables).unwrap_or(out);
     }
-    let bare = text.split(" #").next().unwrap_or_default().trim_end();
-    let bare = if bare.starts_with('#') { "" } else { bare };
-    interpolate(bare, variables).unwrap_or_else(|_| bare.to_string())
+    None
 }
 
 #[cfg(test)]
@@ -161,6 +176,20 @@ mod tests {
         check("${NO:-${A}.${NO:-0}}", Ok("1.0"));
         check("${A:+yes}${NO:+no}", Ok("yes"));
         check("100$", Ok("100$"));
+    }
+
+    #[test]
+    fn an_env_file_reads_as_compose_reads_it() {
+        let text =
+            b"A=a # c\nB=\"b # c\" # d\nC='c $A'\nD=d#e\nE = e \nF: f\nH=\"h\ni\"\nI=$A-x\nK='it\\'s'\r\n\
+            L=\"a\\nb\"\nM=a\\nb\nN=${ZZ:-dd}\nO=\nP=\"$$A\"\nQ='x'y\nR=$UNSET\n A2=1\nA2=2\n#S=1\nT\nU=u";
+        let variables = read_env(text);
+        let got: Vec<_> = variables.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let expected = [
+            "A=a", "A2=2", "B=b # c", "C=c $A", "D=d#e", "E=e", "F=f", "H=h\ni", "I=a-x", "K=it's", "L=a\nb",
+            "M=a\\nb", "N=dd", "O=", "P=$A", "Q=x", "U=u",
+        ];
+        assert_eq!(got, expected);
     }
 
     #[test]

@@ -31,6 +31,7 @@ pub(super) fn reconcile(desired: &DesiredState, observed: &ObservedState, draft:
     if !desired.manages_conf() || conf.set.problems().iter().any(|problem| problem.kind.is_fatal()) {
         return;
     }
+    let major = desired.postgres_major();
     let wanted = wanted(desired, observed, conf, draft);
     let mut files: BTreeMap<&str, Edits<'_>> = BTreeMap::new();
     for (path, file) in conf.set.files() {
@@ -38,7 +39,7 @@ pub(super) fn reconcile(desired: &DesiredState, observed: &ObservedState, draft:
     }
     let main = conf.set.files().next().map_or("", |(path, _)| path);
     for setting in wanted {
-        let before = conf.set.effective(setting.name);
+        let before = effective(&conf.set, setting.name, major);
         let outcome = match (&setting.value, before) {
             (Some(value), Some(before)) => {
                 files.get_mut(before.path).map(|edits| edits.replace(before, setting.name, value))
@@ -47,9 +48,7 @@ pub(super) fn reconcile(desired: &DesiredState, observed: &ObservedState, draft:
                 files.get_mut(main).map(|edits| edits.add(setting.name, value, setting.quoting))
             }
             (None, _) => {
-                for assignment in
-                    conf.set.assignments().filter(|a| a.name().eq_ignore_ascii_case(setting.name.as_bytes()))
-                {
+                for assignment in conf.set.assignments().filter(|a| sets(a.name(), setting.name, major)) {
                     if let Some(edits) = files.get_mut(assignment.path) {
                         edits.comment_out(assignment, setting.name);
                     }
@@ -157,8 +156,8 @@ fn wanted<'a>(
     let major = desired.postgres_major();
     for setting in desired.settings() {
         let same = |value: &[u8]| is_same(setting.compare, value, setting.value.as_bytes());
-        let wins = overridden(&setting.name, &same, observed, conf, draft);
-        if wins || conf.set.effective(&setting.name).is_some_and(|now| same(&now.value())) {
+        let wins = overridden(&setting.name, major, &same, observed, conf, draft);
+        if wins || effective(&conf.set, &setting.name, major).is_some_and(|now| same(&now.value())) {
             continue;
         }
         let of_library = loads && setting.name.starts_with("pgaudit.");
@@ -174,8 +173,8 @@ fn wanted<'a>(
         });
     }
     for name in desired.unset() {
-        overridden(name, &|_| false, observed, conf, draft);
-        if conf.set.effective(name).is_some() {
+        overridden(name, major, &|_| false, observed, conf, draft);
+        if effective(&conf.set, name, major).is_some() {
             wanted.push(Wanted {
                 name,
                 value: None,
@@ -199,7 +198,7 @@ fn preload_value(
     let has_all = |value: &[u8]| {
         pgconf::split_libraries(value).is_some_and(|items| preload::merge(value, &items, wanted).is_none())
     };
-    if overridden(PRELOAD, &has_all, observed, conf, draft) {
+    if overridden(PRELOAD, desired.postgres_major(), &has_all, observed, conf, draft) {
         return None;
     }
     let now = conf.set.effective(PRELOAD);
@@ -226,6 +225,7 @@ fn preload_value(
 /// Tells whether the value that wins is the wanted one already: then the file need not change.
 fn overridden(
     name: &str,
+    major: Option<u16>,
     same: &dyn Fn(&[u8]) -> bool,
     observed: &ObservedState,
     conf: &ObservedConf,
@@ -234,8 +234,8 @@ fn overridden(
     let of_compose =
         observed.databases.iter().filter(|d| d.project.runs).flat_map(|d| &d.database.command.options);
     let mut options = of_compose.chain(&observed.arguments);
-    let option = options.rfind(|option| option.name.eq_ignore_ascii_case(name));
-    let auto = conf.auto.as_ref().and_then(|auto| auto.effective(name));
+    let option = options.rfind(|option| sets(option.name.as_bytes(), name, major));
+    let auto = conf.auto.as_ref().and_then(|auto| effective(auto, name, major));
     let (code, value, by, place, way_out) = match (option, auto) {
         (Some(option), _) => (
             Code::OverriddenByCommand,
@@ -274,14 +274,32 @@ fn is_same(compare: Compare, now: &[u8], wanted: &[u8]) -> bool {
 }
 
 fn needs_of(name: &str, major: Option<u16>) -> Needs {
-    let row = match major {
-        Some(major) => postgres::lookup(name, major),
-        None => postgres::MAJORS.rev().find_map(|major| postgres::lookup(name, major)),
-    };
-    match row.map(|row| row.context.needs()) {
+    match row(name, major).map(|row| row.context.needs()) {
         Some(SettingNeeds::Restart | SettingNeeds::Impossible) => Needs::Restart,
         Some(SettingNeeds::Reload) | None => Needs::Reload,
     }
+}
+
+fn row(name: &str, major: Option<u16>) -> Option<&'static postgres::Setting> {
+    match major {
+        Some(major) => postgres::lookup(name, major),
+        None => postgres::MAJORS.rev().find_map(|major| postgres::lookup(name, major)),
+    }
+}
+
+/// Finds the assignment that counts: the last one, under the setting's name or an old one (`sort_mem`).
+fn effective<'a>(set: &'a ConfSet, name: &str, major: Option<u16>) -> Option<Assignment<'a>> {
+    set.assignments().rev().find(|assignment| sets(assignment.name(), name, major))
+}
+
+/// Tells whether a line with the name `written` sets `name`.
+fn sets(written: &[u8], name: &str, major: Option<u16>) -> bool {
+    if written.eq_ignore_ascii_case(name.as_bytes()) {
+        return true;
+    }
+    let row = |name: &str| row(name, major).map(|row| row.name);
+    let written = std::str::from_utf8(written).ok().and_then(row);
+    written.is_some() && written == row(name)
 }
 
 /// Gives the place of a setting in the file as it is named here.
@@ -296,5 +314,21 @@ pub(super) fn resulting_libraries(desired: &DesiredState, set: &ConfSet) -> Opti
     match desired.preload().and_then(|wanted| preload::merge(&value, &items, wanted)) {
         Some(merged) => pgconf::split_libraries(&merged),
         None => Some(items),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_sets_what_its_name_or_old_name_says() {
+        assert!(sets(b"Work_Mem", "work_mem", None));
+        assert!(sets(b"SORT_MEM", "work_mem", Some(15)));
+        assert!(sets(b"work_mem", "sort_mem", None));
+        assert!(sets(b"ssl_ecdh_curve", "ssl_groups", Some(18)));
+        assert!(!sets(b"ssl_ecdh_curve", "ssl_groups", Some(17)));
+        assert!(!sets(b"kasm.one", "kasm.two", Some(15)));
+        assert!(!sets(b"no_such_setting", "work_mem", Some(15)));
     }
 }
