@@ -119,10 +119,13 @@ fn local(before: &[u8], after: &[u8], edit: &render::TextEdit) -> Result<(), Str
     Ok(())
 }
 
+/// A file, and one of the [`WAYS`].
+type Question = (Vec<u8>, usize);
+
 /// The real Compose, asked for what it reads; the same question is asked once.
 pub struct Compose {
     binary: PathBuf,
-    known: Mutex<BTreeMap<(Vec<u8>, usize), Result<Value, String>>>,
+    known: Mutex<BTreeMap<Question, Result<Value, String>>>,
 }
 
 /// Ways to ask: as it is, with a value for every variable, without replacing variables.

@@ -5,7 +5,7 @@ mod image;
 mod preload;
 mod settings;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use model::{Code, DesiredState, Diagnostic};
 
@@ -59,19 +59,13 @@ struct Draft {
     changes: Vec<Change>,
     replacements: BTreeMap<String, (FileKind, Vec<Replacement>)>,
     findings: Vec<Diagnostic>,
-    touched_services: BTreeMap<String, String>,
     overlap: Option<String>,
 }
 
 impl Draft {
     fn replace(&mut self, path: &str, kind: FileKind, replacements: impl IntoIterator<Item = Replacement>) {
         let entry = self.replacements.entry(path.to_string()).or_insert_with(|| (kind, Vec::new()));
-        for replacement in replacements {
-            // Two projects that share a file ask for the same change twice.
-            if !entry.1.contains(&replacement) {
-                entry.1.push(replacement);
-            }
-        }
+        entry.1.extend(replacements);
     }
 
     fn find(&mut self, finding: Diagnostic) {
@@ -82,7 +76,10 @@ impl Draft {
 
     fn plan(mut self, observed: &ObservedState) -> Plan {
         let mut files = Vec::new();
-        for (path, (kind, replacements)) in std::mem::take(&mut self.replacements) {
+        for (path, (kind, mut replacements)) in std::mem::take(&mut self.replacements) {
+            // Two projects that share a file ask for the same change twice.
+            let mut seen = HashSet::new();
+            replacements.retain(|replacement| seen.insert(replacement.clone()));
             let before = observed.snapshot.bytes(&path).unwrap_or_default().to_vec();
             match TextEdit::new(&before, replacements) {
                 Ok(edit) if edit.is_empty() => {}

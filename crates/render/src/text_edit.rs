@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 /// One replacement: the bytes of `range` become `text`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Replacement {
     /// Offsets in the original bytes; empty for an insertion.
     pub range: Range<usize>,

@@ -94,7 +94,6 @@ fn one(
         why: (!own && site.text().is_some())
             .then(|| "the service gets a line of its own; what it inherited stays".into()),
     });
-    draft.touched_services.insert(path.clone(), database.service.clone());
     draft.replace(&path, FileKind::Compose, replacements);
 }
 
