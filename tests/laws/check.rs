@@ -124,9 +124,15 @@ fn locality(plan: &Plan, target: &Target, files: &Memory) {
                     Action::Add | Action::Change => 1,
                 })
                 .sum(),
-            // Every service may have to keep its image by a line of its own, and a folded scalar has
-            // two lines.
-            FileKind::Compose => 2 + file.before.windows(5).filter(|word| word == b"image").count() * 2,
+            // The image, a line for each service that keeps what it had, and a scalar over several lines.
+            FileKind::Compose => {
+                let of = |r: &render::Replacement| {
+                    let (old, new) = (feeds(&file.before[r.range.clone()]), feeds(&r.text));
+                    assert!(new <= old + 1, "{}: more than a line is added", file.path);
+                    1 + old
+                };
+                file.edit.replacements().iter().map(of).sum()
+            }
         };
         let lines = touched.len() + added;
         assert!(lines <= allowed, "{}: {lines} lines change, not {allowed}", file.path);
@@ -135,6 +141,11 @@ fn locality(plan: &Plan, target: &Target, files: &Memory) {
             "{}: the final line feed is lost",
             file.path
         );
+        let is_crlf = |bytes: &[u8]| {
+            let mut lines = bytes.split_inclusive(|&b| b == b'\n').filter(|line| line.ends_with(b"\n"));
+            feeds(bytes) > 0 && lines.all(|line| line.ends_with(b"\r\n"))
+        };
+        assert!(!is_crlf(&file.before) || is_crlf(&file.after), "{}: not all lines end in CRLF", file.path);
     }
 }
 
@@ -187,7 +198,11 @@ fn conf(desired: &DesiredState, plan: &Plan, path: &str, before: &Memory, after:
         let has = |items: &[Vec<u8>], name: &[u8]| items.iter().any(|item| pgconf::same_library(item, name));
         assert!(preload.libraries.iter().all(|library| has(&is, library.as_bytes())));
         match preload.mode {
-            Mode::Exact => assert_eq!(is.len(), preload.libraries.len()),
+            Mode::Exact => {
+                let same =
+                    |(item, library): (&Vec<u8>, &String)| pgconf::same_library(item, library.as_bytes());
+                assert!(is.len() == preload.libraries.len() && is.iter().zip(&preload.libraries).all(same));
+            }
             Mode::Ensure => assert!(is.starts_with(&was.unwrap()), "a library was lost or moved"),
         }
     }

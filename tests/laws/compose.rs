@@ -51,6 +51,7 @@ const WAYS: &[Way] = &[
     Way::MergedFlow,
     Way::Extends,
     Way::ExtendsMapping,
+    Way::Extended,
     Way::MergedInto,
     Way::ServiceAlias,
     Way::ServiceMerged,
@@ -80,6 +81,7 @@ struct Shape {
     place: Index,
     order: Vec<Index>,
     extras: Vec<&'static str>,
+    services_last: bool,
 }
 
 /// Other keys of the database's service, each as its lines.
@@ -208,14 +210,18 @@ impl Shape {
         };
         services.push(last);
         let services: String = services.iter().map(|text| indented(text, self.indent)).collect();
-        format!("{}services:\n{services}volumes:\n  data:\n", self.above())
+        // What stands last in a file may lack its line end.
+        match self.services_last {
+            true => format!("{}volumes:\n  data:\nservices:\n{services}", self.above()),
+            false => format!("{}services:\n{services}volumes:\n  data:\n", self.above()),
+        }
     }
 }
 
 fn shape(images: &'static [&'static str]) -> impl Strategy<Value = Shape> {
     let comment = select(&["", "", "# note", "# image: \u{e4}"][..]);
     let surroundings = (vec(select(NEIGHBOURS), 0..4), any::<Index>(), vec(any::<Index>(), 8));
-    let extras = vec(select(EXTRAS), 0..5);
+    let extras = (vec(select(EXTRAS), 0..5), any::<bool>());
     (
         select(WAYS),
         select(&["db", "kasm_db", "pg"][..]),
@@ -225,17 +231,20 @@ fn shape(images: &'static [&'static str]) -> impl Strategy<Value = Shape> {
         surroundings,
         extras,
     )
-        .prop_map(|(way, key, image, comment, indent, (neighbours, place, order), extras)| Shape {
-            way,
-            key,
-            image,
-            comment,
-            indent,
-            neighbours,
-            place,
-            order,
-            extras,
-        })
+        .prop_map(
+            |(way, key, image, comment, indent, (neighbours, place, order), (extras, services_last))| Shape {
+                way,
+                key,
+                image,
+                comment,
+                indent,
+                neighbours,
+                place,
+                order,
+                extras,
+                services_last,
+            },
+        )
 }
 
 /// Gives a compose file with a database, in any of its ways.

@@ -46,8 +46,12 @@ pub(crate) fn document() -> impl Strategy<Value = String> {
             }
             if let Some((exact, mut libraries, first)) = preload {
                 libraries.insert(if first { 0 } else { libraries.len() }, "pgaudit");
-                libraries.sort_unstable();
-                libraries.dedup();
+                let mut seen = Vec::new();
+                libraries.retain(|library| {
+                    let fresh = !seen.contains(library);
+                    seen.push(*library);
+                    fresh
+                });
                 let mode = if exact { "exact" } else { "ensure" };
                 line(format!("preload: {{mode: {mode}, libraries: [{}]}}", libraries.join(", ")));
             }
@@ -84,6 +88,7 @@ const LINES: &[&str] = &[
     "shared_preload_libraries = 'auto_explain,pg_stat_statements'",
     "Shared_Preload_Libraries = '$libdir/pgaudit.so'#c",
     "shared_preload_libraries = ''",
+    "shared_preload_libraries = 'pgaudit.so, auto_explain'",
     "shared_preload_libraries 'pgaudit'",
     "#pgaudit.log = 'none'",
     "pgaudit.log = 'read, write'",
@@ -99,6 +104,7 @@ const LINES: &[&str] = &[
     "max_connections 100",
     "log_min_messages = warning",
     "log_min_messages = info\t# again",
+    "  LOG_min_messages 'error'",
     "shared_buffers = 128MB",
     "lc_messages = 'en_US.UTF-8'",
     "my.flag = 'off'",
@@ -110,16 +116,27 @@ const LINES: &[&str] = &[
 ];
 
 /// Lines with which no server starts, or whose effect is refused.
-const BAD_LINES: &[&str] =
-    &["work_mem = 1.5GB", "= 1", "include 'none.conf'", "shared_preload_libraries = 'a,,b'", "'"];
+const BAD_LINES: &[&str] = &[
+    "work_mem = 1.5GB",
+    "= 1",
+    "include 'none.conf'",
+    "shared_preload_libraries = 'a,,b'",
+    "'",
+    "wal_level = nosuch",
+    "fsync = maybe",
+    "autovacuum = 2",
+    "wal_buffers = 8mb",
+    "nosuch = 1",
+];
 
 /// Gives the bytes of a postgresql.conf; most servers start with.
 pub(crate) fn conf() -> impl Strategy<Value = Vec<u8>> {
     let lines = vec(select(LINES), 0..16);
-    let bad = prop::option::weighted(0.05, (any::<prop::sample::Index>(), select(BAD_LINES)));
+    let bad = vec((any::<prop::sample::Index>(), select(BAD_LINES)), 1..5);
+    let bad = prop_oneof![9 => Just(Vec::new()), 1 => bad];
     (lines, bad, any::<(bool, bool)>(), select(&["", "\n", " \t\r\n\n"][..])).prop_map(
         |(mut lines, bad, (crlf, open), tail)| {
-            if let Some((at, bad)) = bad {
+            for (at, bad) in bad {
                 lines.insert(at.index(lines.len() + 1), bad);
             }
             let end = if crlf { "\r\n" } else { "\n" };

@@ -66,11 +66,14 @@ impl ClassSet {
     ///
     /// The order counts: `all, -misc` is all but `misc`, `-misc, all` is all.
     pub fn of<'a>(items: impl IntoIterator<Item = &'a str>) -> Option<Self> {
-        items.into_iter().try_fold(Self(0), |Self(set), item| {
-            let (name, subtract) = item.strip_prefix('-').map_or((item, false), |name| (name, true));
-            let bits = Class::from_name(name)?.bits();
-            Some(Self(if subtract { set & !bits } else { set | bits }))
-        })
+        items.into_iter().try_fold(Self(0), Self::and)
+    }
+
+    /// Adds one more item; `None` where it is no class.
+    pub fn and(self, item: &str) -> Option<Self> {
+        let (name, subtract) = item.strip_prefix('-').map_or((item, false), |name| (name, true));
+        let bits = Class::from_name(name)?.bits();
+        Some(Self(if subtract { self.0 & !bits } else { self.0 | bits }))
     }
 
     /// Reads the value of `pgaudit.log`; `None` where pgaudit refuses it and audits nothing.

@@ -1,6 +1,6 @@
 //! The checks beyond the schema, from a typed document to the desired state.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use serde_json::Value;
@@ -12,7 +12,7 @@ use crate::diagnostic::{Diagnostic, Place};
 use crate::document::{Document, Mode};
 use crate::image::Image;
 use crate::postgres;
-use crate::read::Spans;
+use crate::read::{MAX_DIAGNOSTICS, Spans};
 use crate::release::Release;
 use crate::settings::{self, PGAUDIT, PgauditKind};
 
@@ -62,6 +62,9 @@ pub(crate) fn check(
 
 impl Checker<'_, '_> {
     fn place(&self, span: Range<usize>) -> Place {
+        if self.diagnostics.len() >= MAX_DIAGNOSTICS {
+            return Place { path: String::new(), span, line: 0, column: 0 };
+        }
         Place::new(self.source.path, self.source.bytes, span)
     }
 
@@ -74,7 +77,11 @@ impl Checker<'_, '_> {
     }
 
     fn push(&mut self, diagnostic: Diagnostic) {
-        self.diagnostics.push(diagnostic);
+        // Warnings leave room for errors, so that none of those gets lost.
+        let limit = if diagnostic.is_error() { MAX_DIAGNOSTICS } else { MAX_DIAGNOSTICS / 2 };
+        if self.diagnostics.len() < limit {
+            self.diagnostics.push(diagnostic);
+        }
     }
 
     fn image(&mut self, document: &Document) -> Option<Image> {
@@ -88,7 +95,11 @@ impl Checker<'_, '_> {
                 let quote = usize::from(matches!(self.source.bytes.get(at.span.start), Some(b'"' | b'\'')));
                 if at.span.len() == text.len() + 2 * quote {
                     let start = at.span.start + quote + error.offset;
-                    at = self.place(start..start + usize::from(error.offset < text.len()));
+                    let wide = text
+                        .get(error.offset..)
+                        .and_then(|rest| rest.chars().next())
+                        .map_or(0, char::len_utf8);
+                    at = self.place(start..start + wide);
                 }
                 let help = if text.contains('$') {
                     "variables are not supported here: the document says what it wants".to_string()
@@ -145,12 +156,10 @@ impl Checker<'_, '_> {
 
     fn preload(&mut self, document: &Document) -> Option<DesiredPreload> {
         let preload = document.preload.as_ref()?;
-        let mut libraries: Vec<String> = Vec::new();
+        let mut seen = HashMap::new();
         for (index, library) in preload.libraries.iter().enumerate() {
-            let pointer = format!("/preload/libraries/{index}");
-            let same = |other: &String| pgconf::same_library(other.as_bytes(), library.as_bytes());
-            if let Some(first) = libraries.iter().position(same) {
-                let at = self.value(&pointer);
+            if let Some(first) = seen.insert(pgconf::library_name(library.as_bytes()), index) {
+                let at = self.value(&format!("/preload/libraries/{index}"));
                 let first = self.value(&format!("/preload/libraries/{first}"));
                 self.push(
                     Diagnostic::error(
@@ -161,8 +170,8 @@ impl Checker<'_, '_> {
                     .related(first, "first here"),
                 );
             }
-            libraries.push(library.clone());
         }
+        let libraries = preload.libraries.clone();
         Some(DesiredPreload { mode: preload.mode, libraries })
     }
 
@@ -234,11 +243,11 @@ impl Checker<'_, '_> {
 
     /// Warns of items that change nothing where they stand.
     fn classes(&mut self, items: &[String]) {
+        let mut before = ClassSet::default();
         for (index, item) in items.iter().enumerate() {
-            let before = ClassSet::of(items[..index].iter().map(String::as_str));
-            let after = ClassSet::of(items[..=index].iter().map(String::as_str));
-            let alone = items.len() == 1;
-            if before.is_none() || before != after || alone {
+            let after = before.and(item).unwrap_or(before);
+            let changes = std::mem::replace(&mut before, after) != after;
+            if changes || items.len() == 1 {
                 continue;
             }
             let name = item.trim_start_matches('-');
@@ -308,7 +317,7 @@ impl Checker<'_, '_> {
         if name.contains('.') {
             return Compare::Text;
         }
-        let Some(row) = self.known(name, &self.key(pointer), major) else {
+        let Some(row) = self.known(name, pointer, major) else {
             return Compare::Text;
         };
         if row.context == postgres::Context::Internal {
@@ -325,13 +334,14 @@ impl Checker<'_, '_> {
     }
 
     /// Gives the row of a setting without a dot, or reports that PostgreSQL does not know it.
-    fn known(&mut self, name: &str, at: &Place, major: Option<u16>) -> Option<&'static postgres::Setting> {
+    fn known(&mut self, name: &str, pointer: &str, major: Option<u16>) -> Option<&'static postgres::Setting> {
         let majors: Vec<u16> = match major.filter(|major| postgres::MAJORS.contains(major)) {
             Some(major) => vec![major],
             None => postgres::MAJORS.rev().collect(),
         };
         let row = majors.iter().find_map(|&major| postgres::lookup(name, major));
-        if row.is_none() {
+        if row.is_none() && self.diagnostics.len() < MAX_DIAGNOSTICS {
+            let at = self.key(pointer);
             let newest = majors.first().copied().unwrap_or(*postgres::MAJORS.end());
             let of = if majors.len() == 1 { format!("PostgreSQL {newest}") } else { "PostgreSQL".into() };
             let meant = postgres::nearest(name, newest);
@@ -353,7 +363,6 @@ impl Checker<'_, '_> {
 
     /// Checks a name in `settings` or `unset`: its grammar, and that it has no other place.
     fn name(&mut self, name: &str, pointer: &str) -> bool {
-        let at = self.key(pointer);
         let part = |part: &str| {
             let mut chars = part.chars();
             chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
@@ -361,6 +370,7 @@ impl Checker<'_, '_> {
         };
         if name.split('.').count() > 2 || !name.split('.').all(part) {
             let message = format!("`{}` is not a setting's name", name.escape_debug());
+            let at = self.key(pointer);
             self.push(
                 Diagnostic::error(Code::InvalidName, message)
                     .at(at)
@@ -375,6 +385,7 @@ impl Checker<'_, '_> {
         } else if name.starts_with("pgaudit.") {
             "`audit`".into()
         } else if matches!(name, "include" | "include_dir" | "include_if_exists") {
+            let at = self.key(pointer);
             self.push(
                 Diagnostic::error(Code::ReservedSetting, format!("`{name}` is a directive, not a setting"))
                     .at(at),
@@ -384,6 +395,7 @@ impl Checker<'_, '_> {
             return true;
         };
         let message = format!("`{name}` does not belong here");
+        let at = self.key(pointer);
         self.push(
             Diagnostic::error(Code::ReservedSetting, message).at(at).help(format!("write it under {place}")),
         );
@@ -392,6 +404,8 @@ impl Checker<'_, '_> {
 
     fn unset(&mut self, document: &Document, settings: &[DesiredSetting], major: Option<u16>) -> Vec<String> {
         let mut unset: Vec<String> = Vec::new();
+        let mut seen = HashSet::new();
+        let set: HashSet<&str> = settings.iter().map(|setting| setting.name.as_str()).collect();
         for (index, written) in document.unset.iter().enumerate() {
             let pointer = format!("/unset/{index}");
             let name = written.to_ascii_lowercase();
@@ -400,23 +414,20 @@ impl Checker<'_, '_> {
             if !audit && !self.name(&name, &pointer) {
                 continue;
             }
-            if unset.contains(&name) {
+            if !seen.insert(name.clone()) {
                 let at = self.value(&pointer);
                 self.push(
                     Diagnostic::error(Code::DuplicateItem, format!("`{name}` is there already")).at(at),
                 );
             }
-            if settings.iter().any(|setting| setting.name == name) {
+            if set.contains(name.as_str()) {
                 let (at, set) = (self.value(&pointer), self.key(&format!("/settings/{written}")));
                 let message = format!("`{name}` is both set and unset");
                 self.push(Diagnostic::error(Code::SetAndUnset, message).at(at).related(set, "set here"));
             }
-            if !name.contains('.') {
-                let at = self.value(&pointer);
-                // A setting that another major had may well stand in the file: that is no error.
-                if postgres::known_in(&name).is_empty() {
-                    self.known(&name, &at, major);
-                }
+            // A setting that another major had may well stand in the file: that is no error.
+            if !name.contains('.') && postgres::known_in(&name).is_empty() {
+                self.known(&name, &pointer, major);
             }
             unset.push(name);
         }

@@ -16,12 +16,15 @@ use crate::schema;
 use crate::suggest::nearest;
 use crate::yaml::{self, Kind, NodeId, Style, Tree};
 
+/// A document with more errors than this has one cause; the rest would say the same.
+pub(crate) const MAX_DIAGNOSTICS: usize = 100;
+
 /// What came of reading a document.
 #[derive(Debug)]
 pub struct Reading {
     /// The desired state; holding one proves that there was no error.
     pub desired: Option<DesiredState>,
-    /// Every error and warning, in the order of the text.
+    /// Every error and warning, in the order of the text; no more than a hundred.
     pub diagnostics: Vec<Diagnostic>,
 }
 
@@ -29,7 +32,8 @@ pub struct Reading {
 ///
 /// `path` is the name that diagnostics give to the file.
 pub fn read(path: &str, bytes: &[u8]) -> Reading {
-    let mut reader = Reader { path, bytes, diagnostics: Vec::new(), spans: Spans::default() };
+    let overflow = Diagnostic::error(Code::DocumentShape, "");
+    let mut reader = Reader { path, bytes, diagnostics: Vec::new(), overflow, spans: Spans::default() };
     let desired = reader.document().and_then(|document| {
         let source = check::Source { path, bytes, spans: &reader.spans };
         check::check(document, &source, &mut reader.diagnostics)
@@ -72,6 +76,8 @@ struct Reader<'a> {
     path: &'a str,
     bytes: &'a [u8],
     diagnostics: Vec<Diagnostic>,
+    /// Takes what is said beyond the limit.
+    overflow: Diagnostic,
     spans: Spans,
 }
 
@@ -81,10 +87,18 @@ impl Reader<'_> {
     }
 
     fn error(&mut self, code: Code, span: Range<usize>, message: impl Into<String>) -> &mut Diagnostic {
+        if self.diagnostics.len() >= MAX_DIAGNOSTICS {
+            self.overflow = Diagnostic::error(code, "");
+            return &mut self.overflow;
+        }
         let place = self.place(span);
         self.diagnostics.push(Diagnostic::error(code, message).at(place));
         let last = self.diagnostics.len() - 1;
         &mut self.diagnostics[last]
+    }
+
+    fn is_full(&self) -> bool {
+        self.diagnostics.len() >= MAX_DIAGNOSTICS
     }
 
     fn document(&mut self) -> Option<Document> {
@@ -150,6 +164,9 @@ impl Reader<'_> {
     /// Refuses what makes a document mean more than it says.
     fn features(&mut self, tree: &Tree) {
         for (id, node) in tree.nodes() {
+            if self.is_full() {
+                return;
+            }
             if let Some((name, span)) = &node.anchor {
                 self.error(
                     Code::DocumentFeature,
@@ -196,6 +213,9 @@ impl Reader<'_> {
                 }
                 Some(name) => {
                     if let Some(first) = seen.get(name) {
+                        if self.is_full() {
+                            return;
+                        }
                         let first = self.place(first.clone());
                         let message = format!("duplicate key `{name}` (first on line {})", first.line);
                         self.error(Code::DuplicateKey, span, message).related =
@@ -248,17 +268,20 @@ impl Reader<'_> {
             self.error(Code::DocumentShape, 0..0, "internal error: the schema can not be built");
             return;
         };
-        let errors: Vec<_> = validator.iter_errors(value).collect();
+        let errors: Vec<_> = validator.iter_errors(value).take(10 * MAX_DIAGNOSTICS).collect();
         let mut guessed = HashSet::new();
         for error in &errors {
             if let Violation::AdditionalProperties { unexpected } = error.kind() {
                 let parent = error.instance_path().as_str();
-                for name in unexpected {
+                for name in unexpected.iter().take(MAX_DIAGNOSTICS) {
                     guessed.extend(self.unknown_key(parent, name, value));
                 }
             }
         }
         for error in &errors {
+            if self.is_full() {
+                return;
+            }
             let pointer = error.instance_path().as_str();
             let found = error.instance();
             match error.kind() {

@@ -1,5 +1,7 @@
 //! The two list syntaxes inside values: of preload libraries and of identifiers.
 
+use std::borrow::Cow;
+
 /// Splits the value of a preload list, or gives `None` where the server loads nothing at all.
 ///
 /// Comma separated; white space around an item is dropped; an item in `"…"` may hold commas and
@@ -92,11 +94,18 @@ pub fn same_library(a: &[u8], b: &[u8]) -> bool {
 }
 
 /// Gives the name by which a library is compared: without `$libdir/`, without `.so`.
-pub fn library_name(item: &[u8]) -> Vec<u8> {
-    let mut path = item.to_vec();
-    path.dedup_by(|next, previous| *next == b'/' && *previous == b'/');
-    let name = path.strip_prefix(b"$libdir/").unwrap_or(&path);
-    name.strip_suffix(b".so").unwrap_or(name).to_vec()
+pub fn library_name(item: &[u8]) -> Cow<'_, [u8]> {
+    if item.windows(2).any(|pair| pair == b"//") {
+        let mut path = item.to_vec();
+        path.dedup_by(|next, previous| *next == b'/' && *previous == b'/');
+        return Cow::Owned(bare_name(&path).to_vec());
+    }
+    Cow::Borrowed(bare_name(item))
+}
+
+fn bare_name(path: &[u8]) -> &[u8] {
+    let name = path.strip_prefix(b"$libdir/").unwrap_or(path);
+    name.strip_suffix(b".so").unwrap_or(name)
 }
 
 #[cfg(test)]

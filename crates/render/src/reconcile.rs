@@ -41,11 +41,7 @@ fn proved(mut plan: Plan, desired: &DesiredState, observed: &ObservedState) -> P
             }
         }
         Err(why) => {
-            let message = format!("the planned edit does not read back as wanted: {why}");
-            plan.findings.push(
-                Diagnostic::error(Code::NotProved, message)
-                    .help("nothing was written; change the file by hand, and report this please"),
-            );
+            plan.findings.push(why);
             plan.files.clear();
             plan.changes.clear();
         }
@@ -129,8 +125,13 @@ fn draft(desired: &DesiredState, observed: &ObservedState) -> Draft {
     draft
 }
 
+fn not_proved(why: &str) -> Diagnostic {
+    Diagnostic::error(Code::NotProved, format!("the planned edit does not read back as wanted: {why}"))
+        .help("nothing was written; change the file by hand, and report this please")
+}
+
 /// Applies the plan in memory and looks again; gives what is there then.
-fn prove(desired: &DesiredState, observed: &ObservedState, plan: &Plan) -> Result<ObservedState, String> {
+fn prove(desired: &DesiredState, observed: &ObservedState, plan: &Plan) -> Result<ObservedState, Diagnostic> {
     let changed = plan.files.iter().map(|file| (file.path.clone(), file.after.clone()));
     let snapshot = observed.snapshot.with(changed);
     let is_changed = |path: &String| plan.files.iter().any(|file| file.path == *path);
@@ -144,22 +145,26 @@ fn prove(desired: &DesiredState, observed: &ObservedState, plan: &Plan) -> Resul
         let (Some((before, service)), Some((after, _))) =
             (observed.compose_file(&file.path), again.compose_file(&file.path))
         else {
-            return Err(format!("{} is no compose file any more", file.path));
+            return Err(not_proved(&format!("{} is no compose file any more", file.path)));
         };
         if !same_but_image(before, after, service) {
-            return Err(format!("in {} more than the image of `{service}` would change", file.path));
+            let message = format!("the image of `{service}` can not be changed alone: its mapping is shared");
+            let start = file.edit.replacements().first().map_or(0, |first| first.range.start);
+            return Err(Diagnostic::error(Code::ImageShape, message)
+                .at(before.place(start..start))
+                .help("give what shares it an `image` of its own, or the service a mapping of its own"));
         }
     }
     let second = draft(desired, &again).plan(&again);
     if let Some(file) = second.files.first() {
-        return Err(format!("{} would change again", file.path));
+        return Err(not_proved(&format!("{} would change again", file.path)));
     }
     if let Some(change) = second.changes.first() {
-        return Err(format!("`{}` would change again", change.subject));
+        return Err(not_proved(&format!("`{}` would change again", change.subject)));
     }
     let known = |finding: &Diagnostic| plan.blockers().any(|blocker| blocker.code == finding.code);
     match second.blockers().find(|finding| !known(finding)) {
-        Some(finding) => Err(finding.message.clone()),
+        Some(finding) => Err(not_proved(&finding.message)),
         None => Ok(again),
     }
 }
@@ -201,7 +206,8 @@ mod tests {
         plan.files[0].after = after.replace(spoil.0, spoil.1).into();
         let plan = proved(plan, &desired, &observed);
         assert!(plan.files.is_empty() && plan.changes.is_empty());
-        assert_eq!(plan.blockers().map(|finding| finding.code).collect::<Vec<_>>(), [Code::NotProved]);
+        let codes: Vec<_> = plan.blockers().map(|finding| finding.code).collect();
+        assert!(matches!(codes[..], [Code::NotProved | Code::ImageShape]), "{codes:?}");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Whether an edit of a compose file changed what it should, and nothing else.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use model::yaml::{Kind, NodeId};
 
@@ -178,14 +178,17 @@ fn effective(file: &ComposeFile, id: NodeId) -> Option<Entries<'_>> {
             return None;
         }
         let mut own = Entries::new();
-        for (index, (key, value)) in file.tree.entries(mapping).iter().enumerate() {
+        let mut times: HashMap<Cow<'_, str>, usize> = HashMap::new();
+        for (key, value) in file.tree.entries(mapping) {
             if file.is_merge_key(*key) {
                 continue;
             }
-            // A key that is no scalar is told apart by its place.
-            let name = file.tree.scalar(*key).map_or_else(|| format!("\0{index}").into(), Cow::Borrowed);
+            // Keys that are no scalars, and those that stand twice, are told apart by their order.
+            let name = file.tree.scalar(*key).map_or(Cow::Borrowed("\0"), Cow::Borrowed);
+            let time = times.entry(name.clone()).or_default();
+            *time += 1;
             if let Some(earlier) = own.insert(name.clone(), *value) {
-                own.insert(format!("{name}\0{index}").into(), earlier);
+                own.insert(format!("{name}\0{time}").into(), earlier);
             }
         }
         if entries.is_empty() {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use model::postgres::{self, Context};
 use model::{Code, DesiredState, Diagnostic, Image, Place, Release};
+use pgconf::value::ValueError;
 use pgconf::{Assignment, ProblemKind};
 
 use crate::compose::{Database, Origin};
@@ -77,23 +78,16 @@ fn problems(conf: &ObservedConf, draft: &mut Draft) {
     for (set, problem) in conf.set.problems().iter().map(|p| (&conf.set, p)).chain(auto) {
         let path = conf.here(&problem.path);
         let bytes = set.files().find(|(p, _)| *p == problem.path).map_or(&[][..], |(_, file)| file.bytes());
-        let line_start = line_offset(bytes, problem.line);
-        let mut at = Place::new(path, bytes, line_start..line_start);
+        let at = Place::new(path, bytes, problem.span.clone());
         let name = |server: &String| {
             let here = conf.here(server);
             if here == server { server.clone() } else { format!("{here} ({server} in the container)") }
         };
         let finding = match &problem.kind {
+            // The token itself may be a part of a password; its place is enough.
             ProblemKind::Syntax(near) => {
-                if let Some(column) = find(&bytes[line_start..], near).filter(|_| !near.is_empty()) {
-                    at = Place::new(path, bytes, line_start + column..line_start + column + near.len());
-                }
-                let near = if near.is_empty() {
-                    "the end of the line".into()
-                } else {
-                    format!("`{}`", near.escape_ascii())
-                };
-                Diagnostic::error(Code::ConfSyntax, format!("syntax error near {near}; PostgreSQL would not start"))
+                let near = if near.is_empty() { "at the end of the line" } else { "here" };
+                Diagnostic::error(Code::ConfSyntax, format!("syntax error {near}; PostgreSQL would not start"))
                     .help("a line is `name = value`; put a value with blanks, commas or other signs in single quotes")
             }
             ProblemKind::EmptyName => Diagnostic::error(Code::ConfInclude, "the include names no file"),
@@ -119,15 +113,6 @@ fn problems(conf: &ObservedConf, draft: &mut Draft) {
         };
         draft.find(finding.at(at));
     }
-}
-
-fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    haystack.windows(needle.len().max(1)).position(|window| window == needle)
-}
-
-fn line_offset(bytes: &[u8], line: usize) -> usize {
-    let ends = bytes.iter().enumerate().filter(|(_, b)| **b == b'\n').map(|(at, _)| at + 1);
-    std::iter::once(0).chain(ends).nth(line.saturating_sub(1)).unwrap_or(bytes.len())
 }
 
 /// Gives the image that the server will run, and the PostgreSQL major in it.
@@ -170,12 +155,22 @@ fn values(desired: &DesiredState, observed: &ObservedState, conf: &ObservedConf,
             let message = format!("`{name}` can not be set in a file; PostgreSQL {major} would not start");
             Diagnostic::error(Code::ConfValue, message).help("remove the line")
         } else if let Err(error) = pgconf::value::check(&row.value, &assignment.value()) {
-            let message = format!("PostgreSQL {major} would not start: `{name}`: {error}");
+            let message = format!("PostgreSQL {major} would not start: `{name}`: {}", why(&error));
             Diagnostic::error(Code::ConfValue, message)
         } else {
             continue;
         };
         draft.find(finding.at(settings::place(conf, assignment)));
+    }
+}
+
+/// Says what is wrong with a value without repeating it.
+fn why(error: &ValueError) -> String {
+    match error {
+        ValueError::UnknownUnit { units, .. } => {
+            format!("not a unit of this setting (units: {})", units.join(", "))
+        }
+        other => other.to_string(),
     }
 }
 
