@@ -6,14 +6,14 @@ use std::path::Path;
 use std::time::Duration;
 
 /// One row: a text for each column, or nothing for NULL.
-pub type Row = Vec<Option<Vec<u8>>>;
+pub(crate) type Row = Vec<Option<Vec<u8>>>;
 
 /// A connection as the superuser, with trust and without any conversion of the bytes.
-pub struct Client(UnixStream);
+pub(crate) struct Client(UnixStream);
 
 impl Client {
     /// Connects to the server whose socket lies in `folder`.
-    pub fn connect(folder: &Path, port: u16) -> io::Result<Self> {
+    pub(crate) fn connect(folder: &Path, port: u16) -> io::Result<Self> {
         let stream = UnixStream::connect(folder.join(format!(".s.PGSQL.{port}")))?;
         stream.set_read_timeout(Some(Duration::from_secs(30)))?;
         let mut client = Self(stream);
@@ -27,7 +27,7 @@ impl Client {
     }
 
     /// Runs one or more statements and gives all their rows, or the first error's message.
-    pub fn query(&mut self, sql: &str) -> Result<Vec<Row>, String> {
+    pub(crate) fn query(&mut self, sql: &str) -> Result<Vec<Row>, String> {
         let mut message = vec![b'Q'];
         message.extend((sql.len() as u32 + 5).to_be_bytes());
         message.extend(sql.as_bytes());
@@ -37,7 +37,7 @@ impl Client {
     }
 
     /// Gives the only value of a query, as text.
-    pub fn value(&mut self, sql: &str) -> Result<String, String> {
+    pub(crate) fn value(&mut self, sql: &str) -> Result<String, String> {
         let rows = self.query(sql)?;
         let value = rows.into_iter().next().and_then(|row| row.into_iter().next()).flatten();
         value.map(|value| lossy(&value)).ok_or_else(|| format!("no value from `{sql}`"))
@@ -85,11 +85,11 @@ fn row(body: &[u8]) -> Row {
 }
 
 /// Writes a text as a literal of SQL.
-pub fn literal(text: &str) -> String {
+pub(crate) fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
 /// Gives bytes as text.
-pub fn lossy(bytes: &[u8]) -> String {
+pub(crate) fn lossy(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }

@@ -11,21 +11,21 @@ use crate::generate::generated;
 const GENERATED: usize = 200;
 
 /// One conf with its files.
-pub struct Conf {
-    pub name: String,
-    pub kind: Kind,
-    pub files: Memory,
+pub(crate) struct Conf {
+    pub(crate) name: String,
+    pub(crate) kind: Kind,
+    pub(crate) files: Memory,
     /// What the server is started with besides.
-    pub arguments: Vec<String>,
+    pub(crate) arguments: Vec<String>,
     /// A document of its own.
-    pub document: Option<String>,
+    pub(crate) document: Option<String>,
     /// Whether a server must come up with the edited file.
-    pub starts: bool,
+    pub(crate) starts: bool,
 }
 
 /// Where a conf comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
+pub(crate) enum Kind {
     Fixture,
     Generated,
     Case,
@@ -35,9 +35,11 @@ pub enum Kind {
 }
 
 /// Gives every conf there is.
-pub fn confs() -> Vec<Conf> {
+pub(crate) fn confs() -> Vec<Conf> {
     let mut confs = fixtures();
-    confs.extend((0..GENERATED).map(|number| conf(format!("generated {number}"), Kind::Generated, generated(number))));
+    confs.extend(
+        (0..GENERATED).map(|number| conf(format!("generated {number}"), Kind::Generated, generated(number))),
+    );
     match folder_from("KASM_DB_CASES") {
         Some(folder) => confs.extend(cases(&folder)),
         None => eprintln!("KASM_DB_CASES is not set: the cases of real servers are not judged"),
@@ -58,7 +60,8 @@ fn fixtures() -> Vec<Conf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/conf");
     let fixtures = entries(&folder).into_iter().map(|path| {
         let mut fixture = conf(name(&path), Kind::Fixture, Memory::load(&path));
-        fixture.document = fixture.files.0.remove("kasm-db.yaml").map(|text| String::from_utf8(text).unwrap());
+        fixture.document =
+            fixture.files.0.remove("kasm-db.yaml").map(|text| String::from_utf8(text).unwrap());
         fixture.starts = !fixture.name.starts_with("refused");
         fixture
     });
@@ -85,16 +88,14 @@ fn corpus(folder: &Path) -> Vec<Conf> {
     let mut confs = Vec::new();
     let mut add = |path: &Path, name: String, kind: Kind| {
         let mut conf = conf(name, kind, Memory::default());
-        let mut bytes = std::fs::read(path).unwrap();
-        if kind == Kind::Kasm {
-            // Not every host has the locale of Kasm's image.
-            bytes = String::from_utf8(bytes).unwrap().replace("en_US.utf8", "C").into_bytes();
-            conf.starts = true;
-        }
+        let bytes = with_locale_c(&std::fs::read(path).unwrap());
+        conf.starts = kind == Kind::Kasm;
         conf.files.0.insert("postgresql.conf".into(), bytes);
         confs.push(conf);
     };
-    for (folder, kind) in [(folder.join("pgconf/sample"), Kind::Sample), (folder.join("pgconf/real"), Kind::Real)] {
+    for (folder, kind) in
+        [(folder.join("pgconf/sample"), Kind::Sample), (folder.join("pgconf/real"), Kind::Real)]
+    {
         for path in entries(&folder) {
             add(&path, name(&path), kind);
         }
@@ -107,6 +108,19 @@ fn corpus(folder: &Path) -> Vec<Conf> {
         }
     }
     confs
+}
+
+/// Replaces the locales, which not every host has.
+fn with_locale_c(bytes: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for line in bytes.split_inclusive(|&b| b == b'\n') {
+        let value = line.starts_with(b"lc_").then(|| line.splitn(3, |&b| b == b'\'').collect::<Vec<_>>());
+        match value.as_deref() {
+            Some([name, _, rest]) => out.extend([name, &b"'C'"[..], rest].concat()),
+            _ => out.extend(line),
+        }
+    }
+    out
 }
 
 fn entries(folder: &Path) -> Vec<std::path::PathBuf> {

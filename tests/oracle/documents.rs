@@ -1,7 +1,7 @@
 //! The documents that every conf is planned with.
 
 /// Gives documents for a major: their names, and their texts.
-pub fn documents(major: u16) -> Vec<(&'static str, String)> {
+pub(crate) fn documents(major: u16) -> Vec<(&'static str, String)> {
     let head = format!("schema: kasm-db/v1\npostgres_major: {major}\n");
     let rows = if major >= 14 { "  log_rows: true\n  log_statement: false\n" } else { "" };
     let size = if major >= 16 { "  log_parameter_max_size: 1024\n" } else { "" };
@@ -21,7 +21,7 @@ pub fn documents(major: u16) -> Vec<(&'static str, String)> {
 }
 
 /// What the tool is made for.
-pub const AUDIT: &str = "
+pub(crate) const AUDIT: &str = "
 preload: {libraries: [pgaudit]}
 audit: {classes: [read, write, ddl]}
 ";
@@ -62,8 +62,8 @@ settings:
   application_name: "a # b"
   cluster_name: "x'"
   archive_command: "test ! -f '/a b/%f' && cp \\%p '/a b/%f' # c\\"
-  Kasm.Text: "größe – 漢字 \U0001F980"
-  kasm.lines: "one\ntwo\r\n\tthree\u0008\u000c"
+  Kasm.Text: "größe – 漢字"
+  kasm.lines: "one\ntwo\r\n\tthree"
   kasm.quote: "''"
   kasm.backslash: "\\"
   kasm.octal: "\\101 \\n \\x41"
@@ -88,7 +88,7 @@ unset:
   - pgaudit.log
   - pgaudit.log_catalog
   - custom.one
-  - checkpoint_segments
+  - vacuum_cleanup_index_scale_factor
   - wal_keep_segments
   - stats_temp_directory
 ";

@@ -75,12 +75,13 @@ const JUNK: &[&[u8]] = &[
     b"\xef\xbb\xbf# mark",
     b"\"work_mem\" = 1MB",
     b"checkpoint_segments = 3",
+    b"wal_keep_segments = 8",
     b"kasm.text = \\n",
     b"\x0cport = 5432",
 ];
 
 /// Gives the text of a number.
-pub fn generated(number: usize) -> Memory {
+pub(crate) fn generated(number: usize) -> Memory {
     let mut random = Random(number as u64);
     let mut files = Memory::default();
     // Half of the texts have something that a server refuses.
@@ -111,7 +112,14 @@ fn text(random: &mut Random, has_junk: bool) -> Vec<u8> {
         if has_junk && index == junk_at {
             text.extend(random.pick(JUNK));
         } else if random.one_in(6) {
-            text.extend(random.pick(&[b"", b" \t", b"# a comment", b"#\xe9t\xe9", b"#-----", b"# CUSTOMIZED OPTIONS"]));
+            text.extend(random.pick(&[
+                b"",
+                b" \t",
+                b"# a comment",
+                b"#\xe9t\xe9",
+                b"#-----",
+                b"# CUSTOMIZED OPTIONS",
+            ]));
         } else {
             let (name, values) = SETTINGS[random.below(SETTINGS.len())];
             if random.one_in(3) {
@@ -126,7 +134,15 @@ fn text(random: &mut Random, has_junk: bool) -> Vec<u8> {
             let glue: &[u8] = if value.starts_with(b"'") { b"" } else { b" " };
             text.extend(random.pick(&[b" = ", b" = ", b"=", b" ", b"\t=\t", b"= ", glue]));
             text.extend(value);
-            text.extend(random.pick(&[b"", b"", b"# x", b"\t# (change requires restart)", b" ", b" #'", b"\r"]));
+            text.extend(random.pick(&[
+                b"",
+                b"",
+                b"# x",
+                b"\t# (change requires restart)",
+                b" ",
+                b" #'",
+                b"\r",
+            ]));
         }
         if index + 1 < count || random.one_in(2) {
             text.extend(line_end);

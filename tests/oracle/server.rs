@@ -18,15 +18,15 @@ const PORT: u16 = 5432;
 
 /// The programs of one major, and whom to run them as: PostgreSQL refuses to run as root.
 #[derive(Clone)]
-pub struct Installation {
-    pub major: u16,
+pub(crate) struct Installation {
+    pub(crate) major: u16,
     bin: PathBuf,
     user: Option<(u32, u32)>,
 }
 
 impl Installation {
     /// Finds a major below the folder that `KASM_DB_POSTGRES` names, as `<major>/bin`, or where Debian has it.
-    pub fn find(major: u16) -> Option<Self> {
+    pub(crate) fn find(major: u16) -> Option<Self> {
         let named = std::env::var_os("KASM_DB_POSTGRES").map(PathBuf::from);
         let mut folders = named.into_iter().chain([PathBuf::from("/usr/lib/postgresql")]);
         let bin = folders.find_map(|folder| {
@@ -56,14 +56,14 @@ fn id(what: &str) -> u32 {
 }
 
 /// A data directory, a folder for the conf, and one for the socket.
-pub struct Cluster {
+pub(crate) struct Cluster {
     installation: Installation,
     folder: PathBuf,
 }
 
 impl Cluster {
     /// Makes a cluster in a new folder.
-    pub fn create(installation: &Installation, folder: &Path) -> Self {
+    pub(crate) fn create(installation: &Installation, folder: &Path) -> Self {
         let cluster = Self::empty(installation, folder);
         let output = installation
             .command(&installation.bin.join("initdb"))
@@ -76,7 +76,7 @@ impl Cluster {
     }
 
     /// Makes another cluster with a copy of the data.
-    pub fn copy(&self, folder: &Path) -> Self {
+    pub(crate) fn copy(&self, folder: &Path) -> Self {
         let copy = Self::empty(&self.installation, folder);
         let mut command = self.installation.command(Path::new("cp"));
         let status = command.arg("-a").arg(self.data()).arg(copy.data()).status().expect("cp runs");
@@ -96,12 +96,12 @@ impl Cluster {
     }
 
     /// Gives the folder with the conf.
-    pub fn conf(&self) -> PathBuf {
+    pub(crate) fn conf(&self) -> PathBuf {
         self.folder.join("conf")
     }
 
     /// Puts a conf and its files in place; `postgresql.auto.conf` goes where the server looks for it.
-    pub fn stage(&self, files: &Memory) {
+    pub(crate) fn stage(&self, files: &Memory) {
         let conf = self.conf();
         if conf.exists() {
             fs::remove_dir_all(&conf).unwrap();
@@ -135,7 +135,7 @@ impl Cluster {
             "external_pid_file=".into(),
             "logging_collector=off".into(),
             "log_destination=stderr".into(),
-            "log_min_messages=warning".into(),
+            "log_min_messages=notice".into(),
             "log_line_prefix=".into(),
             "fsync=off".into(),
         ] {
@@ -146,7 +146,7 @@ impl Cluster {
     }
 
     /// Asks the program, without a server, what value the staged conf gives a setting; else what it objects to.
-    pub fn setting(&self, name: &str, arguments: &[String]) -> Result<Vec<u8>, Vec<String>> {
+    pub(crate) fn setting(&self, name: &str, arguments: &[String]) -> Result<Vec<u8>, Vec<String>> {
         let output = self.postgres(arguments).args(["-C", name]).output().expect("postgres runs");
         let mut value = output.stdout;
         if output.status.success() && value.pop() == Some(b'\n') {
@@ -157,13 +157,15 @@ impl Cluster {
 
     /// Gives the lines that say why a server does not start, without the paths of this run.
     fn complaints(&self, log: &[u8]) -> Vec<String> {
-        let log = lossy(log).replace(&format!("{}/", self.conf().display()), "");
+        let log = [self.conf(), self.data()]
+            .iter()
+            .fold(lossy(log), |log, folder| log.replace(&format!("{}/", folder.display()), ""));
         let lines = log.lines().filter(|line| ["LOG:", "FATAL:"].iter().any(|word| line.starts_with(word)));
         lines.filter(|line| !line.contains("database system is")).map(String::from).collect()
     }
 
     /// Starts a server on the staged conf, or gives what it says where it does not come up.
-    pub fn start(&self, arguments: &[String]) -> Result<Server<'_>, Vec<String>> {
+    pub(crate) fn start(&self, arguments: &[String]) -> Result<Server<'_>, Vec<String>> {
         let log = fs::File::create(self.log()).unwrap();
         let child = self.postgres(arguments).stdout(log.try_clone().unwrap()).stderr(log).spawn();
         let mut server = Server { cluster: self, child: child.expect("postgres runs"), client: None };
@@ -190,7 +192,7 @@ impl Cluster {
 /// A running server, stopped when it goes out of scope.
 ///
 /// Where this process is killed, a server stops by itself once the temporary folder is gone.
-pub struct Server<'a> {
+pub(crate) struct Server<'a> {
     cluster: &'a Cluster,
     child: Child,
     client: Option<Client>,
@@ -198,17 +200,17 @@ pub struct Server<'a> {
 
 impl Server<'_> {
     /// Gives the connection.
-    pub fn client(&mut self) -> &mut Client {
+    pub(crate) fn client(&mut self) -> &mut Client {
         self.client.as_mut().expect("a server that came up has one")
     }
 
     /// Gives the cluster that it runs on.
-    pub fn cluster(&self) -> &Cluster {
+    pub(crate) fn cluster(&self) -> &Cluster {
         self.cluster
     }
 
     /// Gives what the server has logged up to now.
-    pub fn logged(&self) -> String {
+    pub(crate) fn logged(&self) -> String {
         lossy(&fs::read(self.cluster.log()).unwrap())
     }
 }
