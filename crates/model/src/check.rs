@@ -250,6 +250,9 @@ impl Checker<'_, '_> {
             if changes || items.len() == 1 {
                 continue;
             }
+            if self.diagnostics.len() >= MAX_DIAGNOSTICS / 2 {
+                return;
+            }
             let name = item.trim_start_matches('-');
             let message = match Class::from_name(name) {
                 Some(Class::None) => format!("`{item}` changes nothing: it does not take away other classes"),

@@ -108,6 +108,15 @@ pub fn lookup(name: &str, major: u16) -> Option<&'static Setting> {
         .find(|row| (row.first..=row.last).contains(&major))
 }
 
+/// Gives every name by which a file of this major sets what `name` sets, that itself among them.
+pub fn spellings(name: &str, major: u16) -> Vec<&str> {
+    let today = lookup(name, major).map(|row| row.name);
+    let old = table::ALIASES.iter().filter(|(_, (first, last), instead)| {
+        (*first..=*last).contains(&major) && today.is_some_and(|today| today == *instead)
+    });
+    std::iter::once(name).chain(today).chain(old.map(|(old, ..)| *old)).collect()
+}
+
 /// Gives the majors that know `name`, in order.
 pub fn known_in(name: &str) -> Vec<u16> {
     MAJORS.filter(|&major| lookup(name, major).is_some()).collect()

@@ -1,6 +1,6 @@
 //! A postgresql.conf with everything it includes, read in the server's order.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
 use crate::conf::{Conf, Entry};
@@ -38,6 +38,8 @@ pub enum Found<T> {
 pub struct ConfSet {
     files: Vec<(String, Conf)>,
     order: Vec<(usize, usize)>,
+    /// Where in the order each name stands, in lower case.
+    names: HashMap<Vec<u8>, Vec<usize>>,
     problems: Vec<Problem>,
 }
 
@@ -113,20 +115,32 @@ impl ConfSet {
         let mut reader = Reader { source, set: Self::empty(), known: BTreeMap::new(), reads: 0 };
         let main = reader.add(path, Conf::parse(main));
         reader.walk(main, &mut vec![path.to_string()]);
-        reader.set
-    }
-
-    fn empty() -> Self {
-        Self { files: Vec::new(), order: Vec::new(), problems: Vec::new() }
+        let mut set = reader.set;
+        set.index(0);
+        set
     }
 
     /// Appends what another file sets, as `postgresql.auto.conf` follows `postgresql.conf`.
     pub fn chain(&mut self, path: &str, bytes: impl Into<Vec<u8>>, source: &dyn Source) {
         let other = Self::read(path, bytes, source);
-        let base = self.files.len();
+        let (files, known) = (self.files.len(), self.order.len());
         self.files.extend(other.files);
-        self.order.extend(other.order.into_iter().map(|(file, entry)| (base + file, entry)));
+        self.order.extend(other.order.into_iter().map(|(file, entry)| (files + file, entry)));
         self.problems.extend(other.problems);
+        self.index(known);
+    }
+
+    /// Notes the names from one place in the order on.
+    fn index(&mut self, from: usize) {
+        for (index, &(file, entry)) in self.order.iter().enumerate().skip(from) {
+            let conf = &self.files[file].1;
+            let name = conf.name(&conf.entries()[entry]).to_ascii_lowercase();
+            self.names.entry(name).or_default().push(index);
+        }
+    }
+
+    fn empty() -> Self {
+        Self { files: Vec::new(), order: Vec::new(), names: HashMap::new(), problems: Vec::new() }
     }
 
     /// Gives every file that was read, the main one first.
@@ -143,15 +157,27 @@ impl ConfSet {
     ///
     /// A file that is included twice is read twice.
     pub fn assignments(&self) -> impl DoubleEndedIterator<Item = Assignment<'_>> {
-        self.order.iter().map(|&(file, entry)| {
-            let (path, conf) = &self.files[file];
-            Assignment { path, conf, entry: &conf.entries()[entry] }
-        })
+        (0..self.order.len()).map(|index| self.assignment(index))
+    }
+
+    fn assignment(&self, index: usize) -> Assignment<'_> {
+        let (file, entry) = self.order[index];
+        let (path, conf) = &self.files[file];
+        Assignment { path, conf, entry: &conf.entries()[entry] }
+    }
+
+    /// Gives every setting with one of these names, in whatever letter case, in the server's reading order.
+    pub fn assignments_of(&self, names: &[&str]) -> Vec<Assignment<'_>> {
+        let found = names.iter().filter_map(|name| self.names.get(name.to_ascii_lowercase().as_bytes()));
+        let mut found: Vec<usize> = found.flatten().copied().collect();
+        found.sort_unstable();
+        found.dedup();
+        found.into_iter().map(|index| self.assignment(index)).collect()
     }
 
     /// Gives the setting that counts: the last one of `name`, in whatever letter case.
     pub fn effective(&self, name: &str) -> Option<Assignment<'_>> {
-        self.assignments().rev().find(|a| a.name().eq_ignore_ascii_case(name.as_bytes()))
+        self.assignments_of(&[name]).pop()
     }
 
     /// Gives what is wrong, in reading order.

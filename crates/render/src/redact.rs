@@ -21,6 +21,7 @@ pub const HIDDEN: &str = "<hidden>";
 pub(crate) struct Shown<'a> {
     kind: FileKind,
     bytes: &'a [u8],
+    /// Sorted and disjoint, as edits are.
     managed: Vec<Range<usize>>,
     lines: Vec<Range<usize>>,
     /// What to hide in a compose file, sorted. A conf is looked at line by line when it is shown.
@@ -190,7 +191,10 @@ fn conf_line(bytes: &[u8], line: Range<usize>, managed: &[Range<usize>]) -> Vec<
         None => comment(line.start..end, bytes, &mut hidden),
     }
     // The values that the plan is about are shown, on the old side and the new.
-    let ours = |range: &Range<usize>| managed.iter().any(|m| m.start <= range.end && range.start <= m.end);
+    let ours = |range: &Range<usize>| {
+        let first = managed.partition_point(|m| m.end < range.start);
+        managed.get(first).is_some_and(|m| m.start <= range.end)
+    };
     hidden.retain(|h| h.comment || !ours(&h.range));
     hidden
 }

@@ -1,6 +1,6 @@
 //! What the server would refuse, and what would be lost in silence.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use model::postgres::{self, Context};
 use model::{Code, DesiredState, Diagnostic, Image, Place, Release};
@@ -130,12 +130,14 @@ fn values(desired: &DesiredState, observed: &ObservedState, conf: &ObservedConf,
     let Some(major) = major.filter(|major| postgres::MAJORS.contains(major)) else { return };
     let all = || conf.set.assignments().chain(conf.auto.iter().flat_map(pgconf::ConfSet::assignments));
     let lower = |a: &Assignment<'_>| String::from_utf8_lossy(a.name()).to_ascii_lowercase();
+    let unset: HashSet<&str> = desired.unset().iter().map(String::as_str).collect();
+    let wanted: HashSet<&str> = desired.settings().iter().map(|setting| setting.name.as_str()).collect();
     let mut last: HashMap<String, Assignment<'_>> = HashMap::new();
     let mut unknown = 0;
     for assignment in all() {
         let name = lower(&assignment);
         // The wanted value replaces a bad one, and an unset one goes.
-        if desired.unset().contains(&name) {
+        if unset.contains(name.as_str()) {
             continue;
         }
         if !name.contains('.') && postgres::lookup(&name, major).is_none() && unknown < MAX_UNKNOWN {
@@ -147,7 +149,7 @@ fn values(desired: &DesiredState, observed: &ObservedState, conf: &ObservedConf,
     let mut effective: Vec<_> = last.into_iter().collect();
     effective.sort_by(|(_, a), (_, b)| (a.path, a.entry.line).cmp(&(b.path, b.entry.line)));
     for (name, assignment) in effective {
-        if desired.settings().iter().any(|setting| setting.name == name) {
+        if wanted.contains(name.as_str()) {
             continue;
         }
         let Some(row) = postgres::lookup(&name, major) else { continue };

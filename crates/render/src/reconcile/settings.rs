@@ -1,6 +1,6 @@
 //! The settings in postgresql.conf: the preload list, pgaudit's, and others.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use model::postgres::{self, Needs as SettingNeeds};
 use model::{Code, Compare, DesiredState, Diagnostic, Place};
@@ -48,7 +48,7 @@ pub(super) fn reconcile(desired: &DesiredState, observed: &ObservedState, draft:
                 files.get_mut(main).map(|edits| edits.add(setting.name, value, setting.quoting))
             }
             (None, _) => {
-                for assignment in conf.set.assignments().filter(|a| sets(a.name(), setting.name, major)) {
+                for assignment in conf.set.assignments_of(&spellings(setting.name, major)) {
                     if let Some(edits) = files.get_mut(assignment.path) {
                         edits.comment_out(assignment, setting.name);
                     }
@@ -125,9 +125,13 @@ fn finish(path: &str, edits: Edits<'_>, draft: &mut Draft) {
     }
     // An added line gets the number that it will have.
     let after = Conf::parse(pgconf::apply(edits.conf.bytes(), &replacements));
+    let mut lines = HashMap::new();
+    for entry in after.entries() {
+        lines.insert(after.name(entry).to_ascii_lowercase(), entry.line);
+    }
     for change in draft.changes.iter_mut().filter(|change| change.path == path && change.line == 0) {
-        if let Some(entry) = after.effective(&change.subject) {
-            change.line = entry.line;
+        if let Some(line) = lines.get(change.subject.to_ascii_lowercase().as_bytes()) {
+            change.line = *line;
         }
     }
     draft.replace(path, FileKind::Conf, replacements.into_iter().map(Into::into));
@@ -234,7 +238,7 @@ fn overridden(
     let of_compose =
         observed.databases.iter().filter(|d| d.project.runs).flat_map(|d| &d.database.command.options);
     let mut options = of_compose.chain(&observed.arguments);
-    let option = options.rfind(|option| sets(option.name.as_bytes(), name, major));
+    let option = options.rfind(|option| sets(&option.name, name, major));
     let auto = conf.auto.as_ref().and_then(|auto| effective(auto, name, major));
     let (code, value, by, place, way_out) = match (option, auto) {
         (Some(option), _) => (
@@ -289,17 +293,17 @@ fn row(name: &str, major: Option<u16>) -> Option<&'static postgres::Setting> {
 
 /// Finds the assignment that counts: the last one, under the setting's name or an old one (`sort_mem`).
 fn effective<'a>(set: &'a ConfSet, name: &str, major: Option<u16>) -> Option<Assignment<'a>> {
-    set.assignments().rev().find(|assignment| sets(assignment.name(), name, major))
+    set.assignments_of(&spellings(name, major)).pop()
+}
+
+/// Gives the names that set what `name` sets; where the major is not known, those of the newest one.
+fn spellings(name: &str, major: Option<u16>) -> Vec<&str> {
+    postgres::spellings(name, major.unwrap_or(*postgres::MAJORS.end()))
 }
 
 /// Tells whether a line with the name `written` sets `name`.
-fn sets(written: &[u8], name: &str, major: Option<u16>) -> bool {
-    if written.eq_ignore_ascii_case(name.as_bytes()) {
-        return true;
-    }
-    let row = |name: &str| row(name, major).map(|row| row.name);
-    let written = std::str::from_utf8(written).ok().and_then(row);
-    written.is_some() && written == row(name)
+fn sets(written: &str, name: &str, major: Option<u16>) -> bool {
+    spellings(name, major).iter().any(|spelling| spelling.eq_ignore_ascii_case(written))
 }
 
 /// Gives the place of a setting in the file as it is named here.
@@ -323,12 +327,12 @@ mod tests {
 
     #[test]
     fn a_line_sets_what_its_name_or_old_name_says() {
-        assert!(sets(b"Work_Mem", "work_mem", None));
-        assert!(sets(b"SORT_MEM", "work_mem", Some(15)));
-        assert!(sets(b"work_mem", "sort_mem", None));
-        assert!(sets(b"ssl_ecdh_curve", "ssl_groups", Some(18)));
-        assert!(!sets(b"ssl_ecdh_curve", "ssl_groups", Some(17)));
-        assert!(!sets(b"kasm.one", "kasm.two", Some(15)));
-        assert!(!sets(b"no_such_setting", "work_mem", Some(15)));
+        assert!(sets("Work_Mem", "work_mem", None));
+        assert!(sets("SORT_MEM", "work_mem", Some(15)));
+        assert!(sets("work_mem", "sort_mem", None));
+        assert!(sets("ssl_ecdh_curve", "ssl_groups", Some(18)));
+        assert!(!sets("ssl_ecdh_curve", "ssl_groups", Some(17)));
+        assert!(!sets("kasm.one", "kasm.two", Some(15)));
+        assert!(!sets("no_such_setting", "work_mem", Some(15)));
     }
 }
