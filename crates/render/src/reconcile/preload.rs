@@ -1,24 +1,28 @@
 //! The preload list: what it is, and what it must become.
 
+use std::collections::{HashMap, HashSet};
+
 use model::DesiredPreload;
 use model::document::Mode;
-use pgconf::same_library;
+use pgconf::{library_name, same_library};
 
 /// Joins the wanted libraries into a list that is there; gives the new value, or `None` for no change.
 ///
 /// What is there keeps its order and spelling; what is missing comes behind it. In `exact` mode the
 /// list becomes the wanted one, spelt as it was where it was.
 pub(super) fn merge(value: &[u8], items: &[Vec<u8>], wanted: &DesiredPreload) -> Option<Vec<u8>> {
-    let missing = |library: &&String| !items.iter().any(|item| same_library(item, library.as_bytes()));
     if wanted.mode == Mode::Ensure {
+        let there: HashSet<_> = items.iter().map(|item| library_name(item)).collect();
+        let missing = |library: &&String| !there.contains(&library_name(library.as_bytes()));
         let missing: Vec<_> = wanted.libraries.iter().filter(missing).collect();
         if missing.is_empty() {
             return None;
         }
+        let separator = separator(value);
         let mut value = value.trim_ascii_end().to_vec();
         for library in missing {
             if !items.is_empty() || !value.trim_ascii().is_empty() {
-                value.extend(separator(&value));
+                value.extend(separator);
             }
             value.extend(library.as_bytes());
         }
@@ -29,8 +33,9 @@ pub(super) fn merge(value: &[u8], items: &[Vec<u8>], wanted: &DesiredPreload) ->
     if same_order {
         return None;
     }
+    let there: HashMap<_, _> = items.iter().rev().map(|item| (library_name(item), item)).collect();
     let spelt = wanted.libraries.iter().map(|library| {
-        let there = items.iter().find(|item| same_library(item, library.as_bytes()));
+        let there = there.get(&library_name(library.as_bytes())).copied();
         there
             .filter(|item| {
                 item.iter().all(u8::is_ascii_graphic) && !item.contains(&b',') && !item.contains(&b'"')
@@ -51,7 +56,9 @@ pub(super) fn removed<'a>(items: &'a [Vec<u8>], wanted: &DesiredPreload) -> Vec<
     if wanted.mode == Mode::Ensure {
         return Vec::new();
     }
-    let stays = |item: &[u8]| wanted.libraries.iter().any(|library| same_library(item, library.as_bytes()));
+    let wanted: HashSet<_> =
+        wanted.libraries.iter().map(|library| library_name(library.as_bytes())).collect();
+    let stays = |item: &[u8]| wanted.contains(&library_name(item));
     items.iter().map(Vec::as_slice).filter(|item| !stays(item)).collect()
 }
 
