@@ -10,7 +10,7 @@ mod common;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use common::{Memory, desired, files, folder_from};
+use common::{ConfFiles, Memory, desired, files, folder_from};
 use model::Code;
 use render::{Plan, observe_with, reconcile};
 use serde_json::Value;
@@ -83,7 +83,8 @@ fn check(folder: &Path) -> Result<(), String> {
         return Err(format!("expected to be blocked by {blocked:?}, got {overridden:?}"));
     }
     let after = memory.apply(&plan);
-    let set = pgconf::ConfSet::read("postgresql.conf", after.0["postgresql.conf"].clone(), &Files(&after));
+    let set =
+        pgconf::ConfSet::read("postgresql.conf", after.0["postgresql.conf"].clone(), &ConfFiles(&after));
     let value = |name: &str| set.effective(name).map(|now| now.value()).unwrap_or_default();
     let lossy = |item: Vec<u8>| String::from_utf8_lossy(&item).into_owned();
     let blocks = |name: &str| overridden.iter().any(|(setting, _)| setting == name);
@@ -111,17 +112,6 @@ fn check(folder: &Path) -> Result<(), String> {
         return Err("a second plan is not empty".into());
     }
     Ok(())
-}
-
-struct Files<'a>(&'a Memory);
-
-impl pgconf::Source for Files<'_> {
-    fn read(&self, path: &str) -> pgconf::Found<Vec<u8>> {
-        render::Source::read(self.0, path)
-    }
-    fn list(&self, folder: &str) -> pgconf::Found<Vec<String>> {
-        render::Source::list(self.0, folder)
-    }
 }
 
 #[test]

@@ -63,6 +63,19 @@ impl Source for Memory {
     }
 }
 
+/// Lets the reader of postgresql.conf look at files in memory.
+pub struct ConfFiles<'a>(pub &'a Memory);
+
+impl pgconf::Source for ConfFiles<'_> {
+    fn read(&self, path: &str) -> Found<Vec<u8>> {
+        Source::read(self.0, path)
+    }
+
+    fn list(&self, folder: &str) -> Found<Vec<String>> {
+        Source::list(self.0, folder)
+    }
+}
+
 /// Reads a document that must be valid.
 #[track_caller]
 pub fn desired(document: &str) -> model::DesiredState {

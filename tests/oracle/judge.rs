@@ -7,7 +7,7 @@ use pgconf::value::Type;
 use render::{Action, Plan, observe_with, reconcile};
 
 use crate::client::lossy;
-use crate::common::{Memory, desired, files};
+use crate::common::{ConfFiles, Memory, desired, files};
 use crate::confs::Conf;
 use crate::reading::{Line, Reader, Reading};
 
@@ -125,7 +125,7 @@ impl Judged<'_> {
 
     /// Compares each line as the server reads it with our own reading.
     fn every_line(&self, after: &Reading) -> Result<(), String> {
-        let source = Files(&self.after);
+        let source = ConfFiles(&self.after);
         let main = self.after.0["postgresql.conf"].clone();
         let mut set = pgconf::ConfSet::read("postgresql.conf", main, &source);
         if let Some(auto) = self.after.0.get("postgresql.auto.conf") {
@@ -222,17 +222,5 @@ impl Judged<'_> {
             }
         }
         Ok(())
-    }
-}
-
-/// Lets the reader of postgresql.conf look at files in memory.
-struct Files<'a>(&'a Memory);
-
-impl pgconf::Source for Files<'_> {
-    fn read(&self, path: &str) -> pgconf::Found<Vec<u8>> {
-        render::Source::read(self.0, path)
-    }
-    fn list(&self, folder: &str) -> pgconf::Found<Vec<String>> {
-        render::Source::list(self.0, folder)
     }
 }

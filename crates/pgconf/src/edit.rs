@@ -7,7 +7,7 @@ use crate::lexer::{self, Kind};
 use crate::text;
 
 /// Replaces the bytes of `range` in the original file by `text`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Edit {
     /// Offsets in the original bytes; empty for an insertion.
     pub range: Range<usize>,

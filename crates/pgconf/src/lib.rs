@@ -43,5 +43,5 @@ pub mod value;
 pub use conf::{Commented, Conf, Entry, SyntaxError};
 pub use edit::{Edit, EditError, Editor, Quoting, apply};
 pub use list::{library_name, same_library, split_identifiers, split_libraries};
-pub use set::{Assignment, ConfSet, Found, Problem, ProblemKind, Source};
+pub use set::{Assignment, ConfSet, Found, Problem, ProblemKind, Source, normalize};
 pub use text::{decode, encode};

@@ -298,7 +298,7 @@ fn join(including: &str, name: &str) -> String {
 }
 
 /// Resolves `.`, `..` and doubled slashes by name, as the server does before it compares paths.
-fn normalize(path: &str) -> String {
+pub fn normalize(path: &str) -> String {
     let root = if path.starts_with('/') { "/" } else { "" };
     let mut parts: Vec<&str> = Vec::new();
     for part in path.split('/') {

@@ -17,7 +17,7 @@ pub use command::CommandOption;
 pub(crate) use command::{Command, from_arguments};
 pub(crate) use file::ComposeFile;
 pub(crate) use image::{ImageSite, Origin};
-pub(crate) use mounts::{Mounts, container_folder};
+pub(crate) use mounts::Mounts;
 pub(crate) use service::Found as ServiceFound;
 pub(crate) use stack::Stack;
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use pgconf::{ConfSet, Found};
 
-use crate::compose::{Mounts, container_folder};
+use crate::compose::Mounts;
 use crate::source::{Source, folder, join};
 use crate::target::KASM_CONF;
 
@@ -113,8 +113,7 @@ impl ServerFiles<'_> {
             None if self.main == self.beside => Ok(path.to_string()),
             None => {
                 // What stands beside the file here may well be what an image was given.
-                let rest =
-                    path.strip_prefix(container_folder(self.main)).map(|rest| rest.trim_start_matches('/'));
+                let rest = path.strip_prefix(folder(self.main)).map(|rest| rest.trim_start_matches('/'));
                 rest.map(|rest| join(folder(self.beside), rest))
                     .ok_or_else(|| "it lies in the image: no volume brings it from this host".to_string())
             }

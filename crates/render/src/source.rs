@@ -114,19 +114,7 @@ pub(crate) fn join(folder: &str, path: &str) -> String {
     } else {
         format!("{folder}/{path}")
     };
-    let root = if whole.starts_with('/') { "/" } else { "" };
-    let mut parts: Vec<&str> = Vec::new();
-    for part in whole.split('/') {
-        match part {
-            "" | "." => {}
-            ".." if parts.last().is_some_and(|last| *last != "..") => {
-                parts.pop();
-            }
-            ".." if !root.is_empty() => {}
-            _ => parts.push(part),
-        }
-    }
-    format!("{root}{}", parts.join("/"))
+    pgconf::normalize(&whole)
 }
 
 /// Gives the folder of a path; empty for a bare name.

@@ -1,15 +1,7 @@
 //! The only way in which a file changes.
 
-use std::ops::Range;
-
-/// One replacement: the bytes of `range` become `text`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Replacement {
-    /// Offsets in the original bytes; empty for an insertion.
-    pub range: Range<usize>,
-    /// The new bytes.
-    pub text: Vec<u8>,
-}
+/// One replacement; `pgconf` edits one file with the same.
+pub use pgconf::Edit as Replacement;
 
 /// Replacements in the offsets of the original bytes: sorted, disjoint, none without effect.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -54,26 +46,14 @@ impl TextEdit {
 
     /// Gives the text after the edit.
     pub fn apply(&self, original: &[u8]) -> Vec<u8> {
-        let mut out = Vec::with_capacity(original.len() + 64);
-        let mut at = 0;
-        for replacement in &self.replacements {
-            out.extend(&original[at..replacement.range.start]);
-            out.extend(&replacement.text);
-            at = replacement.range.end;
-        }
-        out.extend(&original[at..]);
-        out
-    }
-}
-
-impl From<pgconf::Edit> for Replacement {
-    fn from(edit: pgconf::Edit) -> Self {
-        Self { range: edit.range, text: edit.text }
+        pgconf::apply(original, &self.replacements)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::ops::Range;
+
     use super::*;
 
     fn replace(range: Range<usize>, text: &str) -> Replacement {

@@ -5,7 +5,7 @@ use model::yaml::{Kind, NodeId};
 use crate::compose::file::ComposeFile;
 use crate::compose::parts::Service;
 use crate::compose::stack::{Layer, Stack};
-use crate::source::{folder, join};
+use crate::source::join;
 
 /// A path of the container that is one of the host.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,9 +120,4 @@ fn mount(layer: &Layer, target: &str, source: Option<&str>) -> Mount {
     // `~` is the home of whoever runs Compose: not known here.
     let source = source.filter(|source| !source.starts_with('~'));
     Mount { target: join("/", target), source: source.map(|source| join(&layer.project, source)) }
-}
-
-/// Gives the folder in the container whose relative paths a file at `container` starts from.
-pub(crate) fn container_folder(container: &str) -> &str {
-    folder(container)
 }

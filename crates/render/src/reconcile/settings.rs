@@ -35,22 +35,22 @@ pub(super) fn reconcile(desired: &DesiredState, observed: &ObservedState, draft:
     let wanted = wanted(desired, observed, conf, draft);
     let mut files: BTreeMap<&str, Edits<'_>> = BTreeMap::new();
     for (path, file) in conf.set.files() {
-        files.insert(path, Edits { conf: file, editor: Editor::new(file), names: Vec::new() });
+        files.insert(path, Edits { conf: file, editor: Editor::new(file) });
     }
     let main = conf.set.files().next().map_or("", |(path, _)| path);
     for setting in wanted {
         let before = effective(&conf.set, setting.name, major);
         let outcome = match (&setting.value, before) {
             (Some(value), Some(before)) => {
-                files.get_mut(before.path).map(|edits| edits.replace(before, setting.name, value))
+                files.get_mut(before.path).map(|edits| edits.editor.replace_value(before.entry, value))
             }
             (Some(value), None) => {
-                files.get_mut(main).map(|edits| edits.add(setting.name, value, setting.quoting))
+                files.get_mut(main).map(|edits| edits.editor.set_new(setting.name, value, setting.quoting))
             }
             (None, _) => {
                 for assignment in conf.set.assignments_of(&spellings(setting.name, major)) {
                     if let Some(edits) = files.get_mut(assignment.path) {
-                        edits.comment_out(assignment, setting.name);
+                        edits.editor.comment_out(assignment.entry);
                     }
                 }
                 Some(Ok(()))
@@ -84,28 +84,10 @@ pub(super) fn reconcile(desired: &DesiredState, observed: &ObservedState, draft:
     }
 }
 
-/// The edits of one file, and the names that they set.
+/// The edits of one file.
 struct Edits<'a> {
     conf: &'a Conf,
     editor: Editor<'a>,
-    names: Vec<String>,
-}
-
-impl Edits<'_> {
-    fn replace(&mut self, before: Assignment<'_>, name: &str, value: &[u8]) -> Result<(), pgconf::EditError> {
-        self.names.push(name.to_string());
-        self.editor.replace_value(before.entry, value)
-    }
-
-    fn add(&mut self, name: &str, value: &[u8], quoting: Quoting) -> Result<(), pgconf::EditError> {
-        self.names.push(name.to_string());
-        self.editor.set_new(name, value, quoting)
-    }
-
-    fn comment_out(&mut self, assignment: Assignment<'_>, name: &str) {
-        self.names.push(name.to_string());
-        self.editor.comment_out(assignment.entry);
-    }
 }
 
 fn finish(path: &str, edits: Edits<'_>, draft: &mut Draft) {
@@ -134,7 +116,7 @@ fn finish(path: &str, edits: Edits<'_>, draft: &mut Draft) {
             change.line = *line;
         }
     }
-    draft.replace(path, FileKind::Conf, replacements.into_iter().map(Into::into));
+    draft.replace(path, FileKind::Conf, replacements);
 }
 
 fn wanted<'a>(
