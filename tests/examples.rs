@@ -151,6 +151,15 @@ fn an_installer_is_planned_where_its_release_is_installed_already() {
 }
 
 #[test]
+fn findings_of_several_targets_say_whose_they_are() {
+    let sandbox = Sandbox::new();
+    let document = sandbox.document("new");
+    sandbox.edit(&document, "targets:\n", "targets:\n  - name: other\n    files: {compose: [kasm_release/docker/docker-compose-db.yaml], service: none}\n");
+    let run = sandbox.run(&for_document("new", "plan")).expect(4);
+    assert!(run.stderr.contains("other:\nerror[KDB303]: no service `none`"), "{}", run.stderr);
+}
+
+#[test]
 fn a_host_path_below_a_prefix_is_the_same_target() {
     let sandbox = Sandbox::new();
     let patch = |arguments: &str| sandbox.run(&for_document("existing", arguments)).expect(0).stdout;

@@ -15,7 +15,7 @@ use crate::args::Global;
 use crate::disk::Disk;
 use crate::document::Loaded;
 use crate::exit::{Exit, Failure};
-use crate::output::{Terminal, diagnostics};
+use crate::output::{Terminal, diagnostics, escape};
 
 /// Shows what is wrong with the document, and gives the desired state if nothing is.
 fn desired<'a>(loaded: &'a Loaded, terminal: &Terminal) -> Result<&'a DesiredState, Exit> {
@@ -38,7 +38,9 @@ fn make_plan(desired: &DesiredState, target: &render::Target, root: &Root, globa
 }
 
 /// Shows blockers and warnings of a plan; one cause in several files is shown once.
-fn findings(plan: &Plan, terminal: &Terminal) {
+///
+/// Of several targets, `heading` says whose they are: the plans themselves go to another stream.
+fn findings(plan: &Plan, heading: bool, terminal: &Terminal) {
     let mut shown: Vec<&Diagnostic> = Vec::new();
     for finding in &plan.findings {
         let same = |other: &&Diagnostic| (other.code, &other.message) == (finding.code, &finding.message);
@@ -47,6 +49,9 @@ fn findings(plan: &Plan, terminal: &Terminal) {
         }
         let places: Vec<_> =
             plan.findings.iter().filter(same).filter_map(|other| other.place.as_ref()).collect();
+        if heading && shown.is_empty() {
+            terminal.note(&format!("{}:\n", escape(&plan.target.name)));
+        }
         terminal.note(&diagnostics::without_source(finding, &places));
         shown.push(finding);
     }

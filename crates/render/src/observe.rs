@@ -106,10 +106,12 @@ impl ObservedState {
     fn no_database(&self) -> Option<Diagnostic> {
         if !self.skipped.is_empty() {
             let files = self.skipped.join(", ");
-            let message = match self.target.kind.service() {
-                Some(service) => format!("no service `{service}` in {files}"),
-                None => format!("no database service in {files}"),
-            };
+            if let Some(service) = self.target.kind.service() {
+                let message = format!("no service `{service}` in {files}");
+                let help = "check the name under `service:` of the target's `files`";
+                return Some(Diagnostic::error(Code::NoService, message).help(help));
+            }
+            let message = format!("no database service in {files}");
             return Some(Diagnostic::error(Code::NoService, message).help(
                 "the database's service has `container_name: kasm_db`, or the key `kasm_db` or `db`; \
                  if its database is an external one, there is nothing here to change",

@@ -22,8 +22,10 @@ pub(crate) fn run(args: &Apply, global: &Global, terminal: &Terminal) -> Result<
         Err(exit) => return Ok(exit),
     };
     let mut exit = Exit::Done;
-    for place in places(desired, &loaded.folder, global)? {
-        let outcome = one(desired, &place, args, global, terminal);
+    let places = places(desired, &loaded.folder, global)?;
+    let several = places.len() > 1;
+    for place in places {
+        let outcome = one(desired, &place, several, args, global, terminal);
         match outcome {
             Ok(one) => exit = exit.worse(one),
             Err(failure) => {
@@ -42,6 +44,7 @@ pub(crate) fn run(args: &Apply, global: &Global, terminal: &Terminal) -> Result<
 fn one(
     desired: &model::DesiredState,
     place: &Place,
+    several: bool,
     args: &Apply,
     global: &Global,
     terminal: &Terminal,
@@ -50,7 +53,7 @@ fn one(
     // From here on nobody else applies: what is read now is what the plan is made from.
     let lock = root.lock(Duration::from_secs(global.lock_timeout)).map_err(|error| locked(&error))?;
     let plan = super::make_plan(desired, &place.target, &root, global);
-    super::findings(&plan, terminal);
+    super::findings(&plan, several, terminal);
     let folder = root.path().display().to_string();
     terminal.result(&human::plan(&plan, &folder, global))?;
     if plan.is_blocked() {

@@ -18,7 +18,9 @@ pub(crate) fn run(args: &args::Plan, global: &Global, terminal: &Terminal) -> Re
     };
     let mut plans: Vec<(Plan, String)> = Vec::new();
     let mut exit = Exit::Done;
-    for place in places(desired, &loaded.folder, global)? {
+    let places = places(desired, &loaded.folder, global)?;
+    let several = places.len() > 1;
+    for place in places {
         let root = match place.open() {
             Ok(root) => root,
             Err(failure) => {
@@ -28,7 +30,7 @@ pub(crate) fn run(args: &args::Plan, global: &Global, terminal: &Terminal) -> Re
             }
         };
         let plan = super::make_plan(desired, &place.target, &root, global);
-        super::findings(&plan, terminal);
+        super::findings(&plan, several, terminal);
         exit = exit.worse(super::exit_of(&plan, args.detailed_exitcode));
         plans.push((plan, root.path().display().to_string()));
     }
