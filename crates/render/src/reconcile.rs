@@ -55,7 +55,6 @@ struct Draft {
     changes: Vec<Change>,
     replacements: BTreeMap<String, (FileKind, Vec<Replacement>)>,
     findings: Vec<Diagnostic>,
-    overlap: Option<String>,
 }
 
 impl Draft {
@@ -90,11 +89,10 @@ impl Draft {
                         hidden: (redact::everything(), redact::everything()),
                     });
                 }
-                Err(overlap) => self.overlap = Some(format!("{path}: {overlap}")),
+                Err(overlap) => {
+                    self.find(Diagnostic::error(Code::NotProved, format!("{path}: {overlap}")));
+                }
             }
-        }
-        if let Some(message) = &self.overlap {
-            self.findings.push(Diagnostic::error(Code::NotProved, message.clone()));
         }
         let mut in_order: Vec<String> = observed
             .databases
