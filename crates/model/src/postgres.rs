@@ -108,6 +108,14 @@ pub fn lookup(name: &str, major: u16) -> Option<&'static Setting> {
         .find(|row| (row.first..=row.last).contains(&major))
 }
 
+/// Finds the setting where the major may not be known: then the newest one that has it tells.
+pub fn lookup_in(name: &str, major: Option<u16>) -> Option<&'static Setting> {
+    match major {
+        Some(major) => lookup(name, major),
+        None => MAJORS.rev().find_map(|major| lookup(name, major)),
+    }
+}
+
 /// Gives every name by which a file of this major sets what `name` sets, that itself among them.
 pub fn spellings(name: &str, major: u16) -> Vec<&str> {
     let today = lookup(name, major).map(|row| row.name);

@@ -202,7 +202,7 @@ fn conf_line(bytes: &[u8], line: Range<usize>, managed: &[Range<usize>]) -> Vec<
 /// Hides the value of a setting, active or commented, and the comment behind it.
 fn setting(conf: &Conf, entry: &Entry, base: usize, end: usize, bytes: &[u8], hidden: &mut Vec<Hidden>) {
     let name = String::from_utf8_lossy(conf.name(entry)).to_ascii_lowercase();
-    let row = postgres::MAJORS.rev().find_map(|major| postgres::lookup(&name, major));
+    let row = postgres::lookup_in(&name, None);
     let value = conf.value(entry);
     // A value that is a number, a word of a list, on or off says what the setting is set to, no more.
     let is_typed = row.is_some_and(|row| row.value != Type::String && check(&row.value, &value).is_ok());

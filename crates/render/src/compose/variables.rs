@@ -30,7 +30,8 @@ fn interpolate_at(text: &str, variables: &Variables, depth: usize) -> Result<Str
             out.push('$');
             rest = after;
         } else if let Some(after) = rest.strip_prefix('{') {
-            let end = closing(after).ok_or_else(|| rest.to_string())?;
+            // The name alone: what stands behind it may be a part of a password.
+            let end = closing(after).ok_or_else(|| after[..name_end(after)].to_string())?;
             out.push_str(&braced(&after[..end], variables, depth)?);
             rest = &after[end + 1..];
         } else {
@@ -88,7 +89,7 @@ fn braced(inner: &str, variables: &Variables, depth: usize) -> Result<String, St
         Some('?') => present.cloned().map_or_else(unknown, Ok),
         Some('+') if present.is_some() => interpolate_at(&rest[1..], variables, depth + 1),
         Some('+') => Ok(String::new()),
-        _ => Err(inner.to_string()),
+        _ => Err(name.to_string()),
     }
 }
 
@@ -198,6 +199,12 @@ mod tests {
         check("p:$TAG", Err("TAG"));
         check("${TAG?say it}", Err("TAG"));
         check("${F}", Err("F"));
+    }
+
+    #[test]
+    fn what_is_malformed_is_named_without_what_stands_behind_it() {
+        check("${PW hunter2", Err("PW"));
+        check("${PW!hunter2}", Err("PW"));
     }
 
     #[test]

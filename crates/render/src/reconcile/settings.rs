@@ -260,16 +260,9 @@ fn is_same(compare: Compare, now: &[u8], wanted: &[u8]) -> bool {
 }
 
 fn needs_of(name: &str, major: Option<u16>) -> Needs {
-    match row(name, major).map(|row| row.context.needs()) {
+    match postgres::lookup_in(name, major).map(|row| row.context.needs()) {
         Some(SettingNeeds::Restart | SettingNeeds::Impossible) => Needs::Restart,
         Some(SettingNeeds::Reload) | None => Needs::Reload,
-    }
-}
-
-fn row(name: &str, major: Option<u16>) -> Option<&'static postgres::Setting> {
-    match major {
-        Some(major) => postgres::lookup(name, major),
-        None => postgres::MAJORS.rev().find_map(|major| postgres::lookup(name, major)),
     }
 }
 
