@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValue, TypedValueParser};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 /// Config-as-code for the database of a Kasm Workspaces deployment.
@@ -23,7 +24,9 @@ Exit codes:
    1  error, nothing changed             7  failed and rolled back
    2  differences (--detailed-exitcode)  8  failed, recovery pending
    3  the document is invalid            9  files applied, something behind them is not done
-   4  refused: a blocker                64  wrong usage";
+   4  refused: a blocker                64  wrong usage
+   5  the saved plan is stale          130  interrupted; the message says whether files changed
+Of several targets the worst counts: 8 7 1 9 4 5 6 3 2 0.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -34,6 +37,8 @@ pub(crate) enum Command {
     Plan(Plan),
     /// Makes it so: all files of a target or none
     Apply(Apply),
+    /// Shows a saved plan, and whether it still holds
+    Show(Show),
     /// Prints the JSON Schema of the document
     Schema,
     /// Prints the completions for a shell
@@ -43,7 +48,7 @@ pub(crate) enum Command {
 }
 
 /// Options of every command.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct Global {
     /// The document; `-` reads standard input [default: ./kasm-db.yaml]
     #[arg(short, long, global = true, value_name = "FILE", env = "KASM_DB_FILE")]
@@ -110,11 +115,23 @@ pub(crate) enum ReportFormat {
 #[derive(Debug, Args)]
 pub(crate) struct Plan {
     /// How to write the plan, and where to [default: human]. May be repeated
-    #[arg(long, value_name = "FORMAT[=FILE]", value_parser = parse_sink, env = "KASM_DB_FORMAT")]
+    #[arg(long, value_name = "FORMAT[=FILE]", value_parser = SinkParser, env = "KASM_DB_FORMAT")]
     pub(crate) format: Vec<Sink>,
     /// Ends with 2 where something would change
     #[arg(long)]
     pub(crate) detailed_exitcode: bool,
+    /// Saves the plan for `kasm-db apply FILE`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Show {
+    /// The saved plan
+    pub(crate) plan: PathBuf,
+    /// How to write the plan, and where to [default: human]. May be repeated
+    #[arg(long, value_name = "FORMAT[=FILE]", value_parser = SinkParser, env = "KASM_DB_FORMAT")]
+    pub(crate) format: Vec<Sink>,
 }
 
 /// The ways to write a plan.
@@ -132,24 +149,43 @@ pub(crate) struct Sink {
     pub(crate) file: Option<PathBuf>,
 }
 
-fn parse_sink(text: &str) -> Result<Sink, String> {
-    let (name, file) =
-        text.split_once('=').map_or((text, None), |(name, file)| (name, Some(PathBuf::from(file))));
-    let format = Format::from_str(name, false).map_err(|_| {
-        let known: Vec<_> = Format::value_variants()
-            .iter()
-            .filter_map(|f| Some(f.to_possible_value()?.get_name().to_string()))
-            .collect();
-        format!("the formats are {}", known.join(", "))
-    })?;
-    Ok(Sink { format, file })
+/// Reads a [`Sink`]. Its formats are known to clap, so that help, completions and tests list them.
+#[derive(Clone, Copy, Debug)]
+struct SinkParser;
+
+impl TypedValueParser for SinkParser {
+    type Value = Sink;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        argument: Option<&clap::Arg>,
+        value: &std::ffi::OsStr,
+    ) -> Result<Sink, clap::Error> {
+        let text = clap::builder::StringValueParser::new().parse_ref(command, argument, value)?;
+        let (name, file) = text
+            .split_once('=')
+            .map_or((text.as_str(), None), |(name, file)| (name, Some(PathBuf::from(file))));
+        let format =
+            clap::builder::EnumValueParser::<Format>::new().parse_ref(command, argument, name.as_ref())?;
+        Ok(Sink { format, file })
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(Format::value_variants().iter().filter_map(ValueEnum::to_possible_value)))
+    }
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Apply {
+    /// A plan that `kasm-db plan --out` saved; it is applied without asking, or not at all
+    pub(crate) plan: Option<PathBuf>,
     /// Does not ask
     #[arg(short, long)]
     pub(crate) yes: bool,
+    /// Does everything but write
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 #[derive(Debug, Args)]

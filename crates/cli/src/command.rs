@@ -5,17 +5,19 @@ pub(crate) mod completions;
 pub(crate) mod man;
 pub(crate) mod plan;
 pub(crate) mod schema;
+pub(crate) mod show;
 pub(crate) mod validate;
 
 use commit::Root;
 use model::{DesiredState, Diagnostic};
 use render::Plan;
 
-use crate::args::Global;
+use crate::args::{Format, Global, Sink};
 use crate::disk::Disk;
 use crate::document::Loaded;
-use crate::exit::{Exit, Failure};
+use crate::exit::{Exit, Failure, state};
 use crate::output::{Terminal, diagnostics, escape};
+use crate::saved::Planned;
 
 /// Shows what is wrong with the document, and gives the desired state if nothing is.
 fn desired<'a>(loaded: &'a Loaded, terminal: &Terminal) -> Result<&'a DesiredState, Exit> {
@@ -25,16 +27,18 @@ fn desired<'a>(loaded: &'a Loaded, terminal: &Terminal) -> Result<&'a DesiredSta
             terminal.note(&diagnostics::with_source(diagnostic, &source));
         }
     }
-    loaded.reading.desired.as_ref().ok_or(Exit::Invalid)
+    loaded.reading.desired.as_ref().ok_or_else(|| {
+        terminal.state(state::NOTHING_CHANGED);
+        Exit::Invalid
+    })
 }
 
-/// Plans one target.
-fn make_plan(desired: &DesiredState, target: &render::Target, root: &Root, global: &Global) -> Plan {
+/// Plans one target; nothing is overruled yet.
+fn make_plan(desired: &DesiredState, target: &render::Target, root: &Root, global: &Global) -> Planned {
     let disk = Disk { root, prefix: global.root.as_deref() };
     let observed = render::observe(target, &disk);
-    let mut plan = render::reconcile(desired, &observed);
-    plan.allow(&global.allow);
-    plan
+    let plan = render::reconcile(desired, &observed);
+    Planned { plan, snapshot: observed.into_snapshot(), folder: root.path().display().to_string() }
 }
 
 /// Shows blockers and warnings of a plan; one cause in several files is shown once.
@@ -55,6 +59,40 @@ fn findings(plan: &Plan, heading: bool, terminal: &Terminal) {
         terminal.note(&diagnostics::without_source(finding, &places));
         shown.push(finding);
     }
+    if plan.is_blocked() {
+        terminal.state(state::NOTHING_CHANGED);
+    }
+}
+
+/// A result in one format.
+enum Written {
+    Text(String),
+    /// Exact bytes.
+    Bytes(Vec<u8>),
+}
+
+impl From<String> for Written {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+/// Writes a result in every format that is asked for, or for people.
+fn each_sink(
+    sinks: &[Sink],
+    terminal: &Terminal,
+    write: impl Fn(Format) -> Result<Written, Failure>,
+) -> Result<(), Failure> {
+    let human = [Sink { format: Format::Human, file: None }];
+    for sink in if sinks.is_empty() { &human[..] } else { sinks } {
+        match (write(sink.format)?, sink.file.as_deref()) {
+            (Written::Text(text), None) => terminal.result(&text)?,
+            (Written::Text(text), Some(file)) => terminal.text_file(file, &text)?,
+            (Written::Bytes(bytes), None) => terminal.bytes(&bytes)?,
+            (Written::Bytes(bytes), Some(file)) => terminal.file(file, &bytes)?,
+        }
+    }
+    Ok(())
 }
 
 /// Refuses names that no blocker has: a misspelt one would overrule nothing and say nothing.

@@ -15,6 +15,8 @@ pub(crate) enum Exit {
     Invalid = 3,
     /// Refused: a blocker stands in the way.
     Refused = 4,
+    /// The saved plan was made from something else than is there now.
+    Stale = 5,
     /// Another run holds the lock.
     Locked = 6,
     /// Failed and rolled back; the files are as before.
@@ -25,6 +27,8 @@ pub(crate) enum Exit {
     Unfinished = 9,
     /// The command line is wrong.
     Usage = 64,
+    /// A signal ended the run; the message says whether files changed.
+    Interrupted = 130,
 }
 
 /// Of several targets the worst result counts, in this order.
@@ -34,6 +38,7 @@ const WORST_FIRST: &[Exit] = &[
     Exit::Error,
     Exit::Unfinished,
     Exit::Refused,
+    Exit::Stale,
     Exit::Locked,
     Exit::Invalid,
     Exit::Differences,
@@ -61,14 +66,29 @@ pub(crate) struct Failure {
     pub(crate) exit: Exit,
     pub(crate) message: String,
     pub(crate) help: Option<String>,
-    /// What holds now for the files: one of a few fixed sentences.
+    /// What holds now for the files: one of [`state`].
     pub(crate) state: &'static str,
+}
+
+/// The sentences that say what holds for the files; programs may compare them, and they do not change.
+pub(crate) mod state {
+    pub(crate) const NOTHING_CHANGED: &str = "nothing changed";
+    pub(crate) const ROLLED_BACK: &str = "rolled back: the files are as before";
+    pub(crate) const RECOVERY_PENDING: &str = "recovery pending: not every file could be put back";
+    pub(crate) const APPLIED: &str = "files applied, stack not restarted";
 }
 
 impl Failure {
     /// Starts an error before which nothing was changed.
     pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self { exit, message: message.into(), help: None, state: "nothing changed" }
+        Self { exit, message: message.into(), help: None, state: state::NOTHING_CHANGED }
+    }
+
+    /// Says what holds for the files, where it is not that nothing changed.
+    #[must_use]
+    pub(crate) fn state(mut self, state: &'static str) -> Self {
+        self.state = state;
+        self
     }
 
     /// Says what to do now.
@@ -85,7 +105,7 @@ mod tests {
 
     #[test]
     fn the_worst_of_several_counts() {
-        let order = [8, 7, 1, 9, 4, 6, 3, 2, 0];
+        let order = [8, 7, 1, 9, 4, 5, 6, 3, 2, 0];
         assert_eq!(WORST_FIRST.iter().map(|exit| *exit as u8).collect::<Vec<_>>(), order);
         assert_eq!(Exit::Differences.worse(Exit::Refused), Exit::Refused);
         assert_eq!(Exit::RolledBack.worse(Exit::Error), Exit::RolledBack);

@@ -5,14 +5,16 @@ mod command;
 mod disk;
 mod document;
 mod exit;
+mod interrupt;
 mod output;
+mod saved;
 mod target;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::args::{Cli, Command};
+use crate::args::{Cli, Color, Command};
 use crate::exit::Exit;
 use crate::output::Terminal;
 
@@ -22,10 +24,15 @@ fn main() -> ExitCode {
         Err(error) => return usage(&error).into(),
     };
     let terminal = Terminal::new(cli.global.color, cli.global.quiet);
+    output::panic::report(terminal);
+    interrupt::watch(terminal);
+    #[cfg(debug_assertions)]
+    break_if_told();
     let outcome = match &cli.command {
         Command::Validate(args) => command::validate::run(args, &cli.global, &terminal),
         Command::Plan(args) => command::plan::run(args, &cli.global, &terminal),
         Command::Apply(args) => command::apply::run(args, &cli.global, &terminal),
+        Command::Show(args) => command::show::run(args, &cli.global, &terminal),
         Command::Schema => command::schema::run(&terminal),
         Command::Completions(args) => command::completions::run(args, &terminal),
         Command::Man(args) => command::man::run(args, &terminal),
@@ -39,12 +46,29 @@ fn main() -> ExitCode {
     }
 }
 
+/// Breaks the program with a text that must not be printed; for tests, and not in releases.
+#[cfg(debug_assertions)]
+#[allow(clippy::panic, reason = "to panic is what it is for")]
+fn break_if_told() {
+    if let Some(text) = std::env::var_os("KASM_DB_TEST_PANIC") {
+        panic!("{}", text.display());
+    }
+}
+
 /// Prints clap's message. Its own exit code for a usage error is 2, which here means "differences".
 fn usage(error: &clap::Error) -> Exit {
-    let printed = error.print();
-    match error.exit_code() {
-        0 if printed.is_ok() => Exit::Done,
-        0 => Exit::Error,
-        _ => Exit::Usage,
+    if error.exit_code() != 0 {
+        // Where standard error is gone, there is nowhere left to say so.
+        let _ = error.print();
+        return Exit::Usage;
+    }
+    // Help and version are results, with all that goes with one.
+    let terminal = Terminal::new(Color::Auto, false);
+    match terminal.result(&error.render().ansi().to_string()) {
+        Ok(()) => Exit::Done,
+        Err(failure) => {
+            terminal.failure(&failure);
+            failure.exit
+        }
     }
 }

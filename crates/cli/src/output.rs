@@ -6,7 +6,10 @@
 pub(crate) mod diagnostics;
 pub(crate) mod human;
 pub(crate) mod json;
+pub(crate) mod panic;
 pub(crate) mod patch;
+mod private;
+pub(crate) mod words;
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
@@ -19,6 +22,7 @@ use crate::args::Color;
 use crate::exit::{Exit, Failure};
 
 /// Where output goes: results to standard output, everything else to standard error.
+#[derive(Clone, Copy)]
 pub(crate) struct Terminal {
     choice: ColorChoice,
     pub(crate) quiet: bool,
@@ -65,6 +69,11 @@ impl Terminal {
         self.file(path, &coloured(text, ColorChoice::Never))
     }
 
+    /// Writes a file that is there wholly or not at all, and that its owner alone can read.
+    pub(crate) fn private_file(&self, path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+        private::write(path, bytes)
+    }
+
     /// Writes a result to a file.
     pub(crate) fn file(&self, path: &Path, bytes: &[u8]) -> Result<(), Failure> {
         std::fs::write(path, bytes).map_err(|error| {
@@ -89,7 +98,25 @@ impl Terminal {
         if let Some(help) = &failure.help {
             let _ = writeln!(text, "  = help: {}", escape(help));
         }
-        let _ = writeln!(text, "  = state: {}", failure.state);
+        self.note(&text);
+        self.state(failure.state);
+    }
+
+    /// Writes what holds for the files, behind an error; one of [`crate::exit::state`].
+    pub(crate) fn state(&self, state: &'static str) {
+        self.note(&format!("  = state: {state}\n"));
+    }
+
+    /// Writes what somebody should know, and what to do about it.
+    pub(crate) fn warning(&self, message: &str, help: Option<&str>) {
+        if self.quiet {
+            return;
+        }
+        let (color, bold) = (style::WARNING, style::BOLD);
+        let mut text = format!("{color}warning{color:#}{bold}: {}{bold:#}\n", escape(message));
+        if let Some(help) = help {
+            let _ = writeln!(text, "  = help: {}", escape(help));
+        }
         self.note(&text);
     }
 
@@ -154,6 +181,18 @@ pub(crate) fn is_unsafe(c: char) -> bool {
         '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
         | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}');
     (c.is_control() && !matches!(c, '\n' | '\t')) || invisible
+}
+
+/// Writes a path so that a shell reads it as one word, for commands that help texts offer.
+pub(crate) fn quoted(path: &str) -> String {
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"/._-+@:,".contains(&b);
+    // One that begins with a dash would be an option.
+    let path = if path.starts_with('-') { format!("./{path}") } else { path.to_string() };
+    if !path.is_empty() && path.bytes().all(is_plain) {
+        path
+    } else {
+        format!("'{}'", path.replace('\'', r"'\''"))
+    }
 }
 
 /// Writes bytes of a file as text that may be shown.

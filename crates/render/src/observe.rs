@@ -71,6 +71,11 @@ impl ObservedState {
         &self.snapshot
     }
 
+    /// Keeps what was read, and drops what was made of it.
+    pub fn into_snapshot(self) -> Snapshot {
+        self.snapshot
+    }
+
     fn compose(&mut self, source: &dyn Source, look: &dyn Fn(&Project) -> bool) {
         let projects = self.target.kind.projects(source);
         let wanted = self.target.kind.service().map(String::from);

@@ -1,150 +1,214 @@
 //! `kasm-db apply`
 
-use std::io::BufRead;
+mod outcome;
+
+use std::io::BufRead as _;
 use std::time::Duration;
 
-use commit::{Change, Root, State};
-use render::{Needs, Plan};
+use commit::{Change, Root};
+use render::{Plan, Snapshot, Source as _};
 
+use self::outcome::{Standing as Done, failed, locked, report, written};
 use crate::args::{Apply, Global};
-use crate::document::load;
+use crate::disk::Disk;
+use crate::document::{Loaded, load};
 use crate::exit::{Exit, Failure};
-use crate::output::human::{self, count};
-use crate::output::{Terminal, escape};
+use crate::interrupt;
+use crate::output::{Terminal, escape, human};
+use crate::saved::again::{Again, again, look, refuse, stale};
+use crate::saved::format::{PlanFile, SavedTarget, Selection};
+use crate::saved::open::{For, open};
+use crate::saved::{Planned, Standing, standing};
 use crate::target::{Place, places};
 
 /// Writes what the plan says: for each target all files or none.
 pub(crate) fn run(args: &Apply, global: &Global, terminal: &Terminal) -> Result<Exit, Failure> {
     super::check_allowed(global)?;
-    let loaded = load(global.file.as_deref())?;
-    let desired = match super::desired(&loaded, terminal) {
+    match &args.plan {
+        Some(path) => {
+            let saved = open(path, For::Applying)?;
+            let Again { loaded, global } = {
+                let again = again(&saved, global)?;
+                check_all(&saved, &again)?;
+                again
+            };
+            all(args, Some(&saved), &loaded, &global, terminal)
+        }
+        None => all(args, None, &load(global.file.as_deref())?, global, terminal),
+    }
+}
+
+/// Refuses a saved plan of which one target is not as it was, before anything is written to another.
+fn check_all(saved: &PlanFile, again: &Again) -> Result<(), Failure> {
+    let places = again.places(saved)?.map_err(|changed| stale(&changed))?;
+    let Some(desired) = &again.loaded.reading.desired else { return Ok(()) };
+    let now = look(saved, &places, |place| {
+        Ok(super::make_plan(desired, &place.target, &place.open()?, &again.global))
+    })?;
+    let mut changed = Vec::new();
+    for (standing, _) in now {
+        match standing {
+            Standing::Stale(files) => changed.extend(files),
+            other => refuse(other)?,
+        }
+    }
+    if changed.is_empty() { Ok(()) } else { Err(stale(&changed)) }
+}
+
+fn all(
+    args: &Apply,
+    saved: Option<&PlanFile>,
+    loaded: &Loaded,
+    global: &Global,
+    terminal: &Terminal,
+) -> Result<Exit, Failure> {
+    let desired = match super::desired(loaded, terminal) {
         Ok(desired) => desired,
         Err(exit) => return Ok(exit),
     };
-    let mut exit = Exit::Done;
     let places = places(desired, &loaded.folder, global)?;
-    let several = places.len() > 1;
-    for place in places {
-        let outcome = one(desired, &place, several, args, global, terminal);
-        match outcome {
-            Ok(one) => exit = exit.worse(one),
-            Err(failure) => {
+    let mut exit = Exit::Done;
+    let mut ended = Vec::new();
+    for (index, place) in places.iter().enumerate() {
+        let saved = saved.and_then(|saved| Some((saved.targets.get(index)?, &saved.selection)));
+        let run = Run { desired, place, several: places.len() > 1, saved, args, global, terminal };
+        let (standing, one) = match run.one() {
+            Ok((standing, exit)) => (standing, exit),
+            Err((standing, failure)) => {
                 terminal.failure(&failure);
-                exit = exit.worse(failure.exit);
+                (standing, failure.exit)
             }
-        }
+        };
+        ended.push((place.target.name.as_str(), standing));
+        exit = exit.worse(one);
         // The next target must not follow one that failed.
-        if exit != Exit::Done {
+        if one != Exit::Done {
             break;
         }
+    }
+    if places.len() > 1 {
+        ended
+            .extend(places[ended.len()..].iter().map(|place| (place.target.name.as_str(), Done::NotStarted)));
+        terminal.result(&report(&ended))?;
     }
     Ok(exit)
 }
 
-fn one(
-    desired: &model::DesiredState,
-    place: &Place,
+/// One target of a run.
+struct Run<'a> {
+    desired: &'a model::DesiredState,
+    place: &'a Place,
     several: bool,
-    args: &Apply,
-    global: &Global,
-    terminal: &Terminal,
-) -> Result<Exit, Failure> {
-    let root = place.open()?;
-    // From here on nobody else applies: what is read now is what the plan is made from.
-    let lock = root.lock(Duration::from_secs(global.lock_timeout)).map_err(|error| locked(&error))?;
-    let plan = super::make_plan(desired, &place.target, &root, global);
-    super::findings(&plan, several, terminal);
-    let folder = root.path().display().to_string();
-    terminal.result(&human::plan(&plan, &folder, global))?;
-    if plan.is_blocked() {
-        return Ok(super::exit_of(&plan, false));
-    }
-    if plan.is_empty() {
-        return Ok(Exit::Done);
-    }
-    if !args.yes && !confirmed(global, terminal)? {
-        terminal.note("Nothing was written.\n");
-        return Ok(Exit::Error);
-    }
-    let changes: Vec<Change> = plan
-        .files
-        .iter()
-        .map(|file| Change {
-            path: file.path.clone().into(),
-            before: file.before.clone(),
-            after: file.after.clone(),
-        })
-        .collect();
-    let report = lock.commit(&changes).map_err(|error| failed(&error))?;
-    written(&plan, &root, terminal)?;
-    for leftover in &report.leftovers {
-        terminal.note(&format!(
-            "warning: the files are written, but not all is clean: {}\n",
-            escape(&leftover.to_string())
-        ));
-    }
-    for lost in &report.lost_xattrs {
-        let path = lost.path.display().to_string();
-        terminal.note(&format!("warning: {} lost its attribute {}\n", escape(&path), escape(&lost.name)));
-    }
-    Ok(if report.leftovers.is_empty() { Exit::Done } else { Exit::Unfinished })
+    saved: Option<(&'a SavedTarget, &'a Selection)>,
+    args: &'a Apply,
+    global: &'a Global,
+    terminal: &'a Terminal,
 }
 
-fn confirmed(global: &Global, terminal: &Terminal) -> Result<bool, Failure> {
-    if global.no_input || !terminal.can_ask() {
-        return Err(Failure::new(Exit::Usage, "there is nobody to ask whether to apply")
-            .help("use `kasm-db apply --yes` where nobody can answer"));
-    }
-    terminal.note("\nApply this? Only `yes` goes on: ");
-    let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer).map_err(|error| {
-        Failure::new(Exit::Error, format!("standard input: {}", crate::document::reason(&error)))
-    })?;
-    Ok(answer.trim() == "yes")
-}
-
-fn written(plan: &Plan, root: &Root, terminal: &Terminal) -> Result<(), Failure> {
-    let files = count(plan.files.len(), "file", "files");
-    let mut text = format!("Applied: {files} below {} written.", escape(&root.path().display().to_string()));
-    let still = match plan.needs() {
-        Needs::Nothing => "",
-        Needs::Reload => " Still needed: reload the server's configuration.",
-        Needs::Restart => " Still needed: restart the database.",
-        Needs::Recreate => {
-            " Still needed: stop and start the deployment, so that the container is made anew."
+impl Run<'_> {
+    fn one(&self) -> Result<(Done, Exit), (Done, Failure)> {
+        let before = |failure: Failure| (Done::Failed, failure);
+        let Run { desired, place, args, global, terminal, .. } = *self;
+        let root = place.open().map_err(before)?;
+        // From here on nobody else applies: what is read now is what the plan is made from.
+        let lock =
+            root.lock(Duration::from_secs(global.lock_timeout)).map_err(|error| before(locked(&error)))?;
+        let Planned { mut plan, snapshot, folder } = {
+            let planned = super::make_plan(desired, &place.target, &root, global);
+            match self.standing(&planned).map_err(before)? {
+                Standing::Applied => {
+                    let text = format!("{}: already applied, nothing to do.\n", escape(&planned.folder));
+                    terminal.result(&text).map_err(before)?;
+                    return Ok((Done::Nothing, Exit::Done));
+                }
+                _ => planned,
+            }
+        };
+        plan.allow(&global.allow);
+        super::findings(&plan, self.several, terminal);
+        terminal.result(&human::plan(&plan, &folder, global)).map_err(before)?;
+        if plan.is_blocked() {
+            self.say_what_to_allow(&plan);
+            return Ok((Done::Refused, super::exit_of(&plan, false)));
         }
-    };
-    text.push_str(still);
-    text.push('\n');
-    terminal.result(&text)
-}
-
-fn locked(error: &commit::Error) -> Failure {
-    let exit = if matches!(error, commit::Error::Locked { .. }) { Exit::Locked } else { Exit::Error };
-    let failure = Failure::new(exit, error.to_string());
-    match error.help() {
-        Some(help) => failure.help(help),
-        None => failure,
-    }
-}
-
-/// Says what holds now for the files.
-fn failed(error: &commit::CommitError) -> Failure {
-    let (exit, state) = match &error.state {
-        State::NothingChanged => (Exit::Error, "nothing changed"),
-        State::RolledBack => (Exit::RolledBack, "rolled back: the files are as before"),
-        State::RecoveryPending(_) => {
-            (Exit::RecoveryPending, "recovery pending: not every file could be put back")
+        if plan.is_empty() {
+            return Ok((Done::Nothing, Exit::Done));
         }
-    };
-    let mut message = error.cause.to_string();
-    if let State::RecoveryPending(pending) = &error.state {
-        for file in pending {
-            message.push_str(&format!("\n  {}: {}", file.path.display(), file.why));
-            if let Some(kept) = &file.kept {
-                message.push_str(&format!("\n    its other content is kept in {}", kept.path.display()));
+        if args.dry_run {
+            terminal.note("Dry run: nothing was written.\n");
+            return Ok((Done::Planned, Exit::Done));
+        }
+        if self.saved.is_none() && !args.yes && !self.confirmed().map_err(before)? {
+            terminal.note("Nothing was written.\n");
+            return Ok((Done::Declined, Exit::Error));
+        }
+        self.unchanged(&snapshot, &root).map_err(before)?;
+        let writing = interrupt::writing();
+        let outcome = lock.commit(&changes(&plan));
+        let interrupted = writing.end(outcome.is_ok());
+        let report = outcome.map_err(|error| before(failed(&error, interrupted.as_ref().err())))?;
+        let exit = written(&plan, &root, &report, terminal).map_err(|failure| (Done::Applied, failure))?;
+        match interrupted {
+            Ok(()) => Ok((Done::Applied, exit)),
+            Err(failure) => Err((Done::Applied, failure)),
+        }
+    }
+
+    /// Tells how a saved plan stands; any other is fresh.
+    fn standing(&self, planned: &Planned) -> Result<Standing, Failure> {
+        let Some((saved, selection)) = self.saved else { return Ok(Standing::Fresh) };
+        match standing(saved, planned, selection) {
+            standing @ (Standing::Fresh | Standing::Applied) => Ok(standing),
+            other => refuse(other).map(|()| Standing::Fresh),
+        }
+    }
+
+    /// Overruling is a decision of whoever applies, and no file can make it for them.
+    fn say_what_to_allow(&self, plan: &Plan) {
+        let Some((_, selection)) = self.saved else { return };
+        let mut names: Vec<_> = plan.blockers().map(|blocker| blocker.code.name()).collect();
+        names.dedup();
+        if names.iter().all(|name| selection.allow.iter().any(|allowed| allowed == name)) {
+            let flags: Vec<_> = names.iter().map(|name| format!("--allow {name}")).collect();
+            let flags = flags.join(" ");
+            self.terminal
+                .note(&format!("  = help: the plan was made with `{flags}`; to apply it, say so again\n"));
+        }
+    }
+
+    fn confirmed(&self) -> Result<bool, Failure> {
+        if self.global.no_input || !self.terminal.can_ask() {
+            return Err(Failure::new(Exit::Usage, "there is nobody to ask whether to apply")
+                .help("use `kasm-db apply --yes` where nobody can answer"));
+        }
+        self.terminal.note("\nApply this? Only `yes` goes on: ");
+        let mut answer = String::new();
+        std::io::stdin().lock().read_line(&mut answer).map_err(|error| {
+            Failure::new(Exit::Error, format!("standard input: {}", crate::document::reason(&error)))
+        })?;
+        Ok(answer.trim() == "yes")
+    }
+
+    /// Reads everything once more that the plan was made from: somebody may have thought about the answer for
+    /// an hour. The files that change are compared again where they are exchanged.
+    fn unchanged(&self, snapshot: &Snapshot, root: &Root) -> Result<(), Failure> {
+        let disk = Disk { root, prefix: self.global.root.as_deref() };
+        for (path, found) in snapshot.files() {
+            if disk.read(path) != *found {
+                let path = if path.starts_with('/') { path.into() } else { root.path().join(path) };
+                let message = format!("{}: changed since the plan was made", path.display());
+                return Err(Failure::new(Exit::Error, message).help("run it again: it plans anew"));
             }
         }
+        Ok(())
     }
-    Failure { exit, message, help: error.help().map(String::from), state }
+}
+
+fn changes(plan: &Plan) -> Vec<Change> {
+    let change = |file: &render::FileChange| Change {
+        path: file.path.clone().into(),
+        before: file.before.clone(),
+        after: file.after.clone(),
+    };
+    plan.files.iter().map(change).collect()
 }

@@ -11,6 +11,11 @@ use crate::output::{escape, escape_bytes, style};
 
 /// Renders a plan: what changes, the diff, and a line that sums it up.
 pub(crate) fn plan(plan: &Plan, folder: &str, global: &Global) -> String {
+    plan_of(plan, folder, plan.files.len(), global)
+}
+
+/// Renders a plan of this many files; it has none of them where it was saved and they are not as they were.
+pub(crate) fn plan_of(plan: &Plan, folder: &str, files: usize, global: &Global) -> String {
     let mut out = String::new();
     let bold = style::BOLD;
     let name = escape(&plan.target.name);
@@ -31,7 +36,7 @@ pub(crate) fn plan(plan: &Plan, folder: &str, global: &Global) -> String {
         details(&mut out, plan);
     }
     out.push('\n');
-    summary(&mut out, plan);
+    summary(&mut out, plan, files);
     out
 }
 
@@ -117,7 +122,7 @@ fn details(out: &mut String, plan: &Plan) {
     }
 }
 
-fn summary(out: &mut String, plan: &Plan) {
+fn summary(out: &mut String, plan: &Plan, files: usize) {
     if plan.is_blocked() {
         let color = style::ERROR;
         let mut names: Vec<_> = plan.blockers().map(|blocker| blocker.code.name()).collect();
@@ -131,7 +136,7 @@ fn summary(out: &mut String, plan: &Plan) {
         let of = |action| plan.changes.iter().filter(|change| change.action == action).count();
         let (added, changed, removed) = (of(Action::Add), of(Action::Change), of(Action::Remove));
         let bold = style::BOLD;
-        let files = count(plan.files.len(), "file", "files");
+        let files = count(files, "file", "files");
         let _ = writeln!(
             out,
             "{bold}Plan{bold:#}: {added} to add, {changed} to change, {removed} to remove in {files}. {}",

@@ -1,15 +1,16 @@
 //! Plans and diagnostics for programs: structs of their own, with a version of their own.
 
-use model::{Diagnostic, Place, Severity};
+use model::{Diagnostic, Place};
+use render::Plan;
 use render::diff::{hunks, redacted_hunks, unified};
-use render::{Action, FileKind, Needs, Plan, TargetKind};
 use serde::Serialize;
 
 use crate::args::Global;
-use crate::output::escape_bytes;
+use crate::output::{escape_bytes, words};
+use crate::saved::format::{SavedFile, SavedTarget};
 
 /// Additions raise the second number, anything else the first.
-const VERSION: &str = "1.0";
+const VERSION: &str = "1.1";
 
 #[derive(Serialize)]
 struct Report<'a> {
@@ -25,6 +26,9 @@ struct Plans<'a> {
     format_version: &'static str,
     document: &'a str,
     diagnostics: Vec<Finding<'a>>,
+    /// Of a saved plan: what is not as the plan saw it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stale: Option<&'a [String]>,
     targets: Vec<TargetPlan<'a>>,
 }
 
@@ -57,8 +61,9 @@ struct ChangeRow<'a> {
 #[derive(Serialize)]
 struct FileRow<'a> {
     path: &'a str,
-    kind: &'static str,
-    diff: String,
+    kind: &'a str,
+    /// None of a saved plan whose files are not as they were.
+    diff: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -111,8 +116,37 @@ pub(crate) fn plans(
         format_version: VERSION,
         document,
         diagnostics: diagnostics.iter().map(finding).collect(),
+        stale: None,
         targets: plans.iter().map(|(plan, folder)| target(plan, folder, global)).collect(),
     })
+}
+
+/// Writes a saved plan; where it still holds, it comes with `plans` as they are made now.
+pub(crate) fn saved(
+    document: &str,
+    stale: Option<&[String]>,
+    targets: &[(Plan, &SavedTarget, bool)],
+    global: &Global,
+) -> String {
+    let targets = targets.iter().map(|(plan, saved, is_fresh)| {
+        let mut target = target(plan, &saved.folder, global);
+        if !is_fresh {
+            target.files = saved.files.iter().map(file_row).collect();
+        }
+        target
+    });
+    print(&Plans {
+        format: "kasm-db/plan",
+        format_version: VERSION,
+        document,
+        diagnostics: Vec::new(),
+        stale,
+        targets: targets.collect(),
+    })
+}
+
+fn file_row(file: &SavedFile) -> FileRow<'_> {
+    FileRow { path: &file.path, kind: &file.kind, diff: None }
 }
 
 fn print(value: &impl Serialize) -> String {
@@ -125,14 +159,10 @@ fn print(value: &impl Serialize) -> String {
 fn target<'a>(plan: &'a Plan, folder: &'a str, global: &Global) -> TargetPlan<'a> {
     TargetPlan {
         name: &plan.target.name,
-        kind: match plan.target.kind {
-            TargetKind::Deployment => "deployment",
-            TargetKind::Installer => "installer",
-            TargetKind::Files { .. } => "files",
-        },
+        kind: words::kind(&plan.target.kind),
         folder,
         blocked: plan.is_blocked(),
-        needs: needs(plan.needs()),
+        needs: words::needs(plan.needs()),
         changes: plan.changes.iter().map(change).collect(),
         files: plan
             .files
@@ -145,11 +175,8 @@ fn target<'a>(plan: &'a Plan, folder: &'a str, global: &Global) -> TargetPlan<'a
                 };
                 FileRow {
                     path: &file.path,
-                    kind: match file.kind {
-                        FileKind::Compose => "compose",
-                        FileKind::Conf => "postgresql_conf",
-                    },
-                    diff: escape_bytes(&unified(&file.path, &hunks)),
+                    kind: words::file_kind(file.kind),
+                    diff: Some(escape_bytes(&unified(&file.path, &hunks))),
                 }
             })
             .collect(),
@@ -161,27 +188,14 @@ fn target<'a>(plan: &'a Plan, folder: &'a str, global: &Global) -> TargetPlan<'a
 
 fn change(change: &render::Change) -> ChangeRow<'_> {
     ChangeRow {
-        action: match change.action {
-            Action::Add => "add",
-            Action::Change => "change",
-            Action::Remove => "remove",
-        },
+        action: words::action(change.action),
         subject: &change.subject,
         path: &change.path,
         line: change.line,
         before: change.before.as_deref(),
         after: change.after.as_deref(),
-        needs: needs(change.needs),
+        needs: words::needs(change.needs),
         why: change.why.as_deref(),
-    }
-}
-
-fn needs(needs: Needs) -> &'static str {
-    match needs {
-        Needs::Nothing => "nothing",
-        Needs::Reload => "reload",
-        Needs::Restart => "restart",
-        Needs::Recreate => "recreate",
     }
 }
 
@@ -189,10 +203,7 @@ fn finding(diagnostic: &Diagnostic) -> Finding<'_> {
     Finding {
         code: diagnostic.code.id(),
         name: diagnostic.code.name(),
-        severity: match diagnostic.severity {
-            Severity::Error => "error",
-            Severity::Warning => "warning",
-        },
+        severity: words::severity(diagnostic.severity),
         message: &diagnostic.message,
         place: diagnostic.place.as_ref().map(position),
         related: diagnostic.related.as_ref().map(|(place, why)| Related { position: position(place), why }),

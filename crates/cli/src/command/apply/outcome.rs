@@ -1,0 +1,108 @@
+//! How an apply ended, in words.
+
+use commit::{CommitError, Report, Root, State};
+use render::{Needs, Plan};
+
+use crate::exit::{Exit, Failure, state};
+use crate::output::human::count;
+use crate::output::{Terminal, escape};
+
+/// How one of several targets ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    Applied,
+    Nothing,
+    Planned,
+    Refused,
+    Declined,
+    Failed,
+    NotStarted,
+}
+
+/// Says of every target how it ended.
+pub(super) fn report(targets: &[(&str, Standing)]) -> String {
+    let mut out = String::from("\nTargets:\n");
+    for (name, standing) in targets {
+        let how = match standing {
+            Standing::Applied => "applied",
+            Standing::Nothing => "nothing to do",
+            Standing::Planned => "not applied, as this is a dry run",
+            Standing::Refused => "refused",
+            Standing::Declined => "not applied, as nobody said yes",
+            Standing::Failed => "failed",
+            Standing::NotStarted => "not started",
+        };
+        out.push_str(&format!("  {}: {how}\n", escape(name)));
+    }
+    out
+}
+
+/// Says what was written, and what is still needed.
+pub(super) fn written(
+    plan: &Plan,
+    root: &Root,
+    report: &Report,
+    terminal: &Terminal,
+) -> Result<Exit, Failure> {
+    let files = count(plan.files.len(), "file", "files");
+    let mut text = format!("Applied: {files} below {} written.", escape(&root.path().display().to_string()));
+    let still = match plan.needs() {
+        Needs::Nothing => "",
+        Needs::Reload => " Still needed: reload the server's configuration.",
+        Needs::Restart => " Still needed: restart the database.",
+        Needs::Recreate => {
+            " Still needed: stop and start the deployment, so that the container is made anew."
+        }
+    };
+    text.push_str(still);
+    text.push('\n');
+    terminal.result(&text).map_err(|failure| failure.state(state::APPLIED))?;
+    for leftover in &report.leftovers {
+        terminal.note(&format!(
+            "warning: the files are written, but not all is clean: {}\n",
+            escape(&leftover.to_string())
+        ));
+    }
+    for lost in &report.lost_xattrs {
+        let path = lost.path.display().to_string();
+        terminal.note(&format!("warning: {} lost its attribute {}\n", escape(&path), escape(&lost.name)));
+    }
+    Ok(if report.leftovers.is_empty() { Exit::Done } else { Exit::Unfinished })
+}
+
+/// Turns a lock that was not given into the error of a run.
+pub(super) fn locked(error: &commit::Error) -> Failure {
+    let exit = if matches!(error, commit::Error::Locked { .. }) { Exit::Locked } else { Exit::Error };
+    let failure = Failure::new(exit, error.to_string());
+    match error.help() {
+        Some(help) => failure.help(help),
+        None => failure,
+    }
+}
+
+/// Says what holds now for the files; `interrupted` is the error of a signal that came meanwhile.
+pub(super) fn failed(error: &CommitError, interrupted: Option<&Failure>) -> Failure {
+    let (exit, state) = match &error.state {
+        State::NothingChanged => (Exit::Error, state::NOTHING_CHANGED),
+        State::RolledBack => (Exit::RolledBack, state::ROLLED_BACK),
+        State::RecoveryPending(_) => (Exit::RecoveryPending, state::RECOVERY_PENDING),
+    };
+    let mut message = error.cause.to_string();
+    if let State::RecoveryPending(pending) = &error.state {
+        for file in pending {
+            message.push_str(&format!("\n  {}: {}", file.path.display(), file.why));
+            if let Some(kept) = &file.kept {
+                message.push_str(&format!("\n    its other content is kept in {}", kept.path.display()));
+            }
+        }
+    }
+    let exit = match interrupted {
+        // Files that could not be put back matter more than what else happened.
+        Some(signal) if exit != Exit::RecoveryPending => {
+            message = format!("{message}; {}", signal.message);
+            signal.exit
+        }
+        _ => exit,
+    };
+    Failure { exit, message, help: error.help().map(String::from), state }
+}
