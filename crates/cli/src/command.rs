@@ -21,10 +21,9 @@ use crate::saved::Planned;
 
 /// Shows what is wrong with the document, and gives the desired state if nothing is.
 fn desired<'a>(loaded: &'a Loaded, terminal: &Terminal) -> Result<&'a DesiredState, Exit> {
-    let source = String::from_utf8_lossy(&loaded.bytes);
     for diagnostic in &loaded.reading.diagnostics {
         if diagnostic.is_error() || !terminal.quiet {
-            terminal.note(&diagnostics::with_source(diagnostic, &source));
+            terminal.note(&diagnostics::with_source(diagnostic, &|path| loaded.text(path)));
         }
     }
     loaded.reading.desired.as_ref().ok_or_else(|| {

@@ -17,6 +17,14 @@ pub(crate) struct Loaded {
     pub(crate) reading: Reading,
 }
 
+impl Loaded {
+    /// Gives the bytes of the document or of one that it extends, by the path in a diagnostic.
+    pub(crate) fn text(&self, path: &str) -> &[u8] {
+        let parent = self.reading.parents.iter().find(|(parent, _)| parent == path);
+        parent.map_or(&self.bytes, |(_, bytes)| bytes)
+    }
+}
+
 /// Reads the document that the command line names, or `./kasm-db.yaml`.
 pub(crate) fn load(file: Option<&Path>) -> Result<Loaded, Failure> {
     if file == Some(Path::new("-")) {
@@ -42,8 +50,19 @@ pub(crate) fn load(file: Option<&Path>) -> Result<Loaded, Failure> {
 }
 
 fn loaded(name: String, folder: PathBuf, bytes: Vec<u8>) -> Loaded {
-    let reading = model::read(&name, &bytes);
+    let reading = model::read_with(&name, &bytes, &parent);
     Loaded { name, folder, bytes, reading }
+}
+
+/// Reads a document that another one extends.
+pub(crate) fn parent(path: &str) -> Result<Vec<u8>, String> {
+    let told = |error: &std::io::Error| reason(error);
+    // A pipe or a device would not end, or block.
+    if !std::fs::metadata(path).map_err(|error| told(&error))?.is_file() {
+        return Err("not a file".into());
+    }
+    let mut opened = std::fs::File::open(path).map_err(|error| told(&error))?;
+    read(&mut opened, path).map_err(|failure| failure.message)
 }
 
 fn default() -> Result<PathBuf, Failure> {

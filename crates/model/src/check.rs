@@ -1,7 +1,6 @@
 //! The checks beyond the schema, from a typed document to the desired state.
 
 use std::collections::{HashMap, HashSet};
-use std::ops::Range;
 
 use serde_json::Value;
 
@@ -12,29 +11,24 @@ use crate::diagnostic::{Diagnostic, Place};
 use crate::document::{Document, Mode};
 use crate::image::Image;
 use crate::postgres;
-use crate::read::{MAX_DIAGNOSTICS, Spans};
+use crate::read::MAX_DIAGNOSTICS;
 use crate::release::Release;
 use crate::settings::{self, PGAUDIT, PgauditKind};
-
-/// The text that the document came from.
-pub(crate) struct Source<'a> {
-    pub(crate) path: &'a str,
-    pub(crate) bytes: &'a [u8],
-    pub(crate) spans: &'a Spans,
-}
+use crate::texts::{Spot, Texts};
+use crate::violations::escaped;
 
 struct Checker<'a, 'd> {
-    source: &'a Source<'a>,
+    texts: &'a Texts<'a>,
     diagnostics: &'d mut Vec<Diagnostic>,
 }
 
 /// Checks a document; the desired state means something only where no error was reported.
 pub(crate) fn check(
     document: Document,
-    source: &Source<'_>,
+    texts: &Texts<'_>,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<DesiredState> {
-    let mut checker = Checker { source, diagnostics };
+    let mut checker = Checker { texts, diagnostics };
     let image = checker.image(&document);
     let postgres_major = checker.major(&document, image.as_ref());
     let preload = checker.preload(&document);
@@ -61,19 +55,23 @@ pub(crate) fn check(
 }
 
 impl Checker<'_, '_> {
-    fn place(&self, span: Range<usize>) -> Place {
+    fn place(&self, spot: Spot) -> Place {
         if self.diagnostics.len() >= MAX_DIAGNOSTICS {
-            return Place { path: String::new(), span, line: 0, column: 0 };
+            return Place { path: String::new(), span: spot.span, line: 0, column: 0 };
         }
-        Place::new(self.source.path, self.source.bytes, span)
+        self.texts.place(spot)
     }
 
     fn value(&self, pointer: &str) -> Place {
-        self.place(self.source.spans.value(pointer))
+        self.place(self.value_spot(pointer))
+    }
+
+    fn value_spot(&self, pointer: &str) -> Spot {
+        self.texts.value(0..self.texts.len(), pointer)
     }
 
     fn key(&self, pointer: &str) -> Place {
-        self.place(self.source.spans.key(pointer))
+        self.place(self.texts.key(0..self.texts.len(), pointer))
     }
 
     fn push(&mut self, diagnostic: Diagnostic) {
@@ -86,20 +84,22 @@ impl Checker<'_, '_> {
 
     fn image(&mut self, document: &Document) -> Option<Image> {
         let text = document.image.as_deref()?;
-        let place = self.value("/image");
+        let spot = self.value_spot("/image");
+        let place = self.place(spot.clone());
         let image = match Image::parse(text) {
             Ok(image) => image,
             Err(error) => {
                 let mut at = place;
                 // Behind the quote, if there is one, and only where no escape moves the offset.
-                let quote = usize::from(matches!(self.source.bytes.get(at.span.start), Some(b'"' | b'\'')));
+                let quote =
+                    usize::from(matches!(self.texts.bytes(spot.text).get(at.span.start), Some(b'"' | b'\'')));
                 if at.span.len() == text.len() + 2 * quote {
                     let start = at.span.start + quote + error.offset;
                     let wide = text
                         .get(error.offset..)
                         .and_then(|rest| rest.chars().next())
                         .map_or(0, char::len_utf8);
-                    at = self.place(start..start + wide);
+                    at = self.place(Spot { span: start..start + wide, ..spot });
                 }
                 let help = if text.contains('$') {
                     "variables are not supported here: the document says what it wants".to_string()
@@ -290,7 +290,7 @@ impl Checker<'_, '_> {
         let mut wanted: Vec<DesiredSetting> = Vec::new();
         let mut seen: HashMap<String, String> = HashMap::new();
         for (written, value) in &document.settings {
-            let pointer = format!("/settings/{}", written.replace('~', "~0").replace('/', "~1"));
+            let pointer = format!("/settings/{}", escaped(written));
             let name = written.to_ascii_lowercase();
             if let Some(first) = seen.insert(name.clone(), pointer.clone()) {
                 let (at, first) = (self.key(&pointer), self.key(&first));

@@ -18,6 +18,19 @@ pub const VERSION: &str = "kasm-db/v1";
 pub struct Document {
     /// The version of this document. Required; selects the schema.
     pub schema: Version,
+    /// Another document that this one builds upon: mappings merge, everything else replaces what stands there.
+    ///
+    /// A path that starts at this document's folder. Paths of targets start at the folder of the document
+    /// that is asked for, also where a parent has them.
+    #[schemars(
+        length(max = 512),
+        regex(pattern = r"^([^/~\x00-\x1f][^\x00-\x1f]*/)?([^/~\x00-\x1f][^/\x00-\x1f]*\.)?kasm-db\.ya?ml$"),
+        extend("examples" = ["../base.kasm-db.yaml"])
+    )]
+    pub extends: Option<String>,
+    /// The oldest kasm-db that may read this document.
+    #[schemars(regex(pattern = r"^[0-9]{1,4}(\.[0-9]{1,4}){2}$"), extend("examples" = ["0.1.0"]))]
+    pub min_version: Option<String>,
     /// The database image, as one string: `[registry/]repository:tag[@sha256:digest]`.
     #[schemars(length(min = 1, max = 512), extend("examples" = ["kasmweb/postgres:1.11.0"]))]
     pub image: Option<String>,
@@ -44,6 +57,13 @@ pub struct Document {
     pub restart: Option<Restart>,
     /// How to reach the running database.
     pub verify: Option<Verify>,
+}
+
+impl Document {
+    /// Reads a value as the types say, without the limits that only the schema has.
+    pub(crate) fn of(value: &serde_json::Value) -> Option<Self> {
+        Self::deserialize(value).ok()
+    }
 }
 
 /// Reads a whole number; JSON Schema takes `12.0` for one too.
@@ -86,7 +106,9 @@ pub struct Preload {
     /// The libraries, in the order in which they are loaded.
     #[schemars(
         length(min = 1),
-        inner(regex(pattern = r"^(\$libdir/)?[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}$")),
+        inner(
+            regex(pattern = r"^(\$libdir/)?[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}$"),
+        ),
         extend("examples" = [["pgaudit"]])
     )]
     pub libraries: Vec<String>,
@@ -109,7 +131,9 @@ pub struct Audit {
     /// The classes of statements to log (`pgaudit.log`), added up from left to right; `-class` subtracts.
     #[schemars(
         length(min = 1),
-        inner(regex(pattern = r"^-?(read|write|function|role|ddl|misc|misc_set|all|none)$")),
+        inner(
+            regex(pattern = r"^-?(read|write|function|role|ddl|misc|misc_set|all|none)$"),
+        ),
         extend("examples" = [["read", "write", "ddl"]])
     )]
     pub classes: Option<Vec<String>>,
@@ -142,7 +166,9 @@ pub struct Audit {
     /// The databases that get the extension. Default: the one of `verify`.
     #[schemars(
         length(min = 1),
-        inner(regex(pattern = r"^[^-\s=/][^\s=/]{0,62}$")),
+        inner(
+            regex(pattern = r"^[^-\s=/][^\s=/]{0,62}$"),
+        ),
         extend("examples" = [["kasm"]])
     )]
     pub databases: Option<Vec<String>>,

@@ -7,14 +7,47 @@
 use serde_json::Value;
 
 use crate::audit::Class;
-use crate::document::{Audit, Document, Files, Restart, Target, Verify};
+use crate::document::{Audit, Document, Files, Restart, Target, VERSION, Verify};
 
 /// Reads a document, or gives `None` where the schema has something to say.
-pub(crate) fn read(value: Value) -> Option<Document> {
-    if !mappings(&value) {
+pub(crate) fn read(value: &Value) -> Option<Document> {
+    if !mappings(value) {
         return None;
     }
-    serde_json::from_value(value).ok().filter(fits)
+    Document::of(value).filter(fits)
+}
+
+/// Tells whether the schema accepts a document, but for keys that another document may bring.
+pub(crate) fn apart_from_missing(value: &Value) -> bool {
+    let mut value = value.clone();
+    if let Value::Object(map) = &mut value {
+        map.entry("schema").or_insert_with(|| VERSION.into());
+        if let Some(Value::Object(preload)) = map.get_mut("preload") {
+            preload.entry("libraries").or_insert_with(|| vec!["pgaudit"].into());
+        }
+    }
+    read(&value).is_some()
+}
+
+/// Tells whether a text is a path that `extends` may have: a relative one, to a document by its name.
+///
+/// A parent that can not be read as a document is shown where it is wrong. The name keeps a document from
+/// showing lines of any other file.
+pub(crate) fn is_document_path(text: &str) -> bool {
+    let name = text.rsplit_once('/').map_or(text, |(_, name)| name);
+    let stem = ["kasm-db.yaml", "kasm-db.yml"].iter().find_map(|end| name.strip_suffix(end));
+    let is_stem = |stem: &str| stem.len() > 1 && stem.ends_with('.') && !stem.starts_with('~');
+    stem.is_some_and(|stem| stem.is_empty() || is_stem(stem))
+        && !text.starts_with(['/', '~'])
+        && !text.contains(|c: char| c < ' ')
+        && text.chars().count() <= 512
+}
+
+/// Tells whether a text is a version: three numbers with dots in between.
+fn is_version(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('.').collect();
+    let is_number = |part: &&str| (1..=4).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
+    parts.len() == 3 && parts.iter().all(is_number)
 }
 
 /// Tells whether every mapping is one: serde reads a list as a struct, too.
@@ -30,6 +63,8 @@ fn mappings(value: &Value) -> bool {
 fn fits(document: &Document) -> bool {
     let Document {
         schema: _,
+        extends,
+        min_version,
         image,
         postgres_major,
         preload,
@@ -40,7 +75,9 @@ fn fits(document: &Document) -> bool {
         restart,
         verify,
     } = document;
-    image.as_ref().is_none_or(|image| (1..=512).contains(&image.chars().count()))
+    extends.as_ref().is_none_or(|path| is_document_path(path))
+        && min_version.as_ref().is_none_or(|version| is_version(version))
+        && image.as_ref().is_none_or(|image| (1..=512).contains(&image.chars().count()))
         && postgres_major.is_none_or(|major| (12..=19).contains(&major))
         && preload.as_ref().is_none_or(|preload| {
             !preload.libraries.is_empty() && preload.libraries.iter().all(|library| is_library(library))
@@ -126,6 +163,8 @@ mod tests {
     fn full() -> Value {
         json!({
             "schema": "kasm-db/v1",
+            "extends": "../base.kasm-db.yaml",
+            "min_version": "0.1.0",
             "image": "kasmweb/postgres:1.11.0",
             "postgres_major": 12,
             "preload": { "mode": "exact", "libraries": ["pgaudit", "$libdir/x.so"] },
@@ -188,6 +227,22 @@ mod tests {
             "_a",
             "a.b-c_d",
             "kasm-db/v1",
+            "kasm-db.yaml",
+            "a b/~x/kasm-db.yml",
+            "/kasm-db.yaml",
+            "~/kasm-db.yaml",
+            "~.kasm-db.yaml",
+            "a/.kasm-db.yaml",
+            "a/..kasm-db.yaml",
+            "x\n/kasm-db.yaml",
+            "https://example.org/kasm-db.yaml",
+            "0.1",
+            "1.2.3",
+            "1.2.3.4",
+            "1..3",
+            "12345.0.0",
+            "1.2.x",
+            "r\u{e9}sum\u{e9}",
         ];
         prop_oneof![
             prop::sample::select(words.to_vec()).prop_map(Value::from),
@@ -220,7 +275,7 @@ mod tests {
                 (_, _) => *document.pointer_mut(pointer).unwrap() = value,
             }
             let schema = crate::schema::validator().unwrap().is_valid(&document);
-            let typed = read(document.clone()).is_some();
+            let typed = read(&document).is_some();
             prop_assert_eq!(schema, typed, "{}", document);
         }
     }

@@ -1,19 +1,20 @@
 //! From bytes to a typed document: one spanned reading, and all errors of it.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
-use jsonschema::error::ValidationErrorKind as Violation;
 use serde_json::{Map, Number, Value};
 
 use crate::check;
 use crate::code::Code;
 use crate::desired::DesiredState;
-use crate::diagnostic::{Diagnostic, Place};
-use crate::document::Document;
+use crate::diagnostic::Diagnostic;
+use crate::document::{Document, VERSION};
+use crate::extends::Parents;
 use crate::fits;
-use crate::schema;
-use crate::suggest::nearest;
+use crate::texts::{Spot, Texts};
+use crate::violations::Missing;
 use crate::yaml::{self, Kind, NodeId, Style, Tree};
 
 /// A document with more errors than this has one cause; the rest would say the same.
@@ -26,89 +27,111 @@ pub struct Reading {
     pub desired: Option<DesiredState>,
     /// Every error and warning, in the order of the text; no more than a hundred.
     pub diagnostics: Vec<Diagnostic>,
+    /// The documents that it extends, nearest first: the paths that diagnostics give them, and their bytes.
+    pub parents: Vec<(String, Vec<u8>)>,
 }
 
-/// Reads and checks a document.
+/// Reads and checks a document that extends no other one.
 ///
 /// `path` is the name that diagnostics give to the file.
 pub fn read(path: &str, bytes: &[u8]) -> Reading {
-    let overflow = Diagnostic::error(Code::DocumentShape, "");
-    let mut reader = Reader { path, bytes, diagnostics: Vec::new(), overflow, spans: Spans::default() };
-    let desired = reader.document().and_then(|document| {
-        let source = check::Source { path, bytes, spans: &reader.spans };
-        check::check(document, &source, &mut reader.diagnostics)
+    read_with(path, bytes, &|_| Err("no other document can be read from here".into()))
+}
+
+/// Reads and checks a document and those that it extends.
+pub fn read_with(path: &str, bytes: &[u8], parents: &Parents<'_>) -> Reading {
+    let mut reader = Reader::new(path, bytes);
+    let document = reader.value(parents).and_then(|value| reader.typed(&value));
+    let desired =
+        document.and_then(|document| check::check(document, &reader.texts, &mut reader.diagnostics));
+    let Reader { mut diagnostics, texts, .. } = reader;
+    diagnostics.sort_by_key(|d| {
+        d.place.as_ref().map_or((0, 0), |place| (texts.number(&place.path).unwrap_or(0), place.span.start))
     });
-    let mut diagnostics = reader.diagnostics;
-    diagnostics.sort_by_key(|d| d.place.as_ref().map_or(0, |place| place.span.start));
     let failed = diagnostics.iter().any(Diagnostic::is_error);
-    Reading { desired: desired.filter(|_| !failed), diagnostics }
+    Reading { desired: desired.filter(|_| !failed), diagnostics, parents: texts.into_parents() }
 }
 
-/// Where every key and value of the document stands, by JSON pointer.
-#[derive(Debug, Default)]
-pub(crate) struct Spans {
-    values: HashMap<String, Range<usize>>,
-    keys: HashMap<String, Range<usize>>,
-}
-
-impl Spans {
-    /// Gives the bytes of a value, or of the nearest thing around it that is written.
-    pub(crate) fn value(&self, pointer: &str) -> Range<usize> {
-        let mut pointer = pointer;
-        loop {
-            if let Some(span) = self.values.get(pointer) {
-                return span.clone();
-            }
-            match pointer.rsplit_once('/') {
-                Some((parent, _)) => pointer = parent,
-                None => return 0..0,
-            }
-        }
-    }
-
-    /// Gives the bytes of a key, or else of its value.
-    pub(crate) fn key(&self, pointer: &str) -> Range<usize> {
-        self.keys.get(pointer).cloned().unwrap_or_else(|| self.value(pointer))
-    }
-}
-
-struct Reader<'a> {
-    path: &'a str,
-    bytes: &'a [u8],
-    diagnostics: Vec<Diagnostic>,
+pub(crate) struct Reader<'a> {
+    pub(crate) texts: Texts<'a>,
+    /// The text that is read now.
+    pub(crate) now: usize,
+    pub(crate) diagnostics: Vec<Diagnostic>,
     /// Takes what is said beyond the limit.
     overflow: Diagnostic,
-    spans: Spans,
+    /// Pointers of keys that a misspelt one was probably meant for.
+    pub(crate) guessed: HashSet<String>,
 }
 
-impl Reader<'_> {
-    fn place(&self, span: Range<usize>) -> Place {
-        Place::new(self.path, self.bytes, span)
+impl<'a> Reader<'a> {
+    pub(crate) fn new(path: &str, bytes: &'a [u8]) -> Self {
+        let mut texts = Texts::default();
+        texts.push(path.to_string(), Cow::Borrowed(bytes));
+        let overflow = Diagnostic::error(Code::DocumentShape, "");
+        Self { texts, now: 0, diagnostics: Vec::new(), overflow, guessed: HashSet::new() }
     }
 
-    fn error(&mut self, code: Code, span: Range<usize>, message: impl Into<String>) -> &mut Diagnostic {
-        if self.diagnostics.len() >= MAX_DIAGNOSTICS {
+    pub(crate) fn here(&self, span: Range<usize>) -> Spot {
+        Spot { text: self.now, span }
+    }
+
+    pub(crate) fn error(&mut self, code: Code, spot: Spot, message: impl Into<String>) -> &mut Diagnostic {
+        if self.is_full() {
             self.overflow = Diagnostic::error(code, "");
             return &mut self.overflow;
         }
-        let place = self.place(span);
+        let place = self.texts.place(spot);
         self.diagnostics.push(Diagnostic::error(code, message).at(place));
         let last = self.diagnostics.len() - 1;
         &mut self.diagnostics[last]
     }
 
-    fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.diagnostics.len() >= MAX_DIAGNOSTICS
     }
 
-    fn document(&mut self) -> Option<Document> {
-        if self.bytes.len() <= yaml::MAX_BYTES {
+    pub(crate) fn has_errors(&self) -> bool {
+        self.diagnostics.iter().any(Diagnostic::is_error)
+    }
+
+    /// Gives the value of the document and its parents together, or `None` where one of them has errors.
+    pub(crate) fn value(&mut self, parents: &Parents<'_>) -> Option<Value> {
+        let own = self.text()?;
+        if !own.get("extends").is_some_and(Value::is_string) {
+            return Some(own);
+        }
+        self.chain(own, parents)
+    }
+
+    /// Makes the types of a value, or reports what does not fit them.
+    pub(crate) fn typed(&mut self, value: &Value) -> Option<Document> {
+        // What fits the types and their limits fits the schema; only errors need its validator.
+        if let Some(document) = fits::read(value)
+            && !self.has_errors()
+        {
+            return Some(document);
+        }
+        // What stands in the texts of a chain was looked at one by one.
+        let missing = if self.texts.len() == 1 { Missing::Too } else { Missing::Only };
+        self.violations(0..self.texts.len(), value, missing);
+        if !self.has_errors() {
+            let message = "internal error: the schema accepts what the types refuse";
+            self.error(Code::DocumentShape, self.here(0..0), message);
+        }
+        None
+    }
+
+    /// Reads one text to a mapping; `None` where that can not be made.
+    pub(crate) fn text(&mut self) -> Option<Value> {
+        let before = self.diagnostics.len();
+        let bytes = self.texts.bytes(self.now);
+        if bytes.len() <= yaml::MAX_BYTES {
             self.characters();
         }
-        let tree = match Tree::parse(self.bytes) {
+        let tree = match Tree::parse(self.texts.bytes(self.now)) {
             Ok(tree) => tree,
             Err(error) => {
-                self.error(Code::DocumentSyntax, error.offset..error.offset, error.message);
+                self.error(Code::DocumentSyntax, self.here(error.offset..error.offset), error.message);
                 return None;
             }
         };
@@ -122,41 +145,49 @@ impl Reader<'_> {
             }
         };
         self.features(&tree);
-        if self.diagnostics.iter().any(Diagnostic::is_error) {
+        if self.diagnostics.len() > before {
             return None;
         }
-        let value = self.value(&tree, top, "");
-        if !value.is_object() {
+        if !matches!(tree.written(top).kind, Kind::Mapping(..)) {
             return self.shape(tree.written(top).span.clone(), "expected a mapping with the key `schema`");
         }
-        // What fits the types and their limits fits the schema; only errors need its validator.
-        if let Some(document) = fits::read(without_extensions(value.clone()))
-            && !self.diagnostics.iter().any(Diagnostic::is_error)
-        {
-            return Some(document);
+        let value = self.json(&tree, top, None);
+        self.texts.keep(self.now, tree, top);
+        if self.is_too_old(&value) {
+            return None;
         }
-        self.violations(&value);
-        if !self.diagnostics.iter().any(Diagnostic::is_error) {
-            self.error(Code::DocumentShape, 0..0, "internal error: the schema accepts what the types refuse");
-        }
-        None
+        Some(value)
     }
 
-    fn shape(&mut self, span: Range<usize>, message: &str) -> Option<Document> {
-        self.error(Code::DocumentShape, span, message)
-            .help
-            .replace(format!("start the document with `schema: {}`", crate::document::VERSION));
+    /// Reports a document for a later version, and nothing else: what it says may be right there.
+    fn is_too_old(&mut self, value: &Value) -> bool {
+        let numbers = |text: &str| -> Option<Vec<u64>> { text.split('.').map(|n| n.parse().ok()).collect() };
+        let Some(wanted) = value.get("min_version").and_then(Value::as_str) else { return false };
+        if numbers(wanted).is_none_or(|wanted| Some(wanted) <= numbers(OWN_VERSION)) {
+            return false;
+        }
+        let spot = self.texts.value(self.now..self.now + 1, "/min_version");
+        let message = format!("the document needs kasm-db {wanted} or later; this is {OWN_VERSION}");
+        self.diagnostics.clear();
+        self.error(Code::VersionTooOld, spot, message).help = Some(format!("install kasm-db {wanted}"));
+        true
+    }
+
+    fn shape(&mut self, span: Range<usize>, message: &str) -> Option<Value> {
+        let help = format!("start the document with `schema: {VERSION}`");
+        self.error(Code::DocumentShape, self.here(span), message).help = Some(help);
         None
     }
 
     /// Refuses what an editor does not show: control and bidirectional characters.
     fn characters(&mut self) {
-        let Ok(text) = std::str::from_utf8(self.bytes) else {
+        let Ok(text) = std::str::from_utf8(self.texts.bytes(self.now)) else {
             return;
         };
         let hidden = text.char_indices().filter(|&(at, c)| is_hidden(c) && !(at == 0 && c == '\u{feff}'));
         for (at, c) in hidden.take(20).collect::<Vec<_>>() {
-            self.error(Code::DocumentCharacter, at..at + c.len_utf8(), hidden_name(c)).help =
+            let spot = self.here(at..at + c.len_utf8());
+            self.error(Code::DocumentCharacter, spot, hidden_name(c)).help =
                 Some("remove it, or write it as an escape in double quotes where it belongs".into());
         }
     }
@@ -170,28 +201,32 @@ impl Reader<'_> {
             if let Some((name, span)) = &node.anchor {
                 self.error(
                     Code::DocumentFeature,
-                    span.clone(),
+                    self.here(span.clone()),
                     format!("anchors are not supported here: `&{name}`"),
                 );
             }
             if let Some((tag, span)) = &node.tag {
                 self.error(
                     Code::DocumentFeature,
-                    span.clone(),
+                    self.here(span.clone()),
                     format!("tags are not supported here: `{tag}`"),
                 );
             }
             match &node.kind {
                 Kind::Alias(_) => {
-                    self.error(Code::DocumentFeature, node.span.clone(), "aliases are not supported here")
-                        .help = Some("write the value out".into());
+                    self.error(
+                        Code::DocumentFeature,
+                        self.here(node.span.clone()),
+                        "aliases are not supported here",
+                    )
+                    .help = Some("write the value out".into());
                 }
                 Kind::Mapping(entries, _) => self.keys(tree, entries),
                 Kind::Scalar(text, _) => {
                     // Escapes such as "\e" bring in what `characters` does not see.
                     if let Some(c) = text.chars().find(|&c| is_hidden(c) && c != '\n') {
                         let span = tree.written(id).span.clone();
-                        self.error(Code::DocumentCharacter, span, hidden_name(c));
+                        self.error(Code::DocumentCharacter, self.here(span), hidden_name(c));
                     }
                 }
                 Kind::Sequence(..) => {}
@@ -200,15 +235,15 @@ impl Reader<'_> {
     }
 
     fn keys(&mut self, tree: &Tree, entries: &[(NodeId, NodeId)]) {
-        let mut seen: HashMap<&str, Range<usize>> = HashMap::new();
+        let mut seen: HashMap<&str, Spot> = HashMap::new();
         for (key, _) in entries {
-            let span = tree.written(*key).span.clone();
+            let spot = self.here(tree.written(*key).span.clone());
             match tree.scalar(*key) {
                 None => {
-                    self.error(Code::DocumentShape, span, "a key must be a word");
+                    self.error(Code::DocumentShape, spot, "a key must be a word");
                 }
                 Some("<<") => {
-                    self.error(Code::DocumentFeature, span, "merge keys are not supported here").help =
+                    self.error(Code::DocumentFeature, spot, "merge keys are not supported here").help =
                         Some("write the keys out".into());
                 }
                 Some(name) => {
@@ -216,27 +251,27 @@ impl Reader<'_> {
                         if self.is_full() {
                             return;
                         }
-                        let first = self.place(first.clone());
+                        let first = self.texts.place(first.clone());
                         let message = format!("duplicate key `{name}` (first on line {})", first.line);
-                        self.error(Code::DuplicateKey, span, message).related =
+                        self.error(Code::DuplicateKey, spot, message).related =
                             Some((first, "the key is here already".into()));
                     } else {
-                        seen.insert(name, span);
+                        seen.insert(name, spot);
                     }
                 }
             }
         }
     }
 
-    /// Makes the JSON value that schema and types read, and notes where its parts stand.
-    fn value(&mut self, tree: &Tree, id: NodeId, pointer: &str) -> Value {
+    /// Makes the JSON value that schema and types read. `key` is where the key of the value stands.
+    fn json(&mut self, tree: &Tree, id: NodeId, key: Option<&Range<usize>>) -> Value {
         let node = tree.written(id);
-        self.spans.values.insert(pointer.to_string(), node.span.clone());
         match &node.kind {
             Kind::Scalar(text, style) => {
                 if tree.is_null(id) {
-                    let span = self.spans.key(pointer);
-                    self.error(Code::WrongType, span, "no value is written here").help = Some(
+                    let span = key.unwrap_or(&node.span).clone();
+                    let spot = self.here(span);
+                    self.error(Code::WrongType, spot, "no value is written here").help = Some(
                         "leave the key out for what is not managed; name a setting under `unset` to comment it out"
                             .into(),
                     );
@@ -244,17 +279,18 @@ impl Reader<'_> {
                 scalar(text, *style)
             }
             Kind::Sequence(items, _) => {
-                let item =
-                    |(index, id): (usize, &NodeId)| self.value(tree, *id, &format!("{pointer}/{index}"));
-                Value::Array(items.iter().enumerate().map(item).collect())
+                Value::Array(items.iter().map(|id| self.json(tree, *id, None)).collect())
             }
             Kind::Mapping(entries, _) => {
+                let is_top = tree.documents().contains(&id);
                 let mut map = Map::new();
                 for (key, value) in entries {
                     let name = tree.scalar(*key).unwrap_or_default();
-                    let pointer = format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"));
-                    self.spans.keys.insert(pointer.clone(), tree.written(*key).span.clone());
-                    let value = self.value(tree, *value, &pointer);
+                    // What stands under these is the author's own business.
+                    if is_top && name.starts_with("x-") {
+                        continue;
+                    }
+                    let value = self.json(tree, *value, Some(&tree.written(*key).span));
                     map.insert(name.to_string(), value);
                 }
                 Value::Object(map)
@@ -262,153 +298,10 @@ impl Reader<'_> {
             Kind::Alias(_) => Value::Null,
         }
     }
-
-    fn violations(&mut self, value: &Value) {
-        let Some(validator) = schema::validator() else {
-            self.error(Code::DocumentShape, 0..0, "internal error: the schema can not be built");
-            return;
-        };
-        let errors: Vec<_> = validator.iter_errors(value).take(10 * MAX_DIAGNOSTICS).collect();
-        let mut guessed = HashSet::new();
-        for error in &errors {
-            if let Violation::AdditionalProperties { unexpected } = error.kind() {
-                let parent = error.instance_path().as_str();
-                for name in unexpected.iter().take(MAX_DIAGNOSTICS) {
-                    guessed.extend(self.unknown_key(parent, name, value));
-                }
-            }
-        }
-        for error in &errors {
-            if self.is_full() {
-                return;
-            }
-            let pointer = error.instance_path().as_str();
-            let found = error.instance();
-            match error.kind() {
-                Violation::AdditionalProperties { .. } => {}
-                // The null itself is reported already.
-                _ if found.is_null() => {}
-                Violation::Required { property } => {
-                    let name = property.as_str().unwrap_or_default();
-                    // A misspelt key is one error, not two.
-                    if !guessed.contains(&format!("{pointer}/{name}")) {
-                        self.missing_key(pointer, name);
-                    }
-                }
-                kind => self.wrong_value(pointer, found, kind),
-            }
-        }
-    }
-
-    /// Reports an unknown key; gives the pointer of the key that was probably meant.
-    fn unknown_key(&mut self, parent: &str, name: &str, value: &Value) -> Option<String> {
-        let known = schema::keys(parent);
-        let present = value.pointer(parent);
-        let free: Vec<_> =
-            known.iter().filter(|key| present.is_none_or(|map| map.get(key.as_str()).is_none())).collect();
-        let meant = nearest(name, free.iter().map(|key| key.as_str())).map(String::from);
-        let span = self.spans.key(&format!("{parent}/{name}"));
-        let of = parent.rsplit('/').find(|part| !part.is_empty() && part.parse::<usize>().is_err());
-        let message = match &meant {
-            Some(meant) => format!("unknown key `{name}`; did you mean `{meant}`?"),
-            None => format!("unknown key `{name}`"),
-        };
-        let diagnostic = self.error(Code::UnknownKey, span.clone(), message);
-        diagnostic.label = Some(match of {
-            Some(of) => format!("not a key of `{of}`"),
-            None => "not a key of the document".into(),
-        });
-        diagnostic.help = Some(format!("known keys: {}", known.join(", ")));
-        let meant = meant?;
-        diagnostic.fix = Some((span, meant.clone()));
-        Some(format!("{parent}/{meant}"))
-    }
-
-    fn missing_key(&mut self, pointer: &str, name: &str) {
-        let span = self.spans.key(pointer);
-        let span = if pointer.is_empty() { 0..0 } else { span };
-        let message = format!("the key `{name}` is missing");
-        let diagnostic = self.error(Code::MissingKey, span, message);
-        diagnostic.help = Some(if pointer.is_empty() && name == "schema" {
-            format!("add `schema: {}` as the first line", crate::document::VERSION)
-        } else {
-            format!("add `{name}:`")
-        });
-    }
-
-    fn wrong_value(&mut self, pointer: &str, found: &Value, kind: &Violation) {
-        let span = self.spans.value(pointer);
-        let key = pointer.rsplit('/').find(|part| part.parse::<usize>().is_err()).unwrap_or_default();
-        let shown = self.written(&span);
-        let rule = schema::at(pointer).unwrap_or_default();
-        match kind {
-            Violation::Type { .. } => {
-                let expected = expected_type(&rule);
-                let diagnostic = self.error(
-                    Code::WrongType,
-                    span.clone(),
-                    format!("`{key}` must be {expected}, not {}", kind_of(found)),
-                );
-                if expected == "text" && !found.is_object() && !found.is_array() {
-                    diagnostic.help = Some(format!("write \"{shown}\" in quotes"));
-                    diagnostic.fix = Some((span, format!("\"{shown}\"")));
-                } else if expected == "true or false" {
-                    diagnostic.help = Some("write `true` or `false`".into());
-                }
-            }
-            Violation::Enum { .. } | Violation::Pattern { .. } | Violation::Constant { .. } => {
-                let allowed = allowed(&rule);
-                let meant = nearest(found.as_str().unwrap_or_default(), allowed.iter().map(String::as_str));
-                let message = match meant {
-                    Some(meant) => format!("`{shown}` is not a value of `{key}`; did you mean `{meant}`?"),
-                    None => format!("`{shown}` is not a value of `{key}`"),
-                };
-                let fix = meant.map(|meant| (span.clone(), meant.to_string()));
-                let diagnostic = self.error(Code::WrongValue, span, message);
-                diagnostic.fix = fix;
-                diagnostic.help = Some(if allowed.is_empty() {
-                    format!("it must match {}", rule["pattern"].as_str().unwrap_or("its pattern"))
-                } else {
-                    format!("one of: {}", allowed.join(", "))
-                });
-            }
-            _ => {
-                let limit = |name: &str| rule.get(name).map(ToString::to_string);
-                let range = match (limit("minimum"), limit("maximum")) {
-                    (Some(low), Some(high)) => format!("`{key}` must be from {low} to {high}"),
-                    _ => match kind {
-                        Violation::MinItems { .. } => format!("`{key}` must have at least one item"),
-                        Violation::MinLength { .. } => format!("`{key}` must not be empty"),
-                        Violation::MaxLength { limit } => {
-                            format!("`{key}` must not be longer than {limit} characters")
-                        }
-                        _ => format!("`{key}` does not fit the schema ({})", kind.keyword()),
-                    },
-                };
-                self.error(Code::WrongValue, span, range);
-            }
-        }
-    }
-
-    /// Gives the text at a span as it is written, cut to a length that a message bears.
-    fn written(&self, span: &Range<usize>) -> String {
-        let text = String::from_utf8_lossy(&self.bytes[span.clone()]);
-        let text = text.trim_matches(['"', '\'']);
-        let mut cut: String = text.chars().take(60).collect();
-        if cut.len() < text.len() {
-            cut.push('…');
-        }
-        cut
-    }
 }
 
-/// Leaves the free `x-*` keys at the top out.
-fn without_extensions(mut value: Value) -> Value {
-    if let Value::Object(map) = &mut value {
-        map.retain(|key, _| !key.starts_with("x-"));
-    }
-    value
-}
+/// The version of this program, which `min_version` is held against.
+const OWN_VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Reads a scalar by YAML's core schema: only a plain one can be more than text.
 fn scalar(text: &str, style: Style) -> Value {
@@ -450,45 +343,4 @@ fn is_hidden(c: char) -> bool {
 fn hidden_name(c: char) -> String {
     let kind = if c.is_control() { "control character" } else { "invisible or bidirectional character" };
     format!("{kind} U+{:04X}", u32::from(c))
-}
-
-fn kind_of(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "empty",
-        Value::Bool(_) => "true or false",
-        Value::Number(_) => "a number",
-        Value::String(_) => "text",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "a mapping",
-    }
-}
-
-fn expected_type(rule: &Value) -> String {
-    let word = |kind: &Value| match kind.as_str().unwrap_or_default() {
-        "boolean" => "true or false",
-        "integer" => "a whole number",
-        "number" => "a number",
-        "array" => "a list",
-        "object" => "a mapping",
-        _ => "text",
-    };
-    match &rule["type"] {
-        Value::Array(_) => "a single value".into(),
-        kind => word(kind).into(),
-    }
-}
-
-/// Gives the values that a schema lists, in an `enum`, a `const` or a pattern of alternatives.
-fn allowed(rule: &Value) -> Vec<String> {
-    if let Some(Value::Array(items)) = rule.get("enum") {
-        return items.iter().filter_map(|item| item.as_str().map(String::from)).collect();
-    }
-    if let Some(Value::String(only)) = rule.get("const") {
-        return vec![only.clone()];
-    }
-    let pattern = rule["pattern"].as_str().unwrap_or_default();
-    match pattern.strip_prefix("^-?(").and_then(|rest| rest.strip_suffix(")$")) {
-        Some(alternatives) => alternatives.split('|').map(String::from).collect(),
-        None => Vec::new(),
-    }
 }

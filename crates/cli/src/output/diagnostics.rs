@@ -8,8 +8,8 @@ use crate::output::{escape, style};
 
 /// Renders a diagnostic of the document, with its lines and a caret below the place.
 ///
-/// The document holds no secrets: there is no key for one.
-pub(crate) fn with_source(diagnostic: &Diagnostic, source: &str) -> String {
+/// `texts` gives the bytes behind a place's path. The document holds no secrets: there is no key for one.
+pub(crate) fn with_source<'t>(diagnostic: &Diagnostic, texts: &dyn Fn(&str) -> &'t [u8]) -> String {
     let (message, help) = (escape(&diagnostic.message), diagnostic.help.as_deref().map(escape));
     let label = diagnostic.label.as_deref().map(escape);
     let level = match diagnostic.severity {
@@ -24,16 +24,31 @@ pub(crate) fn with_source(diagnostic: &Diagnostic, source: &str) -> String {
         );
     };
     // What the source's lines hold is shown as it is escaped, so the spans must be those of that text.
-    let text = Escaped::new(source);
+    let text_of = |place: &Place| Escaped::new(&String::from_utf8_lossy(texts(&place.path)));
+    let text = text_of(place);
     let path = escape(&place.path);
     let mut snippet = Snippet::source(text.text.as_str()).path(path.as_str()).annotation(
         AnnotationKind::Primary.span(text.span(place)).label(label.as_deref().unwrap_or_default()),
     );
-    let why = diagnostic.related.as_ref().map(|(_, why)| escape(why)).unwrap_or_default();
-    if let Some((related, _)) = &diagnostic.related {
-        snippet = snippet.annotation(AnnotationKind::Context.span(text.span(related)).label(why.as_str()));
+    let related = diagnostic.related.as_ref().map(|(at, why)| (at, escape(why)));
+    let elsewhere = related
+        .as_ref()
+        .filter(|(at, _)| at.path != place.path)
+        .map(|(at, _)| (text_of(at), escape(&at.path)));
+    let mut second = None;
+    if let Some((at, why)) = &related {
+        let note = |text: &Escaped| AnnotationKind::Context.span(text.span(at)).label(why.as_str());
+        match &elsewhere {
+            None => snippet = snippet.annotation(note(&text)),
+            Some((text, path)) => {
+                second = Some(Snippet::source(text.text.as_str()).path(path.as_str()).annotation(note(text)));
+            }
+        }
     }
     let mut group = title.element(snippet);
+    if let Some(second) = second {
+        group = group.element(second);
+    }
     if let Some(help) = &help {
         group = group.element(Level::HELP.message(help.as_str()));
     }

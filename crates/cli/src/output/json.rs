@@ -75,7 +75,16 @@ struct Finding<'a> {
     place: Option<Position<'a>>,
     related: Option<Related<'a>>,
     help: Option<&'a str>,
+    fix: Option<Fix<'a>>,
     allow: Option<&'static str>,
+}
+
+/// Bytes of the file at the place, and what to write instead.
+#[derive(Serialize)]
+struct Fix<'a> {
+    start: usize,
+    end: usize,
+    replacement: &'a str,
 }
 
 #[derive(Serialize)]
@@ -208,6 +217,11 @@ fn finding(diagnostic: &Diagnostic) -> Finding<'_> {
         place: diagnostic.place.as_ref().map(position),
         related: diagnostic.related.as_ref().map(|(place, why)| Related { position: position(place), why }),
         help: diagnostic.help.as_deref(),
+        fix: diagnostic.fix.as_ref().map(|(range, replacement)| Fix {
+            start: range.start,
+            end: range.end,
+            replacement,
+        }),
         allow: diagnostic.code.risk().map(|_| diagnostic.code.name()),
     }
 }

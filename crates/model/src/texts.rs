@@ -1,0 +1,123 @@
+//! The texts that a document came from: itself, and those that it extends.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use crate::diagnostic::Place;
+use crate::extends::normal;
+use crate::yaml::{NodeId, Tree};
+
+/// One text, with its tree where it could be read.
+struct Text<'a> {
+    path: String,
+    bytes: Cow<'a, [u8]>,
+    tree: Option<(Tree, NodeId)>,
+}
+
+/// The document's own text first, then its parent's, and so on.
+#[derive(Default)]
+pub(crate) struct Texts<'a>(Vec<Text<'a>>);
+
+/// Bytes of one of the texts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Spot {
+    pub(crate) text: usize,
+    pub(crate) span: Range<usize>,
+}
+
+/// Which bytes of an entry are meant.
+#[derive(Clone, Copy)]
+enum Part {
+    Key,
+    Value,
+}
+
+impl<'a> Texts<'a> {
+    pub(crate) fn push(&mut self, path: String, bytes: Cow<'a, [u8]>) -> usize {
+        self.0.push(Text { path, bytes, tree: None });
+        self.0.len() - 1
+    }
+
+    pub(crate) fn keep(&mut self, text: usize, tree: Tree, top: NodeId) {
+        if let Some(text) = self.0.get_mut(text) {
+            text.tree = Some((tree, top));
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(crate) fn path(&self, text: usize) -> &str {
+        self.0.get(text).map_or("", |text| &text.path)
+    }
+
+    pub(crate) fn bytes(&self, text: usize) -> &[u8] {
+        self.0.get(text).map_or(&[], |text| &text.bytes)
+    }
+
+    /// Tells whether one of the texts is the file at this path, whatever way its own path takes.
+    pub(crate) fn has(&self, path: &str) -> bool {
+        self.0.iter().any(|text| normal(&text.path) == path)
+    }
+
+    /// Gives the number of the text with this path.
+    pub(crate) fn number(&self, path: &str) -> Option<usize> {
+        self.0.iter().position(|text| text.path == path)
+    }
+
+    pub(crate) fn place(&self, spot: Spot) -> Place {
+        Place::new(self.path(spot.text), self.bytes(spot.text), spot.span)
+    }
+
+    /// Gives the value at a JSON pointer, or the nearest thing around it that is written.
+    ///
+    /// Of several texts the first one that has it: a document wins over those that it extends.
+    pub(crate) fn value(&self, among: Range<usize>, pointer: &str) -> Spot {
+        self.spot(among, pointer, Part::Value)
+    }
+
+    /// Gives the key at a JSON pointer, or else its value.
+    pub(crate) fn key(&self, among: Range<usize>, pointer: &str) -> Spot {
+        self.spot(among, pointer, Part::Key)
+    }
+
+    /// Gives the texts other than the first, which the caller has.
+    pub(crate) fn into_parents(self) -> Vec<(String, Vec<u8>)> {
+        self.0.into_iter().skip(1).map(|text| (text.path, text.bytes.into_owned())).collect()
+    }
+
+    fn spot(&self, among: Range<usize>, pointer: &str, part: Part) -> Spot {
+        let mut pointer = pointer;
+        loop {
+            for (number, text) in self.0.iter().enumerate().take(among.end).skip(among.start) {
+                if let Some(span) = text.tree.as_ref().and_then(|(tree, top)| find(tree, *top, pointer, part))
+                {
+                    return Spot { text: number, span };
+                }
+            }
+            match pointer.rsplit_once('/') {
+                Some((parent, _)) => pointer = parent,
+                None => return Spot { text: among.start, span: 0..0 },
+            }
+        }
+    }
+}
+
+/// Walks to a pointer. Only what is reported is looked for, so there is no map of all places.
+fn find(tree: &Tree, top: NodeId, pointer: &str, part: Part) -> Option<Range<usize>> {
+    let (mut key, mut value) = (None, top);
+    for name in pointer.split('/').skip(1) {
+        let name = name.replace("~1", "/").replace("~0", "~");
+        if let Some((k, v)) = tree.all(value, &name).last() {
+            (key, value) = (Some(k), v);
+        } else {
+            (key, value) = (None, *tree.items(value).get(name.parse::<usize>().ok()?)?);
+        }
+    }
+    let node = match part {
+        Part::Key => key.unwrap_or(value),
+        Part::Value => value,
+    };
+    Some(tree.written(node).span.clone())
+}
