@@ -35,6 +35,7 @@ pub mod settings;
 mod suggest;
 mod texts;
 mod violations;
+mod written;
 pub mod yaml;
 
 pub use code::Code;
@@ -46,3 +47,4 @@ pub use read::{Reading, read, read_with};
 pub use release::Release;
 pub use resolved::{quoted, resolved};
 pub use suggest::nearest;
+pub use written::Written;

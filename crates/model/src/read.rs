@@ -304,7 +304,7 @@ impl<'a> Reader<'a> {
 const OWN_VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Reads a scalar by YAML's core schema: only a plain one can be more than text.
-fn scalar(text: &str, style: Style) -> Value {
+pub(crate) fn scalar(text: &str, style: Style) -> Value {
     if style != Style::Plain {
         return Value::from(text);
     }
@@ -333,7 +333,7 @@ fn scalar(text: &str, style: Style) -> Value {
     Value::from(text)
 }
 
-fn is_hidden(c: char) -> bool {
+pub(crate) fn is_hidden(c: char) -> bool {
     let bidi =
         matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{61c}');
     let separator = matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}');
