@@ -13,7 +13,7 @@ use render::{Target, TargetKind};
 use crate::check::{desired, files_target, laws, plan};
 use crate::memory::Memory;
 
-fn root() -> Option<PathBuf> {
+pub(crate) fn root() -> Option<PathBuf> {
     let root = std::env::var_os("KASM_DB_CORPUS").map(PathBuf::from);
     if root.is_none() {
         #[allow(clippy::print_stderr, reason = "a test that looks at nothing must say so")]
@@ -24,14 +24,14 @@ fn root() -> Option<PathBuf> {
     root
 }
 
-fn entries(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn entries(folder: &Path) -> Vec<PathBuf> {
     let mut entries: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     entries.sort();
     assert!(!entries.is_empty(), "{} is empty", folder.display());
     entries
 }
 
-fn tree(folder: &Path, prefix: &str, files: &mut BTreeMap<String, Vec<u8>>) {
+pub(crate) fn tree(folder: &Path, prefix: &str, files: &mut BTreeMap<String, Vec<u8>>) {
     for path in entries(folder) {
         let name = format!("{prefix}{}", path.file_name().unwrap().to_str().unwrap());
         if path.is_dir() {
@@ -40,6 +40,19 @@ fn tree(folder: &Path, prefix: &str, files: &mut BTreeMap<String, Vec<u8>>) {
             files.insert(name, fs::read(&path).unwrap());
         }
     }
+}
+
+/// Makes of an installer what it installs.
+pub(crate) fn installed(installer: &Memory) -> Memory {
+    let mut deployment = installer.clone();
+    for (name, bytes) in &installer.0 {
+        if let Some(copy) = name.strip_prefix("docker/docker-compose-") {
+            deployment.0.insert(format!("docker/.conf/docker-compose-{copy}"), bytes.clone());
+        }
+    }
+    let all = installer.get("docker/docker-compose-all.yaml").to_vec();
+    deployment.0.insert("docker/docker-compose.yaml".into(), all);
+    deployment
 }
 
 const DOCUMENT: &str = "\
@@ -139,14 +152,7 @@ fn the_laws_hold_for_every_release_as_installer_and_as_deployment() {
     for path in entries(&root.join("kasm")) {
         let mut installer = Memory::default();
         tree(&path, "", &mut installer.0);
-        let mut deployment = installer.clone();
-        for (name, bytes) in &installer.0 {
-            if let Some(copy) = name.strip_prefix("docker/docker-compose-") {
-                deployment.0.insert(format!("docker/.conf/docker-compose-{copy}"), bytes.clone());
-            }
-        }
-        let all = installer.get("docker/docker-compose-all.yaml").to_vec();
-        deployment.0.insert("docker/docker-compose.yaml".into(), all);
+        let deployment = installed(&installer);
         for image in
             ["kasmweb/postgres:1.12.0", "kasmweb/postgres:1.16.1", "postgres:9.5-alpine", "example.org/db:1"]
         {

@@ -39,6 +39,8 @@ pub(crate) enum Command {
     Apply(Apply),
     /// Shows a saved plan, and whether it still holds
     Show(Show),
+    /// Writes a document from what is there; a plan from it is empty
+    Import(Import),
     /// Prints the JSON Schema of the document
     Schema,
     /// Prints the completions for a shell
@@ -186,6 +188,26 @@ pub(crate) struct Apply {
     /// Does everything but write
     #[arg(long)]
     pub(crate) dry_run: bool,
+}
+
+/// What to look at: `--deployment` (default: /opt/kasm/current), `--installer`, or files by name.
+#[derive(Debug, Args)]
+pub(crate) struct Import {
+    /// Compose files, in the order in which Compose merges them
+    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with_all = ["deployment", "installer"])]
+    pub(crate) compose: Vec<PathBuf>,
+    /// The postgresql.conf that the server reads
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["deployment", "installer"])]
+    pub(crate) conf: Option<PathBuf>,
+    /// The database's service in the compose files, where it can not be told
+    #[arg(long, value_name = "NAME", requires = "compose")]
+    pub(crate) service: Option<String>,
+    /// Where to write; `-` prints [default: the document of `-f`, else ./kasm-db.yaml]
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Takes every setting in that differs from PostgreSQL's sample and is no secret
+    #[arg(long)]
+    pub(crate) all_settings: bool,
 }
 
 #[derive(Debug, Args)]

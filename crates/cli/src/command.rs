@@ -2,6 +2,7 @@
 
 pub(crate) mod apply;
 pub(crate) mod completions;
+pub(crate) mod import;
 pub(crate) mod man;
 pub(crate) mod plan;
 pub(crate) mod schema;
@@ -40,26 +41,30 @@ fn make_plan(desired: &DesiredState, target: &render::Target, root: &Root, globa
     Planned { plan, snapshot: observed.into_snapshot(), folder: root.path().display().to_string() }
 }
 
-/// Shows blockers and warnings of a plan; one cause in several files is shown once.
+/// Shows blockers and warnings of a plan.
 ///
 /// Of several targets, `heading` says whose they are: the plans themselves go to another stream.
 fn findings(plan: &Plan, heading: bool, terminal: &Terminal) {
+    show(&plan.findings, heading.then_some(plan.target.name.as_str()), terminal);
+    if plan.is_blocked() {
+        terminal.state(state::NOTHING_CHANGED);
+    }
+}
+
+/// Shows findings; one cause in several files is shown once.
+fn show(findings: &[Diagnostic], heading: Option<&str>, terminal: &Terminal) {
     let mut shown: Vec<&Diagnostic> = Vec::new();
-    for finding in &plan.findings {
+    for finding in findings {
         let same = |other: &&Diagnostic| (other.code, &other.message) == (finding.code, &finding.message);
         if (terminal.quiet && !finding.is_error()) || shown.iter().any(same) {
             continue;
         }
-        let places: Vec<_> =
-            plan.findings.iter().filter(same).filter_map(|other| other.place.as_ref()).collect();
-        if heading && shown.is_empty() {
-            terminal.note(&format!("{}:\n", escape(&plan.target.name)));
+        let places: Vec<_> = findings.iter().filter(same).filter_map(|other| other.place.as_ref()).collect();
+        if let Some(heading) = heading.filter(|_| shown.is_empty()) {
+            terminal.note(&format!("{}:\n", escape(heading)));
         }
         terminal.note(&diagnostics::without_source(finding, &places));
         shown.push(finding);
-    }
-    if plan.is_blocked() {
-        terminal.state(state::NOTHING_CHANGED);
     }
 }
 
@@ -112,14 +117,18 @@ fn check_allowed(global: &Global) -> Result<(), Failure> {
 
 /// Gives the exit code of a plan that stands as it is.
 fn exit_of(plan: &Plan, detailed: bool) -> Exit {
-    let unreadable = |code| matches!(code, model::Code::Unreadable | model::Code::NoComposeFile);
-    if plan.blockers().any(|finding| unreadable(finding.code)) {
-        Exit::Error
-    } else if plan.is_blocked() {
-        Exit::Refused
+    if plan.is_blocked() {
+        exit_of_blockers(&plan.findings)
     } else if detailed && !plan.is_empty() {
         Exit::Differences
     } else {
         Exit::Done
     }
+}
+
+/// Gives the exit code where something stands in the way: what can not be read is no refusal.
+fn exit_of_blockers(findings: &[Diagnostic]) -> Exit {
+    let unreadable = |code| matches!(code, model::Code::Unreadable | model::Code::NoComposeFile);
+    let mut blockers = findings.iter().filter(|finding| finding.is_error());
+    if blockers.any(|finding| unreadable(finding.code)) { Exit::Error } else { Exit::Refused }
 }

@@ -60,19 +60,35 @@ pub(crate) fn places(
         }
     }
     let chosen = |name: &str| global.target.is_empty() || global.target.iter().any(|p| matches(p, name));
+    let chosen = desired.targets().iter().filter(|target| chosen(&target.name));
+    chosen.map(|target| place_of(target, document, root)).collect()
+}
+
+/// Gives the tree or the files of a document's target; relative paths start at the document's folder.
+pub(crate) fn place_of(
+    target: &model::document::Target,
+    document: &Path,
+    root: Option<&Path>,
+) -> Result<Place, Failure> {
     let below = |path: &str| document.join(prefixed(root, Path::new(path)));
-    let mut places = Vec::new();
-    for target in desired.targets().iter().filter(|target| chosen(&target.name)) {
-        let (kind, folder) = match (&target.deployment, &target.installer, &target.files) {
-            (Some(folder), ..) => (TargetKind::Deployment, below(folder)),
-            (_, Some(folder), _) => (TargetKind::Installer, below(folder)),
-            (.., Some(files)) => of_files(files, document, below)?,
-            // The checks leave no target without a kind.
-            _ => continue,
-        };
-        places.push(Place { target: Target { name: target.name.clone(), kind }, folder });
-    }
-    Ok(places)
+    let (kind, folder) = match (&target.deployment, &target.installer, &target.files) {
+        (Some(folder), ..) => (TargetKind::Deployment, below(folder)),
+        (_, Some(folder), _) => (TargetKind::Installer, below(folder)),
+        (.., Some(files)) => of_files(files, document, below)?,
+        // The checks leave no target without a kind.
+        _ => (TargetKind::Deployment, document.to_path_buf()),
+    };
+    Ok(Place { target: Target { name: target.name.clone(), kind }, folder })
+}
+
+/// Gives the last part of a path as a target's name, or `otherwise` where it can not be one.
+pub(crate) fn name_of(path: &Path, otherwise: &str) -> String {
+    let fits = |name: &&str| {
+        name.len() <= 63
+            && name.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
+    };
+    path.file_name().and_then(|name| name.to_str()).filter(fits).unwrap_or(otherwise).to_string()
 }
 
 /// Finds the folder that holds all files: the document's, or one above where they lie outside it.

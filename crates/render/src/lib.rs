@@ -3,6 +3,7 @@
 //! [`observe`] reads a target through a [`Source`]; [`reconcile`] compares it with a
 //! [`DesiredState`](model::DesiredState) and gives a [`Plan`]: pure, proved, and free of IO.
 
+mod adoption;
 mod compose;
 mod conf;
 pub mod diff;
@@ -14,6 +15,7 @@ mod source;
 mod target;
 mod text_edit;
 
+pub use adoption::{Adoption, LeftOut, adopt};
 pub use compose::CommandOption;
 pub use observe::{ObservedState, observe, observe_with};
 pub use plan::{Action, Change, FileChange, FileKind, Needs, Plan};

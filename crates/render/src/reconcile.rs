@@ -5,6 +5,9 @@ mod image;
 mod preload;
 mod settings;
 
+pub(crate) use image::{current as current_image, is_another_database};
+pub(crate) use settings::{PRELOAD, in_force};
+
 use std::collections::{BTreeMap, HashSet};
 
 use model::{Code, DesiredState, Diagnostic};

@@ -202,19 +202,36 @@ fn conf_line(bytes: &[u8], line: Range<usize>, managed: &[Range<usize>]) -> Vec<
 /// Hides the value of a setting, active or commented, and the comment behind it.
 fn setting(conf: &Conf, entry: &Entry, base: usize, end: usize, bytes: &[u8], hidden: &mut Vec<Hidden>) {
     let name = String::from_utf8_lossy(conf.name(entry)).to_ascii_lowercase();
-    let row = postgres::lookup_in(&name, None);
-    let value = conf.value(entry);
-    // A value that is a number, a word of a list, on or off says what the setting is set to, no more.
-    let is_typed = row.is_some_and(|row| row.value != Type::String && check(&row.value, &value).is_ok());
-    if !is_typed && !value.is_empty() {
-        let harmless = row.is_some() && !SECRET.contains(&&*name) && !name.ends_with("_command");
+    if let Some(secret) = of_setting(&name, &conf.value(entry)) {
         let range = base + entry.value.start..base + entry.value.end;
-        hidden.push(Hidden { range, secret: !harmless, comment: false });
+        hidden.push(Hidden { range, secret, comment: false });
     }
     let tail = base + entry.value.end;
     if let Some(hash) = bytes[tail..end.max(tail)].iter().position(|&b| b == b'#') {
         comment(tail + hash..end, bytes, hidden);
     }
+}
+
+/// Tells whether a setting's value is hidden, and then whether it may be a secret.
+fn of_setting(name: &str, value: &[u8]) -> Option<bool> {
+    let row = postgres::lookup_in(name, None);
+    // A value that is a number, a word of a list, on or off says what the setting is set to, no more.
+    let is_typed = row.is_some_and(|row| row.value != Type::String && check(&row.value, value).is_ok());
+    let harmless = row.is_some() && !SECRET.contains(&name) && !name.ends_with("_command");
+    (!is_typed && !value.is_empty()).then_some(!harmless)
+}
+
+/// Tells whether a setting's value may be a secret; `name` is in lower case.
+pub(crate) fn may_be_secret(name: &str, value: &[u8]) -> bool {
+    of_setting(name, value) == Some(true)
+}
+
+/// Tells whether the line of a setting says what PostgreSQL's sample says, active or commented out.
+pub(crate) fn is_default_of_sample(bytes: &[u8], entry: &Entry) -> bool {
+    let start = bytes[..entry.name.start].iter().rposition(|&b| b == b'\n').map_or(0, |at| at + 1);
+    let end = bytes[entry.value.end..].iter().position(|&b| b == b'\n');
+    let line = bytes[start..end.map_or(bytes.len(), |end| entry.value.end + end)].trim_ascii();
+    is_of_sample(line) || is_of_sample(&[b"#", line].concat())
 }
 
 /// Hides a comment, unless every installation has it.

@@ -19,7 +19,7 @@ pub(super) fn reconcile(desired: &DesiredState, observed: &ObservedState, draft:
 }
 
 /// Gives the image that a database has now, as far as files tell.
-pub(super) fn current(database: &Database) -> Option<Image> {
+pub(crate) fn current(database: &Database) -> Option<Image> {
     let site = database.site.as_ref().ok()?;
     Image::parse(site.text()?.resolved.as_deref().ok()?.trim()).ok()
 }
@@ -98,7 +98,7 @@ fn one(
 }
 
 /// Databases that also go by the service key `db`.
-fn is_another_database(image: &Image) -> bool {
+pub(crate) fn is_another_database(image: &Image) -> bool {
     let repository = image.repository();
     ["mysql", "mariadb", "percona", "mongo", "redis", "couchdb", "cassandra", "mssql", "clickhouse", "neo4j"]
         .iter()

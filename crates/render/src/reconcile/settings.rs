@@ -14,7 +14,7 @@ use crate::reconcile::{Draft, preload};
 use crate::target::TargetKind;
 
 /// The list of libraries that the server loads at its start.
-pub(super) const PRELOAD: &str = "shared_preload_libraries";
+pub(crate) const PRELOAD: &str = "shared_preload_libraries";
 
 /// One value that must become another.
 struct Wanted<'a> {
@@ -206,7 +206,47 @@ fn preload_value(
     Some(merged)
 }
 
-/// Reports what sets a value over postgresql.conf: `postgresql.auto.conf`, and over that the command line.
+/// A value that counts over postgresql.conf.
+struct Override {
+    value: Vec<u8>,
+    place: Option<Place>,
+    /// Whether the command line sets it, rather than `postgresql.auto.conf`.
+    by_command: bool,
+}
+
+impl Override {
+    /// Finds what sets `name`: `postgresql.auto.conf`, and over that the command line.
+    fn find(name: &str, major: Option<u16>, observed: &ObservedState, conf: &ObservedConf) -> Option<Self> {
+        let of_compose =
+            observed.databases.iter().filter(|d| d.project.runs).flat_map(|d| &d.database.command.options);
+        let mut options = of_compose.chain(&observed.arguments);
+        if let Some(option) = options.rfind(|option| sets(&option.name, name, major)) {
+            let (value, place) = (option.value.clone().into_bytes(), option.place.clone());
+            return Some(Self { value, place, by_command: true });
+        }
+        let now = effective(conf.auto.as_ref()?, name, major)?;
+        Some(Self { value: now.value(), place: Some(place(conf, now)), by_command: false })
+    }
+
+    fn by(&self) -> &'static str {
+        if self.by_command { "the server's command line" } else { "postgresql.auto.conf" }
+    }
+}
+
+/// Gives the value that the server takes for a setting, and what sets it where that is not postgresql.conf.
+pub(crate) fn in_force(
+    name: &str,
+    major: Option<u16>,
+    observed: &ObservedState,
+    conf: &ObservedConf,
+) -> Option<(Vec<u8>, Option<&'static str>)> {
+    match Override::find(name, major, observed, conf) {
+        Some(over) => Some((over.value.clone(), Some(over.by()))),
+        None => effective(&conf.set, name, major).map(|now| (now.value(), None)),
+    }
+}
+
+/// Reports what sets a value over postgresql.conf.
 ///
 /// Tells whether the value that wins is the wanted one already: then the file need not change.
 fn overridden(
@@ -217,35 +257,22 @@ fn overridden(
     conf: &ObservedConf,
     draft: &mut Draft,
 ) -> bool {
-    let of_compose =
-        observed.databases.iter().filter(|d| d.project.runs).flat_map(|d| &d.database.command.options);
-    let mut options = of_compose.chain(&observed.arguments);
-    let option = options.rfind(|option| sets(&option.name, name, major));
-    let auto = conf.auto.as_ref().and_then(|auto| effective(auto, name, major));
-    let (code, value, by, place, way_out) = match (option, auto) {
-        (Some(option), _) => (
+    let Some(over) = Override::find(name, major, observed, conf) else { return false };
+    let (code, way_out) = if over.by_command {
+        (
             Code::OverriddenByCommand,
-            option.value.clone().into_bytes(),
-            "the server's command line",
-            option.place.clone(),
             format!("remove `{name}` from `command:`, so that postgresql.conf counts"),
-        ),
-        (None, Some(now)) => (
-            Code::OverriddenByAutoConf,
-            now.value(),
-            "postgresql.auto.conf",
-            Some(place(conf, now)),
-            format!("run `ALTER SYSTEM RESET {name};` on the server"),
-        ),
-        (None, None) => return false,
+        )
+    } else {
+        (Code::OverriddenByAutoConf, format!("run `ALTER SYSTEM RESET {name};` on the server"))
     };
-    let is_same = same(&value);
-    let message = format!("{by} sets `{name}` over the file's value");
+    let is_same = same(&over.value);
+    let message = format!("{} sets `{name}` over the file's value", over.by());
     let mut finding = match is_same {
         true => Diagnostic::warning(code, format!("{message}; it is the wanted one")),
         false => Diagnostic::error(code, message),
     };
-    finding.place = place;
+    finding.place = over.place;
     draft.find(finding.help(way_out));
     is_same
 }

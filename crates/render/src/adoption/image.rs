@@ -1,0 +1,106 @@
+//! The image of a document that leaves every compose file as it is.
+
+use model::{Code, Diagnostic, Image, Release};
+use serde_json::{Value, json};
+
+use crate::adoption::{Adoption, Key};
+use crate::compose::{Database, ServiceFound};
+use crate::observe::{ObservedDatabase, ObservedState};
+use crate::reconcile::{current_image, is_another_database};
+
+/// Refuses a service that only its key makes the database, and whose image is another one's.
+pub(super) fn stranger(observed: &ObservedState) -> Option<Diagnostic> {
+    observed.databases.iter().map(|observed| &observed.database).find_map(|database| {
+        let image = current_image(database).filter(is_another_database)?;
+        if database.found != ServiceFound::ByKey {
+            return None;
+        }
+        let message =
+            format!("the service `{}` runs {image}, which does not look like PostgreSQL", database.service);
+        let place = database.site.as_ref().ok().map(|site| database.image_place(site))?;
+        Some(
+            Diagnostic::error(Code::NotPostgres, message)
+                .at(place)
+                .help("name the database's service with `--service NAME` beside `--compose FILE`"),
+        )
+    })
+}
+
+pub(super) fn adopt(observed: &ObservedState, adoption: &mut Adoption) {
+    let Some(first) = observed.databases.first() else { return };
+    let mut images: Vec<(Image, &ObservedDatabase)> = Vec::new();
+    for observed in &observed.databases {
+        match image(&observed.database) {
+            Ok(image) => images.push((image, observed)),
+            Err(why) => {
+                let why = format!("{}: {why}. So this document says nothing of the image.", file(observed));
+                return adoption.leave_out(Key::Image, None, why);
+            }
+        }
+    }
+    let Some((image, _)) = images.first().cloned() else { return };
+    let majors: Vec<_> = images.iter().map(|(image, _)| Release::of(image).postgres_major).collect();
+    let major = majors[0].filter(|_| majors.iter().all(|major| *major == majors[0]));
+    if images.iter().all(|(other, _)| *other == image) {
+        let others = match images.len() - 1 {
+            0 => String::new(),
+            1 => " and one more file".into(),
+            more => format!(" and {more} more files"),
+        };
+        let how = written(&first.database).map_or_else(String::new, |raw| format!(", written `{raw}`"));
+        let note = format!("`services.{}` of {}{others}{how}.", first.database.service, file(first));
+        adoption.push(Key::Image, image.as_str(), Some(note));
+        if major.is_none() {
+            adoption.leave_out(
+                Key::PostgresMajor,
+                Some(json!(14)),
+                "The image's name does not tell its PostgreSQL major; with it, settings can be checked.",
+            );
+        }
+        return;
+    }
+    // A preload list or a setting of some majors may need it all the same.
+    if let Some(major) = major {
+        adoption.push(Key::PostgresMajor, major, Some("All of these images hold this major.".into()));
+    }
+    let mut why =
+        String::from("The files do not agree on the image, and a plan would make all of them the same:");
+    for (image, observed) in &images {
+        why.push_str(&format!("\n  {image} in {}", file(observed)));
+    }
+    adoption.leave_out(Key::Image, Some(Value::from(image.as_str())), why);
+}
+
+/// Gives the image as a document writes it, or says why it can not be written.
+fn image(database: &Database) -> Result<Image, String> {
+    let site = database.site.as_ref().map_err(|problem| problem.message.clone())?;
+    let text = site.text().ok_or("the service has no image")?;
+    let resolved = match &text.resolved {
+        Ok(resolved) => resolved,
+        Err(name) => return Err(format!("the image has the variable `{name}`, which no .env file sets")),
+    };
+    if resolved.trim().len() != resolved.len() {
+        return Err("the image has blanks or line ends around it, which a plan would take away".into());
+    }
+    let image = Image::parse(resolved).map_err(|_| "the image is no reference".to_string())?;
+    match (image.tag(), image.digest()) {
+        (Some(_), _) => Ok(image),
+        (None, Some(_)) => Err("the image has a digest and no tag, which a document must have".into()),
+        // What Docker takes in its place.
+        (None, None) => Image::parse(&format!("{resolved}:latest")).map_err(|error| error.to_string()),
+    }
+}
+
+/// Gives the image as it is written, where that is not what the document says.
+fn written(database: &Database) -> Option<&str> {
+    let text = database.site.as_ref().ok()?.text()?;
+    text.has_variables().then(|| text.raw.trim())
+}
+
+fn file(observed: &ObservedDatabase) -> String {
+    let database = &observed.database;
+    match &database.site {
+        Ok(site) => database.file(site).path.clone(),
+        Err(_) => observed.project.files.first().cloned().unwrap_or_default(),
+    }
+}
