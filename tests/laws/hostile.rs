@@ -106,11 +106,11 @@ fn a_compose_file_of_brackets_is_refused() {
 #[test]
 fn a_compose_file_with_an_alias_bomb_is_planned() {
     let mut text = String::from("x-a0: &a0 {k: v}\n");
-    for n in 1..10_000 {
+    for n in 1..9_000 {
         let above = n - 1;
         text.push_str(&format!("x-a{n}: &a{n} [*a{above}, *a{above}, *a{above}]\n"));
     }
-    text.push_str("services:\n  db:\n    image: a:1\n    x-bomb: *a9999\n");
+    text.push_str("services:\n  db:\n    image: a:1\n    x-bomb: *a8999\n");
     let plan = compose(&text);
     assert!(after(&plan).contains("image: kasmweb/postgres:1.16.1\n    x-bomb"));
     assert_eq!(plan.changes.len(), 1);
@@ -130,9 +130,43 @@ fn a_compose_file_with_a_bomb_of_merge_keys_is_planned() {
 
 #[test]
 fn a_compose_file_of_many_services_changes_in_one_of_them() {
-    let services: String = (0..LARGE / 32).map(|n| format!("  s{n:06}: {{image: \"a:{n:06}\"}}\n")).collect();
+    let services: String = (0..12_000).map(|n| format!("  s{n:06}: {{image: \"a:{n:06}\"}}\n")).collect();
     let plan = compose(&format!("services:\n{services}  db: {{image: \"a:1\"}}\n"));
     assert!(after(&plan).ends_with("  db: {image: \"kasmweb/postgres:1.16.1\"}\n"));
+}
+
+#[test]
+fn a_compose_file_of_too_many_values_is_refused_where_reading_stops() {
+    let list = "x,".repeat(MANY);
+    let bomb = format!("x-a: &a [{list}]\nx-b: [{}]\n", "*a,".repeat(MANY));
+    let keys = "x: 1\n".repeat(MANY);
+    for (text, line) in [(&bomb, 1), (&keys, 24_998)] {
+        let plan = compose(&format!("{text}services: {{db: {{image: \"a:1\"}}}}\n"));
+        let refused = plan.blockers().next().unwrap();
+        assert_eq!(refused.code, Code::ComposeSyntax);
+        assert_eq!(refused.message, "more than 50000 keys and values; no more are read");
+        assert!(refused.place.as_ref().unwrap().line.abs_diff(line) < 4, "{refused:?}");
+    }
+}
+
+#[test]
+fn a_conf_of_too_many_settings_or_libraries_is_refused() {
+    let lines: String = (0..LARGE / 8).map(|n| format!("a.b = {}\n", n % 9)).collect();
+    let plan = conf(&lines[..LARGE - 8]);
+    assert_eq!(blockers(&plan), [Code::ConfInclude]);
+    let refused = plan.blockers().next().unwrap();
+    assert_eq!(refused.message, "more than 100,000 settings are read; here it stops");
+    assert_eq!(refused.place.as_ref().unwrap().line, 100_001);
+    let plan = conf(&format!("shared_preload_libraries = '{}a'\n", "a,".repeat(MANY)));
+    assert_eq!(blockers(&plan), [Code::ConfList]);
+    assert!(plan.blockers().next().unwrap().message.ends_with("lists more than 1000 libraries"));
+}
+
+#[test]
+fn a_command_of_too_many_words_is_read_as_far_as_it_goes() {
+    let words = "-c work_mem=1MB ".repeat(MANY / 2);
+    let plan = compose(&format!("services: {{db: {{image: \"a:1\", command: postgres {words}}}}}\n"));
+    assert!(after(&plan).contains("image: \"kasmweb/postgres:1.16.1\""));
 }
 
 /// Reads a document and gives its errors.
@@ -164,6 +198,16 @@ fn a_document_with_an_alias_bomb_is_refused() {
     }
     let errors = errors(&text);
     assert!(errors.iter().all(|error| error.code == Code::DocumentFeature));
+}
+
+#[test]
+fn a_document_of_too_many_values_is_one_error() {
+    let keys = |count: usize| (0..count).map(|n| format!("k{n}: 1\n")).collect::<String>();
+    let [error] = &errors(&keys(80_000))[..] else { panic!("one error") };
+    assert_eq!(error.message, "more than 50000 keys and values; no more are read");
+    let [error] = &errors(&keys(10_500))[..] else { panic!("one error") };
+    assert_eq!(error.message, "more than 20000 keys and values; a document has no more");
+    assert_eq!(error.place.as_ref().unwrap().line, 10_000);
 }
 
 #[test]

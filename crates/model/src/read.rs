@@ -20,6 +20,9 @@ use crate::yaml::{self, Kind, NodeId, Style, Tree};
 /// A document with more errors than this has one cause; the rest would say the same.
 pub(crate) const MAX_DIAGNOSTICS: usize = 100;
 
+/// Documents with more keys and values than this are not read: a fleet of two thousand targets has as many.
+const MAX_VALUES: usize = 20_000;
+
 /// What came of reading a document.
 #[derive(Debug)]
 pub struct Reading {
@@ -135,6 +138,12 @@ impl<'a> Reader<'a> {
                 return None;
             }
         };
+        if let Some((_, node)) = tree.nodes().nth(MAX_VALUES) {
+            let message = format!("more than {MAX_VALUES} keys and values; a document has no more");
+            self.error(Code::DocumentSyntax, self.here(node.span.start..node.span.start), message).help =
+                Some("split it into several documents".into());
+            return None;
+        }
         let top = match tree.documents() {
             [] => return self.shape(0..0, "empty document; expected a mapping"),
             [top] if tree.is_null(*top) => return self.shape(0..0, "empty document; expected a mapping"),

@@ -13,6 +13,9 @@ pub const MAX_BYTES: usize = 1 << 20;
 /// Collections nested deeper than this are not read.
 pub const MAX_DEPTH: usize = 64;
 
+/// Text with more keys and values than this is not read: ten times what the largest real files hold.
+pub const MAX_NODES: usize = 50_000;
+
 /// Names a node of a [`Tree`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeId(u32);
@@ -90,7 +93,8 @@ impl Tree {
     ///
     /// # Errors
     /// A [`SyntaxError`] for bytes that are not UTF-8, larger than [`MAX_BYTES`], nested deeper than
-    /// [`MAX_DEPTH`], or not YAML. Only the first one: what follows it can not be read.
+    /// [`MAX_DEPTH`], with more than [`MAX_NODES`] keys and values, or not YAML. Only the first one: what
+    /// follows it can not be read.
     pub fn parse(bytes: &[u8]) -> Result<Self, SyntaxError> {
         if bytes.len() > MAX_BYTES {
             return Err(SyntaxError { offset: 0, message: format!("larger than {MAX_BYTES} bytes (1 MiB)") });
@@ -202,6 +206,10 @@ impl<'t> Builder<'t> {
                 },
             })?;
             let range = span.byte_range().unwrap_or(0..0);
+            if self.tree.nodes.len() >= MAX_NODES {
+                let message = format!("more than {MAX_NODES} keys and values; no more are read");
+                return Err(SyntaxError { offset: range.start, message });
+            }
             self.event(event, &span, range)?;
         }
         Ok(self.tree)
@@ -275,7 +283,6 @@ impl<'t> Builder<'t> {
         anchor: usize,
         tag: Option<(String, Range<usize>)>,
     ) -> NodeId {
-        // A text of at most 1 MiB has fewer nodes than a u32 counts.
         let id = NodeId(u32::try_from(self.tree.nodes.len()).unwrap_or(u32::MAX));
         self.tree.nodes.push(Node { kind, span, anchor: None, tag });
         if anchor != 0 {
@@ -359,6 +366,9 @@ mod tests {
         assert!(message("- ".repeat(100_000).as_bytes()).message.contains("too deep"));
         assert!(message(&vec![b'a'; MAX_BYTES + 1]).message.contains("1 MiB"));
         assert!(message(b"a: &a [*a]").message.contains("inside"));
+        let many = message(format!("[{}]", "x,".repeat(100_000)).as_bytes());
+        assert!(many.message.contains("more than 50000 keys and values"), "{many:?}");
+        assert_eq!(many.offset, 2 * MAX_NODES - 1);
     }
 
     #[test]

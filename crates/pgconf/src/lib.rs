@@ -36,6 +36,7 @@ mod conf;
 mod edit;
 mod lexer;
 mod list;
+mod names;
 mod set;
 mod text;
 pub mod value;

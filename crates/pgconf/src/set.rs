@@ -1,15 +1,19 @@
 //! A postgresql.conf with everything it includes, read in the server's order.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::conf::{Conf, Entry};
+use crate::names::Names;
 
 /// Includes nest this deep below the main file (PostgreSQL 12 to 18, `CONF_FILE_MAX_DEPTH`).
 const MAX_DEPTH: usize = 10;
 
 /// A file that includes another ten times, ten levels deep, would be read 10^10 times.
 const MAX_READS: usize = 2_000;
+
+/// Two thousand includes of a large file would be as many times its settings.
+const MAX_SETTINGS: usize = 100_000;
 
 /// Gives files to [`ConfSet::read`]: from a disk, an archive or a test's table.
 ///
@@ -38,8 +42,7 @@ pub enum Found<T> {
 pub struct ConfSet {
     files: Vec<(String, Conf)>,
     order: Vec<(usize, usize)>,
-    /// Where in the order each name stands, in lower case.
-    names: HashMap<Vec<u8>, Vec<usize>>,
+    names: Names,
     problems: Vec<Problem>,
 }
 
@@ -96,6 +99,8 @@ pub enum ProblemKind {
     TooDeep(String),
     /// More files than this reader is willing to read.
     TooMany,
+    /// More settings than this reader is willing to read: the rest is left out.
+    TooManySettings,
 }
 
 impl ProblemKind {
@@ -132,15 +137,14 @@ impl ConfSet {
 
     /// Notes the names from one place in the order on.
     fn index(&mut self, from: usize) {
-        for (index, &(file, entry)) in self.order.iter().enumerate().skip(from) {
+        for &(file, entry) in &self.order[from..] {
             let conf = &self.files[file].1;
-            let name = conf.name(&conf.entries()[entry]).to_ascii_lowercase();
-            self.names.entry(name).or_default().push(index);
+            self.names.push(conf.name(&conf.entries()[entry]));
         }
     }
 
     fn empty() -> Self {
-        Self { files: Vec::new(), order: Vec::new(), names: HashMap::new(), problems: Vec::new() }
+        Self { files: Vec::new(), order: Vec::new(), names: Names::default(), problems: Vec::new() }
     }
 
     /// Gives every file that was read, the main one first.
@@ -168,8 +172,12 @@ impl ConfSet {
 
     /// Gives every setting with one of these names, in whatever letter case, in the server's reading order.
     pub fn assignments_of(&self, names: &[&str]) -> Vec<Assignment<'_>> {
-        let found = names.iter().filter_map(|name| self.names.get(name.to_ascii_lowercase().as_bytes()));
-        let mut found: Vec<usize> = found.flatten().copied().collect();
+        let mut found: Vec<usize> = Vec::new();
+        for name in names {
+            let is_named =
+                |index: &usize| self.assignment(*index).name().eq_ignore_ascii_case(name.as_bytes());
+            found.extend(self.names.candidates(name.as_bytes()).filter(is_named));
+        }
         found.sort_unstable();
         found.dedup();
         found.into_iter().map(|index| self.assignment(index)).collect()
@@ -220,9 +228,17 @@ impl Reader<'_> {
             let required = match &directive[..] {
                 b"include" | b"include_dir" => true,
                 b"include_if_exists" => false,
-                _ => {
+                _ if self.set.order.len() < MAX_SETTINGS => {
                     self.set.order.push((file, index));
                     continue;
+                }
+                _ => {
+                    let (path, at) = (path.clone(), (entry.line, entry.name.clone()));
+                    let told = self.set.problems.iter().any(|p| p.kind == ProblemKind::TooManySettings);
+                    if !told {
+                        self.report(&path, &at, ProblemKind::TooManySettings);
+                    }
+                    return;
                 }
             };
             let (path, at) = (path.clone(), (entry.line, entry.value.clone()));

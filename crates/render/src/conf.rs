@@ -40,7 +40,7 @@ impl ObservedConf {
             Found::Unknown(why) => return Err(why),
         };
         // The server resolves includes by the path that it knows the file by.
-        let inside = mounts.containing(|host| located(source, host, installed).as_deref() == Some(path));
+        let inside = mounts.containing(|host| is_located(source, host, installed, path));
         let inside = inside.unwrap_or_else(|| path.to_string());
         let files = ServerFiles {
             source,
@@ -90,6 +90,17 @@ pub(crate) fn located(source: &dyn Source, host: &str, installed: bool) -> Optio
     let kasm = folder(KASM_CONF);
     let at = host.find(&format!("/{kasm}/"))?;
     Some(host[at + 1..].to_string())
+}
+
+/// Tells whether `located` gives `path`; a file that can not be it is not read.
+fn is_located(source: &dyn Source, host: &str, installed: bool, path: &str) -> bool {
+    if !host.starts_with('/') {
+        return host == path;
+    }
+    match source.below_root(host) {
+        Some(below) => below == path,
+        None => host.ends_with(path) && located(source, host, installed).as_deref() == Some(path),
+    }
 }
 
 /// Gives the server's files: its paths are the container's.

@@ -1,5 +1,7 @@
 //! Diagnostics for people: with the source's lines for the document, without them for observed files.
 
+use std::ops::Range;
+
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Level, Patch, Renderer, Snippet};
 use model::{Diagnostic, Place, Severity};
@@ -23,26 +25,33 @@ pub(crate) fn with_source<'t>(diagnostic: &Diagnostic, texts: &dyn Fn(&str) -> &
             Renderer::styled().render(&[title.elements(std::iter::empty::<Snippet<'_, Patch<'_>>>())])
         );
     };
-    // What the source's lines hold is shown as it is escaped, so the spans must be those of that text.
-    let text_of = |place: &Place| Escaped::new(&String::from_utf8_lossy(texts(&place.path)));
-    let text = text_of(place);
+    let related = diagnostic.related.as_ref().map(|(at, why)| (at, escape(why)));
+    let (here, there): (Vec<_>, Vec<_>) =
+        related.iter().map(|(at, _)| *at).partition(|at| at.path == place.path);
+    let spans: Vec<_> = [&place.span]
+        .into_iter()
+        .chain(here.iter().map(|at| &at.span))
+        .chain(diagnostic.fix.iter().map(|(range, _)| range))
+        .collect();
+    let elsewhere = there.first().map(|at| (Escaped::of(texts(&at.path), &[&at.span]), escape(&at.path)));
+    let (Some(text), None | Some((Some(_), _))) = (Escaped::of(texts(&place.path), &spans), &elsewhere)
+    else {
+        return without_source(diagnostic, &[place]);
+    };
     let path = escape(&place.path);
-    let mut snippet = Snippet::source(text.text.as_str()).path(path.as_str()).annotation(
+    let snippet = Snippet::source(text.text.as_str()).line_start(text.first).path(path.as_str());
+    let mut snippet = snippet.annotation(
         AnnotationKind::Primary.span(text.span(place)).label(label.as_deref().unwrap_or_default()),
     );
-    let related = diagnostic.related.as_ref().map(|(at, why)| (at, escape(why)));
-    let elsewhere = related
-        .as_ref()
-        .filter(|(at, _)| at.path != place.path)
-        .map(|(at, _)| (text_of(at), escape(&at.path)));
     let mut second = None;
     if let Some((at, why)) = &related {
         let note = |text: &Escaped| AnnotationKind::Context.span(text.span(at)).label(why.as_str());
         match &elsewhere {
-            None => snippet = snippet.annotation(note(&text)),
-            Some((text, path)) => {
-                second = Some(Snippet::source(text.text.as_str()).path(path.as_str()).annotation(note(text)));
+            Some((Some(text), path)) => {
+                let snippet = Snippet::source(text.text.as_str()).line_start(text.first).path(path.as_str());
+                second = Some(snippet.annotation(note(text)));
             }
+            _ => snippet = snippet.annotation(note(&text)),
         }
     }
     let mut group = title.element(snippet);
@@ -58,7 +67,8 @@ pub(crate) fn with_source<'t>(diagnostic: &Diagnostic, texts: &dyn Fn(&str) -> &
         fix = escape(replacement);
         let patch = Patch::new(text.range(range.clone()), fix.as_str());
         let title = Level::HELP.secondary_title("write this instead");
-        report.push(title.element(Snippet::source(text.text.as_str()).path(path.as_str()).patch(patch)));
+        let snippet = Snippet::source(text.text.as_str()).line_start(text.first).path(path.as_str());
+        report.push(title.element(snippet.patch(patch)));
     }
     let renderer = Renderer::styled().decor_style(DecorStyle::Ascii);
     format!("{}\n", renderer.render(&report))
@@ -98,19 +108,40 @@ pub(crate) fn without_source(diagnostic: &Diagnostic, places: &[&Place]) -> Stri
     out
 }
 
-/// A text whose unsafe characters are escaped, and the way from its old offsets to the new ones.
+/// Longer stretches are not shown: a renderer lays out all that it is given, and no screen holds it.
+const MAX_SHOWN: usize = 8 << 10;
+
+/// Lines of a text with their unsafe characters escaped, and the way from its old offsets to the new ones.
 struct Escaped {
     text: String,
+    /// The number of the first line, and where it starts in the old text.
+    first: usize,
+    start: usize,
     /// Where an escaped character stood, and how many bytes the text has grown by behind it.
     grown: Vec<(usize, usize)>,
 }
 
 impl Escaped {
-    fn new(source: &str) -> Self {
-        let (mut text, mut grown, mut total) = (String::with_capacity(source.len()), Vec::new(), 0);
-        for (at, c) in source.char_indices() {
+    /// Takes the lines that hold `spans`, or gives `None` where they are too long.
+    ///
+    /// What is shown is the escaped text, so the spans of a snippet must be those in it.
+    fn of(source: &[u8], spans: &[&Range<usize>]) -> Option<Self> {
+        let first = spans.iter().map(|span| span.start).min()?.min(source.len());
+        let last = spans.iter().map(|span| span.end).max()?.clamp(first, source.len());
+        let start = source[..first].iter().rposition(|&b| b == b'\n').map_or(0, |n| n + 1);
+        let end = source[last..].iter().position(|&b| b == b'\n').map_or(source.len(), |n| last + n + 1);
+        if end - start > MAX_SHOWN {
+            return None;
+        }
+        let number = 1 + source[..start].iter().filter(|&&b| b == b'\n').count();
+        Some(Self::new(&String::from_utf8_lossy(&source[start..end]), number, start))
+    }
+
+    fn new(shown: &str, first: usize, start: usize) -> Self {
+        let (mut text, mut grown, mut total) = (String::with_capacity(shown.len()), Vec::new(), 0);
+        for (at, c) in shown.char_indices() {
             // A CR before a line feed is a line end like others.
-            if !crate::output::is_unsafe(c) || (c == '\r' && source[at + 1..].starts_with('\n')) {
+            if !crate::output::is_unsafe(c) || (c == '\r' && shown[at + 1..].starts_with('\n')) {
                 text.push(c);
                 continue;
             }
@@ -119,10 +150,11 @@ impl Escaped {
             text.push_str(&written);
             grown.push((at, total));
         }
-        Self { text, grown }
+        Self { text, first, start, grown }
     }
 
     fn offset(&self, old: usize) -> usize {
+        let old = old.saturating_sub(self.start);
         let behind = self.grown.partition_point(|(at, _)| *at < old);
         let new = old + behind.checked_sub(1).map_or(0, |last| self.grown[last].1);
         let mut new = new.min(self.text.len());
@@ -132,11 +164,11 @@ impl Escaped {
         new
     }
 
-    fn range(&self, range: std::ops::Range<usize>) -> std::ops::Range<usize> {
+    fn range(&self, range: Range<usize>) -> Range<usize> {
         self.offset(range.start)..self.offset(range.end)
     }
 
-    fn span(&self, place: &Place) -> std::ops::Range<usize> {
+    fn span(&self, place: &Place) -> Range<usize> {
         self.range(place.span.clone())
     }
 }

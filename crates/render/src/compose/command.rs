@@ -27,6 +27,9 @@ pub(crate) struct Command {
     pub(crate) unreadable: Option<(Place, String)>,
 }
 
+/// Longer command lines are read up to here.
+const MAX_WORDS: usize = 10_000;
+
 /// Reads `entrypoint` and `command` of a service.
 pub(crate) fn read(stack: &Stack, service: &Service) -> Command {
     let mut command = Command::default();
@@ -50,7 +53,10 @@ pub(crate) fn read(stack: &Stack, service: &Service) -> Command {
                 None => continue,
             };
             match if whole { split(&text) } else { Some(vec![text]) } {
-                Some(split) => words.extend(split.into_iter().map(|word| (word, place.clone()))),
+                Some(split) => {
+                    // One more than the limit tells that there were too many.
+                    words.extend(split.into_iter().take(MAX_WORDS + 1).map(|word| (word, place.clone())));
+                }
                 None => {
                     let why = "its quotes or brackets do not match".to_string();
                     command.unreadable = Some((place, why));
@@ -58,6 +64,12 @@ pub(crate) fn read(stack: &Stack, service: &Service) -> Command {
             }
             // An empty command leaves the image's own in force.
             command.given |= !words.is_empty();
+            if words.len() > MAX_WORDS {
+                let place = file.place(file.tree.written(entry.value).span.clone());
+                command.unreadable = Some((place, format!("it has more than {MAX_WORDS} words")));
+                words.truncate(MAX_WORDS);
+                break;
+            }
         }
     }
     let (texts, places): (Vec<_>, Vec<_>) = words.into_iter().unzip();

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use model::postgres::{self, Context};
+use model::postgres::{self, Context, Setting};
 use model::{Code, DesiredState, Diagnostic, Image, Place, Release};
 use pgconf::value::ValueError;
 use pgconf::{Assignment, ProblemKind};
@@ -10,7 +10,7 @@ use pgconf::{Assignment, ProblemKind};
 use crate::compose::{Database, Origin};
 use crate::conf::{ObservedConf, located};
 use crate::observe::ObservedState;
-use crate::reconcile::{Draft, image, settings};
+use crate::reconcile::{Draft, image, preload, settings};
 use crate::source::join;
 use crate::target::TargetKind;
 
@@ -105,6 +105,9 @@ fn problems(conf: &ObservedConf, draft: &mut Draft) {
             ProblemKind::TooMany => {
                 Diagnostic::error(Code::ConfInclude, "more than 2,000 files are included")
             }
+            ProblemKind::TooManySettings => {
+                Diagnostic::error(Code::ConfInclude, "more than 100,000 settings are read; here it stops")
+            }
             ProblemKind::Unseen(file, why) => Diagnostic::warning(
                 Code::ConfUnseen,
                 format!("the included {} can not be seen: {why}", name(file)),
@@ -132,7 +135,7 @@ fn values(desired: &DesiredState, observed: &ObservedState, conf: &ObservedConf,
     let lower = |a: &Assignment<'_>| String::from_utf8_lossy(a.name()).to_ascii_lowercase();
     let unset: HashSet<&str> = desired.unset().iter().map(String::as_str).collect();
     let wanted: HashSet<&str> = desired.settings().iter().map(|setting| setting.name.as_str()).collect();
-    let mut last: HashMap<String, Assignment<'_>> = HashMap::new();
+    let mut last: HashMap<String, (&Setting, Assignment<'_>)> = HashMap::new();
     let mut unknown = 0;
     for assignment in all() {
         let name = lower(&assignment);
@@ -140,19 +143,23 @@ fn values(desired: &DesiredState, observed: &ObservedState, conf: &ObservedConf,
         if unset.contains(name.as_str()) {
             continue;
         }
-        if !name.contains('.') && postgres::lookup(&name, major).is_none() && unknown < MAX_UNKNOWN {
-            unknown += 1;
-            draft.find(unknown_setting(&name, major).at(settings::place(conf, assignment)));
+        match postgres::lookup(&name, major) {
+            Some(row) => {
+                last.insert(name, (row, assignment));
+            }
+            None if !name.contains('.') && unknown < MAX_UNKNOWN => {
+                unknown += 1;
+                draft.find(unknown_setting(&name, major).at(settings::place(conf, assignment)));
+            }
+            None => {}
         }
-        last.insert(name, assignment);
     }
     let mut effective: Vec<_> = last.into_iter().collect();
-    effective.sort_by(|(_, a), (_, b)| (a.path, a.entry.line).cmp(&(b.path, b.entry.line)));
-    for (name, assignment) in effective {
+    effective.sort_by(|(_, (_, a)), (_, (_, b))| (a.path, a.entry.line).cmp(&(b.path, b.entry.line)));
+    for (name, (row, assignment)) in effective {
         if wanted.contains(name.as_str()) {
             continue;
         }
-        let Some(row) = postgres::lookup(&name, major) else { continue };
         let finding = if row.context == Context::Internal {
             let message = format!("`{name}` can not be set in a file; PostgreSQL {major} would not start");
             Diagnostic::error(Code::ConfValue, message).help("remove the line")
@@ -194,11 +201,16 @@ fn libraries(desired: &DesiredState, observed: &ObservedState, conf: &ObservedCo
     let now = conf.set.effective(settings::PRELOAD);
     let place = now.map(|now| settings::place(conf, now));
     let Some(libraries) = settings::resulting_libraries(desired, &conf.set) else {
-        let mut finding = Diagnostic::error(
-            Code::ConfList,
-            format!("{} is no valid list: PostgreSQL would start and load nothing", settings::PRELOAD),
-        )
-        .help("separate the libraries by commas, without one at the start or the end");
+        let mut finding = if now.is_some_and(|now| preload::is_too_long(&now.value())) {
+            let message =
+                format!("{} lists more than {} libraries", settings::PRELOAD, preload::MAX_LIBRARIES);
+            Diagnostic::error(Code::ConfList, message).help("no more are read; take out what is not needed")
+        } else {
+            let message =
+                format!("{} is no valid list: PostgreSQL would start and load nothing", settings::PRELOAD);
+            Diagnostic::error(Code::ConfList, message)
+                .help("separate the libraries by commas, without one at the start or the end")
+        };
         finding.place = place;
         return draft.find(finding);
     };

@@ -6,6 +6,19 @@ use model::DesiredPreload;
 use model::document::Mode;
 use pgconf::{library_name, same_library};
 
+/// Longer lists are not read: a server loads each library before it starts.
+pub(super) const MAX_LIBRARIES: usize = 1_000;
+
+/// Splits a list, or gives `None` where the server would load nothing, or where it is too long.
+pub(super) fn split(value: &[u8]) -> Option<Vec<Vec<u8>>> {
+    if is_too_long(value) { None } else { pgconf::split_libraries(value) }
+}
+
+/// Tells whether a list has more than [`MAX_LIBRARIES`].
+pub(super) fn is_too_long(value: &[u8]) -> bool {
+    value.iter().filter(|&&b| b == b',').count() >= MAX_LIBRARIES
+}
+
 /// Joins the wanted libraries into a list that is there; gives the new value, or `None` for no change.
 ///
 /// What is there keeps its order and spelling; what is missing comes behind it. In `exact` mode the

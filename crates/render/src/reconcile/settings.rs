@@ -182,7 +182,7 @@ fn preload_value(
 ) -> Option<Vec<u8>> {
     let wanted = desired.preload()?;
     let has_all = |value: &[u8]| {
-        pgconf::split_libraries(value).is_some_and(|items| preload::merge(value, &items, wanted).is_none())
+        preload::split(value).is_some_and(|items| preload::merge(value, &items, wanted).is_none())
     };
     if overridden(PRELOAD, desired.postgres_major(), &has_all, observed, conf, draft) {
         return None;
@@ -190,7 +190,7 @@ fn preload_value(
     let now = conf.set.effective(PRELOAD);
     let value = now.map(|now| now.value()).unwrap_or_default();
     // An invalid list is reported by the checks; nothing is built on it.
-    let items = pgconf::split_libraries(&value)?;
+    let items = preload::split(&value)?;
     let merged = preload::merge(&value, &items, wanted)?;
     let removed = preload::removed(&items, wanted);
     if !removed.is_empty() {
@@ -316,9 +316,9 @@ pub(super) fn place(conf: &ObservedConf, at: Assignment<'_>) -> Place {
 /// Gives the libraries that the server will load when `draft` is applied, as far as the conf tells.
 pub(super) fn resulting_libraries(desired: &DesiredState, set: &ConfSet) -> Option<Vec<Vec<u8>>> {
     let value = set.effective(PRELOAD).map(|now| now.value()).unwrap_or_default();
-    let items = pgconf::split_libraries(&value)?;
+    let items = preload::split(&value)?;
     match desired.preload().and_then(|wanted| preload::merge(&value, &items, wanted)) {
-        Some(merged) => pgconf::split_libraries(&merged),
+        Some(merged) => preload::split(&merged),
         None => Some(items),
     }
 }
