@@ -351,7 +351,11 @@ const LIES: &[Lie] = &[
     ("no inputs", |p| p["targets"][0]["inputs"] = json!([]), 5, "the plan is stale"),
     (
         "an input's hash",
-        |p| flip(&mut p["targets"][0]["inputs"][3]["sha256"]),
+        |p| {
+            let inputs = p["targets"][0]["inputs"].as_array_mut().unwrap();
+            let conf = inputs.iter_mut().find(|i| i["path"] == "conf/database/postgresql.conf").unwrap();
+            flip(&mut conf["sha256"]);
+        },
         5,
         "conf/database/postgresql.conf: changed",
     ),
