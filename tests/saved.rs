@@ -248,6 +248,21 @@ fn whatever_changed_makes_the_plan_stale_and_is_named() {
 }
 
 #[test]
+fn a_document_that_is_extended_is_a_part_of_the_document() {
+    let sandbox = Sandbox::new();
+    let document = sandbox.document("existing");
+    let base = document.with_file_name("base.kasm-db.yaml");
+    std::fs::write(&base, "schema: kasm-db/v1\nsettings: {work_mem: 8MB}\n").unwrap();
+    sandbox.edit(&document, "schema: kasm-db/v1\n", "schema: kasm-db/v1\nextends: base.kasm-db.yaml\n");
+    sandbox.run(PLAN).expect(0);
+    assert_eq!(read(&sandbox.root().join("plan.json"))["documents"].as_array().unwrap().len(), 2);
+    sandbox.edit(&base, "}", "} # new");
+    refused(&sandbox, "apply plan.json", 5, "examples/existing/base.kasm-db.yaml: changed (the document)");
+    sandbox.edit(&base, " # new", "");
+    sandbox.run("apply plan.json").expect(0);
+}
+
+#[test]
 fn show_tells_a_plan_whose_target_is_out_of_reach() {
     let (sandbox, _) = saved();
     std::fs::rename(sandbox.root().join("examples"), sandbox.root().join("elsewhere")).unwrap();

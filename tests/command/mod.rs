@@ -16,7 +16,7 @@ pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
-/// Copies a tree: links stay links, and modes stay.
+/// Copies a tree: links stay links, and modes stay, but that nobody else can write to the copy.
 pub fn copy(from: &Path, to: &Path) {
     let kind = std::fs::symlink_metadata(from).unwrap().file_type();
     if kind.is_symlink() {
@@ -29,6 +29,11 @@ pub fn copy(from: &Path, to: &Path) {
         }
     } else {
         std::fs::copy(from, to).unwrap();
+    }
+    if !kind.is_symlink() {
+        // A checkout may be writable for all, and `apply` does not like that.
+        let mode = std::fs::metadata(to).unwrap().permissions().mode() & 0o7755;
+        std::fs::set_permissions(to, std::fs::Permissions::from_mode(mode)).unwrap();
     }
 }
 

@@ -18,6 +18,7 @@ use crate::disk::Disk;
 use crate::document::Loaded;
 use crate::exit::{Exit, Failure, state};
 use crate::output::{Terminal, diagnostics, escape};
+use crate::permissions;
 use crate::saved::Planned;
 
 /// Shows what is wrong with the document, and gives the desired state if nothing is.
@@ -39,6 +40,17 @@ fn make_plan(desired: &DesiredState, target: &render::Target, root: &Root, globa
     let observed = render::observe(target, &disk);
     let plan = render::reconcile(desired, &observed);
     Planned { plan, snapshot: observed.into_snapshot(), folder: root.path().display().to_string() }
+}
+
+/// Gives the plan that stands: with what the files' permissions say to it, and without what was overruled.
+fn judged(planned: &Planned, root: &Root, purpose: permissions::For, global: &Global) -> Plan {
+    let mut plan = planned.plan.clone();
+    // Where nothing is written, it is nobody's business who else could.
+    if !plan.files.is_empty() {
+        plan.findings.extend(permissions::findings(&planned.snapshot, root, purpose));
+    }
+    plan.allow(&global.allow);
+    plan
 }
 
 /// Shows blockers and warnings of a plan.

@@ -7,6 +7,7 @@ mod document;
 mod exit;
 mod interrupt;
 mod output;
+mod permissions;
 mod saved;
 mod target;
 

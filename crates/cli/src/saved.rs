@@ -59,13 +59,9 @@ pub(crate) fn common(saved: &PlanFile, loaded: &Loaded) -> Vec<String> {
         changed.push(format!("kasm-db: is {version}, the plan was made by {}", saved.tool_version));
     }
     let now = documents(loaded);
+    // By their order: with `-f` the first, and with it its parents, may have other names.
     for (index, document) in saved.documents.iter().enumerate() {
-        // The first may have another name where it was given with `-f`.
-        let other = match index {
-            0 => now.first(),
-            _ => now.iter().find(|other| other.path == document.path),
-        };
-        match other {
+        match now.get(index) {
             Some(other) if other.sha256 == document.sha256 => {}
             Some(other) => changed.push(format!("{}: changed (the document)", other.path)),
             None => changed.push(format!("{}: is no part of the document any more", document.path)),
@@ -149,7 +145,13 @@ fn difference(saved: &SavedTarget, current: &SavedTarget) -> &'static str {
 }
 
 fn documents(loaded: &Loaded) -> Vec<Input> {
-    vec![Input { path: loaded.name.clone(), found: "file".into(), sha256: Some(sha256(&loaded.bytes)) }]
+    let input = |path: &str, bytes: &[u8]| Input {
+        path: path.to_string(),
+        found: "file".into(),
+        sha256: Some(sha256(bytes)),
+    };
+    let parents = loaded.reading.parents.iter().map(|(path, bytes)| input(path, bytes));
+    std::iter::once(input(&loaded.name, &loaded.bytes)).chain(parents).collect()
 }
 
 fn selection(global: &Global) -> Selection {

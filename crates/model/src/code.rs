@@ -460,6 +460,12 @@ work_mem = '4MB'
         mend "Run with the rights that the file needs, or correct what stands at its path."
         example r#"docker/docker-compose.yaml         # a folder, a link, or a file of more than 1 MiB
 "#;
+    InsecurePermissions "KDB603" "insecure-permissions" "Others than its owner can write to a file or its folder."
+        allow "whoever can write there decides what the database runs"
+        why "Whoever can replace a file while it is changed, or right after, decides what the database runs, and root runs it."
+        mend "Take the right away with `chmod go-w`. The own group of a user who is not root is no other."
+        example r#"docker/docker-compose.yaml         # mode 0666
+"#;
 }
 
 impl std::fmt::Display for Code {

@@ -15,6 +15,7 @@ use crate::document::{Loaded, load};
 use crate::exit::{Exit, Failure};
 use crate::interrupt;
 use crate::output::{Terminal, escape, human};
+use crate::permissions;
 use crate::saved::again::{Again, again, look, refuse, stale};
 use crate::saved::format::{PlanFile, SavedTarget, Selection};
 use crate::saved::open::{For, open};
@@ -113,18 +114,14 @@ impl Run<'_> {
         // From here on nobody else applies: what is read now is what the plan is made from.
         let lock =
             root.lock(Duration::from_secs(global.lock_timeout)).map_err(|error| before(locked(&error)))?;
-        let Planned { mut plan, snapshot, folder } = {
-            let planned = super::make_plan(desired, &place.target, &root, global);
-            match self.standing(&planned).map_err(before)? {
-                Standing::Applied => {
-                    let text = format!("{}: already applied, nothing to do.\n", escape(&planned.folder));
-                    terminal.result(&text).map_err(before)?;
-                    return Ok((Done::Nothing, Exit::Done));
-                }
-                _ => planned,
-            }
-        };
-        plan.allow(&global.allow);
+        let planned = super::make_plan(desired, &place.target, &root, global);
+        if self.standing(&planned).map_err(before)? == Standing::Applied {
+            let text = format!("{}: already applied, nothing to do.\n", escape(&planned.folder));
+            terminal.result(&text).map_err(before)?;
+            return Ok((Done::Nothing, Exit::Done));
+        }
+        let plan = super::judged(&planned, &root, permissions::For::Applying, global);
+        let Planned { snapshot, folder, .. } = planned;
         super::findings(&plan, self.several, terminal);
         terminal.result(&human::plan(&plan, &folder, global)).map_err(before)?;
         if plan.is_blocked() {

@@ -8,6 +8,7 @@ use crate::args::{self, Format, Global, Sink};
 use crate::document::{Loaded, load};
 use crate::exit::{Exit, Failure};
 use crate::output::{Terminal, escape, human, json, patch, quoted};
+use crate::permissions;
 use crate::saved::{Planned, format, plan_file};
 use crate::target::places;
 
@@ -34,8 +35,7 @@ pub(crate) fn run(args: &args::Plan, global: &Global, terminal: &Terminal) -> Re
             }
         };
         let made = super::make_plan(desired, &place.target, &root, global);
-        let mut plan = made.plan.clone();
-        plan.allow(&global.allow);
+        let plan = super::judged(&made, &root, permissions::For::Looking, global);
         super::findings(&plan, targets > 1, terminal);
         exit = exit.worse(super::exit_of(&plan, args.detailed_exitcode));
         plans.push((plan, made.folder.clone()));

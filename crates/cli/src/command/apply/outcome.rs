@@ -56,7 +56,9 @@ pub(super) fn written(
     };
     text.push_str(still);
     text.push('\n');
-    terminal.result(&text).map_err(|failure| failure.state(state::APPLIED))?;
+    terminal
+        .result(&text)
+        .map_err(|failure| Failure { exit: Exit::Unfinished, ..failure.state(state::APPLIED) })?;
     for leftover in &report.leftovers {
         terminal.note(&format!(
             "warning: the files are written, but not all is clean: {}\n",

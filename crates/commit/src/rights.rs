@@ -1,0 +1,114 @@
+//! Who could change a file, or what its name stands for, besides its owner.
+
+use std::ffi::OsStr;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use crate::dir::{Access, Dir};
+use crate::error::Error;
+use crate::path::RelPath;
+use crate::root::Root;
+
+/// Names a file or directory that its group or everybody can write to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub struct Writable {
+    /// The file or directory, with its absolute path.
+    pub path: PathBuf,
+    /// The permission bits: `mode & 0o7777`.
+    pub mode: u32,
+    /// The numeric owner.
+    pub uid: u32,
+    /// The numeric group.
+    pub gid: u32,
+}
+
+impl Writable {
+    /// Tells whether everybody can write to it, and not its group alone.
+    pub fn by_everybody(&self) -> bool {
+        self.mode & 0o002 != 0
+    }
+}
+
+impl Root {
+    /// Returns what others than its owner can write to: a file, and each directory from the root to it.
+    ///
+    /// A directory with the sticky bit is left out: in it nobody can rename or remove what is another's.
+    /// What is not there is not listed.
+    ///
+    /// # Errors
+    /// [`Error::Path`], [`Error::Symlink`], [`Error::Io`].
+    pub fn writable_by_others(&self, path: &Path) -> Result<Vec<Writable>, Error> {
+        let path = RelPath::parse(path)?;
+        let mut found = Vec::new();
+        look(self.dir(), OsStr::new("."), self.path(), &mut found)?;
+        let mut on_the_way = PathBuf::new();
+        for part in path.parent() {
+            on_the_way.push(part);
+            match self.dir().descend(&on_the_way, Access::Search) {
+                Ok(dir) => look(&dir, OsStr::new("."), dir.path(), &mut found)?,
+                Err(error) if error.is_missing() => return Ok(found),
+                Err(error) => return Err(error),
+            }
+        }
+        let dir = self.dir().descend(path.parent(), Access::Search)?;
+        look(&dir, path.name(), &dir.join(path.name()), &mut found)?;
+        Ok(found)
+    }
+}
+
+fn look(dir: &Dir, name: &OsStr, path: &Path, found: &mut Vec<Writable>) -> Result<(), Error> {
+    let Some(entry) = dir.entry(name)? else { return Ok(()) };
+    let mode = entry.mode() & 0o7777;
+    let is_sticky = entry.is_dir() && mode & 0o1000 != 0;
+    // The mode of a link says nothing, and it is not followed.
+    if mode & 0o022 != 0 && !is_sticky && !entry.is_symlink() {
+        found.push(Writable { path: path.to_path_buf(), mode, uid: entry.uid(), gid: entry.gid() });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    /// Gives what is found for `a/b/file`, as names and modes.
+    fn found(modes: [u32; 4]) -> Vec<(String, u32)> {
+        let temp = tempfile::tempdir().unwrap();
+        let top = temp.path().canonicalize().unwrap();
+        fs::create_dir_all(top.join("a/b")).unwrap();
+        fs::write(top.join("a/b/file"), "").unwrap();
+        for (path, mode) in ["a/b/file", "a/b", "a", ""].into_iter().zip(modes.into_iter().rev()) {
+            fs::set_permissions(top.join(path), Permissions::from_mode(mode)).unwrap();
+        }
+        let all = Root::open(&top).unwrap().writable_by_others(Path::new("a/b/file")).unwrap();
+        let name = |path: &Path| path.strip_prefix(&top).unwrap().display().to_string();
+        all.iter().map(|one| (name(&one.path), one.mode)).collect()
+    }
+
+    #[test]
+    fn every_directory_from_the_root_to_the_file_counts() {
+        assert_eq!(found([0o755, 0o755, 0o755, 0o644]), []);
+        assert_eq!(found([0o777, 0o755, 0o755, 0o644]), [(String::new(), 0o777)]);
+        assert_eq!(found([0o755, 0o775, 0o755, 0o644]), [("a".into(), 0o775)]);
+        assert_eq!(found([0o755, 0o755, 0o702, 0o644]), [("a/b".into(), 0o702)]);
+        assert_eq!(found([0o755, 0o755, 0o755, 0o664]), [("a/b/file".into(), 0o664)]);
+    }
+
+    #[test]
+    fn a_sticky_directory_protects_what_is_in_it_and_a_sticky_file_nothing() {
+        assert_eq!(found([0o1777, 0o1775, 0o755, 0o644]), []);
+        assert_eq!(found([0o755, 0o755, 0o755, 0o1666]), [("a/b/file".into(), 0o1666)]);
+    }
+
+    #[test]
+    fn what_is_not_there_is_not_listed() {
+        let temp = tempfile::tempdir().unwrap();
+        let root = Root::open(temp.path()).unwrap();
+        assert_eq!(root.writable_by_others(Path::new("no/file")).unwrap(), []);
+        assert_eq!(root.writable_by_others(Path::new("file")).unwrap(), []);
+    }
+}
