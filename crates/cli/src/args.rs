@@ -43,6 +43,8 @@ pub(crate) enum Command {
     Import(Import),
     /// Prints the JSON Schema of the document
     Schema,
+    /// Explains a code, a field of the document or a setting; alone it lists them
+    Explain(Explain),
     /// Prints the completions for a shell
     Completions(Completions),
     /// Prints the manual page, or writes all of them into a folder
@@ -52,9 +54,12 @@ pub(crate) enum Command {
 /// Options of every command.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Global {
-    /// The document; `-` reads standard input [default: ./kasm-db.yaml]
-    #[arg(short, long, global = true, value_name = "FILE", env = "KASM_DB_FILE")]
-    pub(crate) file: Option<PathBuf>,
+    /// The document; `-` reads standard input [default: ./kasm-db.yaml]. May be repeated
+    #[arg(short, long, global = true, value_name = "FILE|DIR", env = "KASM_DB_FILE")]
+    pub(crate) file: Vec<PathBuf>,
+    /// Takes every kasm-db.yaml and *.kasm-db.yaml below the folders that `-f` names
+    #[arg(short = 'R', long, global = true, requires = "file")]
+    pub(crate) recursive: bool,
     /// Only the targets with this name; `*` and `?` match. May be repeated
     #[arg(long, global = true, value_name = "NAME|GLOB", env = "KASM_DB_TARGET", value_delimiter = ',')]
     pub(crate) target: Vec<String>,
@@ -208,6 +213,13 @@ pub(crate) struct Import {
     /// Takes every setting in that differs from PostgreSQL's sample and is no secret
     #[arg(long)]
     pub(crate) all_settings: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// A code (KDB101, unknown-key), a field (audit.log_catalog), or a setting (settings.work_mem)
+    #[arg(value_name = "CODE|FIELD")]
+    pub(crate) subject: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -2,6 +2,7 @@
 
 pub(crate) mod apply;
 pub(crate) mod completions;
+pub(crate) mod explain;
 pub(crate) mod import;
 pub(crate) mod man;
 pub(crate) mod plan;
@@ -15,7 +16,7 @@ use render::Plan;
 
 use crate::args::{Format, Global, Sink};
 use crate::disk::Disk;
-use crate::document::Loaded;
+use crate::document::{Loaded, Named};
 use crate::exit::{Exit, Failure, state};
 use crate::output::{Terminal, diagnostics, escape};
 use crate::permissions;
@@ -32,6 +33,25 @@ fn desired<'a>(loaded: &'a Loaded, terminal: &Terminal) -> Result<&'a DesiredSta
         terminal.state(state::NOTHING_CHANGED);
         Exit::Invalid
     })
+}
+
+/// Tells whether a document that a folder was searched for is there for others to extend: it has no targets.
+fn is_for_others(named: &Named, desired: &DesiredState, global: &Global, terminal: &Terminal) -> bool {
+    let is = named.found
+        && desired.targets().is_empty()
+        && global.deployment.is_none()
+        && global.installer.is_none();
+    if is && global.verbose > 0 {
+        terminal
+            .note(&format!("{}: skipped, it names no target\n", escape(&named.path.display().to_string())));
+    }
+    is
+}
+
+/// The error of a run whose documents are all there for others to extend.
+fn no_targets() -> Failure {
+    Failure::new(Exit::Usage, "no document that was found names a target")
+        .help("add `targets:` to one, or use `--deployment DIR` or `--installer DIR`")
 }
 
 /// Plans one target; nothing is overruled yet.

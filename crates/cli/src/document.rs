@@ -1,11 +1,16 @@
 //! The document from disk or standard input.
 
-use std::io::Read;
+use std::collections::HashSet;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use model::Reading;
 
+use crate::args::Global;
 use crate::exit::{Exit, Failure};
+
+/// The document's usual name.
+const DEFAULT: &str = "kasm-db.yaml";
 
 /// A document that was read.
 pub(crate) struct Loaded {
@@ -25,20 +30,59 @@ impl Loaded {
     }
 }
 
-/// Reads the document that the command line names, or `./kasm-db.yaml`.
-pub(crate) fn load(file: Option<&Path>) -> Result<Loaded, Failure> {
-    if file == Some(Path::new("-")) {
+/// A document of a run, before it is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Named {
+    pub(crate) path: PathBuf,
+    /// Whether it was found in a folder, where nobody named it.
+    pub(crate) found: bool,
+}
+
+/// Lists the documents of a run: those that the command line names, or `./kasm-db.yaml`.
+///
+/// What `-R` finds in a folder comes in the order of the paths; links to folders are not followed, and folders
+/// whose name starts with a dot are left out.
+pub(crate) fn documents(global: &Global) -> Result<Vec<Named>, Failure> {
+    let mut all: Vec<Named> = Vec::new();
+    if global.file.is_empty() {
+        all.push(Named { path: default()?, found: false });
+    }
+    for path in &global.file {
+        let folder = path.is_dir();
+        if folder && !global.recursive {
+            let message = format!("{} is a folder", path.display());
+            return Err(Failure::new(Exit::Usage, message).help("`-R` takes every document below it"));
+        }
+        let found = if folder { below(path)? } else { vec![path.clone()] };
+        let new = found.into_iter().filter(|path| all.iter().all(|known| known.path != *path));
+        all.extend(new.map(|path| Named { path, found: folder }).collect::<Vec<_>>());
+    }
+    Ok(all)
+}
+
+/// Gives the document of a command that takes one.
+pub(crate) fn only(global: &Global) -> Result<Named, Failure> {
+    let mut all = documents(global)?;
+    match (all.pop(), all.len()) {
+        (Some(one), 0) => Ok(one),
+        (_, others) => {
+            let message = format!("{} documents are named, and only one can be taken here", others + 1);
+            Err(Failure::new(Exit::Usage, message).help("name one with `-f FILE`"))
+        }
+    }
+}
+
+/// Reads a document.
+pub(crate) fn load(named: &Named) -> Result<Loaded, Failure> {
+    let path = &named.path;
+    if path == Path::new("-") {
         let bytes = read(&mut std::io::stdin().lock(), "<stdin>")?;
         return Ok(loaded("<stdin>".into(), PathBuf::from("."), bytes));
     }
-    let path = match file {
-        Some(path) => path.to_path_buf(),
-        None => default()?,
-    };
     let name = path.display().to_string();
-    let opened = std::fs::File::open(&path).map_err(|error| {
+    let opened = std::fs::File::open(path).map_err(|error| {
         let failure = Failure::new(Exit::Error, format!("{name}: {}", reason(&error)));
-        if file.is_none() {
+        if name == DEFAULT {
             failure.help("write a kasm-db.yaml here, or name one with `-f FILE`")
         } else {
             failure
@@ -47,6 +91,88 @@ pub(crate) fn load(file: Option<&Path>) -> Result<Loaded, Failure> {
     let bytes = read(&mut { opened }, &name)?;
     let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     Ok(loaded(name, folder.to_path_buf(), bytes))
+}
+
+/// A document, or why it can not be had.
+pub(crate) type Read = Result<Loaded, Failure>;
+
+/// Reads all documents of a run, but for those that are only there for others to extend.
+pub(crate) fn load_all(global: &Global) -> Result<Vec<(Named, Read)>, Failure> {
+    let mut parents = Parents::default();
+    let mut all = Vec::new();
+    for named in documents(global)? {
+        let loaded = load(&named);
+        if let Ok(loaded) = &loaded {
+            parents.of(loaded);
+        }
+        all.push((named, loaded));
+    }
+    all.retain(|(named, loaded)| {
+        let lacks = loaded.as_ref().is_ok_and(|loaded| lacks_only_keys(named, loaded));
+        !(lacks && parents.has(named))
+    });
+    Ok(all)
+}
+
+/// Tells whether a document that was found may be a parent: its children may bring the keys that it lacks.
+pub(crate) fn lacks_only_keys(named: &Named, loaded: &Loaded) -> bool {
+    let mut errors = loaded.reading.diagnostics.iter().filter(|d| d.is_error()).peekable();
+    named.found && errors.peek().is_some() && errors.all(|error| error.code == model::Code::MissingKey)
+}
+
+/// The documents that others extend.
+#[derive(Default)]
+pub(crate) struct Parents(HashSet<PathBuf>);
+
+impl Parents {
+    /// Notes the parents of a document.
+    pub(crate) fn of(&mut self, loaded: &Loaded) {
+        self.0.extend(loaded.reading.parents.iter().map(|(path, _)| PathBuf::from(path)));
+    }
+
+    /// Tells whether one of them is this file, whatever way their paths take.
+    pub(crate) fn has(&self, named: &Named) -> bool {
+        let real = named.path.canonicalize().ok();
+        self.0.contains(&named.path)
+            || self.0.iter().any(|path| real.is_some() && path.canonicalize().ok() == real)
+    }
+}
+
+/// Finds every document below a folder, sorted.
+fn below(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let told = |path: &Path, error: &std::io::Error| {
+        Failure::new(Exit::Error, format!("{}: {}", path.display(), reason(error)))
+    };
+    let (mut found, mut open) = (Vec::new(), vec![folder.to_path_buf()]);
+    while let Some(folder) = open.pop() {
+        for entry in std::fs::read_dir(&folder).map_err(|error| told(&folder, &error))? {
+            let entry = entry.map_err(|error| told(&folder, &error))?;
+            let path = entry.path();
+            let kind = entry.file_type().map_err(|error| told(&path, &error))?;
+            if kind.is_dir() {
+                // What a tool keeps for itself is no document of the author's.
+                if !entry.file_name().as_encoded_bytes().starts_with(b".") {
+                    open.push(path);
+                }
+            } else if is_document(&path) {
+                found.push(path);
+            }
+        }
+    }
+    if found.is_empty() {
+        let message = format!("no document below {}", folder.display());
+        return Err(
+            Failure::new(Exit::Error, message).help("documents are called kasm-db.yaml or ….kasm-db.yaml")
+        );
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn is_document(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let stem = [DEFAULT, "kasm-db.yml"].iter().find_map(|end| name.strip_suffix(end));
+    stem.is_some_and(|stem| stem.is_empty() || stem.ends_with('.')) && path.is_file()
 }
 
 fn loaded(name: String, folder: PathBuf, bytes: Vec<u8>) -> Loaded {
@@ -65,8 +191,9 @@ pub(crate) fn parent(path: &str) -> Result<Vec<u8>, String> {
     read(&mut opened, path).map_err(|failure| failure.message)
 }
 
+/// Gives the document that nobody named.
 fn default() -> Result<PathBuf, Failure> {
-    let [yaml, yml] = ["kasm-db.yaml", "kasm-db.yml"].map(PathBuf::from);
+    let [yaml, yml] = [DEFAULT, "kasm-db.yml"].map(PathBuf::from);
     match (yaml.exists(), yml.exists()) {
         (true, true) => Err(Failure::new(Exit::Error, "both kasm-db.yaml and kasm-db.yml are here")
             .help("remove one of them, or name one with `-f FILE`")),
@@ -76,7 +203,7 @@ fn default() -> Result<PathBuf, Failure> {
 }
 
 /// Reads at most one byte more than a document may have: enough to say that it is too large.
-fn read(from: &mut dyn Read, name: &str) -> Result<Vec<u8>, Failure> {
+fn read(from: &mut dyn std::io::Read, name: &str) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
     let limit = model::yaml::MAX_BYTES as u64 + 1;
     from.take(limit)

@@ -35,6 +35,7 @@ fn main() -> ExitCode {
         Command::Apply(args) => command::apply::run(args, &cli.global, &terminal),
         Command::Show(args) => command::show::run(args, &cli.global, &terminal),
         Command::Import(args) => command::import::run(args, &cli.global, &terminal),
+        Command::Explain(args) => command::explain::run(args, &terminal),
         Command::Schema => command::schema::run(&terminal),
         Command::Completions(args) => command::completions::run(args, &terminal),
         Command::Man(args) => command::man::run(args, &terminal),

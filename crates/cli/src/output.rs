@@ -4,6 +4,7 @@
 //! instead.
 
 pub(crate) mod diagnostics;
+pub(crate) mod explain;
 pub(crate) mod human;
 pub(crate) mod json;
 pub(crate) mod panic;

@@ -67,6 +67,9 @@ pub(crate) fn common(saved: &PlanFile, loaded: &Loaded) -> Vec<String> {
             None => changed.push(format!("{}: is no part of the document any more", document.path)),
         }
     }
+    for other in now.iter().skip(saved.documents.len()) {
+        changed.push(format!("{}: is a part of the document now", other.path));
+    }
     changed
 }
 

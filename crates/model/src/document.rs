@@ -39,8 +39,10 @@ pub struct Document {
     #[schemars(range(min = 12, max = 19), extend("examples" = [14]))]
     pub postgres_major: Option<u16>,
     /// The libraries that the server loads at its start (`shared_preload_libraries`).
+    #[schemars(extend("examples" = [{ "libraries": ["pgaudit"] }]))]
     pub preload: Option<Preload>,
     /// What pgaudit logs.
+    #[schemars(extend("examples" = [{ "classes": ["read", "write", "ddl"] }]))]
     pub audit: Option<Audit>,
     /// Further settings of postgresql.conf, each a scalar.
     #[serde(default)]
@@ -52,10 +54,13 @@ pub struct Document {
     pub unset: Vec<String>,
     /// The trees and files that this document is about.
     #[serde(default)]
+    #[schemars(extend("examples" = [[{ "name": "current", "deployment": "/opt/kasm/current" }]]))]
     pub targets: Vec<Target>,
     /// What to do when a change needs a restart of the database.
+    #[schemars(extend("examples" = [{ "policy": "if_needed", "timeout": "5min" }]))]
     pub restart: Option<Restart>,
     /// How to reach the running database.
+    #[schemars(extend("examples" = [{ "connect": "docker", "container": "kasm_db" }]))]
     pub verify: Option<Verify>,
 }
 
@@ -99,9 +104,11 @@ pub enum Version {
 /// The preload libraries.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(title = "Preload libraries")]
 pub struct Preload {
     /// Whether other libraries may stay in the list (`ensure`) or not (`exact`).
     #[serde(default)]
+    #[schemars(extend("default" = "ensure"))]
     pub mode: Mode,
     /// The libraries, in the order in which they are loaded.
     #[schemars(
@@ -127,6 +134,7 @@ pub enum Mode {
 /// What pgaudit logs: its settings under their own names.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(title = "Auditing")]
 pub struct Audit {
     /// The classes of statements to log (`pgaudit.log`), added up from left to right; `-class` subtracts.
     #[schemars(
@@ -142,12 +150,13 @@ pub struct Audit {
     /// Whether the client sees the log messages too.
     pub log_client: Option<bool>,
     /// The level of the messages that the client sees.
+    #[schemars(extend("examples" = ["notice"]))]
     pub log_level: Option<LogLevel>,
     /// Whether the parameters of a statement are logged.
     pub log_parameter: Option<bool>,
     /// Parameters longer than this are not logged; in bytes, 0 for no limit. PostgreSQL 16 and later.
     #[serde(deserialize_with = "whole")]
-    #[schemars(range(min = 0, max = 1_073_741_823))]
+    #[schemars(range(min = 0, max = 1_073_741_823), extend("examples" = [8192]))]
     pub log_parameter_max_size: Option<i64>,
     /// Whether each relation of a statement has an entry of its own.
     pub log_relation: Option<bool>,
@@ -201,6 +210,7 @@ impl LogLevel {
 /// One tree, or one set of files: exactly one of `deployment`, `installer` and `files`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(title = "Target")]
 pub struct Target {
     /// A unique name, for output and for `--target`.
     #[schemars(regex(pattern = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"), extend("examples" = ["current"]))]
@@ -218,6 +228,7 @@ pub struct Target {
 /// Files by name; relative paths start at the document's folder.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(title = "Files of a target")]
 pub struct Files {
     /// The compose files, in the order in which Compose merges them.
     #[serde(default)]
@@ -234,8 +245,10 @@ pub struct Files {
 /// What to do when a change needs a restart.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(title = "Restart")]
 pub struct Restart {
     /// Whether `apply` restarts the database when a change needs it.
+    #[schemars(extend("default" = "never"))]
     pub policy: Policy,
     /// The command that stops it, as a list of arguments. Default: `bin/stop` of the deployment.
     #[schemars(length(min = 1), extend("examples" = [["/opt/kasm/bin/stop"]]))]
@@ -261,8 +274,10 @@ pub enum Policy {
 /// How to reach the running database. There is no key for a password: libpq's own ways serve.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(title = "Way to the database")]
 pub struct Verify {
     /// Through `docker exec`, over TCP, or not at all.
+    #[schemars(extend("default" = "docker"))]
     pub connect: Connect,
     /// The container. Default: `kasm_db`.
     #[schemars(regex(pattern = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"), extend("default" = "kasm_db"))]

@@ -23,6 +23,7 @@ mod code;
 mod desired;
 mod diagnostic;
 pub mod document;
+pub mod explain;
 mod extends;
 mod fits;
 mod image;

@@ -163,8 +163,14 @@ mod tests {
     }
 
     #[test]
-    fn every_example_in_the_schema_is_valid() {
+    fn every_example_and_every_default_in_the_schema_is_valid() {
         fn walk(root: &Value, schema: &Value, count: &mut usize) {
+            let default = schema.get("default").filter(|default| !default.is_object());
+            assert!(default.is_none_or(|default| {
+                let mut alone = schema.clone();
+                alone["$defs"] = root["$defs"].clone();
+                jsonschema::draft202012::new(&alone).unwrap().is_valid(default)
+            }));
             if let Some(Value::Array(examples)) = schema.get("examples") {
                 let mut alone = schema.clone();
                 alone["$defs"] = root["$defs"].clone();

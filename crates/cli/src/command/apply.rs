@@ -11,7 +11,7 @@ use render::{Plan, Snapshot, Source as _};
 use self::outcome::{Standing as Done, failed, locked, report, written};
 use crate::args::{Apply, Global};
 use crate::disk::Disk;
-use crate::document::{Loaded, load};
+use crate::document::{Loaded, load_all};
 use crate::exit::{Exit, Failure};
 use crate::interrupt;
 use crate::output::{Terminal, escape, human};
@@ -33,10 +33,26 @@ pub(crate) fn run(args: &Apply, global: &Global, terminal: &Terminal) -> Result<
                 check_all(&saved, &again)?;
                 again
             };
-            all(args, Some(&saved), &loaded, &global, terminal)
+            all(args, Some(&saved), &[loaded], &global, terminal)
         }
-        None => all(args, None, &load(global.file.as_deref())?, global, terminal),
+        None => all(args, None, &valid(global, terminal)?, global, terminal),
     }
+}
+
+/// Reads all documents of a run, so that one with errors is known before anything is written.
+fn valid(global: &Global, terminal: &Terminal) -> Result<Vec<Loaded>, Failure> {
+    let mut all = Vec::new();
+    for (named, loaded) in load_all(global)? {
+        let loaded = loaded?;
+        let desired = loaded.reading.desired.as_ref();
+        if !desired.is_some_and(|desired| super::is_for_others(&named, desired, global, terminal)) {
+            all.push(loaded);
+        }
+    }
+    if all.is_empty() {
+        return Err(super::no_targets());
+    }
+    Ok(all)
 }
 
 /// Refuses a saved plan of which one target is not as it was, before anything is written to another.
@@ -59,18 +75,22 @@ fn check_all(saved: &PlanFile, again: &Again) -> Result<(), Failure> {
 fn all(
     args: &Apply,
     saved: Option<&PlanFile>,
-    loaded: &Loaded,
+    documents: &[Loaded],
     global: &Global,
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
-    let desired = match super::desired(loaded, terminal) {
-        Ok(desired) => desired,
-        Err(exit) => return Ok(exit),
-    };
-    let places = places(desired, &loaded.folder, global)?;
+    let desired: Vec<_> = documents.iter().map(|loaded| super::desired(loaded, terminal)).collect();
+    if let Some(exit) = desired.iter().find_map(|desired| desired.as_ref().err()) {
+        return Ok(*exit);
+    }
+    let mut places = Vec::new();
+    for (loaded, desired) in documents.iter().zip(desired.into_iter().flatten()) {
+        places
+            .extend(self::places(desired, &loaded.folder, global)?.into_iter().map(|place| (desired, place)));
+    }
     let mut exit = Exit::Done;
     let mut ended = Vec::new();
-    for (index, place) in places.iter().enumerate() {
+    for (index, (desired, place)) in places.iter().enumerate() {
         let saved = saved.and_then(|saved| Some((saved.targets.get(index)?, &saved.selection)));
         let run = Run { desired, place, several: places.len() > 1, saved, args, global, terminal };
         let (standing, one) = match run.one() {
@@ -88,8 +108,9 @@ fn all(
         }
     }
     if places.len() > 1 {
-        ended
-            .extend(places[ended.len()..].iter().map(|place| (place.target.name.as_str(), Done::NotStarted)));
+        ended.extend(
+            places[ended.len()..].iter().map(|(_, place)| (place.target.name.as_str(), Done::NotStarted)),
+        );
         terminal.result(&report(&ended))?;
     }
     Ok(exit)

@@ -22,7 +22,16 @@ pub(crate) fn run(args: &Import, global: &Global, terminal: &Terminal) -> Result
         return Err(Failure::new(Exit::Usage, "`--target` names a target of a document, and none is read")
             .help("name what is there by `--deployment`, `--installer`, or `--compose` and `--conf`"));
     }
-    let output = args.output.as_deref().or(global.file.as_deref()).unwrap_or(Path::new("kasm-db.yaml"));
+    let named = match &global.file[..] {
+        [] => Path::new("kasm-db.yaml"),
+        [file] => file,
+        _ => {
+            return Err(
+                Failure::new(Exit::Usage, "only one document is written").help("name it with `-f FILE`")
+            );
+        }
+    };
+    let output = args.output.as_deref().unwrap_or(named);
     let file = (output != Path::new("-")).then_some(output);
     if file.is_some_and(|file| std::fs::symlink_metadata(file).is_ok()) {
         return Err(there_already(output));

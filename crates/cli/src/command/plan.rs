@@ -5,26 +5,90 @@ use std::path::Path;
 use render::Plan;
 
 use crate::args::{self, Format, Global, Sink};
-use crate::document::{Loaded, load};
+use crate::document::{Loaded, Named, load_all, only};
 use crate::exit::{Exit, Failure};
 use crate::output::{Terminal, escape, human, json, patch, quoted};
 use crate::permissions;
 use crate::saved::{Planned, format, plan_file};
 use crate::target::places;
 
+/// A document, and what came of its targets.
+struct Ran {
+    loaded: Loaded,
+    planned: Vec<Planned>,
+    /// The same with what the command line overrules, and the folders.
+    plans: Vec<(Plan, String)>,
+}
+
 /// Shows what would change; writes nothing, but for the files that the command line names.
 pub(crate) fn run(args: &args::Plan, global: &Global, terminal: &Terminal) -> Result<Exit, Failure> {
     super::check_allowed(global)?;
-    let loaded = load(global.file.as_deref())?;
-    let desired = match super::desired(&loaded, terminal) {
-        Ok(desired) => desired,
-        Err(exit) => return Ok(exit),
-    };
-    let mut planned: Vec<Planned> = Vec::new();
-    let mut plans: Vec<(Plan, String)> = Vec::new();
+    if args.out.is_some() {
+        only(global)?;
+    }
+    let documents = load_all(global)?;
+    let several = documents.len() > 1;
     let mut exit = Exit::Done;
+    let mut all: Vec<Ran> = Vec::new();
+    for (named, loaded) in documents {
+        let planned = loaded.and_then(|loaded| {
+            let planned = document(&named, &loaded, several, args, global, terminal)?;
+            Ok((loaded, planned))
+        });
+        match planned {
+            Ok((_, Err(ended))) => exit = exit.worse(ended),
+            Ok((loaded, Ok((ended, planned, plans)))) => {
+                exit = exit.worse(ended);
+                all.push(Ran { loaded, planned, plans });
+            }
+            Err(failure) if several => {
+                terminal.failure(&failure);
+                exit = exit.worse(failure.exit);
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+    if all.is_empty() {
+        return if exit == Exit::Done { Err(super::no_targets()) } else { Ok(exit) };
+    }
+    let shown: Vec<_> = all.iter().map(|ran| (&ran.loaded, ran.plans.as_slice())).collect();
+    show(&args.format, &shown, global, terminal)?;
+    if let (Some(out), [Ran { loaded, planned, .. }]) = (&args.out, &all[..]) {
+        let targets = match &loaded.reading.desired {
+            Some(desired) => places(desired, &loaded.folder, global)?.len(),
+            None => 0,
+        };
+        if planned.len() < targets {
+            let message = format!("{}: not written, as not every target could be planned", out.display());
+            return Err(Failure::new(Exit::Error, message));
+        }
+        save(out, loaded, planned, global, terminal)?;
+    }
+    Ok(exit)
+}
+
+/// How a document ended, its plans, and the same as [`Ran`] has them.
+type Ended = (Exit, Vec<Planned>, Vec<(Plan, String)>);
+
+/// Plans the targets of one document; the inner `Err` is how a document ends that has no plan.
+fn document(
+    named: &Named,
+    loaded: &Loaded,
+    several: bool,
+    args: &args::Plan,
+    global: &Global,
+    terminal: &Terminal,
+) -> Result<Result<Ended, Exit>, Failure> {
+    let desired = match super::desired(loaded, terminal) {
+        Ok(desired) => desired,
+        Err(exit) => return Ok(Err(exit)),
+    };
+    if super::is_for_others(named, desired, global, terminal) {
+        return Ok(Err(Exit::Done));
+    }
+    let (mut exit, mut planned, mut plans) = (Exit::Done, Vec::new(), Vec::new());
     let places = places(desired, &loaded.folder, global)?;
-    let targets = places.len();
+    let heading = several || places.len() > 1;
     for place in places {
         let root = match place.open() {
             Ok(root) => root,
@@ -36,40 +100,37 @@ pub(crate) fn run(args: &args::Plan, global: &Global, terminal: &Terminal) -> Re
         };
         let made = super::make_plan(desired, &place.target, &root, global);
         let plan = super::judged(&made, &root, permissions::For::Looking, global);
-        super::findings(&plan, targets > 1, terminal);
+        super::findings(&plan, heading, terminal);
         exit = exit.worse(super::exit_of(&plan, args.detailed_exitcode));
         plans.push((plan, made.folder.clone()));
         planned.push(made);
     }
-    show(&args.format, &plans, &loaded, global, terminal)?;
-    if let Some(out) = &args.out {
-        if planned.len() < targets {
-            let message = format!("{}: not written, as not every target could be planned", out.display());
-            return Err(Failure::new(Exit::Error, message));
-        }
-        save(out, &loaded, &planned, global, terminal)?;
-    }
-    Ok(exit)
+    Ok(Ok((exit, planned, plans)))
 }
 
 fn show(
     sinks: &[Sink],
-    plans: &[(Plan, String)],
-    loaded: &Loaded,
+    documents: &[(&Loaded, &[(Plan, String)])],
     global: &Global,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     super::each_sink(sinks, terminal, |format| match format {
-        Format::Human => Ok(plans
-            .iter()
-            .map(|(plan, folder)| human::plan(plan, folder, global))
-            .collect::<Vec<_>>()
-            .join("\n")
-            .into()),
-        Format::Json => Ok(json::plans(&loaded.name, &loaded.reading.diagnostics, plans, global).into()),
+        Format::Human => {
+            let text = |(loaded, plans): &(&Loaded, &[(Plan, String)])| {
+                let texts: Vec<_> =
+                    plans.iter().map(|(plan, folder)| human::plan(plan, folder, global)).collect();
+                match documents.len() {
+                    1 => texts.join("\n"),
+                    _ => format!("{}\n\n{}", escape(&loaded.name), texts.join("\n")),
+                }
+            };
+            Ok(documents.iter().map(text).collect::<Vec<_>>().join("\n").into())
+        }
+        Format::Json => Ok(json::plans(documents, global).into()),
         Format::Patch => {
             let mut bytes = Vec::new();
-            for (plan, _) in plans.iter().filter(|(plan, _)| !plan.is_blocked()) {
+            let plans = documents.iter().flat_map(|(_, plans)| plans.iter());
+            for (plan, _) in plans.filter(|(plan, _)| !plan.is_blocked()) {
                 bytes.extend(patch::patch(plan, global.show_secrets)?);
             }
             Ok(super::Written::Bytes(bytes))

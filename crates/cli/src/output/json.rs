@@ -6,6 +6,7 @@ use render::diff::{hunks, redacted_hunks, unified};
 use serde::Serialize;
 
 use crate::args::Global;
+use crate::document::Loaded;
 use crate::output::{escape_bytes, words};
 use crate::saved::format::{SavedFile, SavedTarget};
 
@@ -13,10 +14,16 @@ use crate::saved::format::{SavedFile, SavedTarget};
 const VERSION: &str = "1.1";
 
 #[derive(Serialize)]
-struct Report<'a> {
+struct Report {
     format: &'static str,
     format_version: &'static str,
+    documents: Vec<serde_json::Value>,
+}
+
+#[derive(Serialize)]
+struct DocumentReport<'a> {
     document: &'a str,
+    valid: bool,
     diagnostics: Vec<Finding<'a>>,
 }
 
@@ -24,7 +31,7 @@ struct Report<'a> {
 struct Plans<'a> {
     format: &'static str,
     format_version: &'static str,
-    document: &'a str,
+    documents: Vec<&'a str>,
     diagnostics: Vec<Finding<'a>>,
     /// Of a saved plan: what is not as the plan saw it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -34,6 +41,7 @@ struct Plans<'a> {
 
 #[derive(Serialize)]
 struct TargetPlan<'a> {
+    document: &'a str,
     name: &'a str,
     kind: &'static str,
     folder: &'a str,
@@ -103,30 +111,41 @@ struct Related<'a> {
     why: &'a str,
 }
 
-/// Writes the diagnostics of a document.
-pub(crate) fn report(document: &str, diagnostics: &[Diagnostic]) -> String {
-    print(&Report {
-        format: "kasm-db/diagnostics",
-        format_version: VERSION,
-        document,
-        diagnostics: diagnostics.iter().map(finding).collect(),
-    })
+/// The diagnostics of the documents of a run, gathered while those come and go.
+#[derive(Default)]
+pub(crate) struct Reports(Vec<serde_json::Value>);
+
+impl Reports {
+    pub(crate) fn add(&mut self, document: &str, diagnostics: &[Diagnostic]) {
+        let report = DocumentReport {
+            document,
+            valid: !diagnostics.iter().any(Diagnostic::is_error),
+            diagnostics: diagnostics.iter().map(finding).collect(),
+        };
+        self.0.push(serde_json::to_value(&report).unwrap_or_default());
+    }
+
+    /// Writes what was gathered.
+    pub(crate) fn finish(self) -> String {
+        print(&Report { format: "kasm-db/diagnostics", format_version: VERSION, documents: self.0 })
+    }
 }
 
-/// Writes the plans of a run; each comes with the folder of its target.
-pub(crate) fn plans(
-    document: &str,
-    diagnostics: &[Diagnostic],
-    plans: &[(Plan, String)],
-    global: &Global,
-) -> String {
+/// Writes the plans of a run by document; each comes with the folder of its target.
+pub(crate) fn plans(documents: &[(&Loaded, &[(Plan, String)])], global: &Global) -> String {
+    let targets = documents.iter().flat_map(|(loaded, plans)| {
+        plans.iter().map(|(plan, folder)| target(&loaded.name, plan, folder, global))
+    });
     print(&Plans {
         format: "kasm-db/plan",
         format_version: VERSION,
-        document,
-        diagnostics: diagnostics.iter().map(finding).collect(),
+        documents: documents.iter().map(|(loaded, _)| loaded.name.as_str()).collect(),
+        diagnostics: documents
+            .iter()
+            .flat_map(|(loaded, _)| loaded.reading.diagnostics.iter().map(finding))
+            .collect(),
         stale: None,
-        targets: plans.iter().map(|(plan, folder)| target(plan, folder, global)).collect(),
+        targets: targets.collect(),
     })
 }
 
@@ -138,7 +157,7 @@ pub(crate) fn saved(
     global: &Global,
 ) -> String {
     let targets = targets.iter().map(|(plan, saved, is_fresh)| {
-        let mut target = target(plan, &saved.folder, global);
+        let mut target = target(document, plan, &saved.folder, global);
         if !is_fresh {
             target.files = saved.files.iter().map(file_row).collect();
         }
@@ -147,7 +166,7 @@ pub(crate) fn saved(
     print(&Plans {
         format: "kasm-db/plan",
         format_version: VERSION,
-        document,
+        documents: vec![document],
         diagnostics: Vec::new(),
         stale,
         targets: targets.collect(),
@@ -165,8 +184,9 @@ fn print(value: &impl Serialize) -> String {
     text
 }
 
-fn target<'a>(plan: &'a Plan, folder: &'a str, global: &Global) -> TargetPlan<'a> {
+fn target<'a>(document: &'a str, plan: &'a Plan, folder: &'a str, global: &Global) -> TargetPlan<'a> {
     TargetPlan {
+        document,
         name: &plan.target.name,
         kind: words::kind(&plan.target.kind),
         folder,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::format::PlanFile;
 use super::{Planned, Standing, common, standing};
 use crate::args::Global;
-use crate::document::{Loaded, load};
+use crate::document::{Loaded, Named, load};
 use crate::exit::{Exit, Failure};
 use crate::target::{Place, places};
 
@@ -20,17 +20,20 @@ pub(crate) struct Again {
 pub(crate) fn again(saved: &PlanFile, global: &Global) -> Result<Again, Failure> {
     let chosen = chosen(saved, global)?;
     let name = saved.documents.first().map_or("", |document| &document.path);
-    let file = match &global.file {
-        Some(file) => file.clone(),
-        None if name == "<stdin>" => {
+    let path = match &global.file[..] {
+        [file] => file.clone(),
+        [_, ..] => {
+            return Err(Failure::new(Exit::Usage, "a saved plan is that of one document"));
+        }
+        [] if name == "<stdin>" => {
             return Err(Failure::new(Exit::Usage, "the document of this plan came from standard input")
                 .help("name it with `-f FILE`"));
         }
-        None => PathBuf::from(name),
+        [] => PathBuf::from(name),
     };
-    let loaded = load(Some(&file)).map_err(|failure| match global.file {
-        Some(_) => failure,
-        None => failure
+    let loaded = load(&Named { path, found: false }).map_err(|failure| match global.file[..] {
+        [_, ..] => failure,
+        [] => failure
             .help("this is the document that the plan was made from; where it is elsewhere, use `-f FILE`"),
     })?;
     Ok(Again { loaded, global: chosen })

@@ -1,0 +1,54 @@
+//! Every code and every field has an explanation, and the examples of codes are about them.
+
+use std::collections::BTreeSet;
+
+use model::Code;
+use model::explain::fields;
+
+use crate::command::Sandbox;
+use crate::compare;
+
+fn explain(sandbox: &Sandbox, subject: &str) -> String {
+    sandbox.run(&format!("explain {subject}")).expect(0).stdout
+}
+
+#[test]
+fn every_code_and_every_field_is_explained_and_the_text_stays_the_same() {
+    let sandbox = Sandbox::new();
+    let codes: Vec<_> = Code::ALL.iter().map(|code| explain(&sandbox, code.id())).collect();
+    let fields: Vec<_> = fields().iter().map(|field| explain(&sandbox, &field.path)).collect();
+    let rule = format!("\n{}\n", "-".repeat(100));
+    compare("explain/codes.txt", &codes.join(&rule)).unwrap();
+    compare("explain/fields.txt", &fields.join(&rule)).unwrap();
+    compare("explain/list.txt", &sandbox.run("explain").expect(0).stdout).unwrap();
+}
+
+#[test]
+fn codes_and_fields_are_found_in_any_letter_case() {
+    let sandbox = Sandbox::new();
+    assert_eq!(explain(&sandbox, "kdb101"), explain(&sandbox, "UNKNOWN-KEY"));
+    assert_eq!(explain(&sandbox, "Audit.LOG_catalog"), explain(&sandbox, "audit.log_catalog"));
+    assert!(explain(&sandbox, "settings.WAL_KEEP_SIZE").contains("PostgreSQL 13 to 18: a whole number"));
+    for (subject, meant) in [
+        ("audit.log_catalogue", "`audit.log_catalog`"),
+        ("settings.wrok_mem", "`settings.work_mem`"),
+        ("unknow-key", "`unknown-key`"),
+    ] {
+        let run = sandbox.run(&format!("explain {subject}")).expect(64);
+        assert!(run.stderr.contains(&format!("did you mean {meant}")), "{run}");
+    }
+}
+
+/// The example is a whole document; a reader who writes it sees this code, and only this one.
+#[test]
+fn the_example_of_each_code_of_the_document_triggers_it_and_nothing_else() {
+    for code in Code::ALL.iter().filter(|code| code.is_of_document()) {
+        let itself = |path: &str| match path {
+            "kasm-db.yaml" => Ok(code.example().into()),
+            _ => Err("no such file".to_string()),
+        };
+        let reading = model::read_with("kasm-db.yaml", code.example().as_bytes(), &itself);
+        let codes: BTreeSet<_> = reading.diagnostics.iter().map(|d| d.code).collect();
+        assert_eq!(codes, [*code].into(), "{}", code.example());
+    }
+}
