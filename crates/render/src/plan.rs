@@ -36,8 +36,10 @@ pub struct Change {
     pub subject: String,
     /// What happens to it.
     pub action: Action,
-    /// The value before, if something set it.
+    /// The value before, if something set it, as it may be shown.
     pub before: Option<String>,
+    /// The value before as it is, where it may be a secret and `before` hides it.
+    pub secret: Option<String>,
     /// The value after; none where it is commented out.
     pub after: Option<String>,
     /// What it takes for the change to have an effect.

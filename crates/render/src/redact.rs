@@ -2,6 +2,7 @@
 
 mod sample;
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 use model::postgres;
@@ -36,6 +37,8 @@ pub(crate) struct Hidden {
     secret: bool,
     /// Whether the range is a comment: its `#` stays.
     comment: bool,
+    /// Whether it is hidden also where the plan is about it.
+    always: bool,
 }
 
 impl<'a> Shown<'a> {
@@ -48,8 +51,9 @@ impl<'a> Shown<'a> {
     ) -> Self {
         let mut hidden = hidden.to_vec();
         // A scalar of which a part is written is the image.
-        hidden
-            .retain(|h| h.comment || !managed.iter().any(|m| m.start < h.range.end && h.range.start < m.end));
+        hidden.retain(|h| {
+            h.always || h.comment || !managed.iter().any(|m| m.start < h.range.end && h.range.start < m.end)
+        });
         hidden.sort_by_key(|h| (h.range.start, h.range.end));
         let mut lines = Vec::new();
         let mut at = 0;
@@ -134,33 +138,69 @@ const HARMLESS: &[&str] = &[
 
 /// Hides a whole text: what nobody has looked at yet.
 pub(crate) fn everything() -> Vec<Hidden> {
-    vec![Hidden { range: 0..usize::MAX, secret: true, comment: false }]
+    vec![Hidden { range: 0..usize::MAX, secret: true, comment: false, always: false }]
 }
 
 /// Finds what to hide in a compose file: every comment, and every scalar that is a value.
 pub(crate) fn compose(tree: &Tree) -> Vec<Hidden> {
     let comments = tree.comments().iter();
-    let mut hidden: Vec<_> =
-        comments.map(|range| Hidden { range: range.clone(), secret: true, comment: true }).collect();
+    let mut hidden: Vec<_> = comments
+        .map(|range| Hidden { range: range.clone(), secret: true, comment: true, always: false })
+        .collect();
+    let mut used = HashSet::new();
     for document in tree.documents() {
-        values(tree, *document, false, &mut hidden);
+        aliases(tree, *document, &mut used);
+    }
+    for document in tree.documents() {
+        values(tree, *document, false, &used, &mut hidden);
     }
     hidden
 }
 
+/// Gathers the nodes that aliases stand for.
+fn aliases(tree: &Tree, id: NodeId, used: &mut HashSet<NodeId>) {
+    match &tree.written(id).kind {
+        Kind::Alias(target) => {
+            used.insert(*target);
+        }
+        Kind::Sequence(items, _) => items.iter().for_each(|item| aliases(tree, *item, used)),
+        Kind::Mapping(entries, _) => entries.iter().for_each(|(key, value)| {
+            aliases(tree, *key, used);
+            aliases(tree, *value, used);
+        }),
+        Kind::Scalar(..) => {}
+    }
+}
+
+/// Tags that Compose and YAML know. Any other may be a password that begins with an exclamation mark.
+fn is_known_tag(tag: &str) -> bool {
+    matches!(tag, "!reset" | "!override") || tag.starts_with("!!")
+}
+
 /// Hides the scalars that are values; aliases name what is hidden elsewhere.
-fn values(tree: &Tree, id: NodeId, harmless: bool, hidden: &mut Vec<Hidden>) {
+fn values(tree: &Tree, id: NodeId, harmless: bool, used: &HashSet<NodeId>, hidden: &mut Vec<Hidden>) {
     let node = tree.written(id);
+    let mut mark = |range: &Range<usize>| {
+        hidden.push(Hidden { range: range.clone(), secret: true, comment: false, always: true });
+    };
+    if let Some((_, range)) = node.tag.as_ref().filter(|(tag, _)| !is_known_tag(tag)) {
+        mark(range);
+    }
+    // An anchor that nothing stands for may be a password that begins with an ampersand.
+    if let Some((_, range)) = node.anchor.as_ref().filter(|_| !harmless && !used.contains(&id)) {
+        mark(range);
+    }
     match &node.kind {
         Kind::Scalar(text, _) => {
-            let secret = !(harmless && is_short(text));
-            hidden.push(Hidden { range: node.span.clone(), secret, comment: false });
+            let always = has_user(text);
+            let secret = always || !(harmless && is_short(text));
+            hidden.push(Hidden { range: node.span.clone(), secret, comment: false, always });
         }
-        Kind::Sequence(items, _) => items.iter().for_each(|item| values(tree, *item, harmless, hidden)),
+        Kind::Sequence(items, _) => items.iter().for_each(|item| values(tree, *item, harmless, used, hidden)),
         Kind::Mapping(entries, _) => {
             for (key, value) in entries {
                 let known = tree.scalar(*key).is_some_and(|key| HARMLESS.contains(&key));
-                values(tree, *value, known, hidden);
+                values(tree, *value, known, used, hidden);
             }
         }
         Kind::Alias(_) => {}
@@ -195,7 +235,7 @@ fn conf_line(bytes: &[u8], line: Range<usize>, managed: &[Range<usize>]) -> Vec<
         let first = managed.partition_point(|m| m.end < range.start);
         managed.get(first).is_some_and(|m| m.start <= range.end)
     };
-    hidden.retain(|h| h.comment || !ours(&h.range));
+    hidden.retain(|h| h.always || h.comment || !ours(&h.range));
     hidden
 }
 
@@ -204,7 +244,8 @@ fn setting(conf: &Conf, entry: &Entry, base: usize, end: usize, bytes: &[u8], hi
     let name = String::from_utf8_lossy(conf.name(entry)).to_ascii_lowercase();
     if let Some(secret) = of_setting(&name, &conf.value(entry)) {
         let range = base + entry.value.start..base + entry.value.end;
-        hidden.push(Hidden { range, secret, comment: false });
+        let always = secret && !name.starts_with("pgaudit.");
+        hidden.push(Hidden { range, secret, comment: false, always });
     }
     let tail = base + entry.value.end;
     if let Some(hash) = bytes[tail..end.max(tail)].iter().position(|&b| b == b'#') {
@@ -226,6 +267,23 @@ pub(crate) fn may_be_secret(name: &str, value: &[u8]) -> bool {
     of_setting(name, value) == Some(true)
 }
 
+/// Gives a value as it may be shown, and as it is where that is something else.
+pub(crate) fn split(value: String, may_be_secret: bool) -> (String, Option<String>) {
+    if may_be_secret { (HIDDEN.into(), Some(value)) } else { (value, None) }
+}
+
+/// Tells whether the value of a managed setting may be a secret: as of any, but for those of pgaudit.
+pub(crate) fn may_be_secret_before(name: &str, value: &[u8]) -> bool {
+    let name = name.to_ascii_lowercase();
+    !name.starts_with("pgaudit.") && may_be_secret(&name, value)
+}
+
+/// Tells whether an image has what looks like a user and a password; no registry takes that.
+pub(crate) fn has_user(image: &str) -> bool {
+    let is_digest = |text: &str| text.starts_with("sha256:") || text.starts_with("sha512:");
+    image.match_indices('@').any(|(at, _)| !is_digest(&image[at + 1..]))
+}
+
 /// Tells whether the line of a setting says what PostgreSQL's sample says, active or commented out.
 pub(crate) fn is_default_of_sample(bytes: &[u8], entry: &Entry) -> bool {
     let start = bytes[..entry.name.start].iter().rposition(|&b| b == b'\n').map_or(0, |at| at + 1);
@@ -239,7 +297,7 @@ fn comment(range: Range<usize>, bytes: &[u8], hidden: &mut Vec<Hidden>) {
     let text = bytes[range.clone()].trim_ascii();
     let is_rule = text.iter().all(|b| matches!(b, b'#' | b'-' | b'=' | b' '));
     if !is_rule && !is_of_sample(text) {
-        hidden.push(Hidden { range, secret: true, comment: true });
+        hidden.push(Hidden { range, secret: true, comment: true, always: false });
     }
 }
 

@@ -108,6 +108,7 @@ fn from_file(saved: &SavedTarget) -> Plan {
             subject: change.subject.clone(),
             action: words::action_of(&change.action)?,
             before: change.before.clone(),
+            secret: None,
             after: change.after.clone(),
             needs: words::needs_of(&change.needs)?,
             why: change.why.clone(),

@@ -25,6 +25,9 @@ pub(crate) fn with_source<'t>(diagnostic: &Diagnostic, texts: &dyn Fn(&str) -> &
             Renderer::styled().render(&[title.elements(std::iter::empty::<Snippet<'_, Patch<'_>>>())])
         );
     };
+    if !is_document(texts(&place.path)) {
+        return without_source(diagnostic, &[place]);
+    }
     let related = diagnostic.related.as_ref().map(|(at, why)| (at, escape(why)));
     let (here, there): (Vec<_>, Vec<_>) =
         related.iter().map(|(at, _)| *at).partition(|at| at.path == place.path);
@@ -72,6 +75,12 @@ pub(crate) fn with_source<'t>(diagnostic: &Diagnostic, texts: &dyn Fn(&str) -> &
     }
     let renderer = Renderer::styled().decor_style(DecorStyle::Ascii);
     format!("{}\n", renderer.render(&report))
+}
+
+/// Tells whether a text is meant as a document. Where `-f` names a compose file or an `.env` by mistake, none
+/// of its lines are shown.
+fn is_document(text: &[u8]) -> bool {
+    text.windows(9).any(|window| window == b"kasm-db/v")
 }
 
 /// Renders a finding in observed files: its places, and none of their bytes.

@@ -27,7 +27,7 @@ pub(crate) fn plan_of(plan: &Plan, folder: &str, files: usize, global: &Global) 
     let _ = writeln!(out, "{bold}{name}{bold:#} ({kind} {})", escape(folder));
     if !plan.changes.is_empty() {
         out.push('\n');
-        changes(&mut out, &plan.changes);
+        changes(&mut out, &plan.changes, global.show_secrets);
         if !global.quiet {
             diffs(&mut out, plan, global);
         }
@@ -40,7 +40,7 @@ pub(crate) fn plan_of(plan: &Plan, folder: &str, files: usize, global: &Global) 
     out
 }
 
-fn changes(out: &mut String, changes: &[Change]) {
+fn changes(out: &mut String, changes: &[Change], show_secrets: bool) {
     let width = changes.iter().map(|change| change.subject.chars().count()).max().unwrap_or(0);
     for change in changes {
         let (sign, color) = sign(change.action);
@@ -49,7 +49,8 @@ fn changes(out: &mut String, changes: &[Change]) {
             Some(text) => escape(text),
             None => "(not set)".to_string(),
         };
-        let (before, after) = (value(&change.before), value(&change.after));
+        let before = if show_secrets && change.secret.is_some() { &change.secret } else { &change.before };
+        let (before, after) = (value(before), value(&change.after));
         let subject = escape(&change.subject);
         let dim = style::DIM;
         let _ = writeln!(out, "  {color}{sign}{color:#} {subject:width$}  {before} -> {after}");

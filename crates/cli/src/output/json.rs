@@ -192,7 +192,7 @@ fn target<'a>(document: &'a str, plan: &'a Plan, folder: &'a str, global: &Globa
         folder,
         blocked: plan.is_blocked(),
         needs: words::needs(plan.needs()),
-        changes: plan.changes.iter().map(change).collect(),
+        changes: plan.changes.iter().map(|row| change(row, global.show_secrets)).collect(),
         files: plan
             .files
             .iter()
@@ -215,13 +215,13 @@ fn target<'a>(document: &'a str, plan: &'a Plan, folder: &'a str, global: &Globa
     }
 }
 
-fn change(change: &render::Change) -> ChangeRow<'_> {
+fn change(change: &render::Change, show_secrets: bool) -> ChangeRow<'_> {
     ChangeRow {
         action: words::action(change.action),
         subject: &change.subject,
         path: &change.path,
         line: change.line,
-        before: change.before.as_deref(),
+        before: change.secret.as_deref().filter(|_| show_secrets).or(change.before.as_deref()),
         after: change.after.as_deref(),
         needs: words::needs(change.needs),
         why: change.why.as_deref(),

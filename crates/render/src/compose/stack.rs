@@ -59,6 +59,11 @@ impl Text {
     }
 }
 
+/// Tells whether a path is a URL, whose slashes were joined.
+pub(super) fn is_remote(path: &str) -> bool {
+    path.contains(":/")
+}
+
 impl Stack {
     /// Reads `paths`, which Compose would be given in this order.
     pub(crate) fn read(source: &dyn Source, paths: &[String]) -> Self {
@@ -139,6 +144,12 @@ impl Stack {
     fn open(&mut self, source: &dyn Source, path: &str) -> Option<usize> {
         if let Some(known) = self.files.iter().position(|file| file.path == path) {
             return Some(known);
+        }
+        if is_remote(path) {
+            // A URL may have a password in it.
+            let message = "a file is named by a URL, and can not be seen from here";
+            self.problems.push(Diagnostic::error(Code::ComposeReference, message));
+            return None;
         }
         let parsed = match source.read(path) {
             Found::Yes(bytes) => ComposeFile::parse(path, bytes),

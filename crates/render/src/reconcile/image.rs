@@ -6,6 +6,7 @@ use crate::compose::{Database, ImageSite, Origin, ServiceFound};
 use crate::observe::{ObservedDatabase, ObservedState};
 use crate::plan::{Action, Change, FileKind, Needs};
 use crate::reconcile::Draft;
+use crate::redact;
 use crate::target::TargetKind;
 
 pub(super) fn reconcile(desired: &DesiredState, observed: &ObservedState, draft: &mut Draft) {
@@ -83,12 +84,18 @@ fn one(
     };
     let own = matches!(&site.origin, Origin::Own(..));
     let before = site.text().map(|text| text.raw.trim().to_string()).filter(|text| !text.is_empty());
+    let (before, secret) = before.map_or((None, None), |text| {
+        let has_user = redact::has_user(&text);
+        let (shown, secret) = redact::split(text, has_user);
+        (Some(shown), secret)
+    });
     draft.changes.push(Change {
         path: path.clone(),
         line: place.line,
         subject: format!("services.{}.image", database.service),
         action: if before.is_some() { Action::Change } else { Action::Add },
         before,
+        secret,
         after: Some(image.to_string()),
         needs,
         why: (!own && site.text().is_some())
@@ -109,9 +116,11 @@ fn variables(database: &Database, site: &ImageSite, draft: &mut Draft) {
     if let Origin::Own(_, Some(text)) = &site.origin
         && text.has_variables()
     {
+        let raw = text.raw.trim();
+        let shown = if redact::has_user(raw) { redact::HIDDEN } else { raw };
         let mut finding = Diagnostic::warning(
             Code::ImageFromVariable,
-            format!("`{}` becomes a literal: the variable no longer chooses the image", text.raw.trim()),
+            format!("`{shown}` becomes a literal: the variable no longer chooses the image"),
         )
         .at(database.image_place(site));
         if let Err(name) = &text.resolved {

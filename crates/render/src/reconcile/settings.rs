@@ -11,6 +11,7 @@ use crate::conf::ObservedConf;
 use crate::observe::ObservedState;
 use crate::plan::{Action, Change, FileKind, Needs};
 use crate::reconcile::{Draft, preload};
+use crate::redact;
 use crate::target::TargetKind;
 
 /// The list of libraries that the server loads at its start.
@@ -64,6 +65,12 @@ pub(super) fn reconcile(desired: &DesiredState, observed: &ObservedState, draft:
             continue;
         }
         let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
+        let (shown, secret) = before.map_or((None, None), |before| {
+            let value = before.value();
+            let (shown, secret) =
+                redact::split(text(&value), redact::may_be_secret_before(setting.name, &value));
+            (Some(shown), secret)
+        });
         draft.changes.push(Change {
             path: conf.here(before.map_or(main, |before| before.path)).to_string(),
             line: before.map_or(0, |before| before.entry.line),
@@ -73,7 +80,8 @@ pub(super) fn reconcile(desired: &DesiredState, observed: &ObservedState, draft:
                 (Some(_), None) => Action::Add,
                 (Some(_), Some(_)) => Action::Change,
             },
-            before: before.map(|before| text(&before.value())),
+            before: shown,
+            secret,
             after: setting.value.as_deref().map(text),
             needs: setting.needs,
             why: setting.why,
