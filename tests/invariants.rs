@@ -17,7 +17,7 @@ use model::settings::{PGAUDIT, PgauditKind};
 use render::{ObservedState, Plan, Target, TargetKind, observe, reconcile};
 
 /// The crates that do no IO.
-const PURE: [&str; 3] = ["pgconf", "model", "render"];
+const PURE: [&str; 4] = ["pgconf", "model", "render", "auditlog"];
 
 /// Both examples: the document, the target's folder, and its kind.
 const EXAMPLES: [(&str, &str, TargetKind); 2] =
@@ -101,12 +101,13 @@ fn the_pure_crates_do_no_io() {
 // 1
 #[test]
 fn dependencies_point_one_way() {
-    let ours = ["pgconf", "model", "render", "commit"];
+    let ours = ["pgconf", "model", "render", "commit", "auditlog"];
     let of = |name: &str| -> Vec<String> {
         dependencies(name, "dependencies").into_iter().filter(|name| ours.contains(&name.as_str())).collect()
     };
     assert_eq!(of("pgconf"), [""; 0]);
     assert_eq!(of("commit"), [""; 0]);
+    assert_eq!(of("auditlog"), [""; 0]);
     assert_eq!(of("model"), ["pgconf"]);
     assert_eq!(of("render"), ["model", "pgconf"]);
     assert_eq!(of("cli"), ["commit", "model", "render"]);

@@ -1,0 +1,54 @@
+//! What could not be understood.
+
+use std::fmt;
+
+/// Why a place of a log, where an audit entry is or may have been, could not be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// Neither SESSION nor OBJECT.
+    Type,
+    /// A statement or substatement id that is no number.
+    Id,
+    /// No class.
+    Class,
+    /// Other than 9 or 10 fields.
+    Fields(usize),
+    /// A tenth field that is no number.
+    Rows,
+    /// Quotes that do not pair.
+    Quotes,
+    /// The record is no CSV, or has too few columns.
+    Csv,
+    /// The line is no JSON object.
+    Json,
+    /// A JSON object without `message`.
+    NoMessage,
+    /// The log starts within an entry.
+    Start,
+    /// The log ends within an entry.
+    End,
+    /// `AUDIT:` stands where no message starts, and what is before it is no known prefix.
+    Prefix,
+    /// The line came through syslog, which cuts and escapes.
+    Syslog,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Type => f.write_str("the entry is neither SESSION nor OBJECT"),
+            Self::Id => f.write_str("the statement's id is no number"),
+            Self::Class => f.write_str("the entry has no class"),
+            Self::Fields(count) => write!(f, "the entry has {count} fields, not 9 or 10"),
+            Self::Rows => f.write_str("the number of rows is no number"),
+            Self::Quotes => f.write_str("the quotes of the entry do not pair"),
+            Self::Csv => f.write_str("no record of a csvlog"),
+            Self::Json => f.write_str("no record of a jsonlog"),
+            Self::NoMessage => f.write_str("the record has no `message`"),
+            Self::Start => f.write_str("the log starts within an entry"),
+            Self::End => f.write_str("the log ends within an entry"),
+            Self::Prefix => f.write_str("what stands before `AUDIT:` is no log_line_prefix"),
+            Self::Syslog => f.write_str("the line came through syslog, which is not read"),
+        }
+    }
+}
