@@ -38,6 +38,7 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("cargo fmt", "scripts/test runs it"),
     ("cargo fuzz", "needs a nightly toolchain and time"),
     ("cargo +nightly fuzz", "needs a nightly toolchain and time"),
+    ("ASAN_OPTIONS=quarantine_size_mb=64 cargo +nightly fuzz", "needs a nightly toolchain and time"),
     ("cargo deny", "needs the advisories from the network"),
     ("cargo install", "builds the program once more"),
     ("cargo insta", "changes the snapshots of the repository"),
