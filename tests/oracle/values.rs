@@ -119,6 +119,11 @@ const PROBES: &[&str] = &[
     "0.0000001",
     "1.0",
     "99.999",
+    "stderr",
+    "csvlog, jsonlog",
+    "127",
+    "128",
+    "24",
 ];
 
 /// Probes that stand for a value of the setting's own.
@@ -203,15 +208,6 @@ const HOOKS: &[(&str, &str)] = &[
     ("max_wal_senders", "with other processes at most 262143"),
     ("max_worker_processes", "with other processes at most 262143"),
     ("autovacuum_max_workers", "with other processes at most 262143"),
-    ("vacuum_buffer_usage_limit", "is 0 or at least 128kB"),
-    ("io_max_concurrency", "is -1 or at least 1"),
-    ("commit_timestamp_buffers", "is a multiple of 16"),
-    ("multixact_member_buffers", "is a multiple of 16"),
-    ("multixact_offset_buffers", "is a multiple of 16"),
-    ("notify_buffers", "is a multiple of 16"),
-    ("serializable_buffers", "is a multiple of 16"),
-    ("subtransaction_buffers", "is a multiple of 16"),
-    ("transaction_buffers", "is a multiple of 16"),
 ];
 
 /// Gives the settings for whose values a plan is refused.

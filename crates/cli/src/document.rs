@@ -154,7 +154,7 @@ fn below(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
                 if !entry.file_name().as_encoded_bytes().starts_with(b".") {
                     open.push(path);
                 }
-            } else if is_document(&path) {
+            } else if has_document_name(&path) && path.is_file() {
                 found.push(path);
             }
         }
@@ -169,10 +169,11 @@ fn below(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     Ok(found)
 }
 
-fn is_document(path: &Path) -> bool {
+/// Tells whether a file is called as documents are: `kasm-db.yaml`, `….kasm-db.yaml`.
+pub(crate) fn has_document_name(path: &Path) -> bool {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let stem = [DEFAULT, "kasm-db.yml"].iter().find_map(|end| name.strip_suffix(end));
-    stem.is_some_and(|stem| stem.is_empty() || stem.ends_with('.')) && path.is_file()
+    stem.is_some_and(|stem| stem.is_empty() || stem.ends_with('.'))
 }
 
 fn loaded(name: String, folder: PathBuf, bytes: Vec<u8>) -> Loaded {

@@ -1,7 +1,8 @@
 //! The checks beyond the schema, from a typed document to the desired state.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
+use pgconf::value::ValueError;
 use serde_json::Value;
 
 use crate::audit::{Class, ClassSet};
@@ -10,10 +11,12 @@ use crate::desired::{Compare, DesiredPreload, DesiredSetting, DesiredState};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::document::{Document, Mode};
 use crate::image::Image;
-use crate::postgres;
+use crate::postgres::{self, Refused};
 use crate::read::MAX_DIAGNOSTICS;
 use crate::release::Release;
+use crate::resolved::quoted;
 use crate::settings::{self, PGAUDIT, PgauditKind};
+use crate::suggest::nearest;
 use crate::texts::{Spot, Texts};
 use crate::violations::escaped;
 
@@ -292,9 +295,14 @@ impl Checker<'_, '_> {
         for (written, value) in &document.settings {
             let pointer = format!("/settings/{}", escaped(written));
             let name = written.to_ascii_lowercase();
-            if let Some(first) = seen.insert(name.clone(), pointer.clone()) {
-                let (at, first) = (self.key(&pointer), self.key(&first));
-                let message = format!("`{written}` is there already: letter case does not count");
+            if let Some(first) = seen.insert(today(&name, major), pointer.clone()) {
+                let (mut at, mut first) = (self.key(&pointer), self.key(&first));
+                // The map is not in the order of the text.
+                if at.path == first.path && at.span.start < first.span.start {
+                    std::mem::swap(&mut at, &mut first);
+                }
+                let message =
+                    "the setting is there already: letter case does not count, nor does an old name";
                 self.push(
                     Diagnostic::error(Code::DuplicateItem, message).at(at).related(first, "first here"),
                 );
@@ -328,10 +336,14 @@ impl Checker<'_, '_> {
             self.push(
                 Diagnostic::error(Code::InvalidSetting, format!("`{name}` can not be set in a file")).at(at),
             );
-        } else if let Err(error) = pgconf::value::check(&row.value, value.as_bytes()) {
+        } else if let Err(refused) = postgres::check(row, value.as_bytes(), major.unwrap_or(row.last)) {
             let at = self.value(pointer);
-            let message = format!("PostgreSQL does not take this value of `{name}`: {error}");
-            self.push(Diagnostic::error(Code::InvalidSetting, message).at(at));
+            let message = format!("PostgreSQL does not take this value of `{name}`: {refused}");
+            let mut diagnostic = Diagnostic::error(Code::InvalidSetting, message).at(at.clone());
+            if let Some(meant) = meant(&refused, value) {
+                diagnostic = diagnostic.help(format!("did you mean `{meant}`?")).fix(at.span, quoted(&meant));
+            }
+            self.push(diagnostic);
         }
         Compare::Typed(row.value)
     }
@@ -358,6 +370,15 @@ impl Checker<'_, '_> {
             }
             if let Some(hint) = postgres::removed_or_renamed(name) {
                 diagnostic = diagnostic.help(hint.advice);
+            } else if let (Some(first), Some(last)) =
+                (postgres::known_in(name).first(), postgres::known_in(name).last())
+            {
+                diagnostic = diagnostic.help(format!("PostgreSQL {first} to {last} have it"));
+            } else if let Some(row) = PGAUDIT.iter().find(|row| row.key == name) {
+                diagnostic = diagnostic.help(match pointer.starts_with("/unset/") {
+                    true => format!("pgaudit's own is called `{}`", row.name),
+                    false => format!("pgaudit's own stands under `audit.{}`", row.key),
+                });
             }
             self.push(diagnostic);
         }
@@ -381,7 +402,29 @@ impl Checker<'_, '_> {
             );
             return false;
         }
-        let place = if name == "shared_preload_libraries" {
+        let is_unset = pointer.starts_with("/unset/");
+        let place = if name == "shared_preload_libraries" && is_unset {
+            let (message, at) = (format!("`{name}` does not belong here"), self.value(pointer));
+            self.push(
+                Diagnostic::error(Code::ReservedSetting, message)
+                    .at(at)
+                    .help("say which libraries may stay under `preload.libraries`, with `mode: exact`"),
+            );
+            return false;
+        } else if name.starts_with("pgaudit.") && is_unset {
+            // A line with a name that pgaudit does not have is worth commenting out; a slip is not.
+            if let Some(meant) = nearest(name, PGAUDIT.iter().map(|row| row.name)) {
+                let (message, at) = (
+                    format!("pgaudit has no setting `{name}`; did you mean `{meant}`?"),
+                    self.value(pointer),
+                );
+                self.push(
+                    Diagnostic::error(Code::InvalidSetting, message).fix(at.span.clone(), meant).at(at),
+                );
+                return false;
+            }
+            return true;
+        } else if name == "shared_preload_libraries" {
             "`preload.libraries`".to_string()
         } else if let Some(row) = settings::pgaudit(name) {
             format!("`audit.{}`", row.key)
@@ -407,8 +450,14 @@ impl Checker<'_, '_> {
 
     fn unset(&mut self, document: &Document, settings: &[DesiredSetting], major: Option<u16>) -> Vec<String> {
         let mut unset: Vec<String> = Vec::new();
-        let mut seen = HashSet::new();
-        let set: HashSet<&str> = settings.iter().map(|setting| setting.name.as_str()).collect();
+        let mut seen = HashMap::new();
+        let of_audit = settings.iter().filter_map(|setting| settings::pgaudit(&setting.name));
+        let set: HashMap<String, String> = of_audit
+            .map(|row| (row.name.to_string(), format!("/audit/{}", row.key)))
+            .chain(document.settings.keys().map(|written| {
+                (today(&written.to_ascii_lowercase(), major), format!("/settings/{}", escaped(written)))
+            }))
+            .collect();
         for (index, written) in document.unset.iter().enumerate() {
             let pointer = format!("/unset/{index}");
             let name = written.to_ascii_lowercase();
@@ -417,14 +466,16 @@ impl Checker<'_, '_> {
             if !audit && !self.name(&name, &pointer) {
                 continue;
             }
-            if !seen.insert(name.clone()) {
-                let at = self.value(&pointer);
+            if let Some(first) = seen.insert(today(&name, major), index) {
+                let (at, first) = (self.value(&pointer), self.value(&format!("/unset/{first}")));
+                let message = format!("`{written}` is there already");
                 self.push(
-                    Diagnostic::error(Code::DuplicateItem, format!("`{name}` is there already")).at(at),
+                    Diagnostic::error(Code::DuplicateItem, message).at(at).related(first, "first here"),
                 );
+                continue;
             }
-            if set.contains(name.as_str()) {
-                let (at, set) = (self.value(&pointer), self.key(&format!("/settings/{written}")));
+            if let Some(set) = set.get(&today(&name, major)) {
+                let (at, set) = (self.value(&pointer), self.key(set));
                 let message = format!("`{name}` is both set and unset");
                 self.push(Diagnostic::error(Code::SetAndUnset, message).at(at).related(set, "set here"));
             }
@@ -453,8 +504,9 @@ impl Checker<'_, '_> {
             let count = kinds.iter().filter(|&&there| there).count();
             if count != 1 {
                 let at = self.value(&format!("{pointer}/name"));
+                let has = if count == 0 { "none" } else { "more than one" };
                 let message = format!(
-                    "the target `{}` has {count} of `deployment`, `installer` and `files`",
+                    "the target `{}` has {has} of `deployment`, `installer` and `files`",
                     target.name
                 );
                 self.push(
@@ -471,5 +523,23 @@ impl Checker<'_, '_> {
                 );
             }
         }
+    }
+}
+
+/// Gives the name of today for a setting in lower case, so that an old name is the same setting.
+fn today(name: &str, major: Option<u16>) -> String {
+    postgres::lookup_in(name, major).map_or_else(|| name.to_string(), |row| row.name.to_ascii_lowercase())
+}
+
+/// Gives the value that was probably meant for one that PostgreSQL does not take.
+fn meant(refused: &Refused, value: &str) -> Option<String> {
+    match refused {
+        Refused::Value(ValueError::NotInEnum { values }) => {
+            nearest(value, values.iter().copied()).map(String::from)
+        }
+        Refused::Value(ValueError::UnknownUnit { found, meant, .. }) => {
+            Some(format!("{}{}", value.trim_end().strip_suffix(found.trim_end())?, (*meant)?))
+        }
+        _ => None,
     }
 }

@@ -146,7 +146,7 @@ fn range(schema: &Value) -> Option<String> {
 }
 
 /// Writes a value as YAML in one line, as an author would.
-fn yaml(value: &Value) -> String {
+pub(crate) fn yaml(value: &Value) -> String {
     match value {
         Value::String(text) => crate::resolved::quoted(text),
         Value::Array(items) => format!("[{}]", items.iter().map(yaml).collect::<Vec<_>>().join(", ")),

@@ -5,6 +5,7 @@
 //! latest minor versions where those came with settings: an older server of the major does not know them
 //! (`output_plugin_libraries` is in 15.19, not in 15.18). See `scripts/postgres-settings`.
 
+mod hooks;
 mod renamed;
 mod table;
 
@@ -15,6 +16,7 @@ use pgconf::value::Type;
 
 use crate::suggest;
 
+pub use hooks::{Refused, check};
 pub use renamed::{Renamed, removed_or_renamed};
 
 /// The majors that the table knows.

@@ -134,7 +134,16 @@ impl<'a> Reader<'a> {
         let tree = match Tree::parse(self.texts.bytes(self.now)) {
             Ok(tree) => tree,
             Err(error) => {
-                self.error(Code::DocumentSyntax, self.here(error.offset..error.offset), error.message);
+                // A character that does not belong there is what the parser stumbles over.
+                let stumbles =
+                    |d: &Diagnostic| d.place.as_ref().is_some_and(|at| at.span.start <= error.offset);
+                if self.diagnostics[before..].iter().any(stumbles) {
+                    return None;
+                }
+                let help =
+                    error.message.starts_with("not valid UTF-8").then(|| "save it as UTF-8".to_string());
+                let spot = self.here(error.offset..error.offset);
+                self.error(Code::DocumentSyntax, spot, error.message).help = help;
                 return None;
             }
         };
@@ -150,7 +159,10 @@ impl<'a> Reader<'a> {
             [top] => *top,
             [_, second, ..] => {
                 let span = tree.written(*second).span.clone();
-                return self.shape(span, "a second document starts here; exactly one is expected");
+                let message = "a second document starts here; exactly one is expected";
+                self.error(Code::DocumentShape, self.here(span), message).help =
+                    Some("make a file of each; `-f` may be repeated".into());
+                return None;
             }
         };
         self.features(&tree);
@@ -196,8 +208,7 @@ impl<'a> Reader<'a> {
         let hidden = text.char_indices().filter(|&(at, c)| is_hidden(c) && !(at == 0 && c == '\u{feff}'));
         for (at, c) in hidden.take(20).collect::<Vec<_>>() {
             let spot = self.here(at..at + c.len_utf8());
-            self.error(Code::DocumentCharacter, spot, hidden_name(c)).help =
-                Some("remove it, or write it as an escape in double quotes where it belongs".into());
+            self.error(Code::DocumentCharacter, spot, hidden_name(c)).help = Some("remove it".into());
         }
     }
 
@@ -233,14 +244,22 @@ impl<'a> Reader<'a> {
                 Kind::Mapping(entries, _) => self.keys(tree, entries),
                 Kind::Scalar(text, _) => {
                     // Escapes such as "\e" bring in what `characters` does not see.
-                    if let Some(c) = text.chars().find(|&c| is_hidden(c) && c != '\n') {
-                        let span = tree.written(id).span.clone();
+                    let span = tree.written(id).span.clone();
+                    if let Some(c) = text.chars().find(|&c| is_hidden(c) && c != '\n')
+                        && !self.is_hidden_in(&span)
+                    {
                         self.error(Code::DocumentCharacter, self.here(span), hidden_name(c));
                     }
                 }
                 Kind::Sequence(..) => {}
             }
         }
+    }
+
+    /// Tells whether a hidden character stands in these bytes as it is, where `characters` has seen it.
+    fn is_hidden_in(&self, span: &Range<usize>) -> bool {
+        let bytes = self.texts.bytes(self.now).get(span.clone()).unwrap_or_default();
+        String::from_utf8_lossy(bytes).contains(is_hidden)
     }
 
     fn keys(&mut self, tree: &Tree, entries: &[(NodeId, NodeId)]) {

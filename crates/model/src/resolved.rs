@@ -34,7 +34,7 @@ pub fn quoted(text: &str) -> String {
         && text.bytes().all(|b| {
             b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'/' | b':' | b'@' | b'$')
         })
-        && text.starts_with(|c: char| c.is_ascii_alphabetic() || matches!(c, '_' | '/' | '.' | '$'))
+        && text.starts_with(|c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '/' | '.' | '$'))
         && !text.ends_with(':')
         && !is_other_than_text(text);
     // JSON's strings are YAML's, but for what JSON leaves as it is and this reader refuses.
@@ -45,8 +45,11 @@ pub fn quoted(text: &str) -> String {
 fn is_other_than_text(text: &str) -> bool {
     let words = ["y", "n", "yes", "no", "on", "off", "true", "false", "null", "~"];
     let number = text.trim_start_matches(['.', '-', '+']);
+    let in_numbers = |b: u8| {
+        b.is_ascii_hexdigit() || matches!(b, b'x' | b'X' | b'o' | b'O' | b'_' | b'.' | b':' | b'+' | b'-')
+    };
     words.iter().any(|word| word.eq_ignore_ascii_case(text))
-        || number.starts_with(|c: char| c.is_ascii_digit())
+        || (number.starts_with(|c: char| c.is_ascii_digit()) && number.bytes().all(in_numbers))
         || matches!(number.to_ascii_lowercase().as_str(), "inf" | "nan" | "")
 }
 
@@ -171,7 +174,7 @@ audit:
   log_catalog: true
   databases: [kasm, "1"]
 settings:
-  work_mem: "16MB"
+  work_mem: 16MB
   my.note: "a: b # 'c'" # from ../base.kasm-db.yaml
   log_min_duration_statement: 250
   my.empty: ""
@@ -225,6 +228,9 @@ targets:
             ".inf",
             "$libdir/x",
             "1_000",
+            "8MB",
+            "1e5",
+            "1d",
             "12:30",
             "@a",
             "*a",

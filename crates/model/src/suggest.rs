@@ -2,11 +2,22 @@
 
 /// Gives the candidate that is close enough to `word` to be what was meant.
 ///
-/// At most two edits away, and at most a third of the word's length; of equally close ones the first.
+/// At most two edits away, and at most a third of the word's length; of equally close ones the first. Else
+/// the only one that begins with the word, if that has four letters or more.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_lowercase();
+    let candidates: Vec<&str> = candidates.into_iter().collect();
+    let close = closest(&word, &candidates);
+    if close.is_some() || word.chars().count() < 4 {
+        return close;
+    }
+    let mut longer = candidates.into_iter().filter(|c| c.to_lowercase().starts_with(&word));
+    longer.next().filter(|_| longer.next().is_none())
+}
+
+fn closest<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> {
     let limit = (word.chars().count() / 3).clamp(1, 2);
-    let scored = candidates.into_iter().map(|c| (distance(&word, &c.to_lowercase()), c));
+    let scored = candidates.iter().map(|c| (distance(word, &c.to_lowercase()), *c));
     scored.filter(|(d, _)| *d <= limit).min_by_key(|(d, _)| *d).map(|(_, candidate)| candidate)
 }
 
@@ -47,6 +58,8 @@ mod tests {
             ("banana", None),
             ("x", None),
             ("wrong", None),
+            ("log_", Some("log_catalog")),
+            ("log", None),
         ] {
             assert_eq!(nearest(typo, words), meant, "{typo}");
         }

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use crate::diagnostic::Place;
 use crate::extends::normal;
-use crate::yaml::{NodeId, Tree};
+use crate::yaml::{Kind, Layout, NodeId, Tree};
 
 /// One text, with its tree where it could be read.
 struct Text<'a> {
@@ -80,6 +80,16 @@ impl<'a> Texts<'a> {
     /// Gives the key at a JSON pointer, or else its value.
     pub(crate) fn key(&self, among: Range<usize>, pointer: &str) -> Spot {
         self.spot(among, pointer, Part::Key)
+    }
+
+    /// Gives where the first key of a text stands, if that is the start of a line.
+    pub(crate) fn block_start(&self, text: usize) -> Option<usize> {
+        let (tree, top) = self.0.get(text)?.tree.as_ref()?;
+        let start = tree.written(*top).span.start;
+        let is_block = matches!(tree.written(*top).kind, Kind::Mapping(_, Layout::Block));
+        let before = self.bytes(text).get(..start)?;
+        let at_line_start = before.is_empty() || before.ends_with(b"\n") || before == b"\xef\xbb\xbf";
+        (is_block && at_line_start).then_some(start)
     }
 
     /// Gives the texts other than the first, which the caller has.

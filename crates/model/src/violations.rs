@@ -1,5 +1,6 @@
 //! What the schema has against a value, in words for people.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 use jsonschema::error::ValidationErrorKind as Violation;
@@ -7,8 +8,10 @@ use serde_json::Value;
 
 use crate::code::Code;
 use crate::document::VERSION;
+use crate::explain::yaml;
 use crate::read::{MAX_DIAGNOSTICS, Reader};
 use crate::schema;
+use crate::settings;
 use crate::suggest::nearest;
 use crate::texts::Spot;
 
@@ -43,6 +46,10 @@ impl Reader<'_> {
                 }
             }
         }
+        let of_type =
+            |error: &&jsonschema::ValidationError<'_>| matches!(error.kind(), Violation::Type { .. });
+        let mistyped: HashSet<&str> =
+            errors.iter().filter(of_type).map(|error| error.instance_path().as_str()).collect();
         for error in &errors {
             if look.reader.is_full() {
                 return;
@@ -62,6 +69,8 @@ impl Reader<'_> {
                     }
                 }
                 _ if missing == Missing::Only => {}
+                // A value of another type is none of those allowed, either.
+                _ if mistyped.contains(pointer) && !of_type(&error) => {}
                 kind => look.wrong_value(pointer, found, kind),
             }
         }
@@ -89,7 +98,12 @@ impl Look<'_, '_> {
         let present = value.pointer(parent);
         let free: Vec<_> =
             known.iter().filter(|key| present.is_none_or(|map| map.get(key.as_str()).is_none())).collect();
-        let meant = nearest(name, free.iter().map(|key| key.as_str())).map(String::from);
+        // Who knows pgaudit writes its names: `pgaudit.log_catalog`, and `log` for the classes.
+        let of_pgaudit = format!("pgaudit.{}", name.strip_prefix("pgaudit.").unwrap_or(name));
+        let of_pgaudit = settings::pgaudit(&of_pgaudit).filter(|_| parent == "/audit").map(|row| row.key);
+        let of_pgaudit = of_pgaudit.filter(|key| free.iter().any(|free| free == key));
+        let meant =
+            of_pgaudit.or_else(|| nearest(name, free.iter().map(|key| key.as_str()))).map(String::from);
         let span = self.key(&format!("{parent}/{}", escaped(name)));
         let of = parent.rsplit('/').find(|part| !part.is_empty() && part.parse::<usize>().is_err());
         let message = match &meant {
@@ -111,42 +125,59 @@ impl Look<'_, '_> {
         let span = self.key(pointer);
         let span = if pointer.is_empty() { Spot { span: 0..0, ..span } } else { span };
         let message = format!("the key `{name}` is missing");
+        let start = self.reader.texts.block_start(span.text).filter(|_| pointer.is_empty());
         let diagnostic = self.reader.error(Code::MissingKey, span, message);
-        diagnostic.help = Some(if pointer.is_empty() && name == "schema" {
-            format!("add `schema: {VERSION}` as the first line")
+        if pointer.is_empty() && name == "schema" {
+            diagnostic.help = Some(format!("add `schema: {VERSION}` as the first line"));
+            diagnostic.fix = start.map(|start| (start..start, format!("schema: {VERSION}\n")));
         } else {
-            format!("add `{name}:`")
-        });
+            diagnostic.help = Some(format!("add `{name}:`"));
+        }
     }
 
     fn wrong_value(&mut self, pointer: &str, found: &Value, kind: &Violation) {
         let span = self.value(pointer);
         let key = pointer.rsplit('/').find(|part| part.parse::<usize>().is_err()).unwrap_or_default();
         let shown = self.written(&span);
+        let raw = String::from_utf8_lossy(
+            self.reader.texts.bytes(span.text).get(span.span.clone()).unwrap_or_default(),
+        )
+        .into_owned();
         let rule = schema::at(pointer).unwrap_or_default();
         match kind {
             Violation::Type { .. } => {
                 let expected = expected_type(&rule);
-                let diagnostic = self.reader.error(
-                    Code::WrongType,
-                    span.clone(),
-                    format!("`{key}` must be {expected}, not {}", kind_of(found)),
-                );
-                if expected == "text" && !found.is_object() && !found.is_array() {
-                    diagnostic.help = Some(format!("write \"{shown}\" in quotes"));
-                    diagnostic.fix = Some((span.span, format!("\"{shown}\"")));
-                } else if expected == "true or false" {
-                    diagnostic.help = Some("write `true` or `false`".into());
-                }
+                let (help, fix) = retyped(&expected, found, &shown, &raw, &rule);
+                let message = format!("`{key}` must be {expected}, not {}", kind_of(found));
+                let diagnostic = self.reader.error(Code::WrongType, span.clone(), message);
+                diagnostic.help = help;
+                // What would only lead to the next error is no suggestion.
+                let mends = |(_, value): &(String, Value)| accepts(&rule, value);
+                diagnostic.fix = fix.filter(mends).map(|(text, _)| (span.span, text));
+            }
+            Violation::Constant { .. } if is_later_version(found) => {
+                let message =
+                    format!("`{shown}` is a version of the document that this kasm-db does not read");
+                let diagnostic = self.reader.error(Code::WrongValue, span, message);
+                diagnostic.help =
+                    Some(format!("this one reads `{VERSION}`; install a later kasm-db for others"));
             }
             Violation::Enum { .. } | Violation::Pattern { .. } | Violation::Constant { .. } => {
                 let allowed = allowed(&rule);
-                let meant = nearest(found.as_str().unwrap_or_default(), allowed.iter().map(String::as_str));
-                let message = match meant {
+                let text = found.as_str().unwrap_or_default();
+                // A class may have a sign in front of it.
+                let is_class = rule["pattern"].as_str().is_some_and(|pattern| pattern.starts_with("^-?("));
+                let (sign, word) = match text.strip_prefix('-').filter(|_| is_class) {
+                    Some(word) => ("-", word),
+                    None => ("", text),
+                };
+                let meant =
+                    nearest(word, allowed.iter().map(String::as_str)).map(|meant| format!("{sign}{meant}"));
+                let message = match &meant {
                     Some(meant) => format!("`{shown}` is not a value of `{key}`; did you mean `{meant}`?"),
                     None => format!("`{shown}` is not a value of `{key}`"),
                 };
-                let fix = meant.map(|meant| (span.span.clone(), meant.to_string()));
+                let fix = meant.map(|meant| (span.span.clone(), meant));
                 let diagnostic = self.reader.error(Code::WrongValue, span, message);
                 diagnostic.fix = fix;
                 diagnostic.help = Some(if allowed.is_empty() {
@@ -188,6 +219,49 @@ impl Look<'_, '_> {
         }
         cut
     }
+}
+
+/// Says what to write for a value of another type, and what a safe replacement would be.
+fn retyped(
+    expected: &str,
+    found: &Value,
+    shown: &str,
+    raw: &str,
+    rule: &Value,
+) -> (Option<String>, Option<(String, Value)>) {
+    let example =
+        || rule["examples"].get(0).map(|example| format!("write {expected}, such as `{}`", yaml(example)));
+    let is = |words: &[&str]| words.iter().any(|word| word.eq_ignore_ascii_case(shown));
+    match expected {
+        "text" if !found.is_object() && !found.is_array() => {
+            (Some(format!("write \"{shown}\" in quotes")), Some((format!("\"{shown}\""), shown.into())))
+        }
+        "a list" if !found.is_object() => {
+            let fix = (!raw.contains('\n')).then(|| (format!("[{raw}]"), vec![found.clone()].into()));
+            (example(), fix)
+        }
+        // What YAML 1.1 took for a switch.
+        "true or false" => {
+            let (on, off) = (is(&["yes", "on", "y", "true"]), is(&["no", "off", "n", "false"]));
+            (Some("write `true` or `false`".into()), (on || off).then(|| (on.to_string(), on.into())))
+        }
+        "a whole number" => {
+            (example(), shown.parse::<i64>().ok().map(|number| (number.to_string(), number.into())))
+        }
+        _ => (example(), None),
+    }
+}
+
+/// Tells whether a rule of the schema takes a value.
+fn accepts(rule: &Value, value: &Value) -> bool {
+    let mut alone = rule.clone();
+    alone["$defs"] = schema::json()["$defs"].take();
+    jsonschema::draft202012::new(&alone).is_ok_and(|validator| validator.is_valid(value))
+}
+
+fn is_later_version(found: &Value) -> bool {
+    let number = found.as_str().and_then(|text| text.strip_prefix("kasm-db/v"));
+    number.is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
 }
 
 /// Writes a key as a part of a JSON pointer.

@@ -1,11 +1,13 @@
 //! Diagnostics for people: with the source's lines for the document, without them for observed files.
 
 use std::ops::Range;
+use std::path::Path;
 
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Level, Patch, Renderer, Snippet};
 use model::{Diagnostic, Place, Severity};
 
+use crate::document::has_document_name;
 use crate::output::{escape, style};
 
 /// Renders a diagnostic of the document, with its lines and a caret below the place.
@@ -25,7 +27,7 @@ pub(crate) fn with_source<'t>(diagnostic: &Diagnostic, texts: &dyn Fn(&str) -> &
             Renderer::styled().render(&[title.elements(std::iter::empty::<Snippet<'_, Patch<'_>>>())])
         );
     };
-    if !is_document(texts(&place.path)) {
+    if !is_document(place, texts(&place.path)) {
         return without_source(diagnostic, &[place]);
     }
     let related = diagnostic.related.as_ref().map(|(at, why)| (at, escape(why)));
@@ -77,10 +79,11 @@ pub(crate) fn with_source<'t>(diagnostic: &Diagnostic, texts: &dyn Fn(&str) -> &
     format!("{}\n", renderer.render(&report))
 }
 
-/// Tells whether a text is meant as a document. Where `-f` names a compose file or an `.env` by mistake, none
-/// of its lines are shown.
-fn is_document(text: &[u8]) -> bool {
-    text.windows(9).any(|window| window == b"kasm-db/v")
+/// Tells whether a text is meant as a document, by its name or by itself. Where `-f` names a compose file or
+/// an `.env` by mistake, none of its lines are shown.
+fn is_document(place: &Place, text: &[u8]) -> bool {
+    let says = |window: &[u8]| window.eq_ignore_ascii_case(b"kasm-db/v");
+    has_document_name(Path::new(&place.path)) || text.windows(9).any(says)
 }
 
 /// Renders a finding in observed files: its places, and none of their bytes.

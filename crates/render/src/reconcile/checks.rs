@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use model::postgres::{self, Context, Setting};
+use model::postgres::{self, Context, Refused, Setting};
 use model::{Code, DesiredState, Diagnostic, Image, Place, Release};
 use pgconf::value::ValueError;
 use pgconf::{Assignment, ProblemKind};
@@ -163,7 +163,7 @@ fn values(desired: &DesiredState, observed: &ObservedState, conf: &ObservedConf,
         let finding = if row.context == Context::Internal {
             let message = format!("`{name}` can not be set in a file; PostgreSQL {major} would not start");
             Diagnostic::error(Code::ConfValue, message).help("remove the line")
-        } else if let Err(error) = pgconf::value::check(&row.value, &assignment.value()) {
+        } else if let Err(error) = postgres::check(row, &assignment.value(), major) {
             let message = format!("PostgreSQL {major} would not start: `{name}`: {}", why(&error));
             Diagnostic::error(Code::ConfValue, message)
         } else {
@@ -174,9 +174,9 @@ fn values(desired: &DesiredState, observed: &ObservedState, conf: &ObservedConf,
 }
 
 /// Says what is wrong with a value without repeating it.
-fn why(error: &ValueError) -> String {
+fn why(error: &Refused) -> String {
     match error {
-        ValueError::UnknownUnit { units, .. } => {
+        Refused::Value(ValueError::UnknownUnit { units, .. }) => {
             format!("not a unit of this setting (units: {})", units.join(", "))
         }
         other => other.to_string(),
