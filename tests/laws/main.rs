@@ -10,6 +10,7 @@ mod documents;
 mod hostile;
 mod meaning;
 mod memory;
+mod rendering;
 
 use model::{Code, Image};
 use proptest::prelude::*;

@@ -22,7 +22,8 @@ const AFTER_HELP: &str = "\
 Exit codes:
    0  done, or nothing to do             6  another run holds the lock
    1  error, nothing changed             7  failed and rolled back
-   2  differences (--detailed-exitcode)  8  failed, recovery pending
+   2  differences (--detailed-exitcode, 8  failed, recovery pending
+      render --check)
    3  the document is invalid            9  files applied, something behind them is not done
    4  refused: a blocker                64  wrong usage
    5  the saved plan is stale          130  interrupted; the message says whether files changed
@@ -41,6 +42,8 @@ pub(crate) enum Command {
     Show(Show),
     /// Writes a document from what is there; a plan from it is empty
     Import(Import),
+    /// Writes the rendered files of every target into a folder to commit, or compares them
+    Render(Render),
     /// Prints the JSON Schema of the document
     Schema,
     /// Explains a code, a field of the document or a setting; alone it lists them
@@ -213,6 +216,17 @@ pub(crate) struct Import {
     /// Takes every setting in that differs from PostgreSQL's sample and is no secret
     #[arg(long)]
     pub(crate) all_settings: bool,
+}
+
+/// Every file as it would be after an apply, secrets hidden, with plan.txt and document.yaml.
+#[derive(Debug, Args)]
+pub(crate) struct Render {
+    /// The folder [default: `rendered` beside the document]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Writes nothing; shows how the folder differs, and ends with 2 where it does
+    #[arg(long)]
+    pub(crate) check: bool,
 }
 
 #[derive(Debug, Args)]

@@ -6,19 +6,20 @@ pub(crate) mod explain;
 pub(crate) mod import;
 pub(crate) mod man;
 pub(crate) mod plan;
+pub(crate) mod render;
 pub(crate) mod schema;
 pub(crate) mod show;
 pub(crate) mod validate;
 
+use ::render::Plan;
 use commit::Root;
 use model::{DesiredState, Diagnostic};
-use render::Plan;
 
 use crate::args::{Format, Global, Sink};
 use crate::disk::Disk;
 use crate::document::{Loaded, Named};
 use crate::exit::{Exit, Failure, state};
-use crate::output::{Terminal, diagnostics, escape};
+use crate::output::{Terminal, diagnostics, escape, listed};
 use crate::permissions;
 use crate::saved::Planned;
 
@@ -55,10 +56,10 @@ fn no_targets() -> Failure {
 }
 
 /// Plans one target; nothing is overruled yet.
-fn make_plan(desired: &DesiredState, target: &render::Target, root: &Root, global: &Global) -> Planned {
+fn make_plan(desired: &DesiredState, target: &::render::Target, root: &Root, global: &Global) -> Planned {
     let disk = Disk { root, prefix: global.root.as_deref() };
-    let observed = render::observe(target, &disk);
-    let plan = render::reconcile(desired, &observed);
+    let observed = ::render::observe(target, &disk);
+    let plan = ::render::reconcile(desired, &observed);
     Planned { plan, snapshot: observed.into_snapshot(), folder: root.path().display().to_string() }
 }
 
@@ -85,18 +86,11 @@ fn findings(plan: &Plan, heading: bool, terminal: &Terminal) {
 
 /// Shows findings; one cause in several files is shown once.
 fn show(findings: &[Diagnostic], heading: Option<&str>, terminal: &Terminal) {
-    let mut shown: Vec<&Diagnostic> = Vec::new();
-    for finding in findings {
-        let same = |other: &&Diagnostic| (other.code, &other.message) == (finding.code, &finding.message);
-        if (terminal.quiet && !finding.is_error()) || shown.iter().any(same) {
-            continue;
-        }
-        let places: Vec<_> = findings.iter().filter(same).filter_map(|other| other.place.as_ref()).collect();
-        if let Some(heading) = heading.filter(|_| shown.is_empty()) {
+    for (index, text) in listed(findings, terminal.quiet).iter().enumerate() {
+        if let Some(heading) = heading.filter(|_| index == 0) {
             terminal.note(&format!("{}:\n", escape(heading)));
         }
-        terminal.note(&diagnostics::without_source(finding, &places));
-        shown.push(finding);
+        terminal.note(text);
     }
 }
 

@@ -5,6 +5,7 @@ mod command;
 mod disk;
 mod document;
 mod exit;
+mod folder;
 mod interrupt;
 mod output;
 mod permissions;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         Command::Show(args) => command::show::run(args, &cli.global, &terminal),
         Command::Import(args) => command::import::run(args, &cli.global, &terminal),
         Command::Explain(args) => command::explain::run(args, &terminal),
+        Command::Render(args) => command::render::run(args, &cli.global, &terminal),
         Command::Schema => command::schema::run(&terminal),
         Command::Completions(args) => command::completions::run(args, &terminal),
         Command::Man(args) => command::man::run(args, &terminal),

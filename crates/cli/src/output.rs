@@ -10,6 +10,7 @@ pub(crate) mod json;
 pub(crate) mod panic;
 pub(crate) mod patch;
 mod private;
+pub(crate) mod review;
 pub(crate) mod words;
 
 use std::fmt::Write as _;
@@ -18,6 +19,7 @@ use std::path::Path;
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
+use model::Diagnostic;
 
 use crate::args::Color;
 use crate::exit::{Exit, Failure};
@@ -132,6 +134,28 @@ impl Terminal {
             chosen => chosen,
         }
     }
+}
+
+/// Takes the colours out of a text.
+pub(crate) fn plain(text: &str) -> String {
+    anstream::adapter::strip_str(text).to_string()
+}
+
+/// Renders findings in observed files; one cause in several files is one.
+pub(crate) fn listed(findings: &[Diagnostic], errors_only: bool) -> Vec<String> {
+    let mut shown: Vec<&Diagnostic> = Vec::new();
+    for finding in findings {
+        let same = |other: &&Diagnostic| (other.code, &other.message) == (finding.code, &finding.message);
+        let is_wanted = !errors_only || finding.is_error();
+        if is_wanted && !shown.iter().any(same) {
+            shown.push(finding);
+        }
+    }
+    let places = |finding: &Diagnostic| -> Vec<_> {
+        let same = findings.iter().filter(|o| (o.code, &o.message) == (finding.code, &finding.message));
+        same.filter_map(|other| other.place.as_ref()).collect()
+    };
+    shown.into_iter().map(|finding| diagnostics::without_source(finding, &places(finding))).collect()
 }
 
 /// Takes the colours out of a text where none are wanted.

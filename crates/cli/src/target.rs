@@ -91,6 +91,15 @@ pub(crate) fn name_of(path: &Path, otherwise: &str) -> String {
     path.file_name().and_then(|name| name.to_str()).filter(fits).unwrap_or(otherwise).to_string()
 }
 
+/// Gives the way from one folder to a path, both absolute and without `.` and `..`.
+pub(crate) fn relative(base: &Path, path: &Path) -> PathBuf {
+    let shared = base.components().zip(path.components()).take_while(|(a, b)| a == b).count();
+    let up = base.components().skip(shared).map(|_| Path::new(".."));
+    let way: PathBuf =
+        up.chain(path.components().skip(shared).map(|part| Path::new(part.as_os_str()))).collect();
+    if way.as_os_str().is_empty() { PathBuf::from(".") } else { way }
+}
+
 /// Finds the folder that holds all files: the document's, or one above where they lie outside it.
 fn of_files(
     files: &Files,

@@ -55,7 +55,12 @@ pub struct WouldShow {
 
 /// Gives the hunks of a change with `context` lines around each, as they really are.
 pub fn hunks(change: &FileChange, context: usize) -> Vec<Hunk> {
-    Sides::new(change).hunks(context, |_, _, text| text.to_vec())
+    Sides::of(change).hunks(context, |_, _, text| text.to_vec())
+}
+
+/// Gives the hunks between two texts, as they are.
+pub fn between(before: &[u8], after: &[u8], context: usize) -> Vec<Hunk> {
+    Sides::new(before, after).hunks(context, |_, _, text| text.to_vec())
 }
 
 /// Gives the hunks with everything hidden that is not the tool's own business.
@@ -65,7 +70,7 @@ pub fn hunks(change: &FileChange, context: usize) -> Vec<Hunk> {
 pub fn redacted_hunks(change: &FileChange, context: usize) -> Vec<Hunk> {
     let before = Shown::new(change.kind, &change.before, replaced(change), &change.hidden.0);
     let after = Shown::new(change.kind, &change.after, inserted(change), &change.hidden.1);
-    let sides = Sides::new(change);
+    let sides = Sides::of(change);
     sides.hunks(context, |sign, index, _| match sign {
         Sign::Added => after.line(index),
         Sign::Same | Sign::Removed => before.line(index),
@@ -80,7 +85,7 @@ pub fn redacted_hunks(change: &FileChange, context: usize) -> Vec<Hunk> {
 /// # Errors
 /// [`WouldShow`] where not even one line can stand around a change.
 pub fn patch(change: &FileChange, show_secrets: bool) -> Result<Vec<u8>, WouldShow> {
-    let sides = Sides::new(change);
+    let sides = Sides::of(change);
     let shown = Shown::new(change.kind, &change.before, replaced(change), &change.hidden.0);
     let mut context = CONTEXT;
     if !show_secrets {
@@ -188,10 +193,14 @@ struct Sides<'a> {
 }
 
 impl<'a> Sides<'a> {
+    fn of(change: &'a FileChange) -> Self {
+        Self::new(&change.before, &change.after)
+    }
+
     /// Splits at line feeds alone: a lone carriage return ends no line, neither for git nor for patch.
-    fn new(change: &'a FileChange) -> Self {
+    fn new(before: &'a [u8], after: &'a [u8]) -> Self {
         let split = |bytes: &'a [u8]| bytes.split_inclusive(|&b| b == b'\n').collect::<Vec<_>>();
-        let (old, new) = (split(&change.before), split(&change.after));
+        let (old, new) = (split(before), split(after));
         let ops = capture_diff_slices(Algorithm::Myers, &old, &new);
         Self { old, new, ops }
     }

@@ -51,9 +51,11 @@ impl<'a> Shown<'a> {
     ) -> Self {
         let mut hidden = hidden.to_vec();
         // A scalar of which a part is written is the image.
-        hidden.retain(|h| {
-            h.always || h.comment || !managed.iter().any(|m| m.start < h.range.end && h.range.start < m.end)
-        });
+        let is_managed = |range: &Range<usize>| {
+            let first = managed.partition_point(|m| m.end <= range.start);
+            managed.get(first).is_some_and(|m| m.start < range.end)
+        };
+        hidden.retain(|h| h.always || h.comment || !is_managed(&h.range));
         hidden.sort_by_key(|h| (h.range.start, h.range.end));
         let mut lines = Vec::new();
         let mut at = 0;
@@ -95,6 +97,18 @@ impl<'a> Shown<'a> {
         out
     }
 
+    /// Gives the whole text as it may be shown.
+    pub(crate) fn text(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(self.bytes.len());
+        for (index, line) in self.lines.iter().enumerate() {
+            out.extend(self.line(index));
+            out.extend(
+                &self.bytes[line.end..self.lines.get(index + 1).map_or(self.bytes.len(), |next| next.start)],
+            );
+        }
+        out
+    }
+
     /// Tells whether a line (from 0) holds what may be a secret.
     pub(crate) fn may_be_secret(&self, index: usize) -> bool {
         self.lines.get(index).is_some_and(|line| self.on(line).iter().any(|hidden| hidden.secret))
@@ -104,8 +118,10 @@ impl<'a> Shown<'a> {
         match self.kind {
             FileKind::Conf => conf_line(self.bytes, line.clone(), &self.managed),
             FileKind::Compose => {
-                let touches = |h: &&Hidden| h.range.start < line.end && h.range.end > line.start;
-                self.hidden.iter().filter(touches).cloned().collect()
+                // They are disjoint, so what ends behind the line's start is all at the end.
+                let first = self.hidden.partition_point(|h| h.range.end <= line.start);
+                let before = |h: &&Hidden| h.range.start < line.end;
+                self.hidden[first..].iter().take_while(before).cloned().collect()
             }
         }
     }
@@ -175,6 +191,41 @@ fn aliases(tree: &Tree, id: NodeId, used: &mut HashSet<NodeId>) {
 /// Tags that Compose and YAML know. Any other may be a password that begins with an exclamation mark.
 fn is_known_tag(tag: &str) -> bool {
     matches!(tag, "!reset" | "!override") || tag.starts_with("!!")
+}
+
+/// Finds the images of services, and of what services take in from `x-…` keys: none of them is a secret.
+pub(crate) fn images(tree: &Tree) -> Vec<Range<usize>> {
+    let mut images = Vec::new();
+    for document in tree.documents() {
+        for (key, value) in tree.entries(*document) {
+            match tree.scalar(*key) {
+                Some("services") => {
+                    tree.entries(*value)
+                        .iter()
+                        .for_each(|(_, service)| image_of(tree, *service, &mut images));
+                }
+                Some(key) if key.starts_with("x-") => image_of(tree, *value, &mut images),
+                _ => {}
+            }
+        }
+    }
+    images.sort_by_key(|range| (range.start, range.end));
+    images
+}
+
+fn image_of(tree: &Tree, service: NodeId, images: &mut Vec<Range<usize>>) {
+    for image in tree.all(service, "image").map(|(_, image)| image) {
+        let node = tree.node(image);
+        if matches!(&node.kind, Kind::Scalar(text, _) if is_image(text)) {
+            images.push(node.span.clone());
+        }
+    }
+}
+
+/// Tells whether a text can be an image, with variables or without.
+fn is_image(text: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "._-/:@${}?+".contains(c);
+    is_short(text.trim()) && !text.contains("//") && text.trim().chars().all(fits)
 }
 
 /// Hides the scalars that are values; aliases name what is hidden elsewhere.

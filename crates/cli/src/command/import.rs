@@ -11,7 +11,7 @@ use crate::disk::{Disk, normalize};
 use crate::document::reason;
 use crate::exit::{Exit, Failure, state};
 use crate::output::{Terminal, escape};
-use crate::target::{name_of, place_of};
+use crate::target::{name_of, place_of, relative};
 
 /// Where Kasm's own installer puts the tree that runs.
 const USUAL: &str = "/opt/kasm/current";
@@ -134,11 +134,7 @@ fn from_document(path: &Path, folder: &Path) -> Result<String, Failure> {
     if base != normalize(&here.join(folder)) {
         return text(&absolute);
     }
-    let shared = base.components().zip(absolute.components()).take_while(|(a, b)| a == b).count();
-    let up = base.components().skip(shared).map(|_| Path::new(".."));
-    let relative: PathBuf =
-        up.chain(absolute.components().skip(shared).map(|part| Path::new(part.as_os_str()))).collect();
-    text(if relative.as_os_str().is_empty() { Path::new(".") } else { &relative })
+    text(&relative(&base, &absolute))
 }
 
 /// Plans from the document as anybody would, and refuses to write one that changes something.

@@ -97,7 +97,7 @@ fn diffs(out: &mut String, plan: &Plan, global: &Global) {
     }
 }
 
-fn hunk(out: &mut String, hunk: &Hunk) {
+pub(crate) fn hunk(out: &mut String, hunk: &Hunk) {
     let color = style::HUNK;
     let _ = writeln!(out, "{color}{}{color:#}", hunk.header());
     for line in &hunk.lines {

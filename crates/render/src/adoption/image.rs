@@ -7,6 +7,7 @@ use crate::adoption::{Adoption, Key};
 use crate::compose::{Database, ServiceFound};
 use crate::observe::{ObservedDatabase, ObservedState};
 use crate::reconcile::{current_image, is_another_database};
+use crate::redact;
 
 /// Refuses a service that only its key makes the database, and whose image is another one's.
 pub(super) fn stranger(observed: &ObservedState) -> Option<Diagnostic> {
@@ -94,7 +95,8 @@ fn image(database: &Database) -> Result<Image, String> {
 /// Gives the image as it is written, where that is not what the document says.
 fn written(database: &Database) -> Option<&str> {
     let text = database.site.as_ref().ok()?.text()?;
-    text.has_variables().then(|| text.raw.trim())
+    let raw = text.raw.trim();
+    (text.has_variables() && !redact::has_user(raw)).then_some(raw)
 }
 
 fn file(observed: &ObservedDatabase) -> String {

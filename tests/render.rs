@@ -1,0 +1,255 @@
+//! `kasm-db render` through the real program: the folder that is committed, and what `--check` says of it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod command;
+
+use std::fmt::Write as _;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use command::{Run, Sandbox, copy};
+use insta::assert_snapshot;
+
+/// What stands in the compose files as passwords.
+const PASSWORDS: [&str; 2] = ["dummy-db-password", "dummy-redis-password"];
+
+const EXISTING: &str = "examples/existing/kasm-db.yaml";
+
+/// Compares with a file in `tests/snapshots`.
+#[track_caller]
+fn snapshot(name: &str, text: &str) {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path("snapshots");
+    settings.set_omit_expression(true);
+    settings.bind(|| assert_snapshot!(name, text));
+}
+
+/// Gives everything in a folder as one text.
+fn folder(sandbox: &Sandbox, path: &str) -> String {
+    let mut out = String::new();
+    for (name, (_, content)) in sandbox.contents(&sandbox.root().join(path)) {
+        if sandbox.root().join(path).join(&name).is_file() {
+            let _ = writeln!(out, "===== {}\n{}", name.display(), String::from_utf8(content).unwrap());
+        }
+    }
+    out
+}
+
+#[track_caller]
+fn no_password(text: &str) {
+    for password in PASSWORDS.iter().chain(&["hunter2"]) {
+        assert!(!text.contains(password), "{password} in\n{text}");
+    }
+}
+
+fn write(path: &Path, text: &str) {
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, text).unwrap();
+}
+
+#[test]
+fn the_folders_of_both_examples_show_the_effect_and_no_secret() {
+    let sandbox = Sandbox::new();
+    for (example, files) in [("existing", 7), ("new", 6)] {
+        let run = sandbox.run(&format!("-q render -f examples/{example}/kasm-db.yaml")).expect(0);
+        let expected = format!("examples/{example}/rendered: {files} files, {files} written, 0 removed.\n");
+        assert_eq!(run.stdout, expected);
+        let text = folder(&sandbox, &format!("examples/{example}/rendered"));
+        no_password(&text);
+        snapshot(example, &text);
+    }
+}
+
+#[test]
+fn a_rendered_file_is_the_applied_one_but_for_what_is_hidden() {
+    let sandbox = Sandbox::new();
+    sandbox.run(&format!("-q render -f {EXISTING}")).expect(0);
+    let before = folder(&sandbox, "examples/existing/rendered/current");
+    sandbox.run(&format!("apply -y -f {EXISTING}")).expect(0);
+    sandbox.run(&format!("-q render -f {EXISTING}")).expect(0);
+    assert_eq!(folder(&sandbox, "examples/existing/rendered/current"), before);
+    let applied = sandbox.target("existing").join("docker/docker-compose.yaml");
+    let rendered = sandbox.root().join("examples/existing/rendered/current/docker/docker-compose.yaml");
+    let lines =
+        |path: &Path| std::fs::read_to_string(path).unwrap().lines().map(String::from).collect::<Vec<_>>();
+    for (real, shown) in lines(&applied).iter().zip(lines(&rendered)) {
+        assert!(real == &shown || shown.contains("<hidden>"), "{real}\n{shown}");
+    }
+    assert_eq!(lines(&applied).len(), lines(&rendered).len());
+}
+
+#[test]
+fn the_same_comes_out_whatever_the_options_the_place_and_the_terminal() {
+    let sandbox = Sandbox::new();
+    sandbox.run(&format!("render -f {EXISTING} --out a")).expect(0);
+    let first = folder(&sandbox, "a");
+    sandbox.run(&format!("render -f {EXISTING} --out b --context 0 --color always -vv")).expect(0);
+    assert_eq!(folder(&sandbox, "b"), first);
+    copy(&sandbox.root().join("examples"), &sandbox.root().join("elsewhere"));
+    sandbox.run("-q render -f elsewhere/existing/kasm-db.yaml --out c").expect(0);
+    assert_eq!(folder(&sandbox, "c"), first);
+    let inside = sandbox.finish(
+        sandbox
+            .command(env!("CARGO_BIN_EXE_kasm-db"))
+            .args(["-q", "render"])
+            .current_dir(sandbox.root().join("examples/existing")),
+    );
+    assert_eq!(inside.expect(0).stdout, "rendered: 7 files, 7 written, 0 removed.\n");
+    assert_eq!(folder(&sandbox, "examples/existing/rendered"), first);
+}
+
+#[test]
+fn a_second_render_writes_nothing_and_check_agrees() {
+    let sandbox = Sandbox::new();
+    sandbox.run(&format!("-q render -f {EXISTING}")).expect(0);
+    let before = sandbox.seen(sandbox.root());
+    let again = sandbox.run(&format!("-q render -f {EXISTING}")).expect(0);
+    assert_eq!(again.stdout, "examples/existing/rendered: 7 files, 0 written, 0 removed.\n");
+    let check = sandbox.run(&format!("-q render --check -f {EXISTING}")).expect(0);
+    assert_eq!(check.stdout, "examples/existing/rendered: 7 files as they should be.\n");
+    assert_eq!(sandbox.seen(sandbox.root()), before);
+}
+
+#[test]
+fn check_shows_what_a_change_does_and_writes_nothing() {
+    let sandbox = Sandbox::new();
+    let missing = sandbox.run(&format!("-q render --check -f {EXISTING}")).expect(2);
+    assert!(missing.stdout.contains("8 missing, 0 changed, 0 extra"), "{missing}");
+    sandbox.run(&format!("-q render -f {EXISTING}")).expect(0);
+    let rendered = sandbox.root().join("examples/existing/rendered");
+    sandbox.edit(&sandbox.document("existing"), "[read, write, ddl]", "[all]");
+    sandbox.edit(&sandbox.document("existing"), "name: current", "name: eu");
+    std::fs::remove_file(rendered.join("document.yaml")).unwrap();
+    let before = sandbox.seen(sandbox.root());
+    let check = sandbox.run(&format!("-q render --check --context 1 -f {EXISTING}")).expect(2);
+    snapshot("check", &check.to_string());
+    assert_eq!(sandbox.seen(sandbox.root()), before);
+    sandbox.run(&format!("-q render -f {EXISTING}")).expect(0);
+    sandbox.run(&format!("-q render --check -f {EXISTING}")).expect(0);
+    assert!(!rendered.join("current").exists(), "the folder of a target that has gone is gone");
+}
+
+#[test]
+fn a_file_that_somebody_copied_is_compared_without_its_secrets() {
+    let sandbox = Sandbox::new();
+    sandbox.run(&format!("-q render -f {EXISTING}")).expect(0);
+    let conf = sandbox.target("existing").join("conf/database/postgresql.conf");
+    sandbox.edit(&conf, "listen_addresses = '*'", "primary_conninfo = 'password=hunter2' # hunter2");
+    for path in ["docker/docker-compose.yaml", "conf/database/postgresql.conf"] {
+        let rendered = sandbox.root().join("examples/existing/rendered/current").join(path);
+        std::fs::copy(sandbox.target("existing").join(path), rendered).unwrap();
+    }
+    let check = sandbox.run(&format!("-q render --check -f {EXISTING}")).expect(2);
+    no_password(&check.to_string());
+    assert!(
+        check.stdout.contains("-    image: postgres:12-alpine\n+    image: kasmweb/postgres:1.11.0"),
+        "{check}"
+    );
+    assert!(check.stdout.contains("-#shared_preload_libraries = ''"), "{check}");
+}
+
+#[test]
+fn files_of_somebody_else_are_neither_replaced_nor_removed() {
+    let sandbox = Sandbox::new();
+    let out = sandbox.root().join("out");
+    write(&out.join("README.md"), "ours\n");
+    write(&out.join("current/notes"), "ours\n");
+    sandbox.run(&format!("-q render -f {EXISTING} --out out")).expect(0);
+    sandbox.run(&format!("-q render -f {EXISTING} --out out --check")).expect(0);
+    sandbox.edit(&sandbox.document("existing"), "name: current", "name: eu");
+    sandbox.run(&format!("-q render -f {EXISTING} --out out")).expect(0);
+    assert_eq!(std::fs::read_to_string(out.join("current/notes")).unwrap(), "ours\n");
+    assert_eq!(std::fs::read_dir(out.join("current")).unwrap().count(), 1);
+    assert!(out.join("README.md").exists());
+
+    write(&sandbox.root().join("taken/plan.txt"), "ours\n");
+    symlink("/", sandbox.root().join("taken/eu")).unwrap();
+    let before = sandbox.seen(&sandbox.root().join("taken"));
+    let refused = sandbox.run(&format!("-q render -f {EXISTING} --out taken")).expect(1);
+    assert!(refused.stderr.contains("taken/eu: not a folder"), "{refused}");
+    std::fs::remove_file(sandbox.root().join("taken/eu")).unwrap();
+    let refused = sandbox.run(&format!("-q render -f {EXISTING} --out taken")).expect(1);
+    assert!(
+        refused.stderr.contains("taken/plan.txt is there already, and render did not write it"),
+        "{refused}"
+    );
+    let after = sandbox.seen(&sandbox.root().join("taken"));
+    assert_eq!(after[Path::new("plan.txt")], before[Path::new("plan.txt")]);
+    assert_eq!(after.len(), 2, "nothing is written before the refusal");
+}
+
+#[test]
+fn a_blocked_target_is_rendered_as_it_is_with_its_blockers() {
+    let sandbox = Sandbox::new();
+    sandbox.edit(&sandbox.document("existing"), "kasmweb/postgres:1.11.0", "kasmweb/postgres:1.16.0");
+    let run = sandbox.run(&format!("-q render -f {EXISTING}")).expect(0);
+    assert!(run.stderr.contains("KDB501"), "{run}");
+    let text = folder(&sandbox, "examples/existing/rendered");
+    assert!(text.contains("Refused: major-change. Nothing is written."), "{text}");
+    assert!(text.contains("error[KDB501]: postgres:12-alpine is PostgreSQL 12"), "{text}");
+    assert!(text.contains("    image: postgres:12-alpine\n"), "{text}");
+    sandbox.run(&format!("-q render --check -f {EXISTING}")).expect(0);
+    // Who overrules it sees the effect.
+    sandbox.run(&format!("-q render --check --allow major-change -f {EXISTING}")).expect(2);
+    sandbox.run(&format!("-q render --allow major-change -f {EXISTING}")).expect(0);
+    assert!(
+        folder(&sandbox, "examples/existing/rendered/current")
+            .contains("    image: kasmweb/postgres:1.16.0\n")
+    );
+}
+
+#[test]
+fn targets_of_the_command_line_and_files_by_name_have_folders_too() {
+    let sandbox = Sandbox::new();
+    let run =
+        sandbox.run("-q render -f examples/new/kasm-db.yaml --installer examples/new/kasm_release --out out");
+    assert_eq!(run.expect(0).stdout, "out: 6 files, 6 written, 0 removed.\n");
+    assert!(sandbox.root().join("out/kasm_release/docker/docker-compose-all.yaml").exists());
+    write(
+        &sandbox.root().join("stack/compose.yaml"),
+        "services:\r\n  db:\r\n    image: postgres:14\r\n    # hunter2\r\n",
+    );
+    write(&sandbox.root().join("conf/postgresql.conf"), "include 'more.conf'\nwork_mem = 4MB");
+    write(&sandbox.root().join("conf/more.conf"), "my.token = 'hunter2'\n");
+    write(
+        &sandbox.root().join("doc/kasm-db.yaml"),
+        "schema: kasm-db/v1\nimage: kasmweb/postgres:1.16.0\nsettings: {work_mem: 8MB}\ntargets:\n  - name: stack\n    \
+         files: {compose: [../stack/compose.yaml], postgresql_conf: ../conf/postgresql.conf}\n",
+    );
+    sandbox.run("-q render -f doc/kasm-db.yaml").expect(0);
+    snapshot("files", &folder(&sandbox, "doc/rendered"));
+}
+
+#[test]
+fn what_must_not_or_can_not_be_rendered_ends_without_a_write() {
+    let sandbox = Sandbox::new();
+    sandbox.edit(&sandbox.document("new"), "postgres:1.16.0", "postgres");
+    write(
+        &sandbox.root().join("two.yaml"),
+        "schema: kasm-db/v1\ntargets:\n  - {name: a, deployment: examples/existing/opt/kasm/current}\n  - {name: b, deployment: nowhere}\n",
+    );
+    write(
+        &sandbox.root().join("name.yaml"),
+        "schema: kasm-db/v1\ntargets:\n  - {name: plan.txt, deployment: examples/existing/opt/kasm/current}\n",
+    );
+    write(&sandbox.root().join("file"), "x");
+    let before = sandbox.seen(sandbox.root());
+    for (arguments, code, message) in [
+        ("-f examples/existing/kasm-db.yaml --show-secrets", 64, "--show-secrets"),
+        ("-f examples/existing/kasm-db.yaml --target current", 64, "--target"),
+        ("-f examples/existing/kasm-db.yaml --out file", 1, "file"),
+        ("-f examples/new/kasm-db.yaml", 3, "has no tag"),
+        ("-f nowhere.yaml", 1, "no such file"),
+        ("-f two.yaml", 1, "nowhere"),
+        ("-f two.yaml --deployment examples/new", 1, "no docker/docker-compose.yaml"),
+        ("-f name.yaml", 1, "leaves no place"),
+    ] {
+        for check in ["", " --check"] {
+            let run: Run = sandbox.run(&format!("render {arguments}{check}")).expect(code);
+            assert!(run.stderr.contains(message), "{message}\n{run}");
+            assert!(run.stdout.is_empty(), "{run}");
+        }
+    }
+    assert_eq!(sandbox.seen(sandbox.root()), before);
+}
