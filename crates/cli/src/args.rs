@@ -44,6 +44,10 @@ pub(crate) enum Command {
     Import(Import),
     /// Writes the rendered files of every target into a folder to commit, or compares them
     Render(Render),
+    /// Asks the running server whether it does what the document says
+    Verify(Verify),
+    /// Tells whether files and server are as the document says, a line for each target
+    Status(Status),
     /// Prints the JSON Schema of the document
     Schema,
     /// Explains a code, a field of the document or a setting; alone it lists them
@@ -234,6 +238,46 @@ pub(crate) struct Explain {
     /// A code (KDB101, unknown-key), a field (audit.log_catalog), or a setting (settings.work_mem)
     #[arg(value_name = "CODE|FIELD")]
     pub(crate) subject: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// Runs a harmless statement of every declared class, in a transaction that is rolled back, and looks for its
+    /// entry in the server's log; the default
+    #[arg(long, overrides_with = "no_probe")]
+    pub(crate) probe: bool,
+    /// Runs no statement of the probe
+    #[arg(long)]
+    pub(crate) no_probe: bool,
+    /// How far the server has to prove who it is, over TCP [default: PGSSLMODE, else verify-full]
+    #[arg(long, value_name = "MODE")]
+    pub(crate) sslmode: Option<SslMode>,
+    /// How to write the result
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub(crate) format: ReportFormat,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Status {
+    /// How far the server has to prove who it is, over TCP [default: PGSSLMODE, else verify-full]
+    #[arg(long, value_name = "MODE")]
+    pub(crate) sslmode: Option<SslMode>,
+    /// How to write the result
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub(crate) format: ReportFormat,
+}
+
+/// How far the server has to prove who it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum SslMode {
+    /// No TLS at all
+    Disable,
+    /// TLS, with whatever certificate
+    Require,
+    /// A certificate of a known authority, for whatever name
+    VerifyCa,
+    /// A certificate of a known authority, for this host
+    VerifyFull,
 }
 
 #[derive(Debug, Args)]

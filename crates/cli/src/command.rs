@@ -9,7 +9,9 @@ pub(crate) mod plan;
 pub(crate) mod render;
 pub(crate) mod schema;
 pub(crate) mod show;
+pub(crate) mod status;
 pub(crate) mod validate;
+pub(crate) mod verify;
 
 use ::render::Plan;
 use commit::Root;
@@ -17,11 +19,12 @@ use model::{DesiredState, Diagnostic};
 
 use crate::args::{Format, Global, Sink};
 use crate::disk::Disk;
-use crate::document::{Loaded, Named};
+use crate::document::{Loaded, Named, load_all};
 use crate::exit::{Exit, Failure, state};
 use crate::output::{Terminal, diagnostics, escape, listed};
 use crate::permissions;
 use crate::saved::Planned;
+use crate::target::{Place, places};
 
 /// Shows what is wrong with the document, and gives the desired state if nothing is.
 fn desired<'a>(loaded: &'a Loaded, terminal: &Terminal) -> Result<&'a DesiredState, Exit> {
@@ -53,6 +56,48 @@ fn is_for_others(named: &Named, desired: &DesiredState, global: &Global, termina
 fn no_targets() -> Failure {
     Failure::new(Exit::Usage, "no document that was found names a target")
         .help("add `targets:` to one, or use `--deployment DIR` or `--installer DIR`")
+}
+
+/// Goes through the targets of every document that the command line names; the worst of what `see` gives counts.
+///
+/// A target that can not be looked at does not keep the others from being.
+fn each_place(
+    global: &Global,
+    terminal: &Terminal,
+    see: &mut dyn FnMut(&DesiredState, &Place) -> Result<Exit, Failure>,
+) -> Result<Exit, Failure> {
+    let documents = load_all(global)?;
+    let several = documents.len() > 1;
+    let (mut exit, mut seen) = (Exit::Done, false);
+    for (named, loaded) in documents {
+        let document = loaded.and_then(|loaded| {
+            let desired = match desired(&loaded, terminal) {
+                Ok(desired) => desired,
+                Err(ended) => return Ok(ended),
+            };
+            if is_for_others(&named, desired, global, terminal) {
+                return Ok(Exit::Done);
+            }
+            let mut exit = Exit::Done;
+            for place in places(desired, &loaded.folder, global)? {
+                seen = true;
+                exit = exit.worse(see(desired, &place).unwrap_or_else(|failure| {
+                    terminal.failure(&failure);
+                    failure.exit
+                }));
+            }
+            Ok(exit)
+        });
+        exit = exit.worse(match document {
+            Ok(ended) => ended,
+            Err(failure) if several => {
+                terminal.failure(&failure);
+                failure.exit
+            }
+            Err(failure) => return Err(failure),
+        });
+    }
+    if !seen && exit == Exit::Done { Err(no_targets()) } else { Ok(exit) }
 }
 
 /// Plans one target; nothing is overruled yet.

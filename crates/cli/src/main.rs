@@ -7,6 +7,7 @@ mod document;
 mod exit;
 mod folder;
 mod interrupt;
+mod live;
 mod output;
 mod permissions;
 mod saved;
@@ -38,6 +39,8 @@ fn main() -> ExitCode {
         Command::Import(args) => command::import::run(args, &cli.global, &terminal),
         Command::Explain(args) => command::explain::run(args, &terminal),
         Command::Render(args) => command::render::run(args, &cli.global, &terminal),
+        Command::Status(args) => command::status::run(args, &cli.global, &terminal),
+        Command::Verify(args) => command::verify::run(args, &cli.global, &terminal),
         Command::Schema => command::schema::run(&terminal),
         Command::Completions(args) => command::completions::run(args, &terminal),
         Command::Man(args) => command::man::run(args, &terminal),

@@ -10,6 +10,7 @@ pub(crate) mod json;
 pub(crate) mod panic;
 pub(crate) mod patch;
 mod private;
+pub(crate) mod report;
 pub(crate) mod review;
 pub(crate) mod words;
 

@@ -84,6 +84,17 @@ impl ClassSet {
         Self::of(items)
     }
 
+    /// Lists the single classes that it adds up to: `all` and `none` are none, and `misc` is what
+    /// `misc_set` is not.
+    pub fn classes(self) -> Vec<Class> {
+        let bit = |class: Class| match class {
+            Class::All | Class::None => 0,
+            Class::Misc => class.bits() & !Class::MiscSet.bits(),
+            single => single.bits(),
+        };
+        CLASSES.iter().map(|row| row.0).filter(|class| self.0 & bit(*class) != 0).collect()
+    }
+
     /// Tells whether nothing is audited.
     pub fn is_empty(self) -> bool {
         self.0 == 0
@@ -111,6 +122,18 @@ mod tests {
         same("misc, -misc_set, misc_set", "misc");
         same("\"READ\", \"-misc\"", "read");
         same("", "none");
+    }
+
+    #[test]
+    fn a_set_lists_its_classes() {
+        let names = |text: &str| {
+            let classes = ClassSet::parse(text.as_bytes()).unwrap().classes();
+            classes.into_iter().map(Class::name).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(names("all, -write"), "read function role ddl misc misc_set");
+        assert_eq!(names("misc, -misc_set, read"), "read misc");
+        assert_eq!(names("ddl, misc_set"), "ddl misc_set");
+        assert_eq!(names("none"), "");
     }
 
     #[test]

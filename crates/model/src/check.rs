@@ -44,6 +44,13 @@ pub(crate) fn check(
     settings.extend(checker.settings(&document, postgres_major));
     let unset = checker.unset(&document, &settings, postgres_major);
     checker.targets(&document);
+    let verify = document.verify.unwrap_or_default();
+    let extension_databases = match &document.audit {
+        Some(audit) if audits && audit.extension != Some(false) => {
+            audit.databases.clone().unwrap_or_else(|| vec![verify.database().to_string()])
+        }
+        _ => Vec::new(),
+    };
     Some(DesiredState {
         image,
         postgres_major,
@@ -51,9 +58,10 @@ pub(crate) fn check(
         settings,
         unset,
         audits,
+        extension_databases,
         targets: document.targets,
         restart: document.restart.unwrap_or_default(),
-        verify: document.verify.unwrap_or_default(),
+        verify,
     })
 }
 

@@ -466,6 +466,65 @@ work_mem = '4MB'
         mend "Take the right away with `chmod go-w`. The own group of a user who is not root is no other."
         example r#"docker/docker-compose.yaml         # mode 0666
 "#;
+    // 7xx: the running server.
+    Unreachable "KDB701" "server-unreachable" "The running server could not be asked."
+        why "Files say what a server shall do; what it does can be seen only by asking it."
+        mend "Start the deployment, or correct `verify` of the document; the message says which."
+        example r#"verify:
+  container: kasm_db                # no such container, or it restarts again and again
+"#;
+    ImageNotRunning "KDB702" "image-not-running" "The container runs another image than the declared one."
+        why "A container keeps the image that it was made from, whatever the compose file says since."
+        mend "Stop and start the deployment, so that the container is made anew."
+        example r#"image: kasmweb/postgres:1.16.0    # the container runs postgres:14-alpine
+"#;
+    MajorNotRunning "KDB703" "major-not-running" "The server is of another PostgreSQL major than the declared one."
+        why "Which settings there are depends on the major, so a document for another one may do nothing."
+        mend "Declare the image and `postgres_major` of what runs."
+        example r#"postgres_major: 14                # the server says 16
+"#;
+    ConfNotRead "KDB704" "conf-not-read" "The server reads another postgresql.conf than the one on the host."
+        why "A file that is mounted by itself stays the old one in the container when it is replaced on the host."
+        mend "Stop and start the deployment; where the volume is another file, correct the compose file."
+        example r#"volumes:
+  - ./conf/postgresql.conf:/var/lib/postgresql/conf/postgresql.conf
+"#;
+    ConfNotTaken "KDB705" "conf-not-taken" "The server found an error in its files and did not take them."
+        why "A running server goes on with the old values, says so in its log alone, and may not start again."
+        mend "Mend the line that is named."
+        example r#"pgaudit.log = 'read, wrote'       # the server warns, and audits nothing
+"#;
+    LibraryNotLoaded "KDB706" "library-not-loaded" "The server has not loaded a library."
+        why "Libraries of the preload list are loaded at the start of the server and at no other time."
+        mend "Stop and start the deployment, with an image that brings the library."
+        example r#"shared_preload_libraries = 'pgaudit'    # written after the start
+"#;
+    NotEffective "KDB707" "setting-not-effective" "The running server has another value than the declared one."
+        why "A value in a file counts only once the server has read it, and a `SET` counts in its own session alone."
+        mend "Apply the document, or let the server read its files: `SELECT pg_reload_conf();`."
+        example r#"SET pgaudit.log = 'read, write';    -- ends with the session
+"#;
+    RestartPending "KDB708" "restart-pending" "A value in the file counts only after a restart."
+        why "Some settings are read at the start of the server and at no other time."
+        mend "Stop and start the deployment."
+        example r#"max_connections = 200             # the server was started with 100
+"#;
+    Overridden "KDB709" "setting-overridden" "Something else than postgresql.conf sets the value on the running server."
+        why "ALTER SYSTEM, ALTER DATABASE, ALTER ROLE and the command line all win over the file."
+        mend "Run the statement that is named, or remove the option from the compose file."
+        example r#"ALTER DATABASE kasm SET pgaudit.log = 'none';
+"#;
+    ExtensionMissing "KDB710" "extension-missing" "A database lacks the extension of pgaudit."
+        why "Without it entries of DDL do not name the objects; a restored dump may have lost it."
+        mend "Run `CREATE EXTENSION pgaudit;` in the database, or apply with `restart: {policy: if_needed}`."
+        example r#"audit:
+  databases: [kasm]                 # where CREATE EXTENSION was never run
+"#;
+    ClassNotLogged "KDB711" "class-not-logged" "A statement of a declared class left no entry in the server's log."
+        why "This is what auditing is for: settings that look right prove nothing while the log stays empty."
+        mend "Mend what else fails; then look at log_min_messages, and at the value for this role."
+        example r#"ALTER ROLE kasmapp SET pgaudit.log = 'none';
+"#;
 }
 
 impl std::fmt::Display for Code {

@@ -15,6 +15,7 @@ pub struct DesiredState {
     pub(crate) settings: Vec<DesiredSetting>,
     pub(crate) unset: Vec<String>,
     pub(crate) audits: bool,
+    pub(crate) extension_databases: Vec<String>,
     pub(crate) targets: Vec<Target>,
     pub(crate) restart: Restart,
     pub(crate) verify: Verify,
@@ -51,6 +52,17 @@ pub enum Compare {
     Text,
 }
 
+impl Compare {
+    /// Tells whether two values mean the same.
+    pub fn is_same(self, one: &[u8], other: &[u8]) -> bool {
+        match self {
+            Self::Classes(set) => [one, other].iter().all(|value| ClassSet::parse(value) == Some(set)),
+            Self::Typed(kind) => pgconf::value::same(&kind, one, other),
+            Self::Text => one == other,
+        }
+    }
+}
+
 impl DesiredState {
     /// Gives the image that the database service must have.
     pub fn image(&self) -> Option<&Image> {
@@ -80,6 +92,19 @@ impl DesiredState {
     /// Tells whether the document asks for auditing, which needs pgaudit preloaded.
     pub fn audits(&self) -> bool {
         self.audits
+    }
+
+    /// Gives the classes of statements that must be logged, where the document names them.
+    pub fn classes(&self) -> Option<ClassSet> {
+        self.settings.iter().find_map(|setting| match setting.compare {
+            Compare::Classes(set) => Some(set),
+            _ => None,
+        })
+    }
+
+    /// Gives the databases that must have pgaudit's extension.
+    pub fn extension_databases(&self) -> &[String] {
+        &self.extension_databases
     }
 
     /// Tells whether anything in postgresql.conf is managed.

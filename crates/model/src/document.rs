@@ -1,6 +1,7 @@
 //! The document as it is written: kasm-db.yaml, version 1.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Error;
@@ -256,9 +257,24 @@ pub struct Restart {
     /// The command that starts it. Default: `bin/start` of the deployment.
     #[schemars(length(min = 1), extend("examples" = [["/opt/kasm/bin/start"]]))]
     pub start: Option<Vec<String>>,
-    /// How long the database may take to come up: a number with `s`, `min` or `h`.
+    /// How long the database may take to come up: a number with `s`, `min` or `h`. Default: `5min`.
     #[schemars(regex(pattern = r"^[1-9][0-9]{0,5}(s|min|h)$"), extend("examples" = ["5min"]))]
     pub timeout: Option<String>,
+}
+
+impl Restart {
+    /// Gives how long the database may take to come up.
+    pub fn timeout(&self) -> Duration {
+        let text = self.timeout.as_deref().unwrap_or("5min");
+        let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+        // The schema lets nothing else through than at most six digits and one of three units.
+        let number: u64 = text[..digits].parse().unwrap_or(0);
+        Duration::from_secs(match &text[digits..] {
+            "h" => number * 3600,
+            "min" => number * 60,
+            _ => number,
+        })
+    }
 }
 
 /// Whether `apply` restarts.
@@ -288,6 +304,23 @@ pub struct Verify {
     /// The database. Default: `kasm`.
     #[schemars(regex(pattern = r"^[^-\s=/][^\s=/]{0,62}$"), extend("default" = "kasm"))]
     pub database: Option<String>,
+}
+
+impl Verify {
+    /// Gives the container's name.
+    pub fn container(&self) -> &str {
+        self.container.as_deref().unwrap_or("kasm_db")
+    }
+
+    /// Gives the database user.
+    pub fn user(&self) -> &str {
+        self.user.as_deref().unwrap_or("kasmapp")
+    }
+
+    /// Gives the database.
+    pub fn database(&self) -> &str {
+        self.database.as_deref().unwrap_or("kasm")
+    }
 }
 
 /// A way to the database.

@@ -76,6 +76,12 @@ impl ObservedState {
         self.snapshot
     }
 
+    /// Lists the conf files that the server reads: the path that it knows each by, and the one here.
+    pub fn conf_files(&self) -> impl Iterator<Item = (&str, &str)> {
+        let conf = self.conf.iter();
+        conf.flat_map(|conf| conf.set.files().map(|(path, _)| (path, conf.here(path))))
+    }
+
     fn compose(&mut self, source: &dyn Source, look: &dyn Fn(&Project) -> bool) {
         let projects = self.target.kind.projects(source);
         let wanted = self.target.kind.service().map(String::from);

@@ -10,6 +10,8 @@ pub(crate) use settings::{PRELOAD, in_force};
 
 use std::collections::{BTreeMap, HashSet};
 
+pub use preload::{is_library, preload_is_met};
+
 use model::{Code, DesiredState, Diagnostic};
 
 use crate::compose::same_but_image;

@@ -177,7 +177,8 @@ fn file_row(file: &SavedFile) -> FileRow<'_> {
     FileRow { path: &file.path, kind: &file.kind, diff: None }
 }
 
-fn print(value: &impl Serialize) -> String {
+/// Writes a struct of the output layer.
+pub(crate) fn print(value: &impl Serialize) -> String {
     // These structs hold nothing that JSON can not: no maps with other keys than text, no NaN.
     let mut text = serde_json::to_string_pretty(value).unwrap_or_default();
     text.push('\n');

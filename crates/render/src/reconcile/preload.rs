@@ -75,6 +75,16 @@ pub(super) fn removed<'a>(items: &'a [Vec<u8>], wanted: &DesiredPreload) -> Vec<
     items.iter().map(Vec::as_slice).filter(|item| !stays(item)).collect()
 }
 
+/// Tells whether the value of `shared_preload_libraries` is as wanted; an invalid list is not.
+pub fn preload_is_met(value: &[u8], wanted: &DesiredPreload) -> bool {
+    pgconf::split_libraries(value).is_some_and(|items| merge(value, &items, wanted).is_none())
+}
+
+/// Tells whether a library of the preload list is the one in this file, such as `pgaudit.so`.
+pub fn is_library(wanted: &str, file: &str) -> bool {
+    same_library(wanted.as_bytes(), file.as_bytes())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -149,7 +149,7 @@ fn wanted<'a>(
     }
     let major = desired.postgres_major();
     for setting in desired.settings() {
-        let same = |value: &[u8]| is_same(setting.compare, value, setting.value.as_bytes());
+        let same = |value: &[u8]| setting.compare.is_same(value, setting.value.as_bytes());
         let wins = overridden(&setting.name, major, &same, observed, conf, draft);
         if wins || effective(&conf.set, &setting.name, major).is_some_and(|now| same(&now.value())) {
             continue;
@@ -283,15 +283,6 @@ fn overridden(
     finding.place = over.place;
     draft.find(finding.help(way_out));
     is_same
-}
-
-/// Compares two values by meaning.
-fn is_same(compare: Compare, now: &[u8], wanted: &[u8]) -> bool {
-    match compare {
-        Compare::Classes(set) => model::audit::ClassSet::parse(now) == Some(set),
-        Compare::Typed(kind) => pgconf::value::same(&kind, now, wanted),
-        Compare::Text => now == wanted,
-    }
 }
 
 fn needs_of(name: &str, major: Option<u16>) -> Needs {

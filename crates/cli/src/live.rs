@@ -1,0 +1,15 @@
+//! The running database: what it really does.
+//!
+//! `gather` asks and `check` judges; only the first does IO.
+
+pub(crate) mod check;
+pub(crate) mod child;
+pub(crate) mod docker;
+pub(crate) mod facts;
+pub(crate) mod gather;
+pub(crate) mod log;
+pub(crate) mod probe;
+pub(crate) mod program;
+pub(crate) mod session;
+pub(crate) mod tcp;
+pub(crate) mod tls;

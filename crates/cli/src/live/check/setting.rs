@@ -1,0 +1,212 @@
+//! One setting: what the running server has, what set it, and what mends it.
+
+use model::{Code, DesiredSetting};
+
+use crate::live::check::{Check, Mend, RESTART};
+use crate::live::facts::{Override, Server, Setting};
+
+/// What to say where the files are not as the document says.
+const APPLY: &str = "run `kasm-db plan`, and `kasm-db apply`";
+
+/// Looks at a setting of the document.
+pub(super) fn check(wanted: &DesiredSetting, server: &Server) -> Check {
+    let same = |value: &str| wanted.compare.is_same(value.as_bytes(), wanted.value.as_bytes());
+    effective(&wanted.name, &wanted.value, &same, server)
+}
+
+/// Looks at the value that counts in a new session, and in those of other users.
+pub(super) fn effective(name: &str, wanted: &str, same: &dyn Fn(&str) -> bool, server: &Server) -> Check {
+    let title = format!("setting {name}");
+    let Some(now) = server.setting(name) else {
+        if !server.superuser && !name.contains('.') {
+            return Check::skip(title, format!("it is not shown to {}", server.user));
+        }
+        let (why, fix) = match name.split_once('.') {
+            Some((library, _)) => (
+                format!("the server does not know it: {library} is not loaded"),
+                format!(
+                    "load {library} with `preload: {{libraries: [{library}]}}`; the check of the library says more"
+                ),
+            ),
+            None => (
+                "the server does not know it".to_string(),
+                "check the name and the PostgreSQL major".to_string(),
+            ),
+        };
+        return Check::fail(title, Code::NotEffective, why, fix, Mend::Hand);
+    };
+    let fail = |code, why: String, fix: String, mend| Check::fail(&title, code, why, fix, mend);
+    let shown = shown(now);
+    if same(&now.value) || same(&now.shown) {
+        if now.pending_restart {
+            let why = format!("it is {shown}; the file has another value that waits for a restart");
+            return fail(Code::RestartPending, why, APPLY.into(), Mend::Hand);
+        }
+        // For other users something else may count.
+        let others: Vec<&Override> = of(name, server).filter(|over| !same(&over.value)).collect();
+        if let Some(first) = others.first() {
+            let why =
+                format!("it is {shown} here, but {} has '{}'{}", first.whom, first.value, more(&others));
+            return fail(Code::Overridden, why, resets(&others), Mend::Hand);
+        }
+        return Check::ok(title, format!("{shown}{}", by(now)));
+    }
+    let is = format!("it is {shown}, not '{wanted}'");
+    if now.pending_restart {
+        let why = format!("{is}: the file's value counts after a restart");
+        return fail(Code::RestartPending, why, RESTART.into(), Mend::Restart);
+    }
+    match now.source.as_str() {
+        "database" | "user" | "database user" | "global" => {
+            let others: Vec<&Override> = of(name, server).filter(|over| !same(&over.value)).collect();
+            let whom = others.first().map_or("a role or a database", |over| over.whom.as_str());
+            fail(Code::Overridden, format!("{is}: it is set for {whom}"), resets(&others), Mend::Hand)
+        }
+        "command line" => fail(
+            Code::Overridden,
+            format!("{is}: the command line sets it"),
+            format!(
+                "remove `-c {name}=…` from the service's `command:` in the compose file, and start it anew"
+            ),
+            Mend::Hand,
+        ),
+        "environment variable" => fail(
+            Code::Overridden,
+            format!("{is}: an environment variable of the server sets it"),
+            "remove the variable from the service's `environment:`, and start it anew".into(),
+            Mend::Hand,
+        ),
+        "client" | "session" => {
+            Check::skip(title, format!("the session that asks sets it itself, to {shown}"))
+        }
+        "configuration file" => of_file(&title, name, &is, now, same, server),
+        _ => not_from_file(&title, name, &is, same, server),
+    }
+}
+
+/// Looks at a setting that no file may set.
+pub(super) fn unset(name: &str, server: &Server) -> Check {
+    let title = format!("unset {name}");
+    match server.setting(name) {
+        Some(now) if now.pending_restart => {
+            let why = format!("it is {} until a restart", shown(now));
+            Check::fail(title, Code::RestartPending, why, RESTART, Mend::Restart)
+        }
+        Some(now) if now.source == "configuration file" => match server.last_line(name) {
+            None if server.lines.is_ok() => {
+                let why = format!("it is {}, though no file sets it any more", shown(now));
+                Check::fail(title, Code::NotEffective, why, "run `SELECT pg_reload_conf();`", Mend::Reload)
+            }
+            _ => {
+                let why = format!("it is {}{}", shown(now), by(now));
+                Check::fail(title, Code::NotEffective, why, file_fix(name, now), Mend::Hand)
+            }
+        },
+        _ => Check::ok(title, "no file sets it"),
+    }
+}
+
+/// A file sets it otherwise.
+fn of_file(
+    title: &str,
+    name: &str,
+    is: &str,
+    now: &Setting,
+    same: &dyn Fn(&str) -> bool,
+    server: &Server,
+) -> Check {
+    if let Some(last) = server.last_line(name).filter(|last| same(&last.value)) {
+        let place = format!("{}:{}", last.file, last.line);
+        return match last.error.as_str() {
+            "" => Check::fail(
+                title,
+                Code::NotEffective,
+                format!("{is}: the server has not read {place} yet"),
+                "run `SELECT pg_reload_conf();`",
+                Mend::Reload,
+            ),
+            error => Check::fail(
+                title,
+                Code::ConfNotTaken,
+                format!("{is}: the server does not take {place}: {error}"),
+                "see the server's log for the reason",
+                Mend::Hand,
+            ),
+        };
+    }
+    let at = if now.file.is_empty() { "a file".into() } else { format!("{}:{}", now.file, now.line) };
+    let code = match now.file == server.text("config_file") {
+        true => Code::NotEffective,
+        false => Code::Overridden,
+    };
+    Check::fail(title, code, format!("{is}: {at} sets it"), file_fix(name, now), Mend::Hand)
+}
+
+/// Says how a line of a file goes away.
+fn file_fix(name: &str, now: &Setting) -> String {
+    if now.file.ends_with("/postgresql.auto.conf") {
+        format!(
+            "run `ALTER SYSTEM RESET {name};` and `SELECT pg_reload_conf();`, or restart where it needs one"
+        )
+    } else {
+        APPLY.into()
+    }
+}
+
+/// The default counts: no file sets it, or the server does not take what the file says.
+fn not_from_file(title: &str, name: &str, is: &str, same: &dyn Fn(&str) -> bool, server: &Server) -> Check {
+    match server.last_line(name) {
+        Some(last) if same(&last.value) && last.error.is_empty() => Check::fail(
+            title,
+            Code::NotEffective,
+            format!("{is}: the server has not read {}:{} yet", last.file, last.line),
+            "run `SELECT pg_reload_conf();`",
+            Mend::Reload,
+        ),
+        Some(last) => Check::fail(
+            title,
+            Code::ConfNotTaken,
+            format!("{is}: the server does not take '{}' of {}:{}", last.value, last.file, last.line),
+            APPLY,
+            Mend::Hand,
+        ),
+        None => {
+            let set =
+                if name.starts_with("pgaudit.") { "; a `SET` counts only in its own session" } else { "" };
+            let why = format!("{is}: no file sets it{set}");
+            Check::fail(title, Code::NotEffective, why, APPLY, Mend::Hand)
+        }
+    }
+}
+
+fn shown(now: &Setting) -> String {
+    format!("'{}'", if now.shown.is_empty() { &now.value } else { &now.shown })
+}
+
+/// Says what set it.
+fn by(now: &Setting) -> String {
+    match now.source.as_str() {
+        "configuration file" if !now.file.is_empty() => format!(", by {}:{}", now.file, now.line),
+        "configuration file" => String::new(),
+        source => format!(", by {source}"),
+    }
+}
+
+fn of<'a>(name: &'a str, server: &'a Server) -> impl Iterator<Item = &'a Override> {
+    server.overrides.iter().filter(move |over| over.name.eq_ignore_ascii_case(name))
+}
+
+fn more(others: &[&Override]) -> String {
+    match others.len() {
+        0 | 1 => String::new(),
+        n => format!(", and {} more", n - 1),
+    }
+}
+
+fn resets(others: &[&Override]) -> String {
+    let statements: Vec<_> = others.iter().map(|over| format!("`{}`", over.reset)).collect();
+    match statements.is_empty() {
+        true => "see `\\drds` in psql for what is set, and reset it".into(),
+        false => format!("run {}", statements.join(" and ")),
+    }
+}

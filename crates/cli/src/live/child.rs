@@ -1,0 +1,252 @@
+//! Child processes: no shell, an environment of their own, a time limit, and bounded output.
+
+use std::io::{Read, Write};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use crate::live::program::environment;
+
+/// How long a child may take to end after it was asked to.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// How long output may still come when the child has ended. What it left running may hold its streams open
+/// for ever.
+const REST: Duration = Duration::from_millis(300);
+
+/// What to run.
+pub(crate) struct Job<'a> {
+    pub(crate) program: &'a Path,
+    pub(crate) arguments: Vec<String>,
+    /// What it reads; nothing where this is empty.
+    pub(crate) input: String,
+    pub(crate) timeout: Duration,
+    /// How many bytes of each stream are kept: the last ones of standard error, the first of standard output.
+    pub(crate) limit: usize,
+}
+
+/// How a child ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) status: ExitStatus,
+    pub(crate) stdout: Vec<u8>,
+    pub(crate) stderr: Vec<u8>,
+    /// Whether it wrote more to standard output than was kept.
+    pub(crate) cut: bool,
+}
+
+impl Ended {
+    /// Says how it ended: `ended with 1`, `was ended by signal 9`.
+    pub(crate) fn how(&self) -> String {
+        match (self.status.code(), self.status.signal()) {
+            (Some(code), _) => format!("ended with {code}"),
+            (None, Some(signal)) => format!("was ended by signal {signal}"),
+            (None, None) => "ended".into(),
+        }
+    }
+
+    /// Gives the last line of standard error, or of standard output, that says something.
+    pub(crate) fn last_words(&self) -> String {
+        let last = |bytes: &[u8]| {
+            let text = String::from_utf8_lossy(bytes).into_owned();
+            text.lines().rev().map(str::trim).find(|line| !line.is_empty()).map(String::from)
+        };
+        let line = last(&self.stderr).or_else(|| last(&self.stdout)).unwrap_or_default();
+        line.chars().take(500).collect()
+    }
+}
+
+/// Why a child gave no result.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ChildError {
+    #[error("{program} does not run: {why}")]
+    Start { program: String, why: String },
+    #[error("{program} did not end within {}", seconds(.after))]
+    Timeout { program: String, after: Duration },
+}
+
+/// Says how long, in words.
+pub(crate) fn seconds(duration: &Duration) -> String {
+    match duration.as_secs() {
+        0 => format!("{} ms", duration.as_millis()),
+        1 => "1 second".into(),
+        n => format!("{n} seconds"),
+    }
+}
+
+/// A piece of output: from standard error or not.
+type Piece = (bool, Vec<u8>);
+
+/// Runs a child to its end. Its output goes to `watch` as it comes, in pieces.
+///
+/// # Errors
+/// It can not be started; or it does not end in time: then its whole process group is ended.
+pub(crate) fn run(job: &Job<'_>, watch: &mut dyn FnMut(&[u8])) -> Result<Ended, ChildError> {
+    let program = job.program.display().to_string();
+    let mut command = Command::new(job.program);
+    command
+        .args(&job.arguments)
+        .env_clear()
+        .envs(environment())
+        .stdin(if job.input.is_empty() { Stdio::null() } else { Stdio::piped() })
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        // A group of its own, so that what it started ends with it.
+        .process_group(0);
+    let mut child = command.spawn().map_err(|error| ChildError::Start {
+        program: program.clone(),
+        why: crate::document::reason(&error),
+    })?;
+    if let Some(mut stdin) = child.stdin.take() {
+        let input = job.input.clone().into_bytes();
+        // Beside the readers: a child that writes before it has read everything must not wait for ever.
+        thread::spawn(move || {
+            // Who ends early need not have read everything; how it ended tells.
+            let _ = stdin.write_all(&input);
+        });
+    }
+    let (send, pieces) = sync_channel(16);
+    if let Some(stdout) = child.stdout.take() {
+        forward(stdout, false, send.clone());
+    }
+    if let Some(stderr) = child.stderr.take() {
+        forward(stderr, true, send.clone());
+    }
+    drop(send);
+    let mut kept = Kept { limit: job.limit, stdout: Vec::new(), stderr: Vec::new(), cut: false };
+    let status = wait(&mut child, &pieces, job.timeout, &mut |piece| {
+        watch(&piece.1);
+        kept.take(&piece);
+    });
+    match status {
+        Some(status) => Ok(Ended { status, stdout: kept.stdout, stderr: kept.stderr, cut: kept.cut }),
+        None => Err(ChildError::Timeout { program, after: job.timeout }),
+    }
+}
+
+/// What is kept of the output.
+struct Kept {
+    limit: usize,
+    stdout: Vec<u8>,
+    stderr: Vec<u8>,
+    cut: bool,
+}
+
+impl Kept {
+    fn take(&mut self, (is_error, bytes): &Piece) {
+        if *is_error {
+            self.stderr.extend(bytes);
+            let over = self.stderr.len().saturating_sub(self.limit);
+            self.stderr.drain(..over);
+        } else {
+            let room = self.limit.saturating_sub(self.stdout.len());
+            self.cut |= bytes.len() > room;
+            self.stdout.extend(&bytes[..bytes.len().min(room)]);
+        }
+    }
+}
+
+fn forward(mut from: impl Read + Send + 'static, is_error: bool, to: SyncSender<Piece>) {
+    thread::spawn(move || {
+        let mut buffer = vec![0; 1 << 16];
+        while let Ok(read @ 1..) = from.read(&mut buffer) {
+            if to.send((is_error, buffer[..read].to_vec())).is_err() {
+                break;
+            }
+        }
+    });
+}
+
+/// Waits for the end of the child and of its output; `None` where it took too long and was ended.
+fn wait(
+    child: &mut Child,
+    pieces: &Receiver<Piece>,
+    timeout: Duration,
+    take: &mut dyn FnMut(Piece),
+) -> Option<ExitStatus> {
+    let started = Instant::now();
+    let mut ended = None;
+    loop {
+        // What has ended can not be waited for again, and its number may be another process's by then.
+        if ended.is_none() {
+            ended = child.try_wait().ok().flatten().map(|status| (status, Instant::now()));
+        }
+        if ended.is_none() && started.elapsed() > timeout {
+            end(child);
+            return None;
+        }
+        if ended.is_some_and(|(_, at)| at.elapsed() > REST) {
+            break;
+        }
+        match pieces.recv_timeout(Duration::from_millis(10)) {
+            Ok(piece) => take(piece),
+            Err(RecvTimeoutError::Timeout) => {}
+            // Both streams are closed; only the end itself is still to come.
+            Err(RecvTimeoutError::Disconnected) if ended.is_some() => break,
+            Err(RecvTimeoutError::Disconnected) => thread::sleep(Duration::from_millis(5)),
+        }
+    }
+    ended.map(|(status, _)| status)
+}
+
+/// Ends the child and everything in its group: first by asking.
+fn end(child: &mut Child) {
+    let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) else { return };
+    // It fails only where the group is gone already.
+    let _ = kill_process_group(group, Signal::TERM);
+    let asked = Instant::now();
+    while asked.elapsed() < GRACE && matches!(child.try_wait(), Ok(None)) {
+        thread::sleep(Duration::from_millis(10));
+    }
+    let _ = kill_process_group(group, Signal::KILL);
+    let _ = child.wait();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str, timeout: Duration, limit: usize) -> Result<Ended, ChildError> {
+        let arguments = vec!["-c".into(), script.into()];
+        let job = Job { program: Path::new("/bin/sh"), arguments, input: "in\n".into(), timeout, limit };
+        run(&job, &mut |_| {})
+    }
+
+    const LONG: Duration = Duration::from_secs(30);
+
+    #[test]
+    fn input_output_and_the_code_of_a_child_come_through() {
+        let ended = shell("cat; echo err >&2; exit 3", LONG, 100).unwrap();
+        assert_eq!((ended.stdout.as_slice(), ended.stderr.as_slice()), (&b"in\n"[..], &b"err\n"[..]));
+        assert_eq!((ended.how().as_str(), ended.last_words().as_str()), ("ended with 3", "err"));
+        assert_eq!(shell("kill -9 $$", LONG, 1).unwrap().how(), "was ended by signal 9");
+    }
+
+    #[test]
+    fn endless_output_takes_no_memory_and_a_child_that_hangs_ends_with_its_children() {
+        let ended = shell("head -c 20000000 /dev/zero; head -c 20000000 /dev/zero >&2", LONG, 1000).unwrap();
+        assert_eq!((ended.stdout.len(), ended.stderr.len(), ended.cut), (1000, 1000, true));
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("pid");
+        let script = format!("sleep 600 & echo $! > {}; trap '' TERM; wait; sleep 600", file.display());
+        let started = Instant::now();
+        let error = shell(&script, Duration::from_millis(300), 10).unwrap_err();
+        assert_eq!(error.to_string(), "/bin/sh did not end within 300 ms");
+        assert!(started.elapsed() < LONG);
+        let pid = std::fs::read_to_string(file).unwrap();
+        let left = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
+        assert!(left.is_empty() || left.contains(") Z "), "{left}");
+    }
+
+    #[test]
+    fn what_a_child_leaves_running_does_not_hold_it_up() {
+        let started = Instant::now();
+        assert!(shell("sleep 20 & exit 0", LONG, 10).unwrap().status.success());
+        assert!(started.elapsed() < Duration::from_secs(10));
+    }
+}
