@@ -106,6 +106,8 @@ fn what_can_not_be_read_writes_nothing() {
             4,
             "no database service",
         ),
+        ("--compose nowhere.yaml", 1, "nowhere.yaml: no such file"),
+        ("--conf nowhere.conf", 1, "nowhere.conf: no such file"),
         ("--deployment a --compose b", 64, "cannot be used with"),
         ("--service db", 64, "--compose"),
         ("--target x", 64, "--target"),
@@ -118,6 +120,19 @@ fn what_can_not_be_read_writes_nothing() {
     let run = sandbox.run(&format!("import {DEPLOYMENT}")).expect(4);
     assert!(run.stderr.contains("KDB402") && run.stderr.contains("No document is written"), "{run}");
     assert!(!sandbox.root().join("kasm-db.yaml").exists());
+}
+
+#[test]
+fn a_tree_without_a_conf_gives_its_image_alone() {
+    let sandbox = Sandbox::new();
+    std::fs::remove_file(sandbox.root().join(CONF)).unwrap();
+    let run = sandbox.run(&format!("import {DEPLOYMENT} -o -")).expect(0);
+    assert!(
+        run.stdout.contains("image: postgres:12-alpine\n\n# There is no conf/database/postgresql.conf here"),
+        "{run}"
+    );
+    sandbox.run(&format!("import {DEPLOYMENT}")).expect(0);
+    nothing_to_do(&sandbox, "");
 }
 
 #[test]

@@ -222,6 +222,23 @@ fn targets_of_the_command_line_and_files_by_name_have_folders_too() {
 }
 
 #[test]
+fn every_document_of_a_folder_has_a_folder_beside_it() {
+    let sandbox = Sandbox::new();
+    write(&sandbox.root().join("examples/base.kasm-db.yaml"), "schema: kasm-db/v1\n");
+    let run = sandbox.run("-q render -f examples -R").expect(0);
+    let line =
+        |example, files| format!("examples/{example}/rendered: {files} files, {files} written, 0 removed.\n");
+    assert_eq!(run.stdout, line("existing", 7) + &line("new", 6));
+    sandbox.run("-q render -f examples -R --check").expect(0);
+    let out = sandbox.run("-q render -f examples -R --out out").expect(64);
+    assert!(out.stderr.contains("only one can be taken here"), "{out}");
+    std::fs::copy(sandbox.document("new"), sandbox.root().join("examples/new/other.kasm-db.yaml")).unwrap();
+    let both =
+        sandbox.run("-q render -f examples/new/kasm-db.yaml -f examples/new/other.kasm-db.yaml").expect(64);
+    assert!(both.stderr.contains("examples/new/rendered is the folder of two documents"), "{both}");
+}
+
+#[test]
 fn what_must_not_or_can_not_be_rendered_ends_without_a_write() {
     let sandbox = Sandbox::new();
     sandbox.edit(&sandbox.document("new"), "postgres:1.16.0", "postgres");

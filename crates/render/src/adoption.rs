@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::observe::ObservedState;
 use crate::plan::Plan;
 use crate::reconcile::reconcile;
+use crate::target::{KASM_CONF, TargetKind};
 
 /// What of an observed target a document says, and what it can not say.
 ///
@@ -21,6 +22,8 @@ pub struct Adoption {
     left_out: Vec<LeftOut>,
     /// Whether the target has a postgresql.conf, and whether what is in force there loads a library.
     conf: Option<Preloads>,
+    /// Whether trees of the target's kind have a postgresql.conf.
+    has_kasm_conf: bool,
     /// Blockers and warnings that are there with any document.
     findings: Vec<Diagnostic>,
 }
@@ -92,7 +95,13 @@ pub fn adopt(observed: &ObservedState, all_settings: bool) -> Result<Adoption, V
     if !refused.is_empty() {
         return Err(refused);
     }
-    let mut adoption = Adoption { entries: Vec::new(), left_out: Vec::new(), conf: None, findings };
+    let mut adoption = Adoption {
+        entries: Vec::new(),
+        left_out: Vec::new(),
+        conf: None,
+        has_kasm_conf: !matches!(observed.target.kind, TargetKind::Files { .. }),
+        findings,
+    };
     image::adopt(observed, &mut adoption);
     conf::adopt(observed, all_settings, &mut adoption);
     if adoption.fault(observed).is_some() {
@@ -227,6 +236,10 @@ impl Adoption {
             Key::Setting(name) => Some(name),
             _ => None,
         });
+        if self.conf.is_none() && self.has_kasm_conf {
+            to.gap();
+            to.comment(&format!("There is no {KASM_CONF} here, so the image is all that can be managed."));
+        }
         if self.conf == Some(Preloads::Nothing) {
             to.gap();
             to.comment("Nothing is preloaded, and so nothing is audited. With an image that brings pgaudit:");

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use model::document::{Files, Target};
-use render::Adoption;
+use render::{Adoption, TargetKind};
 
 use crate::args::{Global, Import};
 use crate::disk::{Disk, normalize};
@@ -40,6 +40,13 @@ pub(crate) fn run(args: &Import, global: &Global, terminal: &Terminal) -> Result
     let folder = parent.unwrap_or(Path::new("."));
     let target = target(args, global, folder)?;
     let place = place_of(&target, folder, global.root.as_deref())?;
+    if let TargetKind::Files { compose, postgresql_conf, .. } = &place.target.kind {
+        let named = compose.iter().chain(postgresql_conf).map(|path| place.folder.join(path));
+        if let Some(missing) = named.into_iter().find(|path| !path.exists()) {
+            return Err(Failure::new(Exit::Error, format!("{}: no such file", missing.display()))
+                .help("check what `--compose` and `--conf` name"));
+        }
+    }
     let root = place.open()?;
     let disk = Disk { root: &root, prefix: global.root.as_deref() };
     let observed = render::observe(&place.target, &disk);
