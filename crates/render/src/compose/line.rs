@@ -23,7 +23,7 @@ pub(super) fn add_line(
             Some(Replacement { range: node.span.clone(), text: text.into() })
         }
         Kind::Mapping(entries, Layout::Flow) => Some(into_flow(file, service, entries, image)),
-        Kind::Mapping(entries, Layout::Block) => into_block(file, entries, image),
+        Kind::Mapping(entries, Layout::Block) => into_block(file, node, entries, image),
         Kind::Scalar(..) => behind_colon(file, service, node, image),
         Kind::Sequence(..) => None,
     };
@@ -64,7 +64,12 @@ fn into_flow(
 }
 
 /// Adds the line behind the key that brings the image now, or before the first key.
-fn into_block(file: &ComposeFile, entries: &[(NodeId, NodeId)], image: &Scalar) -> Option<Replacement> {
+fn into_block(
+    file: &ComposeFile,
+    service: &Node,
+    entries: &[(NodeId, NodeId)],
+    image: &Scalar,
+) -> Option<Replacement> {
     let bytes = &file.bytes;
     let name = |(key, _): &&(NodeId, NodeId)| file.tree.scalar(*key).unwrap_or_default();
     let behind = ["<<", "extends", "container_name"]
@@ -75,7 +80,9 @@ fn into_block(file: &ComposeFile, entries: &[(NodeId, NodeId)], image: &Scalar) 
     let key_start = start(file, key);
     let line = line_start(bytes, key_start);
     let indent = &bytes[line..key_start];
-    if !indent.iter().all(|&b| b == b' ') {
+    let top = service.span.start.min(start(file, entries.first()?.0));
+    // A key behind `?` may stand on a line of its own, deeper than its mapping.
+    if !indent.iter().all(|&b| b == b' ') || indent.len() != top - line_start(bytes, top) {
         return None;
     }
     let indent = std::str::from_utf8(indent).ok()?;

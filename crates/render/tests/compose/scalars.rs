@@ -41,6 +41,9 @@ fn the_text_of_a_block_scalar_changes_and_its_header_strips_line_ends() {
 #[test]
 fn explicit_keys_are_keys() {
     edit("services:\n  ? db\n  : ? image\n    : «postgres:12»\n    ? restart\n    : always\n");
+    // A line before such a key would become a part of it.
+    refuse(Code::ImageShape, "services:\n  db:\n    ?\n      restart\n    : always\n");
+    refuse(Code::ImageShape, "services:\n  db:\n    ?\n      image: a\n");
 }
 
 #[test]
