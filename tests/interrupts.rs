@@ -231,7 +231,7 @@ fn a_full_disk_behind_standard_output_is_an_error() {
         let full = File::options().write(true).open("/dev/full").unwrap();
         let output = command.args(arguments.split(' ')).stdout(full).output().unwrap();
         let said = String::from_utf8(output.stderr).unwrap();
-        let wanted = "error: standard output: no space left on device\n  = state: nothing changed\n";
+        let wanted = "error: standard output: can not write to it: no space left on device\n  = state: nothing changed\n";
         assert_eq!((output.status.code(), &*said), (Some(1), wanted), "{arguments}");
     }
     assert_eq!(sandbox.seen(sandbox.root()), before);
@@ -251,7 +251,7 @@ fn files_that_are_applied_are_said_to_be_where_standard_output_fails_behind_them
     let child = command.stdout(writer).spawn().unwrap();
     drop(command);
     let (code, said) = ended(child);
-    let wanted = "error: standard output: resource temporarily unavailable\n  = state: files applied, stack not restarted\n";
+    let wanted = "error: standard output: can not write to it: resource temporarily unavailable\n  = state: files applied, stack not restarted\n";
     assert_eq!((code, &*said), (Some(9), wanted));
     assert!(is_applied(&sandbox.target("existing")));
 }

@@ -131,7 +131,7 @@ fn see(root: &Path, path: &Path, all: &mut BTreeMap<PathBuf, Seen>) {
         for entry in std::fs::read_dir(path).unwrap() {
             see(root, &entry.unwrap().path(), all);
         }
-    } else {
+    } else if metadata.is_file() {
         content = std::fs::read(path).unwrap();
     }
     let seen = Seen {

@@ -81,7 +81,8 @@ pub(crate) fn load(named: &Named) -> Result<Loaded, Failure> {
     }
     let name = path.display().to_string();
     let opened = std::fs::File::open(path).map_err(|error| {
-        let failure = Failure::new(Exit::Error, format!("{name}: {}", reason(&error)));
+        let failure =
+            Failure::new(Exit::Error, format!("{name}: can not open the document: {}", reason(&error)));
         if name == DEFAULT {
             failure.help("write a kasm-db.yaml here, or name one with `-f FILE`")
         } else {
@@ -141,7 +142,7 @@ impl Parents {
 /// Finds every document below a folder, sorted.
 fn below(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     let told = |path: &Path, error: &std::io::Error| {
-        Failure::new(Exit::Error, format!("{}: {}", path.display(), reason(error)))
+        Failure::new(Exit::Error, format!("{}: can not list the folder: {}", path.display(), reason(error)))
     };
     let (mut found, mut open) = (Vec::new(), vec![folder.to_path_buf()]);
     while let Some(folder) = open.pop() {
@@ -207,9 +208,9 @@ fn default() -> Result<PathBuf, Failure> {
 fn read(from: &mut dyn std::io::Read, name: &str) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
     let limit = model::yaml::MAX_BYTES as u64 + 1;
-    from.take(limit)
-        .read_to_end(&mut bytes)
-        .map_err(|error| Failure::new(Exit::Error, format!("{name}: {}", reason(&error))))?;
+    from.take(limit).read_to_end(&mut bytes).map_err(|error| {
+        Failure::new(Exit::Error, format!("{name}: can not read the document: {}", reason(&error)))
+    })?;
     Ok(bytes)
 }
 

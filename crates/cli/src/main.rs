@@ -65,13 +65,14 @@ fn break_if_told() {
 
 /// Prints clap's message. Its own exit code for a usage error is 2, which here means "differences".
 fn usage(error: &clap::Error) -> Exit {
+    let terminal = Terminal::new(Color::Auto, false);
     if error.exit_code() != 0 {
         // Where standard error is gone, there is nowhere left to say so.
         let _ = error.print();
+        terminal.state(exit::state::NOTHING_CHANGED);
         return Exit::Usage;
     }
     // Help and version are results, with all that goes with one.
-    let terminal = Terminal::new(Color::Auto, false);
     match terminal.result(&error.render().ansi().to_string()) {
         Ok(()) => Exit::Done,
         Err(failure) => {

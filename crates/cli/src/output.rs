@@ -82,7 +82,7 @@ impl Terminal {
     pub(crate) fn file(&self, path: &Path, bytes: &[u8]) -> Result<(), Failure> {
         std::fs::write(path, bytes).map_err(|error| {
             let reason = crate::document::reason(&error);
-            Failure::new(Exit::Error, format!("{}: {reason}", path.display()))
+            Failure::new(Exit::Error, format!("{}: can not write the file: {reason}", path.display()))
         })
     }
 
@@ -183,7 +183,10 @@ fn ended(error: &io::Error) -> Result<(), Failure> {
     if error.kind() == io::ErrorKind::BrokenPipe {
         return Ok(());
     }
-    Err(Failure::new(Exit::Error, format!("standard output: {}", crate::document::reason(error))))
+    Err(Failure::new(
+        Exit::Error,
+        format!("standard output: can not write to it: {}", crate::document::reason(error)),
+    ))
 }
 
 /// Writes control, bidirectional and other invisible characters as `\u{…}`.

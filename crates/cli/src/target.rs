@@ -107,9 +107,10 @@ fn of_files(
     below: impl Fn(&str) -> PathBuf,
 ) -> Result<(TargetKind, PathBuf), Failure> {
     let absolute = |path: &Path| {
-        std::path::absolute(path)
-            .map(|path| normalize(&path))
-            .map_err(|error| Failure::new(Exit::Error, format!("{}: {error}", path.display())))
+        std::path::absolute(path).map(|path| normalize(&path)).map_err(|error| {
+            let why = crate::document::reason(&error);
+            Failure::new(Exit::Error, format!("{}: can not resolve the path: {why}", path.display()))
+        })
     };
     let mut folder = absolute(document)?;
     let compose = files.compose.iter().map(|path| absolute(&below(path))).collect::<Result<Vec<_>, _>>()?;

@@ -202,7 +202,10 @@ impl Run<'_> {
         self.terminal.note("\nApply this? Only `yes` goes on: ");
         let mut answer = String::new();
         std::io::stdin().lock().read_line(&mut answer).map_err(|error| {
-            Failure::new(Exit::Error, format!("standard input: {}", crate::document::reason(&error)))
+            Failure::new(
+                Exit::Error,
+                format!("standard input: can not read the answer: {}", crate::document::reason(&error)),
+            )
         })?;
         Ok(answer.trim() == "yes")
     }

@@ -123,7 +123,7 @@ fn target(args: &Import, global: &Global, folder: &Path) -> Result<Target, Failu
 /// Gives a path of the command line as a document in `folder` names it: an absolute one as it is.
 fn from_document(path: &Path, folder: &Path) -> Result<String, Failure> {
     let io = |path: &Path, error: &std::io::Error| {
-        Failure::new(Exit::Error, format!("{}: {}", path.display(), reason(error)))
+        Failure::new(Exit::Error, format!("{}: can not resolve the path: {}", path.display(), reason(error)))
     };
     let text = |path: &Path| {
         path.to_str().map(String::from).ok_or_else(|| {
@@ -180,12 +180,18 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return Err(there_already(path)),
         Err(error) => {
-            return Err(Failure::new(Exit::Error, format!("{}: {}", path.display(), reason(&error))));
+            return Err(Failure::new(
+                Exit::Error,
+                format!("{}: can not write the document: {}", path.display(), reason(&error)),
+            ));
         }
     };
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(|error| {
         // Half a document is worse than none; it is ours, as it was not there before.
         let _ = std::fs::remove_file(path);
-        Failure::new(Exit::Error, format!("{}: {}", path.display(), reason(&error)))
+        Failure::new(
+            Exit::Error,
+            format!("{}: can not write the document: {}", path.display(), reason(&error)),
+        )
     })
 }
