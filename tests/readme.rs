@@ -32,6 +32,7 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("scripts/test", "runs this test"),
     ("scripts/with-engine", "runs a test with a Docker engine"),
     ("scripts/bench", "measures for minutes; scripts/test runs a quick pass"),
+    ("scripts/crashtest", "takes minutes"),
     ("scripts/postgres-settings", "needs the sources of every PostgreSQL major"),
     ("scripts/sample-comments", "needs the sample files of every PostgreSQL major"),
     ("cargo build", "scripts/test builds"),

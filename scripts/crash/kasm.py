@@ -1,0 +1,127 @@
+"""The scenarios of kasm-db: trees of `examples/`, and the commands that write to them."""
+
+import os
+import subprocess
+
+from . import faults, trace, tree
+from .scenario import OUTSIDE, ROOT, Broken, Scenario, argv
+
+DOCUMENT = """\
+schema: kasm-db/v1
+image: kasmweb/postgres:{tag}
+preload:
+  libraries: [pgaudit]
+audit:
+  classes: [read, write, ddl]
+"""
+QUIET = ["--yes", "--no-input", "--color", "never"]
+
+
+class Kasm:
+    """Makes scenarios for one binary."""
+
+    def __init__(self, binary, repository, work):
+        self.binary, self.repository, self.work = binary, repository, work
+        self.recovers = self._has("recover")
+
+    def scenarios(self):
+        """Name to maker; a maker gives None where the binary has no such command."""
+        return {
+            "existing": self.existing,
+            "installer": self.installer,
+            "tag": self.tag,
+            "rollback": self.rollback,
+            "recover": self.recover,
+            "in-place": self.in_place,
+        }
+
+    def _has(self, *words):
+        return subprocess.run([self.binary, *words, "--help"], capture_output=True).returncode == 0
+
+    def _says(self, command, word):
+        said = subprocess.run([self.binary, command, "--help"], capture_output=True, text=True)
+        return word in said.stdout
+
+    def _template(self, name, source, **documents):
+        """A box with a tree of the examples, owned and attributed as nothing is by itself."""
+        box = os.path.join(self.work.path, "templates", name)
+        tree.copy(os.path.join(self.repository, "examples", source), os.path.join(box, ROOT))
+        os.makedirs(os.path.join(box, OUTSIDE))
+        with open(os.path.join(box, OUTSIDE, "canary"), "w", encoding="ascii") as file:
+            file.write("not yours\n")
+        for document, tag in documents.items():
+            with open(os.path.join(box, document + ".yaml"), "w", encoding="ascii") as file:
+                file.write(DOCUMENT.format(tag=tag))
+        conf = os.path.join(box, ROOT, "conf/database/postgresql.conf")
+        if os.geteuid() == 0:
+            os.chown(conf, 70, 70)
+        os.chmod(conf, 0o600)
+        for folder, _, files in os.walk(os.path.join(box, ROOT, "docker")):
+            for file in files:
+                os.chmod(os.path.join(folder, file), 0o640)
+                try:
+                    os.setxattr(os.path.join(folder, file), "user.note", b"kept")
+                except OSError:
+                    # Not every file system has them; the rest of the attributes is still compared.
+                    pass
+        return box
+
+    def _kasm(self, *words, place="--deployment"):
+        return [self.binary, *words, place, "{BOX}/" + ROOT]
+
+    def _apply(self, *more, document="wanted", place="--deployment"):
+        return [self.binary, "-f", "{BOX}/" + document + ".yaml", "apply", *QUIET, *more, place, "{BOX}/" + ROOT]
+
+    def _recover(self, place="--deployment"):
+        return self._kasm("recover", place=place) if self.recovers else None
+
+    def _run(self, box, command):
+        ended = trace.run(argv(command, box), box)
+        if ended.code != 0:
+            raise Broken(f"{' '.join(command)}: exit {ended.code}: {ended.err[-300:]}")
+
+    def existing(self):
+        """A deployment: four compose files and postgresql.conf."""
+        box = self._template("existing", "existing/opt/kasm/1.11.0", wanted="1.11.0")
+        return Scenario("existing", box, self._apply(), self._recover())
+
+    def installer(self):
+        """The tree that an installer's archive unpacks to."""
+        box = self._template("installer", "new/kasm_release", wanted="1.16.0")
+        place = "--installer"
+        return Scenario("installer", box, self._apply(place=place), self._recover(place))
+
+    def tag(self):
+        """Another tag of the image, where everything else is as wanted."""
+        box = self._template("tag", "existing/opt/kasm/1.11.0", before="1.11.0", wanted="1.12.0")
+        self._run(box, self._apply(document="before"))
+        return Scenario("tag", box, self._apply(), self._recover())
+
+    def rollback(self):
+        """The way back to the files before the last apply."""
+        if not self._has("rollback"):
+            return None
+        box = self._template("rollback", "existing/opt/kasm/1.11.0", wanted="1.11.0")
+        self._run(box, self._apply())
+        command = self._kasm("rollback", "1", *QUIET)
+        return Scenario("rollback", box, command, self._recover())
+
+    def recover(self):
+        """An apply that died between two exchanges, and what mends it."""
+        if not self.recovers:
+            return None
+        whole = self.existing()
+        whole.learn(self.work)
+        calls = faults.traced(whole, self.work, whole.start, whole.command)[1]
+        middle = [call for call in calls if call.name == "renameat2" and "RENAME_EXCHANGE" in str(call.args)][2]
+        box = self._template("recover", "existing/opt/kasm/1.11.0", wanted="1.11.0")
+        log = os.path.join(self.work.path, "recover.log")
+        trace.run(trace.inject(middle, f"signal=KILL:when={middle.nth}", log) + argv(whole.command, box), box)
+        return Scenario("recover", box, self._recover(), self._recover(), self._recover(), whole.old, whole.new)
+
+    def in_place(self):
+        """Files that can not be exchanged, as they are mounted one by one."""
+        if not self._says("apply", "--in-place"):
+            return None
+        box = self._template("in-place", "existing/opt/kasm/1.11.0", wanted="1.11.0")
+        return Scenario("in-place", box, self._apply("--in-place"), self._recover(), in_place=True)
