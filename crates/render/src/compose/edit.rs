@@ -127,8 +127,11 @@ fn own(file: &ComposeFile, entry: Entry, style: Style, image: &str) -> Option<Ve
             if keeps_line_ends(file, entry.value)? {
                 replacements.push(strip(file, entry)?);
             }
-            let content = file.bytes[node.span.clone()].trim_ascii_end().len();
-            (node.span.start..node.span.start + content, image.to_string())
+            // Blanks at the end of the last line belong to the value, blank lines behind it do not.
+            let written = &file.bytes[node.span.clone()];
+            let content = written.trim_ascii_end().len();
+            let blanks = written[content..].iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
+            (node.span.start..node.span.start + content + blanks, image.to_string())
         }
     };
     replacements.push(Replacement { range, text: text.into() });
