@@ -155,7 +155,7 @@ impl Look<'_, '_> {
                 let mends = |(_, value): &(String, Value)| accepts(&rule, value);
                 diagnostic.fix = fix.filter(mends).map(|(text, _)| (span.span, text));
             }
-            Violation::Constant { .. } if is_later_version(found) => {
+            _ if pointer == "/schema" && is_other_version(found) => {
                 let message =
                     format!("`{shown}` is a version of the document that this kasm-db does not read");
                 let diagnostic = self.reader.error(Code::WrongValue, span, message);
@@ -259,7 +259,7 @@ fn accepts(rule: &Value, value: &Value) -> bool {
     jsonschema::draft202012::new(&alone).is_ok_and(|validator| validator.is_valid(value))
 }
 
-fn is_later_version(found: &Value) -> bool {
+fn is_other_version(found: &Value) -> bool {
     let number = found.as_str().and_then(|text| text.strip_prefix("kasm-db/v"));
     number.is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
 }
