@@ -18,6 +18,7 @@ fn write(sandbox: &Sandbox, path: &str, text: &str) {
 /// A fleet: a base, a site without targets, and the two examples.
 fn fleet() -> Sandbox {
     let sandbox = Sandbox::new();
+    std::fs::remove_dir_all(sandbox.root().join("examples/fleet")).unwrap();
     write(&sandbox, "examples/base.kasm-db.yaml", BASE);
     write(&sandbox, "examples/site/kasm-db.yaml", SITE);
     sandbox

@@ -57,10 +57,10 @@ impl Server {
         });
         server.request(
             "initialize",
-            json!({ "processId": null, "rootUri": null, "capabilities": capabilities }),
+            &json!({ "processId": null, "rootUri": null, "capabilities": capabilities }),
         );
-        server.notify("initialized", json!({}));
-        server.notify("workspace/didChangeConfiguration", json!({ "settings": { "yaml": settings() } }));
+        server.notify("initialized", &json!({}));
+        server.notify("workspace/didChangeConfiguration", &json!({ "settings": { "yaml": settings() } }));
         // It asks for its settings when it likes to; what it says before knows of no schema.
         let unknown = ["nothing_like_it: 1\n".to_string()];
         while server.diagnose(&unknown)[0].is_empty() {
@@ -107,7 +107,7 @@ impl Server {
         let uri = self.open(text);
         let answer = self.request(
             method,
-            json!({ "textDocument": { "uri": uri }, "position": { "line": line, "character": character } }),
+            &json!({ "textDocument": { "uri": uri }, "position": { "line": line, "character": character } }),
         );
         self.close(&uri);
         answer
@@ -117,15 +117,15 @@ impl Server {
         self.number += 1;
         let uri = format!("file:///documents/{}.kasm-db.yaml", self.number);
         let document = json!({ "uri": uri, "languageId": "yaml", "version": 1, "text": text });
-        self.notify("textDocument/didOpen", json!({ "textDocument": document }));
+        self.notify("textDocument/didOpen", &json!({ "textDocument": document }));
         uri
     }
 
     fn close(&mut self, uri: &str) {
-        self.notify("textDocument/didClose", json!({ "textDocument": { "uri": uri } }));
+        self.notify("textDocument/didClose", &json!({ "textDocument": { "uri": uri } }));
     }
 
-    fn request(&mut self, method: &str, params: Value) -> Value {
+    fn request(&mut self, method: &str, params: &Value) -> Value {
         self.number += 1;
         let id = self.number;
         self.send(&json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }));
@@ -134,7 +134,7 @@ impl Server {
         answer["result"].clone()
     }
 
-    fn notify(&mut self, method: &str, params: Value) {
+    fn notify(&mut self, method: &str, params: &Value) {
         self.send(&json!({ "jsonrpc": "2.0", "method": method, "params": params }));
     }
 

@@ -263,7 +263,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(4000))]
 
         #[test]
-        fn types_and_limits_accept_what_the_schema_accepts(pick in any::<prop::sample::Index>(), kind in 0..4, value in any_value()) {
+        fn types_and_limits_accept_what_the_schema_accepts(pick in any::<prop::sample::Index>(), kind in 0..5, value in any_value()) {
             let mut document = full();
             let mut all = Vec::new();
             pointers(&document, "", &mut all);
@@ -272,6 +272,10 @@ mod tests {
             match (kind, document.pointer_mut(parent).unwrap()) {
                 (0, Value::Object(map)) => { map.shift_remove(key); }
                 (1, Value::Object(map)) => { map.insert(format!("{key}x"), value); }
+                (4, Value::Object(map)) => {
+                    let old = map.shift_remove(key).unwrap();
+                    map.insert(key[..key.len() - 1].to_string(), old);
+                }
                 (_, _) => *document.pointer_mut(pointer).unwrap() = value,
             }
             let schema = crate::schema::validator().unwrap().is_valid(&document);

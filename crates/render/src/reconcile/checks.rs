@@ -130,7 +130,9 @@ fn resulting_image(desired: &DesiredState, observed: &ObservedState) -> (Option<
 /// Reports settings that the server does not know, and values that it does not take.
 fn values(desired: &DesiredState, observed: &ObservedState, conf: &ObservedConf, draft: &mut Draft) {
     let (_, major) = resulting_image(desired, observed);
-    let Some(major) = major.filter(|major| postgres::MAJORS.contains(major)) else { return };
+    let Some(major) = major.filter(|major| postgres::MAJORS.contains(major)) else {
+        return unchecked(desired, conf, major, draft);
+    };
     let all = || conf.set.assignments().chain(conf.auto.iter().flat_map(pgconf::ConfSet::assignments));
     let lower = |a: &Assignment<'_>| String::from_utf8_lossy(a.name()).to_ascii_lowercase();
     let unset: HashSet<&str> = desired.unset().iter().map(String::as_str).collect();
@@ -171,6 +173,22 @@ fn values(desired: &DesiredState, observed: &ObservedState, conf: &ObservedConf,
         };
         draft.find(finding.at(settings::place(conf, assignment)));
     }
+}
+
+/// Says that the file's own lines are not held against a major.
+fn unchecked(desired: &DesiredState, conf: &ObservedConf, major: Option<u16>, draft: &mut Draft) {
+    if !desired.manages_conf() && desired.image().is_none() {
+        return;
+    }
+    let (why, help) = match major {
+        Some(major) => (
+            format!("the settings of PostgreSQL {major} are not known"),
+            "a later kasm-db may know them; until then look whether the server takes every line",
+        ),
+        None => ("the PostgreSQL major is not known".into(), "say the image's with `postgres_major:`"),
+    };
+    let message = format!("the settings in {} are not checked: {why}", conf.path);
+    draft.find(Diagnostic::warning(Code::ConfUnchecked, message).help(help));
 }
 
 /// Says what is wrong with a value without repeating it.
