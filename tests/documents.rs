@@ -10,6 +10,8 @@ mod common;
 
 #[path = "documents/explained.rs"]
 mod explained;
+#[path = "documents/planned.rs"]
+mod planned;
 #[path = "documents/renovate.rs"]
 mod renovate;
 #[path = "documents/said.rs"]

@@ -1,0 +1,179 @@
+//! For each code that only a target's files can trigger, the smallest target that triggers it and no other.
+
+use std::collections::BTreeSet;
+
+use model::Code;
+use render::{Target, TargetKind, observe, reconcile};
+
+use crate::common::{Memory, desired};
+
+/// A document, and files that give an empty set of findings with it.
+const DOCUMENT: &str = "postgres_major: 14\nsettings: {work_mem: 8MB}\n";
+const COMPOSE: &str = "services:
+  db:
+    image: postgres:14
+    command: postgres -c config_file=/etc/own.conf
+    volumes: [\"./own.conf:/etc/own.conf\"]
+";
+const CONF: &str = "work_mem = 4MB\n";
+
+/// Changes of the document, the compose file and the conf, and files beside them.
+#[derive(Default)]
+struct Files {
+    document: Option<&'static str>,
+    compose: Option<String>,
+    conf: Option<&'static str>,
+    more: &'static [(&'static str, &'static str)],
+    kind: Option<TargetKind>,
+}
+
+fn document(text: &'static str) -> Files {
+    Files { document: Some(text), ..Files::default() }
+}
+
+fn compose(from: &str, to: &str) -> Files {
+    assert!(COMPOSE.contains(from), "{from}");
+    Files { compose: Some(COMPOSE.replace(from, to)), ..Files::default() }
+}
+
+fn conf(text: &'static str) -> Files {
+    Files { conf: Some(text), ..Files::default() }
+}
+
+/// Gives what a plan finds.
+fn found(files: Files) -> BTreeSet<Code> {
+    let mut all = vec![
+        ("compose.yaml".to_string(), files.compose.unwrap_or_else(|| COMPOSE.into()).into_bytes()),
+        ("own.conf".to_string(), files.conf.unwrap_or(CONF).into()),
+    ];
+    all.extend(files.more.iter().map(|(path, text)| ((*path).to_string(), text.as_bytes().to_vec())));
+    let kind = files.kind.unwrap_or_else(|| TargetKind::Files {
+        compose: vec!["compose.yaml".into()],
+        postgresql_conf: Some("own.conf".into()),
+        service: None,
+    });
+    let text = format!("schema: kasm-db/v1\n{}", files.document.unwrap_or(DOCUMENT));
+    let target = Target { name: "test".into(), kind };
+    let plan = reconcile(&desired(&text), &observe(&target, &Memory(all.into_iter().collect())));
+    plan.findings.iter().map(|finding| finding.code).collect()
+}
+
+fn cases() -> Vec<(Code, Files)> {
+    let image = "    image: postgres:14\n";
+    let exact = "postgres_major: 14\npreload: {mode: exact, libraries: [auto_explain]}\n";
+    vec![
+        (Code::ComposeSyntax, compose("    volumes", "   volumes")),
+        (
+            Code::NoComposeFile,
+            Files { kind: Some(TargetKind::Deployment), ..document("postgres_major: 14\n") },
+        ),
+        (Code::NoService, compose("  db:\n    image: postgres:14", "  web:\n    image: nginx:1.27")),
+        (
+            Code::AmbiguousService,
+            compose(
+                "services:\n",
+                "services:\n  one: {image: \"postgres:14\", container_name: kasm_db}\n  two: {image: \"postgres:14\", container_name: kasm_db}\n",
+            ),
+        ),
+        (
+            Code::DuplicateImage,
+            Files { document: Some("image: postgres:14.1\n"), ..compose(image, &image.repeat(2)) },
+        ),
+        (
+            Code::ImageShape,
+            Files { document: Some("image: postgres:14.1\n"), ..compose("postgres:14\n", "[postgres]\n") },
+        ),
+        (
+            Code::NotPostgres,
+            Files { document: Some("image: postgres:14\n"), ..compose("postgres:14\n", "mysql:8\n") },
+        ),
+        (Code::ComposeReference, compose("services:\n", "include: [missing.yaml]\nservices:\n")),
+        (
+            Code::DuplicateComposeKey,
+            compose(image, "    image: postgres:14\n    restart: always\n    restart: \"no\"\n"),
+        ),
+        (
+            Code::ImageFromVariable,
+            Files {
+                document: Some("image: postgres:14.1\n"),
+                ..compose("postgres:14\n", "postgres:${TAG:-14}\n")
+            },
+        ),
+        (Code::CommandUnreadable, compose("own.conf\n", "own.conf '\n")),
+        (
+            Code::NoConf,
+            Files {
+                kind: Some(TargetKind::Files {
+                    compose: vec!["compose.yaml".into()],
+                    postgresql_conf: None,
+                    service: None,
+                }),
+                ..Files::default()
+            },
+        ),
+        (Code::ConfSyntax, conf("log_line_prefix = '%m\n")),
+        (Code::ConfInclude, conf("include 'own.conf'\n")),
+        (Code::ConfValue, conf("max_connections = many\n")),
+        (Code::ConfUnknown, conf("wal_keep_segments = 32\n")),
+        (Code::ConfList, conf("shared_preload_libraries = 'auto_explain,'\n")),
+        (
+            Code::ConfElsewhere,
+            Files { more: &[("other.conf", "")], ..compose("./own.conf:", "./other.conf:") },
+        ),
+        (Code::ConfNotMounted, compose("    volumes: [\"./own.conf:/etc/own.conf\"]\n", "")),
+        (
+            Code::ConfUnchecked,
+            Files {
+                document: Some("settings: {work_mem: 8MB}\n"),
+                ..compose("postgres:14\n", "registry.example.com/own/postgres:7\n")
+            },
+        ),
+        (Code::MajorChange, document("image: postgres:16\n")),
+        (Code::LibraryMissing, document("image: postgres:14\npreload: {libraries: [pgaudit]}\n")),
+        (Code::OverriddenByCommand, compose("postgres -c", "postgres -c work_mem=4MB -c")),
+        (
+            Code::OverriddenByAutoConf,
+            Files { more: &[("postgresql.auto.conf", "work_mem = '4MB'\n")], ..Files::default() },
+        ),
+        (
+            Code::PreloadRemoved,
+            Files { document: Some(exact), ..conf("shared_preload_libraries = 'pg_prewarm'\n") },
+        ),
+        (
+            Code::UnknownCurrentMajor,
+            Files {
+                document: Some("image: postgres:14\n"),
+                ..compose("postgres:14\n", "registry.example.com/own/postgres:7\n")
+            },
+        ),
+    ]
+}
+
+/// What follows from the same lines: a key that is there twice, and a command that says nothing of the conf.
+fn companion(code: Code) -> Option<Code> {
+    match code {
+        Code::DuplicateImage => Some(Code::DuplicateComposeKey),
+        Code::CommandUnreadable => Some(Code::ConfNotMounted),
+        _ => None,
+    }
+}
+
+#[test]
+fn a_target_triggers_the_code_that_it_is_made_for_and_no_other() {
+    assert_eq!(found(Files::default()), BTreeSet::new());
+    let wrong: Vec<_> = cases()
+        .into_iter()
+        .map(|(code, files)| (code, found(files)))
+        .filter(|(code, found)| *found != [*code].into_iter().chain(companion(*code)).collect())
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// What may be overruled stands in the way of a plan, so each of it has a target here.
+#[test]
+fn every_code_that_may_be_overruled_by_its_name_has_a_target() {
+    let covered: BTreeSet<_> = cases().into_iter().map(|(code, _)| code).collect();
+    let planned = |code: &&Code| ("KDB300".."KDB600").contains(&code.id()) && code.risk().is_some();
+    let without: Vec<_> = Code::ALL.iter().filter(planned).filter(|code| !covered.contains(code)).collect();
+    assert!(without.is_empty(), "{without:?}");
+}
