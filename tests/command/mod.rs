@@ -116,9 +116,15 @@ impl Sandbox {
         all
     }
 
-    /// Gives modes and contents below a folder: what two copies can have in common.
+    /// Gives modes and contents below a folder: what two copies can have in common. What is kept of applies is
+    /// left out: it tells when they were.
     pub fn contents(&self, folder: &Path) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
-        self.seen(folder).into_iter().map(|(path, seen)| (path, (seen.mode, seen.content))).collect()
+        let kept = |path: &Path| path.components().any(|part| part.as_os_str() == ".kasm-db");
+        self.seen(folder)
+            .into_iter()
+            .filter(|(path, _)| !kept(path))
+            .map(|(path, seen)| (path, (seen.mode, seen.content)))
+            .collect()
     }
 }
 

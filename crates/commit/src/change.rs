@@ -1,4 +1,4 @@
-//! What is to happen to one file.
+//! What is to happen to files.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -14,6 +14,24 @@ pub struct Change {
     pub after: Vec<u8>,
 }
 
+/// Says how a set of changes is committed.
+#[derive(Clone, Default)]
+pub struct Options {
+    /// The program and its version, for the history.
+    pub tool: String,
+    /// What the commit is for, such as `apply`, for the history.
+    pub what: String,
+    /// The files to write in place rather than to exchange, by the paths of their changes.
+    ///
+    /// Such a file keeps its inode, which a container may have mounted, and may be a mount point itself. The
+    /// price: a reader may see it half written, and a crash leaves it so until it is recovered.
+    pub in_place: Vec<PathBuf>,
+    /// What is to be done once the files are there, in bytes that only the caller understands. They last from
+    /// the moment on in which the commit is decided; see [`Root::follow_up`](crate::Root::follow_up). No file
+    /// changes, nothing follows.
+    pub follow_up: Option<Vec<u8>>,
+}
+
 impl Change {
     pub(crate) fn is_none(&self) -> bool {
         self.before == self.after
@@ -24,5 +42,16 @@ impl fmt::Debug for Change {
     /// Leaves the content out: it may hold passwords, and debug output ends up in logs.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Change").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Options {
+    /// Leaves out what follows: it is the caller's business.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("tool", &self.tool)
+            .field("what", &self.what)
+            .field("in_place", &self.in_place)
+            .finish_non_exhaustive()
     }
 }

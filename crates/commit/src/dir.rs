@@ -1,7 +1,6 @@
 //! An open directory: every name is looked up in its descriptor, never in a path that may lead elsewhere later.
 
 use std::ffi::{OsStr, OsString};
-use std::io::Read as _;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Component, Path, PathBuf};
@@ -9,7 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
-use crate::error::{Error, Operation};
+use crate::error::{Error, Occupant, Operation};
 use crate::metadata::require_regular;
 
 /// What a directory is opened for.
@@ -157,7 +156,60 @@ impl Dir {
     ///
     /// The bare error number, because one failure may have to be told for several files.
     pub(crate) fn sync(&self) -> Result<(), Errno> {
+        if crate::bug::is("no-dir-sync") {
+            return Ok(());
+        }
         rustix::fs::fsync(&self.fd)
+    }
+
+    /// As [`Dir::sync`], with the error in words.
+    pub(crate) fn synced(&self) -> Result<(), Error> {
+        self.sync().map_err(|errno| Error::io(&self.path, Operation::SyncDirectory, errno))
+    }
+
+    /// Creates a file that only its owner can read, empty and open for writing.
+    pub(crate) fn create(&self, name: &OsStr, operation: Operation) -> Result<std::fs::File, Error> {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        match rustix::fs::openat(&self.fd, name, flags, Mode::RUSR | Mode::WUSR) {
+            Ok(fd) => Ok(std::fs::File::from(fd)),
+            Err(Errno::EXIST) => Err(Error::NameTaken { path: self.join(name), by: Occupant::Intruder }),
+            Err(errno) => Err(Error::io(self.join(name), operation, errno)),
+        }
+    }
+
+    /// Creates a directory that only its owner can enter; one that is there already is as good.
+    pub(crate) fn create_dir(&self, name: &OsStr) -> Result<(), Error> {
+        match rustix::fs::mkdirat(&self.fd, name, Mode::RWXU) {
+            Ok(()) | Err(Errno::EXIST) => Ok(()),
+            Err(errno) => Err(Error::io(self.join(name), Operation::CreateDirectory, errno)),
+        }
+    }
+
+    /// Gives a file another name, over what has that name.
+    pub(crate) fn rename(
+        &self,
+        name: &OsStr,
+        to: &Dir,
+        new: &OsStr,
+        operation: Operation,
+    ) -> Result<(), Error> {
+        rustix::fs::renameat(&self.fd, name, &to.fd, new)
+            .map_err(|errno| Error::io(self.join(name), operation, errno))
+    }
+
+    /// Removes a directory and the files in it, if it is there; in it must be no directories.
+    pub(crate) fn remove_dir(&self, name: &OsStr) -> Result<(), Error> {
+        let dir = match self.descend(Path::new(name), Access::Read) {
+            Err(error) if error.is_missing() => return Ok(()),
+            found => found?,
+        };
+        for inside in dir.names()? {
+            dir.remove(&inside, Operation::Remove)?;
+        }
+        match rustix::fs::unlinkat(&self.fd, name, rustix::fs::AtFlags::REMOVEDIR) {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(errno) => Err(Error::io(self.join(name), Operation::Remove, errno)),
+        }
     }
 
     /// Removes a name; one that is gone already is as good.
@@ -187,11 +239,8 @@ impl Opened {
         if self.metadata.len() > limit {
             return Ok(None);
         }
-        let mut bytes = Vec::new();
-        self.file
-            .take(limit.saturating_add(1))
-            .read_to_end(&mut bytes)
-            .map_err(|error| Error::io(path, Operation::Read, error))?;
+        let bytes = crate::bytes::read_up_to(&self.file, limit)
+            .map_err(|errno| Error::io(path, Operation::Read, errno))?;
         Ok(u64::try_from(bytes.len()).is_ok_and(|len| len <= limit).then_some(bytes))
     }
 }

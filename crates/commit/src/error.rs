@@ -1,10 +1,16 @@
 //! What can go wrong, and the words for it: every message of this crate is written here.
 
+mod facts;
+
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::io::Errno;
+
+use crate::record::Damage;
+
+pub use facts::{FileKind, Occupant, Operation, PathProblem, Protection, Stranger};
 
 /// Says why a file could not be read, locked or replaced.
 ///
@@ -98,12 +104,64 @@ pub enum Error {
         mode: u32,
     },
     /// Somebody else holds the lock on the root.
-    #[error("{}: another process holds the lock (waited {} s)", path.display(), waited.as_secs_f64())]
+    #[error("{}: {} holds the lock (waited {} s)", path.display(), process(*holder), waited.as_secs_f64())]
     Locked {
         /// The root.
         path: PathBuf,
         /// How long the lock was waited for.
         waited: Duration,
+        /// The process that holds it, where the kernel tells.
+        holder: Option<u32>,
+    },
+    /// An earlier commit was interrupted and has to be recovered first.
+    #[error("{}: an earlier commit was interrupted", path.display())]
+    Interrupted {
+        /// The journal.
+        path: PathBuf,
+    },
+    /// The journal or the manifest of a generation can not be read.
+    #[error("{}: is damaged: {damage}", path.display())]
+    Damaged {
+        /// The journal or manifest.
+        path: PathBuf,
+        /// What is wrong with it.
+        damage: Damage,
+    },
+    /// A file of an interrupted commit has neither its old nor its new content, or no longer its rights.
+    #[error("{}: {now}; the interrupted commit can not be recovered", path.display())]
+    Unrecognised {
+        /// The file.
+        path: PathBuf,
+        /// What there is instead.
+        now: Stranger,
+        /// The generation of the interrupted commit, with the old contents.
+        generation: PathBuf,
+    },
+    /// A backup is not there, or not what it was.
+    #[error("{}: the backup is missing or damaged", path.display())]
+    Backup {
+        /// The backup.
+        path: PathBuf,
+    },
+    /// There is no such generation to go back to.
+    #[error("{}: there is no generation {number}{}", path.display(), range(*known))]
+    NoGeneration {
+        /// The root.
+        path: PathBuf,
+        /// The number that was asked for.
+        number: u64,
+        /// The first and the last one that there is a way back to.
+        known: Option<(u64, u64)>,
+    },
+    /// Others than this user or root could have written what is in the state directory.
+    #[error("{}: belongs to user {uid} and has mode {mode:04o}, so others could write to it", path.display())]
+    InsecureState {
+        /// The directory.
+        path: PathBuf,
+        /// Its owner.
+        uid: u32,
+        /// Its permission bits.
+        mode: u32,
     },
     /// The operating system refused an operation.
     #[error("{}: can not {operation}: {source}", path.display())]
@@ -137,6 +195,12 @@ impl Error {
             | Error::NameTaken { path, .. }
             | Error::NotCarriedOver { path, .. }
             | Error::Locked { path, .. }
+            | Error::Interrupted { path }
+            | Error::Damaged { path, .. }
+            | Error::Unrecognised { path, .. }
+            | Error::Backup { path }
+            | Error::NoGeneration { path, .. }
+            | Error::InsecureState { path, .. }
             | Error::Io { path, .. } => path,
         }
     }
@@ -178,13 +242,38 @@ impl Error {
             Error::NameTaken { .. } => Some("look at what is there and move it away"),
             Error::NotCarriedOver { .. } => Some("run as root or as the owner of the file"),
             Error::Locked { .. } => Some("wait for the other run to end, or wait longer for the lock"),
+            Error::Interrupted { .. } => Some("recover it first"),
+            Error::Damaged { .. } => Some(
+                "compare each file with its backup in the last folder of `.kasm-db/generations`, put right what is \
+                 wrong, and remove the damaged file",
+            ),
+            Error::Unrecognised { .. } => Some(
+                "put its old content back, which is in the last folder of `.kasm-db/generations`, or remove \
+                 `.kasm-db/journal` if all files are as they should be; then recover again",
+            ),
+            Error::Backup { .. } => Some("take the content from a backup of your own"),
+            Error::NoGeneration { .. } => Some("look at the history for those that there are"),
+            Error::InsecureState { .. } => Some(
+                "look who has written there; if all is well, give it to root and take the rights from the others",
+            ),
             Error::Io { operation, .. } => self.errno().and_then(|errno| remedy(operation, errno)),
         }
     }
 }
 
 const MOUNT_POINT: &str = "the file is mounted by itself (by `mount --bind` or as a container's volume): \
-    change the file it is mounted from";
+    change the file it is mounted from, or have it written in place";
+
+fn process(holder: Option<u32>) -> String {
+    holder.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"))
+}
+
+fn range(known: Option<(u64, u64)>) -> String {
+    known.map_or_else(
+        || ": nothing was committed yet".to_owned(),
+        |(first, last)| format!("; the way back leads to {first} to {last}"),
+    )
+}
 
 fn remedy(operation: &Operation, errno: Errno) -> Option<&'static str> {
     let text = match errno {
@@ -213,165 +302,6 @@ fn remedy(operation: &Operation, errno: Errno) -> Option<&'static str> {
         _ => return None,
     };
     Some(text)
-}
-
-/// Says what is wrong with a path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum PathProblem {
-    /// It is empty.
-    #[error("it is empty")]
-    Empty,
-    /// It begins with a slash.
-    #[error("it is absolute")]
-    Absolute,
-    /// It has two slashes in a row, or one at its end.
-    #[error("it has an empty component")]
-    EmptyComponent,
-    /// It has a `.` component.
-    #[error("it has a `.` component")]
-    CurrentDirectory,
-    /// It has a `..` component.
-    #[error("it has a `..` component")]
-    ParentDirectory,
-    /// It has a zero byte, which no file name can have.
-    #[error("it has a NUL byte")]
-    Nul,
-    /// It is a name this crate gives to its own files.
-    #[error("names like this are kept for staged files")]
-    Reserved,
-}
-
-/// Says what a path names other than a regular file or a symbolic link.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum FileKind {
-    /// A directory.
-    #[error("directory")]
-    Directory,
-    /// A named pipe.
-    #[error("FIFO")]
-    Fifo,
-    /// A socket.
-    #[error("socket")]
-    Socket,
-    /// A block device.
-    #[error("block device")]
-    BlockDevice,
-    /// A character device.
-    #[error("character device")]
-    CharacterDevice,
-    /// Something this crate has no name for.
-    #[error("special file")]
-    Other,
-}
-
-/// Says what keeps a file or directory from being changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Protection {
-    /// The attribute of `chattr +i`.
-    #[error("is immutable (chattr +i)")]
-    Immutable,
-    /// The attribute of `chattr +a`.
-    #[error("is append-only (chattr +a)")]
-    AppendOnly,
-    /// A file that is mounted by itself; nothing can be renamed onto it.
-    #[error("is a mount point")]
-    MountPoint,
-}
-
-/// Says what has a name that was needed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Occupant {
-    /// A symbolic link.
-    #[error("a symbolic link")]
-    Symlink,
-    /// Neither a regular file nor a link.
-    #[error("a {0}")]
-    Special(FileKind),
-    /// A file of neither this user nor the owner of the file to replace.
-    #[error("a file of user {0}")]
-    OtherOwner(u32),
-    /// A file with further names.
-    #[error("a file with {0} hard links")]
-    HardLinked(u64),
-    /// A file that this commit did not put there.
-    #[error("a file that another process put there")]
-    Intruder,
-}
-
-/// Names what was tried when the operating system refused.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Operation {
-    /// Resolving the path of the root.
-    #[error("resolve the path")]
-    Resolve,
-    /// Opening a directory.
-    #[error("open the directory")]
-    OpenDirectory,
-    /// Listing a directory.
-    #[error("list the directory")]
-    List,
-    /// Creating files in a directory.
-    #[error("write to the directory")]
-    WriteDirectory,
-    /// Syncing a directory.
-    #[error("fsync the directory")]
-    SyncDirectory,
-    /// Locking the root.
-    #[error("lock the directory")]
-    Lock,
-    /// Reading what the file system knows of a file.
-    #[error("read the metadata")]
-    Inspect,
-    /// Opening a file.
-    #[error("open the file")]
-    Open,
-    /// Reading a file.
-    #[error("read the file")]
-    Read,
-    /// Removing what an earlier commit left.
-    #[error("remove the rest of an earlier run")]
-    RemoveStale,
-    /// Creating the staged file.
-    #[error("create the staged file")]
-    Stage,
-    /// Writing the staged file.
-    #[error("write the staged file")]
-    Write,
-    /// Setting owner and group.
-    #[error("set the owner")]
-    SetOwner,
-    /// Setting the permission bits.
-    #[error("set the mode")]
-    SetMode,
-    /// Reading an extended attribute, or their list when the name is empty.
-    #[error("read the extended attribute `{0}`")]
-    ReadXattr(String),
-    /// Setting an extended attribute.
-    #[error("set the extended attribute `{0}`")]
-    SetXattr(String),
-    /// Syncing the staged file.
-    #[error("fsync the staged file")]
-    Sync,
-    /// Exchanging a file with its staged one.
-    #[error("exchange the file with its staged copy")]
-    Exchange,
-    /// Keeping the old content under a second name.
-    #[error("keep the old content by a hard link")]
-    Link,
-    /// Renaming the staged file onto its target.
-    #[error("rename the staged copy onto the file")]
-    Rename,
-    /// Giving a file its old content back.
-    #[error("put the old content back")]
-    PutBack,
-    /// Removing a staged file, or the old content after success.
-    #[error("remove the file")]
-    Remove,
 }
 
 #[cfg(test)]

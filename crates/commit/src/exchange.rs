@@ -6,6 +6,7 @@ use rustix::fs::{AtFlags, RenameFlags};
 use rustix::io::Errno;
 
 use crate::error::{Error, Occupant, Operation};
+use crate::in_place;
 use crate::member::{Member, Place};
 use crate::outcome::{Content, Kept, Pending};
 
@@ -15,6 +16,13 @@ use crate::outcome::{Content, Kept, Pending};
 /// replaced can be looked at afterwards: a change that another process made between the last look and the
 /// exchange is found and goes back.
 pub(crate) fn replace(member: &mut Member<'_>) -> Result<(), Error> {
+    if member.in_place {
+        return in_place::replace(member);
+    }
+    if crate::bug::is("no-recheck") {
+        member.place = Place::Exchanged;
+        return exchange(member).map_err(|errno| Error::io(member.path(), Operation::Exchange, errno));
+    }
     require_intact(member)?;
     replace_by_exchange(member)
 }
@@ -37,6 +45,8 @@ pub(crate) fn replace_by_link(member: &mut Member<'_>) -> Result<(), Error> {
     rustix::fs::linkat(&*dir, member.name, &*dir, &kept, AtFlags::empty())
         .map_err(|errno| Error::io(member.path(), Operation::Link, errno))?;
     member.litter.push(kept.clone());
+    // The old content must not lose its second name before it loses its first.
+    dir.synced()?;
     require_old(member, &kept)?;
     rustix::fs::renameat(&*dir, &staged, &*dir, member.name)
         .map_err(|errno| Error::io(member.path(), Operation::Rename, errno))?;
@@ -51,6 +61,7 @@ pub(crate) fn put_back(member: &mut Member<'_>) -> Result<(), Error> {
         Place::Untouched => Ok(()),
         Place::Exchanged => exchange_back(member),
         Place::Renamed => rename_back(member),
+        Place::Written => in_place::put_back(member),
     }
 }
 
@@ -82,14 +93,13 @@ fn rename_back(member: &mut Member<'_>) -> Result<(), Error> {
 pub(crate) fn pending(member: &mut Member<'_>, why: Error) -> Pending {
     member.litter.clear();
     let beside = if member.place == Place::Renamed { member.kept_name() } else { member.staged_name() };
-    let content = seen(member, &beside);
-    let kept = Kept { path: member.dir.join(&beside), content };
-    Pending {
-        path: member.path(),
-        holds: seen(member, member.name),
-        kept: (content != Content::Missing).then_some(kept),
-        why,
-    }
+    let content = if member.in_place { Content::Missing } else { seen(member, &beside) };
+    let kept = if content == Content::Missing {
+        member.backup.clone().map(|path| Kept { path, content: Content::Old })
+    } else {
+        Some(Kept { path: member.dir.join(&beside), content })
+    };
+    Pending { path: member.path(), holds: seen(member, member.name), kept, why }
 }
 
 fn seen(member: &Member<'_>, name: &OsStr) -> Content {

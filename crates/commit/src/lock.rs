@@ -3,16 +3,22 @@
 use std::cell::Cell;
 use std::fs::TryLockError;
 use std::marker::PhantomData;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::change::Change;
+use rustix::fs::FlockOperation;
+use rustix::io::Errno;
+
+use crate::change::{Change, Options};
 use crate::dir::Access;
 use crate::error::{Error, Operation};
 use crate::outcome::{CommitError, Report};
+use crate::recover::{self, Recovery};
 use crate::root::Root;
 use crate::set;
+use crate::state::StateDir;
 
 /// Short enough that a person does not notice, long enough that waiting costs nothing.
 const POLL: Duration = Duration::from_millis(20);
@@ -44,7 +50,8 @@ impl<'root> Lock<'root> {
             }
             let left = timeout.saturating_sub(started.elapsed());
             if left.is_zero() {
-                return Err(Error::Locked { path: root.path().to_path_buf(), waited: timeout });
+                let holder = holder(&held);
+                return Err(Error::Locked { path: root.path().to_path_buf(), waited: timeout, holder });
             }
             thread::sleep(left.min(POLL));
         }
@@ -60,9 +67,80 @@ impl<'root> Lock<'root> {
     /// # Errors
     /// [`CommitError`], whose [`State`](crate::State) says what holds now. The content of a file other than
     /// `before` is [`Error::Changed`].
+    ///
+    /// An earlier commit that was interrupted has to be recovered first: [`Error::Interrupted`].
     pub fn commit(&self, changes: &[Change]) -> Result<Report, CommitError> {
-        set::commit(self.root.dir(), changes)
+        self.commit_with(changes, &Options::default())
     }
+
+    /// As [`Lock::commit`], with options.
+    ///
+    /// # Errors
+    /// As [`Lock::commit`].
+    pub fn commit_with(&self, changes: &[Change], options: &Options) -> Result<Report, CommitError> {
+        set::commit(self.root.dir(), changes, options)
+    }
+
+    /// Finishes a commit that was interrupted, or takes it back: from its journal and its backups, without
+    /// knowing what it was for. Can be interrupted itself, and called again.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] for a journal that can not be read, and [`Error::Unrecognised`] for a file that has
+    /// neither its old nor its new content. Then nothing was written. Any other: call it again once the cause
+    /// is gone.
+    pub fn recover(&self) -> Result<Recovery, Error> {
+        recover::recover(self.root.dir())
+    }
+
+    /// Replaces what is to follow, wholly or not at all; it lasts. See [`Root::follow_up`].
+    ///
+    /// # Errors
+    /// [`Error::InsecureState`], [`Error::Io`].
+    pub fn set_follow_up(&self, bytes: &[u8]) -> Result<(), Error> {
+        let (state, created) = StateDir::create(self.root.dir())?;
+        if created {
+            self.root.dir().descend(Path::new(""), Access::Read)?.synced()?;
+        }
+        state.set_follow_up(bytes)
+    }
+
+    /// Removes what is to follow: all is done.
+    ///
+    /// # Errors
+    /// [`Error::InsecureState`], [`Error::Io`].
+    pub fn clear_follow_up(&self) -> Result<(), Error> {
+        match StateDir::open(self.root.dir())? {
+            Some(state) => state.clear_follow_up(),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Tells whether a process holds the lock.
+pub(crate) fn is_held(root: &Root) -> Result<bool, Error> {
+    let dir = root.dir().descend(Path::new(""), Access::Read)?;
+    match rustix::fs::flock(&dir, FlockOperation::NonBlockingLockShared) {
+        Ok(()) => Ok(false),
+        Err(Errno::WOULDBLOCK) => Ok(true),
+        Err(errno) => Err(Error::io(root.path(), Operation::Lock, errno)),
+    }
+}
+
+/// Finds the process that holds the lock on a directory, where the kernel lists it.
+fn holder(dir: &std::fs::File) -> Option<u32> {
+    let inode = dir.metadata().ok()?.ino().to_string();
+    let locks = std::fs::read_to_string("/proc/locks").ok()?;
+    // `1: FLOCK  ADVISORY  WRITE 4711 fe:00:1234 0 EOF`. By the inode alone: the device is written as the kernel
+    // numbers it, which on btrfs and overlayfs is not what stat says.
+    let mut found = locks.lines().filter_map(|line| {
+        let mut words = line.split_whitespace().skip(1);
+        let (kind, _, access) = (words.next()?, words.next()?, words.next()?);
+        let (pid, place) = (words.next()?, words.next()?);
+        let is_it = kind == "FLOCK" && access == "WRITE" && place.rsplit(':').next() == Some(&inode);
+        is_it.then(|| pid.parse().ok()).flatten()
+    });
+    // Two locks on inodes of one number: which of the two is meant can not be told.
+    found.next().filter(|pid| *pid != 0 && found.next().is_none())
 }
 
 impl Drop for Lock<'_> {

@@ -9,10 +9,12 @@ use std::rc::Rc;
 use rustix::fs::{AtFlags, StatxAttributes, StatxFlags};
 
 use crate::change::Change;
+use crate::digest::Digest;
 use crate::dir::Dir;
 use crate::error::{Error, Occupant, Operation, Protection};
-use crate::metadata::{Identity, occupant};
+use crate::metadata::{Identity, Rights, occupant};
 use crate::path::{RelPath, kept_name, staged_name};
+use crate::record::Replaced;
 use crate::xattr::{self, Xattr};
 
 /// Holding one proves that its file passed the checks.
@@ -32,6 +34,9 @@ pub(crate) struct Member<'a> {
     /// Names this commit made and has to remove, whatever happens; but see [`Place`].
     pub(crate) litter: Vec<OsString>,
     pub(crate) lost_xattrs: Vec<String>,
+    pub(crate) in_place: bool,
+    /// Where the old content is kept, once it is.
+    pub(crate) backup: Option<PathBuf>,
 }
 
 /// Where the two contents of a member are.
@@ -43,10 +48,17 @@ pub(crate) enum Place {
     Exchanged,
     /// The new one is in the file, the old one under the kept name.
     Renamed,
+    /// The new one is written into the file, or a part of it.
+    Written,
 }
 
 impl<'a> Member<'a> {
-    pub(crate) fn check(dir: Rc<Dir>, path: RelPath<'a>, change: &'a Change) -> Result<Member<'a>, Error> {
+    pub(crate) fn check(
+        dir: Rc<Dir>,
+        path: RelPath<'a>,
+        change: &'a Change,
+        in_place: bool,
+    ) -> Result<Member<'a>, Error> {
         let name = path.name();
         let shown = dir.join(name);
         let missing = || Error::Missing { path: shown.clone() };
@@ -58,7 +70,11 @@ impl<'a> Member<'a> {
         if found.nlink() != if ours { 2 } else { 1 } {
             return Err(Error::HardLinked { path: shown, links: found.nlink() });
         }
-        refuse_protected(&opened.file, &shown, Mounts::Refused)?;
+        refuse_protected(&opened.file, &shown, if in_place { Mounts::Allowed } else { Mounts::Refused })?;
+        if in_place {
+            rustix::fs::accessat(&*dir, name, rustix::fs::Access::WRITE_OK, AtFlags::empty())
+                .map_err(|errno| Error::io(&shown, Operation::InPlace, errno))?;
+        }
         let xattrs = xattr::read_all(&opened.file, &shown)?;
         if opened.read(&shown, len(&change.before))?.as_ref() != Some(&change.before) {
             return Err(Error::Changed { path: shown });
@@ -74,7 +90,26 @@ impl<'a> Member<'a> {
             place: Place::Untouched,
             litter: Vec::new(),
             lost_xattrs: Vec::new(),
+            in_place,
+            backup: None,
         })
+    }
+
+    /// What the journal says of it.
+    pub(crate) fn record(&self) -> Replaced {
+        let Change { path, before, after } = self.change;
+        let Rights { mode, uid, gid } = self.target.rights();
+        Replaced {
+            path: path.clone(),
+            before: Digest::of(before),
+            before_len: len(before),
+            after: Digest::of(after),
+            after_len: len(after),
+            mode,
+            uid,
+            gid,
+            in_place: self.in_place,
+        }
     }
 
     /// The absolute path, for messages.
@@ -99,6 +134,7 @@ impl<'a> Member<'a> {
     pub(crate) fn is_new(&self, name: &OsStr) -> Result<bool, Error> {
         match &self.staged {
             Some(staged) => holds(&self.dir, name, staged, &self.change.after),
+            None if self.in_place => holds(&self.dir, name, &self.target, &self.change.after),
             None => Ok(false),
         }
     }

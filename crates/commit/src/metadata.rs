@@ -67,10 +67,17 @@ impl Identity {
         }
     }
 
-    /// Says whether both grant the same rights to the same people.
-    pub(crate) fn same_rights(&self, other: &Identity) -> bool {
-        (self.mode, self.uid, self.gid) == (other.mode, other.uid, other.gid)
+    pub(crate) fn rights(&self) -> Rights {
+        Rights { mode: self.mode, uid: self.uid, gid: self.gid }
     }
+}
+
+/// Who may do what with a file, as far as owner and mode tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Rights {
+    pub(crate) mode: u32,
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
 }
 
 /// Refuses everything but a regular file.

@@ -15,6 +15,8 @@ pub struct Report {
     pub unchanged: Vec<PathBuf>,
     /// The extended attributes that did not survive, because this user may not set them. Never an ACL.
     pub lost_xattrs: Vec<LostXattr>,
+    /// The number under which the commit is in the history; `None` if there was nothing to do.
+    pub generation: Option<u64>,
     /// What could not be cleaned up after the files were replaced. The files themselves are as they should be.
     pub leftovers: Vec<Error>,
 }
@@ -48,8 +50,8 @@ pub enum State {
     NothingChanged,
     /// Some files were replaced, and all of them are back; what another process wrote meanwhile is kept.
     RolledBack,
-    /// Some files could not be put back. Nothing that holds the only copy of a content was removed, but the
-    /// next commit for the same files takes such a copy for a rest of this one and removes it.
+    /// Some files could not be put back, or it could not be made to last that they are. The journal is kept,
+    /// and with it all that [`Lock::recover`](crate::Lock::recover) needs once the cause is gone.
     RecoveryPending(Vec<Pending>),
 }
 
@@ -102,7 +104,7 @@ impl CommitError {
     pub fn help(&self) -> Option<&'static str> {
         match self.state {
             State::RecoveryPending(_) => {
-                Some("remove the cause, then put the right content into each file named, or commit again")
+                Some("remove the cause, then recover: it finishes the change or takes it back")
             }
             State::NothingChanged | State::RolledBack => self.cause.help(),
         }
@@ -124,7 +126,7 @@ impl fmt::Display for State {
             State::NothingChanged => write!(f, "nothing was changed"),
             State::RolledBack => write!(f, "every file was put back as it was"),
             State::RecoveryPending(pending) => {
-                write!(f, "files could not be put back: {}", pending.len())?;
+                write!(f, "recovery is pending, files that could not be put back: {}", pending.len())?;
                 pending.iter().try_for_each(|file| write!(f, "\n{file}"))
             }
         }

@@ -6,6 +6,9 @@ use std::path::Path;
 
 use crate::error::{Error, PathProblem};
 
+/// Where the journal, the backups and what else outlives a run is, directly below the root.
+pub(crate) const STATE_DIR: &str = ".kasm-db";
+
 const STAGED: &[u8] = b".kasm-db-new";
 const KEPT: &[u8] = b".kasm-db-old";
 
@@ -47,6 +50,9 @@ impl<'a> RelPath<'a> {
     /// As [`RelPath::parse`], but refuses the names this crate takes for itself.
     pub(crate) fn parse_target(path: &'a Path) -> Result<RelPath<'a>, Error> {
         let parsed = RelPath::parse(path)?;
+        if path.starts_with(STATE_DIR) {
+            return Err(Error::Path { path: path.to_path_buf(), why: PathProblem::Reserved });
+        }
         let name = parsed.name.as_bytes();
         // Such a file would be swept away as the rest of an earlier commit.
         if name.first() == Some(&b'.') && (name.ends_with(STAGED) || name.ends_with(KEPT)) {
@@ -117,6 +123,9 @@ mod tests {
         for name in [staged_name(OsStr::new("a")), kept_name(OsStr::new("a"))] {
             assert_eq!(problem(name.to_str().unwrap()), Some(PathProblem::Reserved));
         }
+        assert_eq!(problem(".kasm-db/journal"), Some(PathProblem::Reserved));
+        assert_eq!(problem(".kasm-db"), Some(PathProblem::Reserved));
+        assert_eq!(problem("a/.kasm-db"), None);
         assert_eq!(problem("a.kasm-db-new"), None);
     }
 }

@@ -1,26 +1,33 @@
 //! The steps that make many files one change.
 
 use std::collections::{BTreeMap, HashSet};
-use std::path::Path;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use rustix::io::Errno;
-
-use crate::change::Change;
+use crate::change::{Change, Options};
 use crate::dir::{Access, Dir};
 use crate::error::{Error, Operation};
 use crate::exchange;
+use crate::log::Log;
 use crate::member::{self, Member, Place};
 use crate::outcome::{CommitError, LostXattr, Report, State};
 use crate::path::RelPath;
 use crate::stage;
+use crate::state::{StateDir, sync_file};
 
 /// Replaces all files or none. The order of the steps is the whole protocol.
-pub(crate) fn commit(root: &Dir, changes: &[Change]) -> Result<Report, CommitError> {
-    let mut set = Set::check(root, changes).map_err(CommitError::nothing_changed)?;
-    match set.stage().and_then(|()| set.replace()) {
-        Ok(()) => Ok(set.finish(root)),
-        Err(cause) => Err(set.roll_back(cause)),
+pub(crate) fn commit(root: &Dir, changes: &[Change], options: &Options) -> Result<Report, CommitError> {
+    let mut set = Set::check(root, changes, &options.in_place).map_err(CommitError::nothing_changed)?;
+    if set.members.is_empty() {
+        return Ok(set.finish(root, None));
+    }
+    let files = set.members.iter().map(Member::record).collect();
+    let mut log = Log::begin(root, files, options).map_err(CommitError::nothing_changed)?;
+    let made = set.prepare(&mut log).and_then(|()| log.decide()).and_then(|()| set.replace());
+    match made {
+        Ok(()) => Ok(set.finish(root, Some(log))),
+        Err(cause) => Err(set.roll_back(cause, log)),
     }
 }
 
@@ -35,7 +42,7 @@ struct Set<'a> {
 
 impl<'a> Set<'a> {
     /// Checks everything that can be known before anything is written.
-    fn check(root: &Dir, changes: &'a [Change]) -> Result<Set<'a>, Error> {
+    fn check(root: &Dir, changes: &'a [Change], in_place: &[PathBuf]) -> Result<Set<'a>, Error> {
         let mut set = Set { members: Vec::new(), unchanged: Vec::new(), dirs: Vec::new() };
         let mut dirs: BTreeMap<&Path, Rc<Dir>> = BTreeMap::new();
         let mut paths = HashSet::new();
@@ -53,12 +60,16 @@ impl<'a> Set<'a> {
             let dir = match dirs.get(path.parent()) {
                 Some(dir) => Rc::clone(dir),
                 None => {
-                    let dir = Rc::new(open_for_change(root, path)?);
+                    let dir = Rc::new(open(root, path)?);
                     dirs.insert(path.parent(), Rc::clone(&dir));
                     dir
                 }
             };
-            let member = Member::check(dir, path, change)?;
+            let in_place = in_place.contains(&change.path);
+            if !in_place {
+                member::check_directory(&dir)?;
+            }
+            let member = Member::check(dir, path, change, in_place)?;
             // One file under two paths: a directory that is mounted twice.
             if !files.insert((member.target.dev, member.target.ino)) {
                 return Err(duplicate());
@@ -66,41 +77,63 @@ impl<'a> Set<'a> {
             set.members.push(member);
         }
         set.dirs = dirs.into_values().collect();
+        if !set.members.is_empty() {
+            check_state(root)?;
+        }
         Ok(set)
     }
 
-    fn stage(&mut self) -> Result<(), Error> {
-        self.members.iter_mut().try_for_each(stage::stage)?;
+    /// Makes every new file and every backup, and then makes all of it last.
+    fn prepare(&mut self, log: &mut Log) -> Result<(), Error> {
+        let mut staged: Vec<(File, PathBuf)> = Vec::new();
+        for (index, member) in self.members.iter_mut().enumerate() {
+            if member.in_place {
+                log.copy(index, &member.change.after)?;
+            } else {
+                staged.push((stage::stage(member)?, member.dir.join(&member.staged_name())));
+            }
+            member.backup = Some(log.back_up(index, &member.change.before)?);
+        }
+        staged.iter().try_for_each(|(file, path)| sync_file(file, path))?;
+        log.sync()?;
         self.sync()
     }
 
+    /// What is written in place comes last: it is the only step that can leave a file torn.
     fn replace(&mut self) -> Result<(), Error> {
-        self.members.iter_mut().try_for_each(exchange::replace)?;
+        for in_place in [false, true] {
+            let of_this_kind = self.members.iter_mut().filter(|member| member.in_place == in_place);
+            of_this_kind.into_iter().try_for_each(exchange::replace)?;
+        }
         self.sync()
     }
 
     /// Removes the old contents. The change is made and lasts; nothing here can take it back.
-    fn finish(mut self, root: &Dir) -> Report {
+    fn finish(mut self, root: &Dir, log: Option<Log>) -> Report {
+        let generation = log.as_ref().map(Log::number);
         let mut leftovers = self.clean_up();
         for path in &self.unchanged {
-            leftovers.extend(sweep(root, *path).err());
+            leftovers.extend(sweep(root, path.path()).err());
         }
+        // After the old contents are gone: as long as the journal is there, it tells where they are.
+        leftovers.extend(log.into_iter().flat_map(Log::end));
         Report {
             written: self.members.iter().map(|member| member.change.path.clone()).collect(),
             unchanged: self.unchanged.iter().map(|path| path.path().to_path_buf()).collect(),
             lost_xattrs: self.members.iter().flat_map(lost_xattrs).collect(),
+            generation,
             leftovers,
         }
     }
 
-    fn roll_back(mut self, cause: Error) -> CommitError {
-        if self.members.iter().all(|member| member.place == Place::Untouched) {
-            let leftovers = self.clean_up();
-            return CommitError { cause, state: State::NothingChanged, leftovers };
-        }
+    fn roll_back(mut self, cause: Error, mut log: Log) -> CommitError {
+        let touched = self.members.iter().any(|member| member.place != Place::Untouched);
         let mut pending = Vec::new();
         let mut back = Vec::new();
         for member in self.members.iter_mut().filter(|member| member.place != Place::Untouched).rev() {
+            if crate::bug::is("no-rollback") {
+                continue;
+            }
             match exchange::put_back(member) {
                 Ok(()) => back.push(member),
                 Err(why) => pending.push(exchange::pending(member, why)),
@@ -109,58 +142,75 @@ impl<'a> Set<'a> {
         // Before anything is removed: a power cut must not keep the removal and lose the way back. After an
         // fsync that failed this is not a retry but a sync of other names; and if it fails too, what the
         // disk holds is not known, and every content stays where it is.
-        for dir in &self.dirs {
+        for dir in self.dirs.iter().filter(|_| touched) {
             let Err(errno) = dir.sync() else { continue };
             for member in back.iter_mut().filter(|member| Rc::ptr_eq(&member.dir, dir)) {
-                pending.push(exchange::pending(member, sync_failed(dir, errno)));
+                let why = Error::io(dir.path(), Operation::SyncDirectory, errno);
+                pending.push(exchange::pending(member, why));
             }
         }
-        let leftovers = self.clean_up();
-        let state = if pending.is_empty() { State::RolledBack } else { State::RecoveryPending(pending) };
+        // A journal that would come back could make the change that was just said not to be.
+        let withdrawn = if pending.is_empty() { log.withdraw() } else { Ok(()) };
+        let mut leftovers = Vec::new();
+        let state = match withdrawn {
+            Err(error) => {
+                leftovers.push(error);
+                State::RecoveryPending(pending)
+            }
+            Ok(()) if !pending.is_empty() => State::RecoveryPending(pending),
+            Ok(()) if touched => State::RolledBack,
+            Ok(()) => State::NothingChanged,
+        };
+        if !crate::bug::is("leak-on-error") {
+            leftovers.extend(self.clean_up());
+            // With the journal stay the backups that it speaks of.
+            if !matches!(state, State::RecoveryPending(_)) {
+                leftovers.extend(log.forget());
+            }
+        }
         CommitError { cause, state, leftovers }
     }
 
     /// Removes what this commit made and no longer needs; returns what it could not do.
+    ///
+    /// Not synced: what a power cut brings back is found by the next recovery, from the journal or the last
+    /// manifest.
     fn clean_up(&mut self) -> Vec<Error> {
         let mut failed = Vec::new();
-        let mut removed = false;
         for member in &mut self.members {
             for name in std::mem::take(&mut member.litter) {
-                removed = true;
                 failed.extend(member.dir.remove(&name, Operation::Remove).err());
             }
-        }
-        if removed {
-            failed.extend(self.dirs.iter().filter_map(|dir| sync(dir).err()));
         }
         failed
     }
 
     fn sync(&self) -> Result<(), Error> {
-        self.dirs.iter().try_for_each(|dir| sync(dir))
+        self.dirs.iter().try_for_each(|dir| dir.synced())
     }
 }
 
-fn sync(dir: &Dir) -> Result<(), Error> {
-    dir.sync().map_err(|errno| sync_failed(dir, errno))
-}
-
-fn sync_failed(dir: &Dir, errno: Errno) -> Error {
-    Error::io(dir.path(), Operation::SyncDirectory, errno)
-}
-
-fn open_for_change(root: &Dir, path: RelPath<'_>) -> Result<Dir, Error> {
+fn open(root: &Dir, path: RelPath<'_>) -> Result<Dir, Error> {
     match root.descend(path.parent(), Access::Read) {
         Err(error) if error.is_missing() => Err(Error::Missing { path: root.path().join(path.path()) }),
-        Err(error) => Err(error),
-        Ok(dir) => member::check_directory(&dir).map(|()| dir),
+        found => found,
+    }
+}
+
+/// Refuses to begin where another commit was interrupted, or where no journal can be written.
+fn check_state(root: &Dir) -> Result<(), Error> {
+    match StateDir::open(root)? {
+        None => member::check_directory(root),
+        Some(state) if state.has_journal()? => Err(Error::Interrupted { path: state.journal_path() }),
+        Some(state) => member::check_directory(state.dir()),
     }
 }
 
 /// Removes what an interrupted commit left beside a file that needs no change any more.
 ///
 /// What else is there, and what is wrong with a file that is not to be changed, is none of our business.
-fn sweep(root: &Dir, path: RelPath<'_>) -> Result<(), Error> {
+pub(crate) fn sweep(root: &Dir, path: &Path) -> Result<(), Error> {
+    let Ok(path) = RelPath::parse_target(path) else { return Ok(()) };
     let Ok(dir) = root.descend(path.parent(), Access::Search) else { return Ok(()) };
     let Ok(Some(target)) = dir.entry(path.name()) else { return Ok(()) };
     let Ok(stale) = member::stale_names(&dir, path.name(), &target) else { return Ok(()) };
@@ -172,5 +222,7 @@ fn lost_xattrs(member: &Member<'_>) -> impl Iterator<Item = LostXattr> {
     member.lost_xattrs.iter().map(|name| LostXattr { path: path.clone(), name: name.clone() })
 }
 
+#[cfg(test)]
+mod killed;
 #[cfg(test)]
 mod tests;

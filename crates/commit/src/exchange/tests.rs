@@ -6,7 +6,7 @@ use std::path::Path;
 use std::rc::Rc;
 
 use super::*;
-use crate::change::Change;
+use crate::change::{Change, Options};
 use crate::dir::{Access, Dir};
 use crate::path::RelPath;
 use crate::stage::stage;
@@ -23,7 +23,8 @@ fn change() -> Change {
 fn staged<'a>(temp: &Path, change: &'a Change) -> Member<'a> {
     fs::write(temp.join("a"), OLD).unwrap();
     let dir = Dir::open(temp).unwrap().descend(Path::new(""), Access::Read).unwrap();
-    let mut member = Member::check(Rc::new(dir), RelPath::parse(&change.path).unwrap(), change).unwrap();
+    let mut member =
+        Member::check(Rc::new(dir), RelPath::parse(&change.path).unwrap(), change, false).unwrap();
     stage(&mut member).unwrap();
     member
 }
@@ -35,6 +36,7 @@ fn read(temp: &Path, name: &str) -> String {
 fn names(temp: &Path) -> Vec<String> {
     let mut names: Vec<_> =
         fs::read_dir(temp).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.retain(|name| name != ".kasm-db");
     names.sort();
     names
 }
@@ -172,7 +174,7 @@ fn a_link_left_by_a_crash_is_no_second_name_of_the_file() {
     let (temp, change) = (tempfile::tempdir().unwrap(), change());
     fs::write(temp.path().join("a"), OLD).unwrap();
     fs::hard_link(temp.path().join("a"), temp.path().join(".a.kasm-db-old")).unwrap();
-    crate::set::commit(&Dir::open(temp.path()).unwrap(), &[change]).unwrap();
+    crate::set::commit(&Dir::open(temp.path()).unwrap(), &[change], &Options::default()).unwrap();
     assert_eq!(read(temp.path(), "a"), NEW);
     assert_eq!(names(temp.path()), ["a"]);
 }
@@ -183,6 +185,7 @@ fn a_link_left_by_a_crash_does_not_excuse_another_one() {
     fs::write(temp.path().join("a"), OLD).unwrap();
     fs::hard_link(temp.path().join("a"), temp.path().join("b")).unwrap();
     fs::write(temp.path().join(".a.kasm-db-old"), OLD).unwrap();
-    let error = crate::set::commit(&Dir::open(temp.path()).unwrap(), &[change]).unwrap_err();
+    let error =
+        crate::set::commit(&Dir::open(temp.path()).unwrap(), &[change], &Options::default()).unwrap_err();
     assert!(matches!(error.cause, Error::HardLinked { links: 2, .. }), "{error}");
 }

@@ -20,6 +20,20 @@ fn three(temp: &Path) -> (Dir, Vec<Change>) {
     (Dir::open(temp).unwrap(), changes)
 }
 
+fn begun<'a>(root: &Dir, changes: &'a [Change]) -> (Set<'a>, Log) {
+    let set = Set::check(root, changes, &[]).unwrap();
+    let files = set.members.iter().map(Member::record).collect();
+    (set, Log::begin(root, files, &Options::default()).unwrap())
+}
+
+/// Everything up to the first exchange.
+fn prepared<'a>(root: &Dir, changes: &'a [Change]) -> (Set<'a>, Log) {
+    let (mut set, mut log) = begun(root, changes);
+    set.prepare(&mut log).unwrap();
+    log.decide().unwrap();
+    (set, log)
+}
+
 fn text(temp: &Path, name: &str) -> String {
     fs::read_to_string(temp.join(name)).unwrap()
 }
@@ -32,14 +46,13 @@ fn count(temp: &Path) -> usize {
 fn a_file_that_became_a_directory_takes_the_others_back() {
     let temp = tempfile::tempdir().unwrap();
     let (root, changes) = three(temp.path());
-    let mut set = Set::check(&root, &changes).unwrap();
-    set.stage().unwrap();
+    let (mut set, log) = prepared(&root, &changes);
     fs::remove_file(temp.path().join("d/b")).unwrap();
     fs::create_dir(temp.path().join("d/b")).unwrap();
 
     let cause = set.replace().unwrap_err();
     assert_eq!(text(temp.path(), "a"), "a new", "the error came too early for this test");
-    let error = set.roll_back(cause);
+    let error = set.roll_back(cause, log);
     assert!(matches!(error.state, State::RolledBack), "{error}");
     assert!(matches!(error.cause, Error::Changed { ref path } if path.ends_with("d/b")), "{error}");
     assert_eq!(text(temp.path(), "a"), "a old");
@@ -52,12 +65,11 @@ fn a_file_that_became_a_directory_takes_the_others_back() {
 fn an_edit_after_the_checks_is_kept_and_takes_the_others_back() {
     let temp = tempfile::tempdir().unwrap();
     let (root, changes) = three(temp.path());
-    let mut set = Set::check(&root, &changes).unwrap();
-    set.stage().unwrap();
+    let (mut set, log) = prepared(&root, &changes);
     fs::write(temp.path().join("d/c"), "edited").unwrap();
 
     let cause = set.replace().unwrap_err();
-    let error = set.roll_back(cause);
+    let error = set.roll_back(cause, log);
     assert!(matches!(error.state, State::RolledBack), "{error}");
     assert_eq!(text(temp.path(), "a"), "a old");
     assert_eq!(text(temp.path(), "d/b"), "d/b old");
@@ -69,11 +81,11 @@ fn an_edit_after_the_checks_is_kept_and_takes_the_others_back() {
 fn an_error_while_staging_leaves_nothing_behind() {
     let temp = tempfile::tempdir().unwrap();
     let (root, changes) = three(temp.path());
-    let mut set = Set::check(&root, &changes).unwrap();
+    let (mut set, mut log) = begun(&root, &changes);
     fs::create_dir(temp.path().join("d/.b.kasm-db-new")).unwrap();
 
-    let cause = set.stage().unwrap_err();
-    let error = set.roll_back(cause);
+    let cause = set.prepare(&mut log).unwrap_err();
+    let error = set.roll_back(cause, log);
     assert!(matches!(error.state, State::NothingChanged), "{error}");
     assert_eq!(count(temp.path()), 5, "only the directory of the test is left");
     assert_eq!(text(temp.path(), "a"), "a old");
@@ -83,13 +95,12 @@ fn an_error_while_staging_leaves_nothing_behind() {
 fn a_file_that_can_not_be_put_back_is_named_and_the_rest_is_put_back() {
     let temp = tempfile::tempdir().unwrap();
     let (root, changes) = three(temp.path());
-    let mut set = Set::check(&root, &changes).unwrap();
-    set.stage().unwrap();
+    let (mut set, log) = prepared(&root, &changes);
     set.replace().unwrap();
     // The new file of `a` is edited, so its roll back would lose the edit.
     fs::write(temp.path().join("a"), "edited").unwrap();
 
-    let error = set.roll_back(Error::Missing { path: "the cause".into() });
+    let error = set.roll_back(Error::Missing { path: "the cause".into() }, log);
     let State::RecoveryPending(pending) = &error.state else { panic!("{error}") };
     let [file] = pending.as_slice() else { panic!("{error}") };
     assert_eq!(file.path, root.path().join("a"));
@@ -99,11 +110,11 @@ fn a_file_that_can_not_be_put_back_is_named_and_the_rest_is_put_back() {
     assert_eq!(text(temp.path(), "a"), "edited");
     assert_eq!(text(temp.path(), "d/b"), "d/b old");
     assert_eq!(text(temp.path(), "d/c"), "d/c old");
-    assert_eq!(count(temp.path()), 5, "the old content of `a` and nothing else is left");
+    assert_eq!(count(temp.path()), 6, "the old content of `a` and the journal and nothing else is left");
     assert_eq!(
         error.to_string(),
         format!(
-            "the cause: does not exist; files could not be put back: 1\n\
+            "the cause: does not exist; recovery is pending, files that could not be put back: 1\n\
              {0}/a: holds what another process wrote, and {0}/.a.kasm-db-new holds the old content: \
              {0}/a: changed since it was read",
             root.path().display()
@@ -115,13 +126,12 @@ fn a_file_that_can_not_be_put_back_is_named_and_the_rest_is_put_back() {
 fn a_commit_that_can_not_undo_removes_no_old_content() {
     let temp = tempfile::tempdir().unwrap();
     let (root, changes) = three(temp.path());
-    let mut set = Set::check(&root, &changes).unwrap();
-    set.stage().unwrap();
+    let (mut set, log) = prepared(&root, &changes);
     set.replace().unwrap();
     // Without the new file there is nothing to exchange the old one with.
     fs::rename(temp.path().join("d/b"), temp.path().join("b.moved")).unwrap();
 
-    let error = set.roll_back(Error::Missing { path: "the cause".into() });
+    let error = set.roll_back(Error::Missing { path: "the cause".into() }, log);
     let State::RecoveryPending(pending) = &error.state else { panic!("{error}") };
     assert_eq!(pending.iter().map(|file| file.holds).collect::<Vec<_>>(), [Content::Missing]);
     assert_eq!(text(temp.path(), "d/.b.kasm-db-new"), "d/b old");

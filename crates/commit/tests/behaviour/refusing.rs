@@ -15,11 +15,11 @@ use crate::support::{Frozen, Place, can, change, is_root, set_flag};
 
 /// Commits, and insists that it fails with everything as it was, down to inodes and times.
 fn refused(place: &Place, changes: &[Change]) -> CommitError {
-    let before = place.look();
+    let before = place.look_at_all();
     let error = place.commit(changes).unwrap_err();
     assert!(matches!(error.state, State::NothingChanged), "{error}");
     assert!(error.leftovers.is_empty(), "{error}");
-    let mut after = place.look();
+    let mut after = place.look_at_all();
     for (path, now) in &mut after {
         // A directory in which something was staged and removed again has another time, and only that.
         if now.bytes.is_none() {

@@ -60,8 +60,16 @@ impl Place {
         self.root().lock(Duration::ZERO).unwrap().commit(changes)
     }
 
-    /// Everything beneath the root, by path relative to it; links and special files without content.
+    /// Everything beneath the root but the state directory, by path relative to it; links and special files
+    /// without content. That there is a new state directory does not show in the time of the root.
     pub(crate) fn look(&self) -> BTreeMap<PathBuf, Seen> {
+        let mut all = self.look_at_all();
+        all.retain(|path, _| !path.starts_with(".kasm-db"));
+        all
+    }
+
+    /// Everything beneath the root.
+    pub(crate) fn look_at_all(&self) -> BTreeMap<PathBuf, Seen> {
         let mut seen = BTreeMap::new();
         let mut waiting = vec![self.temp.path().to_path_buf()];
         while let Some(path) = waiting.pop() {

@@ -1,0 +1,83 @@
+//! Reading and writing of whole contents.
+//!
+//! The standard library tries again after `EINTR` for as long as it comes. Here it is tried a bounded number of
+//! times: a file system that does nothing but interrupt must end a run with an error.
+
+use std::os::fd::AsFd;
+
+use rustix::io::Errno;
+
+/// More interruptions than signals bring.
+const PATIENCE: u32 = 100;
+
+/// What is read at once, in bytes.
+const CHUNK: usize = 1 << 16;
+
+/// Writes all bytes where the descriptor stands.
+pub(crate) fn write_all(file: impl AsFd, mut bytes: &[u8]) -> Result<(), Errno> {
+    while !bytes.is_empty() {
+        match patiently(|| rustix::io::write(&file, bytes))? {
+            // Of a regular file this can not be; to try on would be forever.
+            0 => return Err(Errno::IO),
+            written => bytes = bytes.get(written..).unwrap_or_default(),
+        }
+        if crate::bug::is("short-write") {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Reads from where the descriptor stands to the end, but no more than `limit` bytes and one more.
+pub(crate) fn read_up_to(file: impl AsFd, limit: u64) -> Result<Vec<u8>, Errno> {
+    let most = usize::try_from(limit).unwrap_or(usize::MAX).saturating_add(1);
+    let mut bytes = Vec::new();
+    while bytes.len() < most {
+        let before = bytes.len();
+        bytes.resize(before + CHUNK.min(most - before), 0);
+        let got = patiently(|| rustix::io::read(&file, bytes.get_mut(before..).unwrap_or_default()))?;
+        bytes.truncate(before + got);
+        if got == 0 {
+            break;
+        }
+    }
+    Ok(bytes)
+}
+
+fn patiently<T>(mut call: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
+    let mut left = PATIENCE;
+    loop {
+        match call() {
+            Err(Errno::INTR) if left > 0 => left -= 1,
+            done => return done,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_only_interrupts_ends_with_an_error() {
+        let mut calls = 0;
+        let outcome: Result<(), _> = patiently(|| {
+            calls += 1;
+            Err(Errno::INTR)
+        });
+        assert_eq!((outcome, calls), (Err(Errno::INTR), PATIENCE + 1));
+    }
+
+    #[test]
+    fn no_more_is_read_than_asked_for_and_one_byte() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("a");
+        let content: Vec<u8> = (0..200_000_u32).map(|at| at.to_le_bytes()[0]).collect();
+        write_all(std::fs::File::create(&path).unwrap(), &content).unwrap();
+        let read = |limit| read_up_to(std::fs::File::open(&path).unwrap(), limit).unwrap();
+        assert_eq!(read(u64::MAX), content);
+        assert_eq!(read(200_000), content);
+        assert_eq!(read(70_000), content[..70_001]);
+        assert_eq!(read(0), content[..1]);
+    }
+}

@@ -1,0 +1,144 @@
+//! The journal and the backups of the commit that is being made.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use crate::bytes;
+use crate::change::Options;
+use crate::digest::Digest;
+use crate::dir::{Access, Dir};
+use crate::error::{Error, Operation};
+use crate::record::{Generation, Replaced};
+use crate::state::{self, StateDir, backup_name, copy_name, sync_file};
+
+#[derive(Debug)]
+pub(crate) struct Log {
+    root: Dir,
+    state: StateDir,
+    /// Whether this commit made the state directory.
+    created: bool,
+    own: Dir,
+    record: Generation,
+    written: Vec<(File, PathBuf)>,
+    /// Whether the journal is there, or may be.
+    decided: bool,
+}
+
+impl Log {
+    /// Writes down what is to be done, so that whatever is made from here on is found again.
+    pub(crate) fn begin(root: &Dir, files: Vec<Replaced>, options: &Options) -> Result<Log, Error> {
+        let root = root.descend(Path::new(""), Access::Read)?;
+        let (state, created) = StateDir::create(&root)?;
+        let undo = |error: Error, number: Option<u64>| {
+            // What can not be removed is found by the next commit.
+            let _ = state.sweep();
+            let _ = number.map(|number| state.remove_generation(number));
+            if created {
+                let _ = state::remove(&root);
+            }
+            error
+        };
+        let number = match state.numbers() {
+            Ok(numbers) => numbers.last().map_or(1, |last| last + 1),
+            Err(error) => return Err(undo(error, None)),
+        };
+        let time = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |time| time.as_secs());
+        let Options { tool, what, follow_up, .. } = options;
+        let record = Generation {
+            number,
+            time,
+            tool: tool.clone(),
+            what: what.clone(),
+            files,
+            follow_up: follow_up.as_deref().map(Digest::of),
+        };
+        let begun = || {
+            state.generations()?.create_dir(&OsString::from(number.to_string()))?;
+            let own = state.own(number)?;
+            state.intend(&record)?;
+            if created {
+                root.synced()?;
+            }
+            if let Some(bytes) = follow_up {
+                state.stage_follow_up(bytes)?;
+            }
+            Ok(own)
+        };
+        match begun() {
+            Ok(own) => Ok(Log { root, state, created, own, record, written: Vec::new(), decided: false }),
+            Err(error) => Err(undo(error, Some(number))),
+        }
+    }
+
+    /// Returns the number of the generation.
+    pub(crate) fn number(&self) -> u64 {
+        self.record.number
+    }
+
+    /// Keeps the old content of a file, and returns where.
+    pub(crate) fn back_up(&mut self, index: usize, content: &[u8]) -> Result<PathBuf, Error> {
+        self.keep(&backup_name(index), content)
+    }
+
+    /// Keeps the new content of a file that is written in place.
+    pub(crate) fn copy(&mut self, index: usize, content: &[u8]) -> Result<(), Error> {
+        self.keep(&copy_name(index), content).map(drop)
+    }
+
+    fn keep(&mut self, name: &OsStr, content: &[u8]) -> Result<PathBuf, Error> {
+        let path = self.own.join(name);
+        let file = self.own.create(name, Operation::Backup)?;
+        bytes::write_all(&file, content).map_err(|errno| Error::io(&path, Operation::Backup, errno))?;
+        self.written.push((file, path.clone()));
+        Ok(path)
+    }
+
+    /// Makes everything that was prepared last. All is written before the first sync: it takes the rest along.
+    pub(crate) fn sync(&mut self) -> Result<(), Error> {
+        std::mem::take(&mut self.written).iter().try_for_each(|(file, path)| sync_file(file, path))?;
+        self.own.synced()?;
+        self.state.generations()?.synced()
+    }
+
+    /// The commit point: from here on the files will change, whatever happens.
+    pub(crate) fn decide(&mut self) -> Result<(), Error> {
+        self.decided = true;
+        self.state.decide()
+    }
+
+    /// Ends a commit that is made. What it can not do, the next recovery does.
+    pub(crate) fn end(self) -> Vec<Error> {
+        if crate::bug::is("no-clean") {
+            return Vec::new();
+        }
+        match self.state.end(&self.record) {
+            Ok(()) => self.state.sweep().err().into_iter().collect(),
+            Err(error) => vec![error],
+        }
+    }
+
+    /// Takes the decision back after every file is what it was.
+    ///
+    /// # Errors
+    /// The decision may come back with the next power cut.
+    pub(crate) fn withdraw(&mut self) -> Result<(), Error> {
+        if self.decided {
+            self.state.withdraw()?;
+            self.decided = false;
+        }
+        Ok(())
+    }
+
+    /// Removes everything that was prepared; there is no decision any more.
+    pub(crate) fn forget(self) -> Vec<Error> {
+        let mut failed = Vec::new();
+        failed.extend(self.state.remove_generation(self.record.number).err());
+        failed.extend(self.state.sweep().err());
+        if self.created {
+            failed.extend(state::remove(&self.root).err());
+        }
+        failed
+    }
+}

@@ -1,0 +1,367 @@
+//! Commits that were killed between two steps, and what a recovery makes of them.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::Path;
+use std::time::Duration;
+
+use super::*;
+use crate::error::Stranger;
+use crate::recover::Outcome;
+use crate::root::Root;
+
+const FILES: [&str; 3] = ["a", "d/b", "d/c"];
+
+/// Three files, of which the last is written in place; one is longer afterwards, one shorter.
+struct Place {
+    temp: tempfile::TempDir,
+    changes: Vec<Change>,
+}
+
+/// How far a commit comes before it is killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Step {
+    Begun,
+    Prepared,
+    Decided,
+    Replaced(usize),
+    Cleaned,
+}
+
+const STEPS: [Step; 7] = [
+    Step::Begun,
+    Step::Prepared,
+    Step::Decided,
+    Step::Replaced(1),
+    Step::Replaced(2),
+    Step::Replaced(3),
+    Step::Cleaned,
+];
+
+impl Place {
+    fn new() -> Place {
+        let temp = tempfile::tempdir().unwrap();
+        fs::create_dir(temp.path().join("d")).unwrap();
+        let [a, b, c] = FILES.map(|path| Change {
+            path: path.into(),
+            before: format!("{path} = old and longer\n").into(),
+            after: format!("{path} = new\n").into(),
+        });
+        let changes = vec![a, Change { before: b.after, after: b.before, ..b }, c];
+        for change in &changes {
+            fs::write(temp.path().join(&change.path), &change.before).unwrap();
+        }
+        Place { temp, changes }
+    }
+
+    fn root(&self) -> Root {
+        Root::open(self.temp.path()).unwrap()
+    }
+
+    fn at(&self, path: &str) -> PathBuf {
+        self.temp.path().join(path)
+    }
+
+    /// Runs a commit up to a step. What a killed process would not do, such as cleaning up, is not done.
+    fn killed_after(&self, step: Step) {
+        let root = self.root();
+        let options = Options {
+            in_place: vec!["d/c".into()],
+            follow_up: Some(b"restart".to_vec()),
+            tool: "test 1".into(),
+            what: "apply".into(),
+        };
+        let mut set = Set::check(root.dir(), &self.changes, &options.in_place).unwrap();
+        let files = set.members.iter().map(Member::record).collect();
+        let mut log = Log::begin(root.dir(), files, &options).unwrap();
+        if step >= Step::Prepared {
+            set.prepare(&mut log).unwrap();
+        }
+        if step >= Step::Decided {
+            log.decide().unwrap();
+        }
+        let replaced = match step {
+            Step::Replaced(count) => count,
+            Step::Cleaned => 3,
+            _ => 0,
+        };
+        set.members.iter_mut().take(replaced).try_for_each(exchange::replace).unwrap();
+        if step == Step::Cleaned {
+            assert!(set.clean_up().is_empty());
+        }
+    }
+
+    fn recover(&self) -> Result<Outcome, Error> {
+        let root = self.root();
+        let recovery = root.lock(Duration::ZERO).unwrap().recover()?;
+        assert!(recovery.leftovers.is_empty(), "{:?}", recovery.leftovers);
+        Ok(recovery.outcome)
+    }
+
+    /// Says whether all files are old (`false`) or all new (`true`), and insists that they are one of both.
+    #[track_caller]
+    fn is_new(&self) -> bool {
+        let holds =
+            |change: &Change, content: &[u8]| fs::read(self.at("").join(&change.path)).unwrap() == content;
+        let (old, new) = (
+            self.changes.iter().all(|change| holds(change, &change.before)),
+            self.changes.iter().all(|change| holds(change, &change.after)),
+        );
+        assert!(old != new, "some are old and some are new, or neither");
+        new
+    }
+
+    /// Every name below the root.
+    fn names(&self) -> Vec<String> {
+        let (mut names, mut waiting) = (Vec::new(), vec![self.at("")]);
+        while let Some(dir) = waiting.pop() {
+            for entry in fs::read_dir(dir).unwrap() {
+                let path = entry.unwrap().path();
+                names.push(path.strip_prefix(self.at("")).unwrap().display().to_string());
+                waiting.extend(path.is_dir().then_some(path));
+            }
+        }
+        names.sort();
+        names
+    }
+}
+
+const EMPTY: [&str; 7] = [".kasm-db", ".kasm-db/.gitignore", ".kasm-db/generations", "a", "d", "d/b", "d/c"];
+
+#[test]
+fn wherever_it_is_killed_a_recovery_makes_all_files_old_or_all_new() {
+    for step in STEPS {
+        let place = Place::new();
+        place.killed_after(step);
+        let is_decided = step >= Step::Decided;
+        let interrupted = place.root().interrupted().unwrap();
+        assert_eq!(interrupted.is_some(), is_decided, "{step:?}");
+        let outcome = place.recover().unwrap();
+        if is_decided {
+            let Outcome::Finished(generation) = outcome else { panic!("{step:?}: {outcome:?}") };
+            assert_eq!((generation.number, &*generation.what, generation.files.len()), (1, "apply", 3));
+            assert!(place.is_new());
+            assert_eq!(place.root().history().unwrap(), [generation]);
+            assert_eq!(place.root().follow_up().unwrap().as_deref(), Some(b"restart".as_slice()));
+            let own = [0, 1, 2].map(|index| format!(".kasm-db/generations/1/{index}.old"));
+            let mut names = EMPTY.map(String::from).to_vec();
+            names.extend(own);
+            names.extend(
+                [".kasm-db/follow-up", ".kasm-db/generations/1", ".kasm-db/generations/1/manifest"]
+                    .map(String::from),
+            );
+            names.sort();
+            assert_eq!(place.names(), names, "{step:?}");
+        } else {
+            assert_eq!(outcome, Outcome::Nothing);
+            assert!(!place.is_new());
+            assert_eq!(place.root().follow_up().unwrap(), None);
+            assert_eq!(place.names(), EMPTY, "{step:?}");
+        }
+        // Nothing is left to do, and the next commit is like any other.
+        assert_eq!(place.recover().unwrap(), Outcome::Nothing);
+        assert_eq!(place.root().interrupted().unwrap(), None);
+        let change =
+            Change { path: "a".into(), before: fs::read(place.at("a")).unwrap(), after: b"x".to_vec() };
+        let root = place.root();
+        let report = root.lock(Duration::ZERO).unwrap().commit(&[change]).unwrap();
+        assert_eq!(report.generation, Some(if is_decided { 2 } else { 1 }));
+    }
+}
+
+#[test]
+fn a_commit_before_the_recovery_is_refused() {
+    let place = Place::new();
+    place.killed_after(Step::Replaced(1));
+    let root = place.root();
+    let error = root.lock(Duration::ZERO).unwrap().commit(&place.changes[1..]).unwrap_err();
+    assert!(matches!(error.cause, Error::Interrupted { .. }), "{error}");
+    assert!(matches!(error.state, State::NothingChanged), "{error}");
+}
+
+#[test]
+fn a_new_content_that_is_lost_takes_the_others_back() {
+    for (backup_only, name) in [(false, "d/.b.kasm-db-new"), (true, "d/.b.kasm-db-new")] {
+        let place = Place::new();
+        place.killed_after(Step::Replaced(1));
+        fs::set_permissions(place.at("a"), fs::Permissions::from_mode(0o644)).unwrap();
+        fs::remove_file(place.at(name)).unwrap();
+        if backup_only {
+            fs::remove_file(place.at(".a.kasm-db-new")).unwrap();
+        }
+        let outcome = place.recover().unwrap();
+        assert!(matches!(outcome, Outcome::Undone(_)), "{outcome:?}");
+        assert!(!place.is_new());
+        assert_eq!(place.names(), EMPTY);
+        assert_eq!(fs::metadata(place.at("a")).unwrap().mode() & 0o7777, 0o644);
+        assert_eq!(place.root().history().unwrap(), []);
+        assert_eq!(place.root().follow_up().unwrap(), None);
+    }
+}
+
+#[test]
+fn a_file_torn_in_place_is_finished_from_its_copy_or_restored_from_its_backup() {
+    for lost in [None, Some("generations/1/2.new")] {
+        let place = Place::new();
+        // The third alone, so that it can be taken back.
+        let place = Place { changes: place.changes[2..].to_vec(), ..place };
+        let root = place.root();
+        let in_place = vec![PathBuf::from("d/c")];
+        let options = Options { in_place, ..Options::default() };
+        let mut set = Set::check(root.dir(), &place.changes, &options.in_place).unwrap();
+        let files = set.members.iter().map(Member::record).collect();
+        let mut log = Log::begin(root.dir(), files, &options).unwrap();
+        set.prepare(&mut log).unwrap();
+        log.decide().unwrap();
+        drop((set, log));
+        let ino = fs::metadata(place.at("d/c")).unwrap().ino();
+        fs::write(place.at("d/c"), "d/c = nld and longer\n").unwrap();
+        if lost.is_some() {
+            fs::write(place.at(".kasm-db/generations/1/0.new"), "torn too").unwrap();
+            // What a file was to get is needed to tell a torn one from an edited one.
+            assert!(matches!(place.recover(), Err(Error::Unrecognised { now: Stranger::Content, .. })));
+            continue;
+        }
+        assert!(matches!(place.recover().unwrap(), Outcome::Finished(_)));
+        assert!(place.is_new());
+        assert_eq!(fs::metadata(place.at("d/c")).unwrap().ino(), ino);
+    }
+}
+
+#[test]
+fn a_file_that_is_neither_old_nor_new_is_named_and_nothing_is_written() {
+    for (path, step) in
+        [("a", Step::Decided), ("a", Step::Replaced(1)), ("d/b", Step::Replaced(1)), ("d/c", Step::Decided)]
+    {
+        let place = Place::new();
+        place.killed_after(step);
+        fs::write(place.at(path), "edited by hand\n").unwrap();
+        let look = || FILES.map(|file| fs::read(place.at(file)).unwrap());
+        let before = (look(), place.names());
+        for _ in 0..2 {
+            let error = place.recover().unwrap_err();
+            assert!(
+                matches!(&error, Error::Unrecognised { path: named, now: Stranger::Content, .. }
+                if named.ends_with(path)),
+                "{error}"
+            );
+            assert!(place.root().interrupted().is_err());
+        }
+        assert_eq!((look(), place.names()), before);
+        // Once a person has put it right, it goes on.
+        let index = FILES.iter().position(|file| *file == path).unwrap();
+        fs::write(place.at(path), &place.changes[index].before).unwrap();
+        place.recover().unwrap();
+        place.is_new();
+    }
+}
+
+#[test]
+fn a_file_that_is_gone_is_named() {
+    let place = Place::new();
+    place.killed_after(Step::Replaced(1));
+    fs::remove_file(place.at("d/b")).unwrap();
+    let error = place.recover().unwrap_err();
+    assert!(matches!(error, Error::Unrecognised { now: Stranger::Missing, .. }), "{error}");
+}
+
+#[test]
+fn another_mode_that_somebody_has_set_since_is_not_lost() {
+    let place = Place::new();
+    place.killed_after(Step::Decided);
+    let mode = |path: &str| fs::metadata(place.at(path)).unwrap().mode() & 0o7777;
+    let set =
+        |path: &str, mode| fs::set_permissions(place.at(path), fs::Permissions::from_mode(mode)).unwrap();
+    set("d/b", 0o604);
+    assert!(matches!(place.recover().unwrap(), Outcome::Undone(_)));
+    assert!(!place.is_new());
+    assert_eq!(mode("d/b"), 0o604);
+
+    let place = Place::new();
+    place.killed_after(Step::Replaced(1));
+    for path in ["a", "d/b"] {
+        fs::set_permissions(place.at(path), fs::Permissions::from_mode(0o604)).unwrap();
+    }
+    let error = place.recover().unwrap_err();
+    assert!(matches!(error, Error::Unrecognised { now: Stranger::Rights, .. }), "{error}");
+}
+
+#[test]
+fn a_staged_file_with_other_rights_is_not_put_in_place() {
+    let place = Place::new();
+    place.killed_after(Step::Decided);
+    let planted = place.at("d/.b.kasm-db-new");
+    fs::set_permissions(&planted, fs::Permissions::from_mode(0o666)).unwrap();
+    assert!(matches!(place.recover().unwrap(), Outcome::Undone(_)));
+    assert!(!place.is_new());
+    assert_eq!(place.names(), EMPTY);
+}
+
+#[test]
+fn a_damaged_journal_is_refused_and_nothing_is_written() {
+    for damage in [b"".as_slice(), b"kasm-db journal 9\n", &[0xff; 100]] {
+        let place = Place::new();
+        place.killed_after(Step::Replaced(1));
+        fs::write(place.at(".kasm-db/journal"), damage).unwrap();
+        let names = place.names();
+        let error = place.recover().unwrap_err();
+        assert!(
+            matches!(&error, Error::Damaged { path, .. } if path.ends_with(".kasm-db/journal")),
+            "{error}"
+        );
+        assert!(error.help().is_some());
+        assert!(place.root().interrupted().is_err());
+        assert_eq!(place.names(), names);
+    }
+}
+
+#[test]
+fn a_commit_of_another_process_is_not_an_interrupted_one() {
+    let place = Place::new();
+    place.killed_after(Step::Replaced(1));
+    let root = place.root();
+    let lock = root.lock(Duration::ZERO).unwrap();
+    assert_eq!(place.root().interrupted().unwrap(), None);
+    drop(lock);
+    assert!(place.root().interrupted().unwrap().is_some());
+}
+
+#[test]
+fn a_link_in_the_way_of_a_recovery_is_refused_and_not_followed() {
+    let outside = tempfile::tempdir().unwrap();
+    fs::write(outside.path().join("b"), "d/b = new\n").unwrap();
+    let place = Place::new();
+    place.killed_after(Step::Replaced(1));
+    fs::rename(place.at("d"), place.at("real")).unwrap();
+    std::os::unix::fs::symlink(outside.path(), place.at("d")).unwrap();
+    let error = place.recover().unwrap_err();
+    assert!(matches!(&error, Error::Symlink { path } if path.ends_with("d")), "{error}");
+    let left: Vec<_> =
+        fs::read_dir(outside.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["b"]);
+}
+
+#[test]
+fn what_others_could_have_written_is_not_recovered() {
+    let place = Place::new();
+    place.killed_after(Step::Replaced(1));
+    let state = place.at(".kasm-db");
+    fs::set_permissions(&state, fs::Permissions::from_mode(0o770)).unwrap();
+    let error = place.recover().unwrap_err();
+    assert!(matches!(error, Error::InsecureState { mode: 0o770, .. }), "{error}");
+    fs::set_permissions(&state, fs::Permissions::from_mode(0o700)).unwrap();
+    fs::rename(&state, place.at("elsewhere")).unwrap();
+    std::os::unix::fs::symlink("elsewhere", &state).unwrap();
+    assert!(matches!(place.recover(), Err(Error::Symlink { .. })));
+}
+
+#[test]
+fn without_exchange_a_recovery_renames() {
+    let place = Place::new();
+    place.killed_after(Step::Decided);
+    // What the fallback leaves between its two steps: the old file has two names.
+    fs::hard_link(place.at("a"), place.at(".a.kasm-db-old")).unwrap();
+    assert!(matches!(place.recover().unwrap(), Outcome::Finished(_)));
+    assert!(place.is_new());
+    assert!(!place.names().iter().any(|name| Path::new(name).starts_with(".a.kasm-db-old")));
+}
