@@ -40,6 +40,12 @@ pub(crate) enum Command {
     Apply(Apply),
     /// Shows a saved plan, and whether it still holds
     Show(Show),
+    /// Finishes an interrupted apply or takes it back; needs no document
+    Recover,
+    /// Lists what was applied and can be gone back to
+    History(History),
+    /// Goes back to what an earlier apply left, by a plan of its own
+    Rollback(Rollback),
     /// Writes a document from what is there; a plan from it is empty
     Import(Import),
     /// Writes the rendered files of every target into a folder to commit, or compares them
@@ -200,6 +206,31 @@ pub(crate) struct Apply {
     /// Does everything but write
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Writes into the files instead of replacing them: for files that are mounted by themselves
+    #[arg(long)]
+    pub(crate) in_place: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct History {
+    /// How to write the list
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub(crate) format: ReportFormat,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Rollback {
+    /// The generation whose files to go back to, as `history` lists them [default: the one before the last]
+    pub(crate) generation: Option<u64>,
+    /// Does not ask
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+    /// Does everything but write
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Writes into the files instead of replacing them: for files that are mounted by themselves
+    #[arg(long)]
+    pub(crate) in_place: bool,
 }
 
 /// What to look at: `--deployment` (default: /opt/kasm/current), `--installer`, or files by name.

@@ -3,15 +3,20 @@
 pub(crate) mod apply;
 pub(crate) mod completions;
 pub(crate) mod explain;
+pub(crate) mod history;
 pub(crate) mod import;
 pub(crate) mod man;
 pub(crate) mod plan;
+pub(crate) mod recover;
 pub(crate) mod render;
+pub(crate) mod rollback;
 pub(crate) mod schema;
 pub(crate) mod show;
 pub(crate) mod status;
 pub(crate) mod validate;
 pub(crate) mod verify;
+
+use std::io::BufRead as _;
 
 use ::render::Plan;
 use commit::Root;
@@ -24,7 +29,7 @@ use crate::exit::{Exit, Failure, state};
 use crate::output::{Terminal, diagnostics, escape, listed};
 use crate::permissions;
 use crate::saved::Planned;
-use crate::target::{Place, places};
+use crate::target::{self, Place, places};
 
 /// Shows what is wrong with the document, and gives the desired state if nothing is.
 fn desired<'a>(loaded: &'a Loaded, terminal: &Terminal) -> Result<&'a DesiredState, Exit> {
@@ -37,6 +42,40 @@ fn desired<'a>(loaded: &'a Loaded, terminal: &Terminal) -> Result<&'a DesiredSta
         terminal.state(state::NOTHING_CHANGED);
         Exit::Invalid
     })
+}
+
+/// Lists the targets of a run that is about none of the document but its targets. A tree that the command line
+/// names needs no document.
+fn places_of(global: &Global, terminal: &Terminal) -> Result<Vec<Place>, Failure> {
+    if let Some(place) = target::named(global) {
+        return Ok(vec![place]);
+    }
+    let mut all = Vec::new();
+    for (named, loaded) in load_all(global)? {
+        let loaded = loaded?;
+        let desired = desired(&loaded, terminal)
+            .map_err(|exit| Failure::new(exit, format!("{}: is not valid", loaded.name)))?;
+        if !is_for_others(&named, desired, global, terminal) {
+            all.extend(places(desired, &loaded.folder, global)?);
+        }
+    }
+    if all.is_empty() { Err(no_targets()) } else { Ok(all) }
+}
+
+/// Asks before files are written.
+fn confirmed(question: &str, without: &str, global: &Global, terminal: &Terminal) -> Result<bool, Failure> {
+    if global.no_input || !terminal.can_ask() {
+        let what = question.trim_end_matches('?').trim_end_matches(" this").to_lowercase();
+        return Err(Failure::new(Exit::Usage, format!("there is nobody to ask whether to {what}"))
+            .help(format!("use `{without}` where nobody can answer")));
+    }
+    terminal.note(&format!("\n{question} Only `yes` goes on: "));
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer).map_err(|error| {
+        let reason = crate::document::reason(&error);
+        Failure::new(Exit::Error, format!("standard input: can not read the answer: {reason}"))
+    })?;
+    Ok(answer.trim() == "yes")
 }
 
 /// Tells whether a document that a folder was searched for is there for others to extend: it has no targets.

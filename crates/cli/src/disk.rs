@@ -6,7 +6,7 @@ use commit::Root;
 use render::{Found, Source};
 
 /// Larger files are neither compose files nor a postgresql.conf.
-const LIMIT: u64 = model::yaml::MAX_BYTES as u64;
+pub(crate) const LIMIT: u64 = model::yaml::MAX_BYTES as u64;
 
 /// Gives the files below a root, and those that absolute paths of its host mean.
 pub(crate) struct Disk<'a> {

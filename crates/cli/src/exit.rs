@@ -74,7 +74,7 @@ pub(crate) struct Failure {
 pub(crate) mod state {
     pub(crate) const NOTHING_CHANGED: &str = "nothing changed";
     pub(crate) const ROLLED_BACK: &str = "rolled back: the files are as before";
-    pub(crate) const RECOVERY_PENDING: &str = "recovery pending: not every file could be put back";
+    pub(crate) const RECOVERY_PENDING: &str = "recovery pending: run `kasm-db recover`";
     pub(crate) const APPLIED: &str = "files applied, stack not restarted";
 }
 

@@ -10,6 +10,7 @@ mod interrupt;
 mod live;
 mod output;
 mod permissions;
+mod recovery;
 mod saved;
 mod target;
 
@@ -36,6 +37,9 @@ fn main() -> ExitCode {
         Command::Plan(args) => command::plan::run(args, &cli.global, &terminal),
         Command::Apply(args) => command::apply::run(args, &cli.global, &terminal),
         Command::Show(args) => command::show::run(args, &cli.global, &terminal),
+        Command::Recover => command::recover::run(&cli.global, &terminal),
+        Command::History(args) => command::history::run(args, &cli.global, &terminal),
+        Command::Rollback(args) => command::rollback::run(args, &cli.global, &terminal),
         Command::Import(args) => command::import::run(args, &cli.global, &terminal),
         Command::Explain(args) => command::explain::run(args, &terminal),
         Command::Render(args) => command::render::run(args, &cli.global, &terminal),

@@ -5,6 +5,7 @@
 
 pub(crate) mod diagnostics;
 pub(crate) mod explain;
+pub(crate) mod history;
 pub(crate) mod human;
 pub(crate) mod json;
 pub(crate) mod panic;

@@ -30,16 +30,23 @@ pub(crate) enum For {
 ///   private groups, all files of a checkout are like that. Another group is said and not refused: a shared
 ///   checkout is shared on purpose, and who applies there gives away nothing but what is theirs.
 pub(crate) fn findings(snapshot: &Snapshot, root: &Root, purpose: For) -> Vec<Diagnostic> {
-    let us = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
     let below = |path: &str| !path.starts_with('/') && !path.starts_with("../");
+    let there = snapshot.files().filter(|(path, found)| matches!(found, Found::Yes(_)) && below(path));
+    of_paths(there.map(|(path, _)| Path::new(path)), root, purpose)
+}
+
+/// The same for files by name.
+pub(crate) fn of_paths<'a>(
+    paths: impl IntoIterator<Item = &'a Path>,
+    root: &Root,
+    purpose: For,
+) -> Vec<Diagnostic> {
+    let us = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
     let mut refused = BTreeSet::new();
     let mut said = BTreeSet::new();
-    for (path, found) in snapshot.files() {
-        if !matches!(found, Found::Yes(_)) || !below(path) {
-            continue;
-        }
+    for path in paths {
         // A file that was read a moment ago and can not be looked at now is found by the checks of a commit.
-        for writable in root.writable_by_others(Path::new(path)).unwrap_or_default() {
+        for writable in root.writable_by_others(path).unwrap_or_default() {
             match severity(&writable, us) {
                 Some(Severity::Error) => refused.insert(writable),
                 Some(Severity::Warning) => said.insert(writable),

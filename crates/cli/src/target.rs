@@ -38,15 +38,8 @@ pub(crate) fn places(
     global: &Global,
 ) -> Result<Vec<Place>, Failure> {
     let root = global.root.as_deref();
-    let named = |folder: &PathBuf, kind| {
-        let target = Target { name: folder.display().to_string(), kind };
-        Ok(vec![Place { target, folder: prefixed(root, folder) }])
-    };
-    if let Some(folder) = &global.deployment {
-        return named(folder, TargetKind::Deployment);
-    }
-    if let Some(folder) = &global.installer {
-        return named(folder, TargetKind::Installer);
+    if let Some(place) = named(global) {
+        return Ok(vec![place]);
     }
     if desired.targets().is_empty() {
         return Err(Failure::new(Exit::Usage, "the document names no target")
@@ -62,6 +55,17 @@ pub(crate) fn places(
     let chosen = |name: &str| global.target.is_empty() || global.target.iter().any(|p| matches(p, name));
     let chosen = desired.targets().iter().filter(|target| chosen(&target.name));
     chosen.map(|target| place_of(target, document, root)).collect()
+}
+
+/// Gives the tree that the command line names.
+pub(crate) fn named(global: &Global) -> Option<Place> {
+    let (folder, kind) = match (&global.deployment, &global.installer) {
+        (Some(folder), _) => (folder, TargetKind::Deployment),
+        (_, Some(folder)) => (folder, TargetKind::Installer),
+        (None, None) => return None,
+    };
+    let target = Target { name: folder.display().to_string(), kind };
+    Some(Place { target, folder: prefixed(global.root.as_deref(), folder) })
 }
 
 /// Gives the tree or the files of a document's target; relative paths start at the document's folder.

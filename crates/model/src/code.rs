@@ -466,6 +466,12 @@ work_mem = '4MB'
         mend "Take the right away with `chmod go-w`. The own group of a user who is not root is no other."
         example r#"docker/docker-compose.yaml         # mode 0666
 "#;
+    EditedSince "KDB604" "edited-since" "A file was changed by somebody else since the last apply."
+        allow "what was changed in the file by hand is lost"
+        why "A rollback puts back what an earlier apply left, and with it goes what was changed since."
+        mend "Keep what is needed of the lines that the diff removes, then overrule; or leave the file as it is."
+        example r#"conf/database/postgresql.conf      # edited by hand after `kasm-db apply`
+"#;
     // 7xx: the running server.
     Unreachable "KDB701" "server-unreachable" "The running server could not be asked."
         why "Files say what a server shall do; what it does can be seen only by asking it."

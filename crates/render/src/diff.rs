@@ -1,11 +1,15 @@
 //! A plan's files as unified diffs: exact for machines, redacted for people.
 
+mod unplanned;
+
 use std::ops::Range;
 
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 
 use crate::plan::FileChange;
 use crate::redact::Shown;
+
+pub use unplanned::redacted_between;
 
 /// Lines around a change, as `diff -u` and git give them.
 pub const CONTEXT: usize = 3;

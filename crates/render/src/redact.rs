@@ -263,6 +263,23 @@ fn is_short(text: &str) -> bool {
     text.len() <= 80 && !text.contains("://") && !text.contains('\n')
 }
 
+/// Finds the values of the preload list and of pgaudit's settings in a conf, active or commented out.
+pub(crate) fn settings(bytes: &[u8]) -> Vec<Range<usize>> {
+    let (mut found, mut at) = (Vec::new(), 0);
+    for line in bytes.split_inclusive(|&b| b == b'\n') {
+        let mark = line.iter().take_while(|b| matches!(b, b'#' | b' ' | b'\t')).count();
+        let conf = Conf::parse(&line[mark..]);
+        if let Some(entry) = conf.entries().first() {
+            let name = String::from_utf8_lossy(conf.name(entry)).to_ascii_lowercase();
+            if name == "shared_preload_libraries" || name.starts_with("pgaudit.") {
+                found.push(at + mark + entry.value.start..at + mark + entry.value.end);
+            }
+        }
+        at += line.len();
+    }
+    found
+}
+
 /// Settings of PostgreSQL whose text may hold a password.
 const SECRET: &[&str] = &["primary_conninfo", "ssl_passphrase_command"];
 

@@ -1,14 +1,12 @@
 //! `kasm-db apply`
 
-mod outcome;
-
-use std::io::BufRead as _;
-use std::time::Duration;
+pub(crate) mod outcome;
 
 use commit::{Change, Root};
 use render::{Plan, Snapshot, Source as _};
 
-use self::outcome::{Standing as Done, failed, locked, report, written};
+use self::outcome::{Standing as Done, failed, report, written};
+use super::rollback::options;
 use crate::args::{Apply, Global};
 use crate::disk::Disk;
 use crate::document::{Loaded, load_all};
@@ -16,6 +14,7 @@ use crate::exit::{Exit, Failure};
 use crate::interrupt;
 use crate::output::{Terminal, escape, human};
 use crate::permissions;
+use crate::recovery;
 use crate::saved::again::{Again, again, look, refuse, stale};
 use crate::saved::format::{PlanFile, SavedTarget, Selection};
 use crate::saved::open::{For, open};
@@ -132,9 +131,18 @@ impl Run<'_> {
         let before = |failure: Failure| (Done::Failed, failure);
         let Run { desired, place, args, global, terminal, .. } = *self;
         let root = place.open().map_err(before)?;
+        if args.dry_run
+            && let Some(failure) = recovery::interrupted(&root)
+        {
+            return Err(before(failure));
+        }
         // From here on nobody else applies: what is read now is what the plan is made from.
-        let lock =
-            root.lock(Duration::from_secs(global.lock_timeout)).map_err(|error| before(locked(&error)))?;
+        let lock = recovery::lock(&root, global).map_err(before)?;
+        if !args.dry_run
+            && let Some(text) = recovery::recover(&lock, &root).map_err(before)?
+        {
+            terminal.note(&text);
+        }
         let planned = super::make_plan(desired, &place.target, &root, global);
         if self.standing(&planned).map_err(before)? == Standing::Applied {
             let text = format!("{}: already applied, nothing to do.\n", escape(&planned.folder));
@@ -162,7 +170,8 @@ impl Run<'_> {
         }
         self.unchanged(&snapshot, &root).map_err(before)?;
         let writing = interrupt::writing();
-        let outcome = lock.commit(&changes(&plan));
+        let changes = changes(&plan);
+        let outcome = lock.commit_with(&changes, &options("apply", &changes, args.in_place));
         let interrupted = writing.end(outcome.is_ok());
         let report = outcome.map_err(|error| before(failed(&error, interrupted.as_ref().err())))?;
         let exit = written(&plan, &root, &report, terminal).map_err(|failure| (Done::Applied, failure))?;
@@ -195,19 +204,7 @@ impl Run<'_> {
     }
 
     fn confirmed(&self) -> Result<bool, Failure> {
-        if self.global.no_input || !self.terminal.can_ask() {
-            return Err(Failure::new(Exit::Usage, "there is nobody to ask whether to apply")
-                .help("use `kasm-db apply --yes` where nobody can answer"));
-        }
-        self.terminal.note("\nApply this? Only `yes` goes on: ");
-        let mut answer = String::new();
-        std::io::stdin().lock().read_line(&mut answer).map_err(|error| {
-            Failure::new(
-                Exit::Error,
-                format!("standard input: can not read the answer: {}", crate::document::reason(&error)),
-            )
-        })?;
-        Ok(answer.trim() == "yes")
+        super::confirmed("Apply this?", "kasm-db apply --yes", self.global, self.terminal)
     }
 
     /// Reads everything once more that the plan was made from: somebody may have thought about the answer for

@@ -9,6 +9,7 @@ use crate::document::{Loaded, Named, load_all, only};
 use crate::exit::{Exit, Failure};
 use crate::output::{Terminal, escape, human, json, patch, quoted};
 use crate::permissions;
+use crate::recovery;
 use crate::saved::{Planned, format, plan_file};
 use crate::target::places;
 
@@ -98,6 +99,11 @@ fn document(
                 continue;
             }
         };
+        // A plan of files that are half new is still worth a look, but is not what an apply would make.
+        if let Some(failure) = recovery::interrupted(&root) {
+            terminal.failure(&failure);
+            exit = exit.worse(failure.exit);
+        }
         let made = super::make_plan(desired, &place.target, &root, global);
         let plan = super::judged(&made, &root, permissions::For::Looking, global);
         super::findings(&plan, heading, terminal);

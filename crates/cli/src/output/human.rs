@@ -3,10 +3,13 @@
 use std::fmt::Write as _;
 
 use anstyle::Style;
-use render::diff::{Hunk, Sign, hunks, redacted_hunks};
-use render::{Action, Change, Needs, Plan, TargetKind};
+use commit::Back;
+
+use render::diff::{Hunk, Sign, between, hunks, redacted_between, redacted_hunks};
+use render::{Action, Change, Needs, Plan, Target, TargetKind};
 
 use crate::args::Global;
+use crate::command::rollback::kind;
 use crate::output::{escape, escape_bytes, style};
 
 /// Renders a plan: what changes, the diff, and a line that sums it up.
@@ -37,6 +40,27 @@ pub(crate) fn plan_of(plan: &Plan, folder: &str, files: usize, global: &Global) 
     }
     out.push('\n');
     summary(&mut out, plan, files);
+    out
+}
+
+/// Renders the way back to what a generation left.
+pub(crate) fn rollback(target: &Target, folder: &str, to: u64, back: &[Back], global: &Global) -> String {
+    let mut out = String::new();
+    let bold = style::BOLD;
+    let _ = writeln!(out, "{bold}{}{bold:#} ({})", escape(&target.name), escape(folder));
+    for Back { change, .. } in back.iter().filter(|_| !global.quiet) {
+        let path = escape(&change.path.display().to_string());
+        let _ = write!(out, "\n{bold}--- a/{path}{bold:#}\n{bold}+++ b/{path}{bold:#}\n");
+        let (before, after) = (&change.before, &change.after);
+        let hunks = if global.show_secrets {
+            between(before, after, global.context)
+        } else {
+            redacted_between(kind(&change.path), before, after, global.context)
+        };
+        hunks.iter().for_each(|hunk| self::hunk(&mut out, hunk));
+    }
+    let files = count(back.len(), "file", "files");
+    let _ = writeln!(out, "\n{bold}Rollback{bold:#} of {files} to what generation {to} left.");
     out
 }
 

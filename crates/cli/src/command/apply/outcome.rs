@@ -6,6 +6,7 @@ use render::{Needs, Plan};
 use crate::exit::{Exit, Failure, state};
 use crate::output::human::count;
 use crate::output::{Terminal, escape};
+use crate::recovery;
 
 /// How one of several targets ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +60,11 @@ pub(super) fn written(
     terminal
         .result(&text)
         .map_err(|failure| Failure { exit: Exit::Unfinished, ..failure.state(state::APPLIED) })?;
+    Ok(leftovers(report, terminal))
+}
+
+/// Says what of a commit is not as it should be, though the files are.
+pub(in crate::command) fn leftovers(report: &Report, terminal: &Terminal) -> Exit {
     for leftover in &report.leftovers {
         terminal.note(&format!(
             "warning: the files are written, but not all is clean: {}\n",
@@ -69,21 +75,11 @@ pub(super) fn written(
         let path = lost.path.display().to_string();
         terminal.note(&format!("warning: {} lost its attribute {}\n", escape(&path), escape(&lost.name)));
     }
-    Ok(if report.leftovers.is_empty() { Exit::Done } else { Exit::Unfinished })
-}
-
-/// Turns a lock that was not given into the error of a run.
-pub(super) fn locked(error: &commit::Error) -> Failure {
-    let exit = if matches!(error, commit::Error::Locked { .. }) { Exit::Locked } else { Exit::Error };
-    let failure = Failure::new(exit, error.to_string());
-    match error.help() {
-        Some(help) => failure.help(help),
-        None => failure,
-    }
+    if report.leftovers.is_empty() { Exit::Done } else { Exit::Unfinished }
 }
 
 /// Says what holds now for the files; `interrupted` is the error of a signal that came meanwhile.
-pub(super) fn failed(error: &CommitError, interrupted: Option<&Failure>) -> Failure {
+pub(in crate::command) fn failed(error: &CommitError, interrupted: Option<&Failure>) -> Failure {
     let (exit, state) = match &error.state {
         State::NothingChanged => (Exit::Error, state::NOTHING_CHANGED),
         State::RolledBack => (Exit::RolledBack, state::ROLLED_BACK),
@@ -106,5 +102,9 @@ pub(super) fn failed(error: &CommitError, interrupted: Option<&Failure>) -> Fail
         }
         _ => exit,
     };
-    Failure { exit, message, help: error.help().map(String::from), state }
+    let help = match &error.state {
+        State::RecoveryPending(_) => error.help().map(String::from),
+        _ => recovery::with_help(Failure::new(exit, ""), &error.cause).help,
+    };
+    Failure { exit, message, help, state }
 }

@@ -1,0 +1,138 @@
+//! `kasm-db rollback`
+
+use std::path::Path;
+
+use commit::{Back, Change, Options, Root};
+use model::{Code, Diagnostic};
+use render::FileKind;
+
+use super::apply::outcome::{failed, leftovers};
+use crate::args::{Global, Rollback};
+use crate::disk::LIMIT;
+use crate::exit::{Exit, Failure, state};
+use crate::interrupt;
+use crate::output::human::{self, count};
+use crate::output::{Terminal, escape};
+use crate::permissions;
+use crate::recovery::{self, with_help};
+use crate::target::Place;
+
+/// Goes back to what an earlier apply left: shown like a plan, and committed like one.
+pub(crate) fn run(args: &Rollback, global: &Global, terminal: &Terminal) -> Result<Exit, Failure> {
+    super::check_allowed(global)?;
+    let places = super::places_of(global, terminal)?;
+    let [place] = &places[..] else {
+        let names: Vec<_> = places.iter().map(|place| place.target.name.as_str()).collect();
+        let message = format!("{} targets, and each has a history of its own", places.len());
+        return Err(Failure::new(Exit::Usage, message)
+            .help(format!("name one with `--target`: {}", names.join(", "))));
+    };
+    one(place, args, global, terminal)
+}
+
+fn one(place: &Place, args: &Rollback, global: &Global, terminal: &Terminal) -> Result<Exit, Failure> {
+    let root = place.open()?;
+    if args.dry_run
+        && let Some(failure) = recovery::interrupted(&root)
+    {
+        return Err(failure);
+    }
+    let lock = recovery::lock(&root, global)?;
+    if !args.dry_run
+        && let Some(text) = recovery::recover(&lock, &root)?
+    {
+        terminal.note(&text);
+    }
+    let failed_before =
+        |error: commit::Error| with_help(Failure::new(Exit::Error, error.to_string()), &error);
+    let to = match args.generation {
+        Some(number) => number,
+        None => {
+            let last = root.history().map_err(failed_before)?.last().map(|last| last.number);
+            // With nothing to go back to, the number that there would be says so.
+            last.map_or(0, |last| last - 1)
+        }
+    };
+    let back = root.way_back(to, LIMIT).map_err(failed_before)?;
+    let folder = root.path().display().to_string();
+    if back.is_empty() {
+        let text =
+            format!("Nothing to do: the files below {} are as generation {to} left them.\n", escape(&folder));
+        terminal.result(&text)?;
+        return Ok(Exit::Done);
+    }
+    terminal.result(&human::rollback(&place.target, &folder, to, &back, global))?;
+    let findings = findings(&back, &root, global);
+    super::show(&findings, None, terminal);
+    if findings.iter().any(Diagnostic::is_error) {
+        terminal.state(state::NOTHING_CHANGED);
+        return Ok(Exit::Refused);
+    }
+    if args.dry_run {
+        terminal.note("Dry run: nothing was written.\n");
+        return Ok(Exit::Done);
+    }
+    if !args.yes && !super::confirmed("Go back?", "kasm-db rollback --yes", global, terminal)? {
+        terminal.note("Nothing was written.\n");
+        return Ok(Exit::Error);
+    }
+    let changes: Vec<Change> = back.into_iter().map(|back| back.change).collect();
+    let options = options(&format!("rollback to {to}"), &changes, args.in_place);
+    let writing = interrupt::writing();
+    let outcome = lock.commit_with(&changes, &options);
+    let interrupted = writing.end(outcome.is_ok());
+    let report = outcome.map_err(|error| failed(&error, interrupted.as_ref().err()))?;
+    let files = count(report.written.len(), "file", "files");
+    let still = if changes.iter().any(|change| kind(&change.path) == FileKind::Compose) {
+        "stop and start the deployment, so that the container is made anew"
+    } else {
+        "restart the database"
+    };
+    let text = format!("Rolled back: {files} below {} written. Still needed: {still}.\n", escape(&folder));
+    terminal
+        .result(&text)
+        .map_err(|failure| Failure { exit: Exit::Unfinished, ..failure.state(state::APPLIED) })?;
+    let exit = leftovers(&report, terminal);
+    interrupted?;
+    Ok(exit)
+}
+
+/// Says how a commit of this program is written down.
+pub(crate) fn options(what: &str, changes: &[Change], in_place: bool) -> Options {
+    Options {
+        tool: format!("kasm-db {}", env!("CARGO_PKG_VERSION")),
+        what: what.to_owned(),
+        in_place: changes.iter().filter(|_| in_place).map(|change| change.path.clone()).collect(),
+        follow_up: None,
+    }
+}
+
+fn findings(back: &[Back], root: &Root, global: &Global) -> Vec<Diagnostic> {
+    let edited: Vec<_> = back.iter().filter(|back| back.edited).collect();
+    let mut findings: Vec<_> = edited
+        .iter()
+        .map(|back| {
+            let message = format!("{} was changed by somebody else since", back.change.path.display());
+            Diagnostic::error(Code::EditedSince, message)
+                .help("keep what is needed of the lines that the diff removes")
+        })
+        .collect();
+    let paths = back.iter().map(|back| back.change.path.as_path());
+    findings.extend(permissions::of_paths(paths, root, permissions::For::Applying));
+    for finding in &mut findings {
+        if finding.code.risk().is_some() && global.allow.iter().any(|name| name == finding.code.name()) {
+            finding.severity = model::Severity::Warning;
+        }
+    }
+    findings
+}
+
+/// Tells by its name what a file is: the history knows no more of it.
+pub(crate) fn kind(path: &Path) -> FileKind {
+    // What is neither is taken for a compose file, of which nothing is shown that is no image.
+    if path.extension().is_some_and(|extension| extension == "conf") {
+        FileKind::Conf
+    } else {
+        FileKind::Compose
+    }
+}

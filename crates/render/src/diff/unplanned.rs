@@ -1,0 +1,79 @@
+//! A diff of two contents of a file that no plan leads from one to the other.
+
+use std::ops::Range;
+
+use model::yaml::Tree;
+
+use super::{Hunk, Sides, Sign};
+use crate::plan::FileKind;
+use crate::redact::{self, Shown};
+
+/// Gives the hunks between two contents, with hidden what a plan's diff hides.
+///
+/// There is no plan that says what the change is about, so by their names: images in compose files, the preload
+/// list and the settings of pgaudit in a conf. Of a compose file that can not be read, nothing is shown.
+pub fn redacted_between(kind: FileKind, before: &[u8], after: &[u8], context: usize) -> Vec<Hunk> {
+    let shown = |bytes| {
+        let (managed, hidden) = match (kind, Tree::parse(bytes)) {
+            (FileKind::Conf, _) => (redact::settings(bytes), Vec::new()),
+            (FileKind::Compose, Ok(tree)) => (redact::images(&tree), redact::compose(&tree)),
+            (FileKind::Compose, Err(_)) => (Vec::<Range<usize>>::new(), redact::everything()),
+        };
+        (managed, hidden)
+    };
+    let side = |bytes| {
+        let (managed, hidden) = shown(bytes);
+        Shown::new(kind, bytes, managed, &hidden)
+    };
+    let (old, new) = (side(before), side(after));
+    Sides::new(before, after).hunks(context, |sign, index, _| match sign {
+        Sign::Added => new.line(index),
+        Sign::Same | Sign::Removed => old.line(index),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diff::unified;
+
+    fn shown(kind: FileKind, before: &str, after: &str) -> String {
+        let hunks = redacted_between(kind, before.as_bytes(), after.as_bytes(), 3);
+        String::from_utf8(unified("f", &hunks)).unwrap()
+    }
+
+    #[test]
+    fn images_are_shown_and_an_edit_of_a_password_is_not() {
+        let text = shown(
+            FileKind::Compose,
+            "services: {db: {image: old:1, env: {PW: hunter2}}} # hunter2\n",
+            "services: {db: {image: new:2, env: {PW: hunter3}}} # hunter2\n",
+        );
+        assert_eq!(
+            text,
+            "--- a/f\n+++ b/f\n@@ -1 +1 @@\n-services: {db: {image: old:1, env: {PW: <hidden>}}} # <hidden>\n\
+             +services: {db: {image: new:2, env: {PW: <hidden>}}} # <hidden>\n"
+        );
+    }
+
+    #[test]
+    fn of_a_conf_the_preload_list_and_pgaudit_are_shown() {
+        let text = shown(
+            FileKind::Conf,
+            "shared_preload_libraries = 'pgaudit'\npgaudit.log = 'ddl'\nprimary_conninfo = 'hunter2'\n",
+            "#shared_preload_libraries = 'pgaudit'\nPgAudit.Log = 'read'\nprimary_conninfo = 'hunter3'\n",
+        );
+        assert_eq!(
+            text,
+            "--- a/f\n+++ b/f\n@@ -1,3 +1,3 @@\n-shared_preload_libraries = 'pgaudit'\n-pgaudit.log = 'ddl'\n\
+             -primary_conninfo = <hidden>\n+#shared_preload_libraries = 'pgaudit'\n+PgAudit.Log = 'read'\n\
+             +primary_conninfo = <hidden>\n"
+        );
+    }
+
+    #[test]
+    fn of_what_is_no_yaml_nothing_is_shown() {
+        let text = shown(FileKind::Compose, "PW: hunter2\n\t[", "PW: hunter3\n\t[");
+        assert!(!text.contains("hunter"), "{text}");
+    }
+}
