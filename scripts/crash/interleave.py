@@ -74,7 +74,7 @@ def gaps(judge, options):
     scenario, work, found = judge.scenario, judge.work, judge.found
     calls = faults.traced(scenario, work, scenario.start, scenario.command, reading=True)[1]
     if options.quick:
-        # Where names change, the last look before it too: an intruder behind it is seen only by a look afterwards.
+        # And the last look before names change: who comes behind it is found by a look afterwards alone.
         renames = {i for i, call in enumerate(calls) if call.name in trace.RENAMING}
         calls = [call for i, call in enumerate(calls) if call.mutates or i + 1 in renames]
     targets = [scenario.changed[0], scenario.changed[-1]]
@@ -105,7 +105,11 @@ def _gap(judge, call, intruder, path):
             return
         found.count("interleaving")
         if not INTRUDERS[intruder](root, path):
-            judge.bad(where, "lost", f"exit {ended.code}, and what {intruder.__name__} did is gone: {ended.err[-200:]}")
+            judge.bad(
+                where,
+                "lost",
+                f"exit {ended.code}, and what {intruder.__name__} did is gone: {ended.err[-200:]}",
+            )
         if tree_stamps(box) != marks:
             judge.bad(where, "touched", f"exit {ended.code}, and something outside of the root was touched")
         if ended.code == "hangs" or (isinstance(ended.code, int) and ended.code < 0) or "panicked" in ended.err:

@@ -14,6 +14,7 @@
 | lied | success was reported, but a sync had failed |
 | message | an error names the path and the reason |
 | crash | no panic, no hang, no death by a signal that was not sent |
+| idle | a run with nothing to do writes nothing |
 | lost | another's change is still there |
 """
 
@@ -95,7 +96,11 @@ class Judge:
                 self.bad(where, "whole", f"{path} is {how}: {size} bytes")
             elif path in now and now[path].attributes() != self.scenario.old[path].attributes():
                 if settled or how != "torn":
-                    self.bad(where, "attributes", f"{path}: {now[path].attributes()}, not {self.scenario.old[path].attributes()}")
+                    self.bad(
+                        where,
+                        "attributes",
+                        f"{path}: {now[path].attributes()}, not {self.scenario.old[path].attributes()}",
+                    )
         for path, entry in self.scenario.old.items():
             if path in standing or path.split("/")[0] == tree.STATE:
                 continue
@@ -112,10 +117,14 @@ class Judge:
 
     def strays(self, box, where, but=()):
         """Nothing may be left that is neither a file of the tree nor a generation."""
-        for path in tree.read(os.path.join(box, ROOT)):
+        there = tree.read(os.path.join(box, ROOT))
+        for path in there:
+            generation = tree.GENERATION.fullmatch(path)
+            if generation and path not in but and path + "/manifest" not in there:
+                self.bad(where, "stray", f"{path} has no manifest")
             known = path in self.scenario.old or path in self.scenario.new
             kept = path == tree.STATE or path.startswith(tree.STATE + "/generations")
-            temporary = tree.TEMPORARY.search(path) or path.endswith(("/journal", "/journal.new"))
+            temporary = tree.TEMPORARY.search(path) or (kept and tree.UNFINISHED.search(path))
             if ((not known and not kept) or temporary) and path not in but:
                 self.bad(where, "stray", f"{path} is left")
 

@@ -12,8 +12,11 @@ image: kasmweb/postgres:{tag}
 preload:
   libraries: [pgaudit]
 audit:
-  classes: [read, write, ddl]
+  classes: [{classes}]
 """
+# What a scenario starts from, where it does not start from stock files.
+BEFORE = "1.11.0", "read, write, ddl"
+DEPLOYMENT = "existing/opt/kasm/1.11.0"
 QUIET = ["--yes", "--no-input", "--color", "never"]
 
 
@@ -42,16 +45,16 @@ class Kasm:
         said = subprocess.run([self.binary, command, "--help"], capture_output=True, text=True)
         return word in said.stdout
 
-    def _template(self, name, source, **documents):
+    def _template(self, name, source, wanted, before=BEFORE):
         """A box with a tree of the examples, owned and attributed as nothing is by itself."""
         box = os.path.join(self.work.path, "templates", name)
         tree.copy(os.path.join(self.repository, "examples", source), os.path.join(box, ROOT))
         os.makedirs(os.path.join(box, OUTSIDE))
         with open(os.path.join(box, OUTSIDE, "canary"), "w", encoding="ascii") as file:
             file.write("not yours\n")
-        for document, tag in documents.items():
+        for document, (tag, classes) in (("wanted", wanted), ("before", before)):
             with open(os.path.join(box, document + ".yaml"), "w", encoding="ascii") as file:
-                file.write(DOCUMENT.format(tag=tag))
+                file.write(DOCUMENT.format(tag=tag, classes=classes))
         conf = os.path.join(box, ROOT, "conf/database/postgresql.conf")
         if os.geteuid() == 0:
             os.chown(conf, 70, 70)
@@ -70,7 +73,16 @@ class Kasm:
         return [self.binary, *words, place, "{BOX}/" + ROOT]
 
     def _apply(self, *more, document="wanted", place="--deployment"):
-        return [self.binary, "-f", "{BOX}/" + document + ".yaml", "apply", *QUIET, *more, place, "{BOX}/" + ROOT]
+        return [
+            self.binary,
+            "-f",
+            "{BOX}/" + document + ".yaml",
+            "apply",
+            *QUIET,
+            *more,
+            place,
+            "{BOX}/" + ROOT,
+        ]
 
     def _recover(self, place="--deployment"):
         return self._kasm("recover", place=place) if self.recovers else None
@@ -82,26 +94,27 @@ class Kasm:
 
     def existing(self):
         """A deployment: four compose files and postgresql.conf."""
-        box = self._template("existing", "existing/opt/kasm/1.11.0", wanted="1.11.0")
+        box = self._template("existing", DEPLOYMENT, BEFORE)
         return Scenario("existing", box, self._apply(), self._recover())
 
     def installer(self):
         """The tree that an installer's archive unpacks to."""
-        box = self._template("installer", "new/kasm_release", wanted="1.16.0")
+        box = self._template("installer", "new/kasm_release", ("1.16.0", "read, role"))
         place = "--installer"
         return Scenario("installer", box, self._apply(place=place), self._recover(place))
 
     def tag(self):
         """Another tag of the image, where everything else is as wanted."""
-        box = self._template("tag", "existing/opt/kasm/1.11.0", before="1.11.0", wanted="1.12.0")
+        box = self._template("tag", DEPLOYMENT, ("1.12.0", "read, write, ddl"))
         self._run(box, self._apply(document="before"))
         return Scenario("tag", box, self._apply(), self._recover())
 
     def rollback(self):
-        """The way back to the files before the last apply."""
+        """The way back over the last of two applies."""
         if not self._has("rollback"):
             return None
-        box = self._template("rollback", "existing/opt/kasm/1.11.0", wanted="1.11.0")
+        box = self._template("rollback", DEPLOYMENT, ("1.12.0", "all"))
+        self._run(box, self._apply(document="before"))
         self._run(box, self._apply())
         command = self._kasm("rollback", "1", *QUIET)
         return Scenario("rollback", box, command, self._recover())
@@ -114,7 +127,7 @@ class Kasm:
         whole.learn(self.work)
         calls = faults.traced(whole, self.work, whole.start, whole.command)[1]
         middle = [call for call in calls if call.name == "renameat2" and "RENAME_EXCHANGE" in str(call.args)][2]
-        box = self._template("recover", "existing/opt/kasm/1.11.0", wanted="1.11.0")
+        box = self._template("recover", DEPLOYMENT, BEFORE)
         log = os.path.join(self.work.path, "recover.log")
         trace.run(trace.inject(middle, f"signal=KILL:when={middle.nth}", log) + argv(whole.command, box), box)
         return Scenario("recover", box, self._recover(), self._recover(), self._recover(), whole.old, whole.new)
@@ -123,5 +136,5 @@ class Kasm:
         """Files that can not be exchanged, as they are mounted one by one."""
         if not self._says("apply", "--in-place"):
             return None
-        box = self._template("in-place", "existing/opt/kasm/1.11.0", wanted="1.11.0")
+        box = self._template("in-place", DEPLOYMENT, BEFORE)
         return Scenario("in-place", box, self._apply("--in-place"), self._recover(), in_place=True)

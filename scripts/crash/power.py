@@ -12,7 +12,7 @@ import re
 from typing import NamedTuple
 
 from . import faults, trace, tree
-from .scenario import ROOT, argv
+from .scenario import argv
 
 # So many volatile operations are tried in every combination; of more a sample is, with a fixed seed.
 EVERY = 6
@@ -80,7 +80,9 @@ def cuts(judge, options):
         real = tree.read(box)
     if tree.digest(end) != tree.digest(real):
         differ = [path for path in {**end, **real} if end.get(path) != real.get(path)]
-        judge.bad("the model", "missed", f"the model and the disk differ in {differ[:4]}; its states prove nothing")
+        judge.bad(
+            "the model", "missed", f"the model and the disk differ in {differ[:4]}; its states prove nothing"
+        )
         return
     states, seen = [], set()
     for where, last, state in _states(scenario.start, ops):
@@ -99,7 +101,9 @@ def cuts(judge, options):
             found.count("power cut, modelled")
             standing = judge.look(box, where)
             if last and ended.code == 0 and set(standing.values()) != {"new"}:
-                judge.bad(where, "durable", f"exit 0 came before the cut, and the files are {set(standing.values())}")
+                judge.bad(
+                    where, "durable", f"exit 0 came before the cut, and the files are {set(standing.values())}"
+                )
             judge.settle(box, where)
 
     faults.each(one, states, found, options.jobs)
@@ -175,7 +179,9 @@ def _effects(disk, call, offsets, fresh):
         offsets[call.result] = 0
         if node is None:
             mode = int(re.findall(r"\b0[0-7]{3,4}\b", " ".join(args))[-1], 8) & ~0o022
-            yield _create(disk, paths[-1], tree.Entry("file", mode, os.geteuid(), os.getegid(), (), b"", ""), next(fresh))
+            yield _create(
+                disk, paths[-1], tree.Entry("file", mode, os.geteuid(), os.getegid(), (), b"", ""), next(fresh)
+            )
         elif "O_TRUNC" in " ".join(args):
             yield _bytes(node, lambda old: b"")
     elif name in ("write", "pwrite64") and node is not None:
@@ -194,10 +200,14 @@ def _effects(disk, call, offsets, fresh):
         yield _attribute(node, lambda entry: entry._replace(mode=mode))
     elif name in ("fchown", "chown", "lchown", "fchownat"):
         uid, gid = (int(arg) for arg in args[2 if name == "fchownat" else 1 :][:2])
-        yield _attribute(node, lambda e: e._replace(uid=e.uid if uid < 0 else uid, gid=e.gid if gid < 0 else gid))
+        yield _attribute(
+            node, lambda e: e._replace(uid=e.uid if uid < 0 else uid, gid=e.gid if gid < 0 else gid)
+        )
     elif name in ("fsetxattr", "setxattr", "lsetxattr"):
         pair = trace.string(args[1]), trace.unhex(args[2].strip('"'))
-        yield _attribute(node, lambda e: e._replace(xattrs=tuple(sorted({**dict(e.xattrs), pair[0]: pair[1]}.items()))))
+        yield _attribute(
+            node, lambda e: e._replace(xattrs=tuple(sorted({**dict(e.xattrs), pair[0]: pair[1]}.items())))
+        )
     elif name in ("fremovexattr", "removexattr", "lremovexattr"):
         gone = trace.string(args[1])
         yield _attribute(node, lambda e: e._replace(xattrs=tuple(x for x in e.xattrs if x[0] != gone)))
@@ -205,10 +215,14 @@ def _effects(disk, call, offsets, fresh):
         yield Op("sync", frozenset([node]), lambda disk: None)
     elif name in ("mkdir", "mkdirat"):
         mode = int(args[-1], 8) & ~0o022
-        yield _create(disk, paths[-1], tree.Entry("dir", mode, os.geteuid(), os.getegid(), (), b"", ""), next(fresh))
+        yield _create(
+            disk, paths[-1], tree.Entry("dir", mode, os.geteuid(), os.getegid(), (), b"", ""), next(fresh)
+        )
     elif name in ("symlink", "symlinkat"):
         target = os.fsencode(trace.string(args[0]))
-        yield _create(disk, paths[-1], tree.Entry("link", 0, os.geteuid(), os.getegid(), (), target, ""), next(fresh))
+        yield _create(
+            disk, paths[-1], tree.Entry("link", 0, os.geteuid(), os.getegid(), (), target, ""), next(fresh)
+        )
     elif name in ("unlink", "unlinkat", "rmdir"):
         yield _names(disk, {disk.slot(paths[-1]): None})
     elif name in ("link", "linkat"):

@@ -19,8 +19,8 @@ HOW = {"nologflush": 2, "logflush": 1}
 
 # Neither kernel thread nor heuristic may do what the program has left undone.
 SYSTEMS = {
-    "ext4": {"size": 16, "mkfs": ["mkfs.ext4", "-q", "-F"], "mount": "loop,commit=1000,noauto_da_alloc"},
-    "xfs": {"size": 320, "mkfs": ["mkfs.xfs", "-q", "-f"], "mount": "loop,nouuid"},
+    "ext4": {"size": 16, "mkfs": ["mkfs.ext4", "-q", "-F"], "mount": "commit=1000,noauto_da_alloc"},
+    "xfs": {"size": 320, "mkfs": ["mkfs.xfs", "-q", "-f"], "mount": "nouuid"},
 }
 
 
@@ -29,7 +29,9 @@ def cuts(judge, options):
         print("realcut needs root: left out")
         return
     scenario, work, found = judge.scenario, judge.work, judge.found
-    calls = [call for call in faults.traced(scenario, work, scenario.start, scenario.command)[1] if call.mutates]
+    calls = [
+        call for call in faults.traced(scenario, work, scenario.start, scenario.command)[1] if call.mutates
+    ]
     for name, system in SYSTEMS.items():
         if shutil.which(system["mkfs"][0]) is None:
             print(f"{system['mkfs'][0]} is missing: {name} left out")
@@ -53,7 +55,7 @@ def _image(scenario, work, name):
         file.truncate(system["size"] << 20)
     _do(*system["mkfs"], image)
     os.mkdir(mount)
-    _do("mount", "-o", system["mount"], image, mount)
+    _do("mount", "-o", "loop," + system["mount"], image, mount)
     try:
         tree.write(scenario.start, os.path.join(mount, "box"))
     finally:
@@ -69,8 +71,10 @@ def _cut(judge, name, image, how, call):
     _do("cp", "--sparse=always", image, own)
     os.mkdir(mount)
     box = os.path.join(mount, "box")
+    # A device of its own: one that `mount` makes goes away with the first unmount, some time after it.
+    device = _do("losetup", "--find", "--show", own).strip()
     try:
-        _do("mount", "-o", SYSTEMS[name]["mount"], own, mount)
+        _do("mount", "-o", SYSTEMS[name]["mount"], device, mount)
         front = trace.inject(call, f"signal=KILL:when={call.nth}", log) if call else []
         ended = trace.run(front + argv(scenario.command, box), box)
         if ended.code != (-9 if call else 0):
@@ -81,7 +85,7 @@ def _cut(judge, name, image, how, call):
         finally:
             os.close(top)
         _unmount(mount)
-        _do("mount", "-o", SYSTEMS[name]["mount"], own, mount)
+        _do("mount", "-o", SYSTEMS[name]["mount"], device, mount)
         found.count("power cut, real")
         standing = judge.look(box, where)
         if call is None and set(standing.values()) != {"new"}:
@@ -91,6 +95,7 @@ def _cut(judge, name, image, how, call):
             judge.settle(copy, where)
     finally:
         _unmount(mount)
+        _do("losetup", "--detach", device)
         os.rmdir(mount)
         for path in (own, log):
             if os.path.exists(path):
@@ -101,6 +106,7 @@ def _do(*command):
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip()}")
+    return done.stdout
 
 
 def _unmount(mount):

@@ -24,12 +24,20 @@ class Scenario:
     """
 
     def __init__(self, name, files, command, recover=None, again=None, old=None, new=None, in_place=False):
-        self.name, self.files, self.command, self.recover, self.in_place = name, files, command, recover, in_place
+        self.name, self.files, self.command, self.recover, self.in_place = (
+            name,
+            files,
+            command,
+            recover,
+            in_place,
+        )
         self.again = again if again is not None else command
         # A command that only mends may lead to either state, and `again` is that command.
         self.mends = again == recover and recover is not None
         self.old = old or tree.read(os.path.join(files, ROOT))
         self.new = new
+        # What an interrupted run has left, where the command is the one that mends it.
+        self.left = set(tree.read(os.path.join(files, ROOT))) if self.mends else set()
         self.start = tree.read(files)
 
     def learn(self, work):
@@ -40,13 +48,10 @@ class Scenario:
                 raise Broken(f"{self.name}: exit {ended.code} without a fault: {ended.err.strip()[-300:]}")
             made = tree.read(os.path.join(box, ROOT))
         self.new = self.new or made
-        self.changed = sorted(
-            path for path, entry in self.old.items()
-            if entry.kind == "file" and path in self.new and self.new[path].content != entry.content and not _ours(path)
-        )  # fmt: skip
+        files = {p: e for p, e in self.old.items() if e.kind == "file" and p in self.new and not _ours(p)}
+        self.changed = sorted(path for path, old in files.items() if self.new[path].content != old.content)
         if not self.changed:
             raise Broken(f"{self.name}: the command changes no file")
-
 
     def waits(self, seconds):
         """The command, told how long to wait for the lock."""

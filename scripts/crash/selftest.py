@@ -1,14 +1,15 @@
-"""The test of the harness: a right program in which nothing is found, and wrong ones of which each is caught."""
+"""The test of the harness: in a right program nothing is found, and each of many wrong ones is caught."""
 
 import os
 import sys
 import time
 
-from . import faults, interleave, parallel, power, realcut
+from . import faults, interleave, parallel, power, realcut, repeat
 from .judge import Found, Judge
 from .scenario import OUTSIDE, ROOT, Broken, Scenario, Work
 
 MODES = {
+    "repeat": repeat.twice,
     "kill": faults.kill, "error": faults.errors, "short": faults.short, "power": power.cuts,
     "interleave": interleave.gaps, "parallel": parallel.rounds, "realcut": realcut.cuts,
 }  # fmt: skip
@@ -32,7 +33,9 @@ BUGS = {
     "recover_forgets": ("kill", {"set"}),
     "in_place": ("kill", {"whole"}),
     "wide_journal": ("kill", {"private"}),
-    "outside": ("kill", {"touched"}),
+    "outside": ("repeat", {"touched"}),
+    "wide_stage": ("repeat", {"private"}),
+    "busy": ("repeat", {"idle"}),
     "traceback": ("error", {"crash"}),
     "no_path": ("error", {"message"}),
     "no_reason": ("error", {"message"}),
@@ -62,7 +65,10 @@ def run(chosen):
         total = sum(found.faults.values())
         good = total and not found.violations
         failed += not good
-        print(f"{'ok' if good else 'FAILED':7} right program  {mode:11} {total:5} faults {seconds:6.1f} s", flush=True)
+        print(
+            f"{'ok' if good else 'FAILED':7} right program  {mode:11} {total:5} faults {seconds:6.1f} s",
+            flush=True,
+        )
         for violation in found.violations[: chosen.show]:
             print("        " + "  ".join(violation))
     caught = 0
@@ -98,7 +104,11 @@ def _one(mode, chosen, limit, names=None):
 
 def _scenario(work):
     box = os.path.join(work.path, "template")
-    for path, text in (("docker/compose.yaml", "image: old\n" * 40), ("conf/server.conf", "x = 'old'\n" * 60), ("conf/other.conf", "y\n")):
+    for path, text in (
+        ("docker/compose.yaml", "image: old\n" * 40),
+        ("conf/server.conf", "x = 'old'\n" * 60),
+        ("conf/other.conf", "y\n"),
+    ):
         there = os.path.join(box, ROOT, path)
         os.makedirs(os.path.dirname(there), exist_ok=True)
         with open(there, "w", encoding="ascii") as file:

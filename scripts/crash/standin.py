@@ -3,9 +3,9 @@
     standin.py apply ROOT [--lock-timeout SECONDS]
     standin.py recover ROOT
 
-It says `new` for `old` in two files. The order of its steps is that of crates/commit: lock, recover, stage, sync,
-journal, exchange and look, sync, end the journal, clean up; and every name is looked up from a descriptor. The
-self test of the harness is over this program: without a bug nothing may be found, and with each bug something.
+It says `new` for `old` in two files. It locks, recovers, stages, syncs, writes a journal, exchanges and looks,
+syncs, ends the journal and cleans up; and every name is looked up from a descriptor. The self test of the
+harness is over this program: without a bug nothing may be found, and with each bug something.
 """
 
 import ctypes
@@ -118,7 +118,7 @@ def sync(path, fd, bug):
 
 def write(path, dir_fd, name, data, like=None, xattrs=()):
     """Writes a file that nobody else can read before it has the rights of the old one."""
-    mode = 0o644 if BUG == "wide_journal" and like is None else 0o600
+    mode = 0o644 if BUG == ("wide_stage" if like else "wide_journal") else 0o600
     fd = do(path, os.open, name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode, dir_fd=dir_fd)
     try:
         while data:
@@ -236,6 +236,8 @@ class Deployment:
             if b"old" in data:
                 wanted[path] = file, data, data.replace(b"old", b"new"), like
         if not wanted:
+            if BUG == "busy":
+                do(self.path, os.fsync, self.fd)
             print("nothing to do")
             return
         if BUG == "outside":

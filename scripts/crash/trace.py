@@ -28,7 +28,13 @@ DESCRIPTOR = {
     "fremovexattr": 0, "flock": 0, "copy_file_range": 2, "sendfile": 0, "splice": 2,
 }  # fmt: skip
 # These change nothing, but something may change between two of them.
-READING_AT = {"newfstatat": [(0, 1)], "statx": [(0, 1)], "faccessat": [(0, 1)], "faccessat2": [(0, 1)], "readlinkat": [(0, 1)]}
+READING_AT = {
+    "newfstatat": [(0, 1)],
+    "statx": [(0, 1)],
+    "faccessat": [(0, 1)],
+    "faccessat2": [(0, 1)],
+    "readlinkat": [(0, 1)],
+}
 READING = {"read": 0, "pread64": 0, "fstat": 0, "getdents64": 0, "flistxattr": 0, "close": 0}
 
 OPENING = {"open", "openat", "openat2", "creat"}
@@ -82,7 +88,7 @@ def run(argv, box, seconds=60, file_size=None, die_at_size=False):
 
 def environment(box):
     """Nothing of the caller's, so that a run here is a run anywhere."""
-    kept = {name: os.environ[name] for name in ("BUG",) if name in os.environ}
+    kept = {name: os.environ[name] for name in ("BUG", "KASM_DB_BUG") if name in os.environ}
     return {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "HOME": box, "TMPDIR": box, **kept}
 
 
@@ -97,9 +103,11 @@ def inject(call, what, log):
 
 def calls(argv, box, below=None, reading=False):
     """Runs a command and lists its calls on files below a folder, with the data that it wrote."""
-    names = [*AT, *PLAIN, *DESCRIPTOR, *(READING_AT if reading else ()), *(READING if reading else ())]
+    wanted = [*AT, *PLAIN, *DESCRIPTOR, *(READING_AT if reading else ()), *(READING if reading else ())]
+    # Not every processor has every call.
+    names = ["?" + name for name in wanted]
     log = os.path.join(box, "trace")
-    front = ["strace", "-qq", "-y", "-xx", "-s", "1048576", "-o", log, "-e", "trace=" + ",".join(_known(names))]
+    front = ["strace", "-qq", "-y", "-xx", "-s", "1048576", "-o", log, "-e", "trace=" + ",".join(names)]
     ended = run(front + argv, box)
     with open(log, encoding="latin-1") as file:
         lines = file.read().splitlines()
@@ -129,7 +137,8 @@ def _read(lines, box, below, reading):
 
 def _mutates(name, args):
     if name in OPENING:
-        return name == "creat" or any(re.search("O_CREAT|O_TRUNC|O_TMPFILE", arg) for arg in args)
+        # To open a file for writing changes nothing yet, but it may fail, and it is where the writing starts.
+        return name == "creat" or any(re.search("O_WRONLY|O_RDWR", arg) for arg in args)
     return name in AT or name in PLAIN or name in DESCRIPTOR
 
 
@@ -172,7 +181,9 @@ def _arguments(rest):
 
 def unhex(text):
     """The bytes of a string as strace writes it with -xx."""
-    return re.sub(rb"\\x([0-9a-f]{2})", lambda hit: bytes.fromhex(hit.group(1).decode()), text.encode("latin-1"))
+    return re.sub(
+        rb"\\x([0-9a-f]{2})", lambda hit: bytes.fromhex(hit.group(1).decode()), text.encode("latin-1")
+    )
 
 
 def string(arg):
@@ -181,16 +192,3 @@ def string(arg):
 
 def decode(path):
     return os.fsdecode(unhex(path)).removesuffix(" (deleted)")
-
-
-_unknown = None
-
-
-def _known(names):
-    """Leaves out what this strace, or this processor, has no call for."""
-    global _unknown
-    if _unknown is None:
-        every = {*AT, *PLAIN, *DESCRIPTOR, *READING_AT, *READING}
-        probe = lambda name: subprocess.run(["strace", "-qq", "-o", "/dev/null", "-e", f"trace={name}", "true"], capture_output=True)
-        _unknown = {name for name in every if probe(name).returncode}
-    return [name for name in names if name not in _unknown]

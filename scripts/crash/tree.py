@@ -12,14 +12,16 @@ CLOCK = re.compile(rb"^(time|sha256) [0-9a-f]+$", re.M)
 # Written beside a target, and ours alone.
 TEMPORARY = re.compile(r"\.kasm-db-(new|old)$")
 
-# Where the journal and the generations are, below the root.
+# Where the journal and the generations are, below the root; what of it only a run under way has.
 STATE = ".kasm-db"
+UNFINISHED = re.compile(r"/journal$|\.new$|\.next$")
+GENERATION = re.compile(r"\.kasm-db/generations/\d+")
 
 
 class Entry(NamedTuple):
-    """A name: `kind` is file, dir, link or other; `twin` is the first path of the same inode, if not this one."""
+    """What a name stands for; `twin` is the first path of the same inode, if that is not this one."""
 
-    kind: str
+    kind: str  # file, dir, link or other
     mode: int
     uid: int
     gid: int
