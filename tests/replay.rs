@@ -11,6 +11,10 @@ mod compose_edit;
 mod conf_edit;
 #[path = "fuzz_bodies/document.rs"]
 mod document;
+#[path = "fuzz_bodies/plan_file.rs"]
+mod plan_file;
+#[path = "fuzz_bodies/shown.rs"]
+mod shown;
 
 /// Runs every file of a corpus, as it is and cut short at every line.
 fn replay(target: &str, run: fn(&[u8])) {
@@ -41,4 +45,14 @@ fn the_corpus_of_compose_edit_holds() {
 #[test]
 fn the_corpus_of_document_holds() {
     replay("document", document::run);
+}
+
+#[test]
+fn the_corpus_of_plan_file_holds() {
+    replay("plan_file", plan_file::run);
+}
+
+#[test]
+fn the_corpus_of_shown_holds() {
+    replay("shown", shown::run);
 }
