@@ -49,6 +49,10 @@ fn compose() -> &'static str {
 fn server_user() -> u32 {
     static USER: OnceLock<u32> = OnceLock::new();
     *USER.get_or_init(|| {
+        if engine().is_none() {
+            let output = Command::new("id").args(["-u", "postgres"]).output().unwrap();
+            return String::from_utf8(output.stdout).unwrap().trim().parse().expect("a user `postgres`");
+        }
         let arguments = ["run", "--rm", "--network", "none", "--entrypoint", "id", WITH, "-u", "postgres"];
         docker(&arguments).trim().parse().expect("a number")
     })
@@ -94,6 +98,14 @@ impl Run {
     #[track_caller]
     pub(crate) fn says(self, parts: &[&str]) -> Self {
         for part in parts {
+            // Where the stand-in for Docker has the file.
+            let part = match engine() {
+                Some(_) => part.to_string(),
+                None => part
+                    .replace("/var/lib/postgresql/conf/postgresql.conf", "/proc/self/fd/9")
+                    .replace(" in the container", ""),
+            };
+            let part = part.as_str();
             let both = format!("--- stdout\n{}\n--- stderr\n{}", self.stdout, self.stderr);
             assert!(both.contains(part), "{part:?} is not in\n{both}");
         }
@@ -126,6 +138,9 @@ impl Bed {
         }
         std::fs::set_permissions(bed.tree().join("log/postgres"), PermissionsExt::from_mode(0o700)).unwrap();
         for (command, verb) in [("start", "up -d"), ("stop", "stop")] {
+            if engine().is_none() {
+                break;
+            }
             let text = format!(
                 "#!/bin/bash\n# {command}s the deployment that this script stands in.\nset -euo pipefail\n\
                  cd \"$(dirname \"$(readlink -f \"$0\")\")/../docker\"\n\
@@ -135,8 +150,47 @@ impl Bed {
             );
             bed.script(&format!("bin/{command}"), &text);
         }
-        docker(&["volume", "create", &bed.name]);
+        if engine().is_none() {
+            bed.stand_in();
+        }
+        bed.docker(&["volume", "create", &bed.name]);
         bed
+    }
+
+    /// Puts a `docker` of our own in place of the engine's.
+    fn stand_in(&self) {
+        let shim = self.root.join("shim");
+        std::fs::create_dir(&shim).unwrap();
+        std::fs::write(shim.join("name"), &self.name).unwrap();
+        self.script("../shim/docker", include_str!("direct/docker"));
+        for (command, verb) in [("start", "up"), ("stop", "down")] {
+            let path = shim.join("docker");
+            self.script(&format!("bin/{command}"), &format!("#!/bin/bash\nexec {} {verb}\n", path.display()));
+        }
+    }
+
+    /// Gives `PATH` with the stand-in in front, where there is one.
+    pub(crate) fn path(&self) -> String {
+        let path = std::env::var("PATH").unwrap();
+        match engine() {
+            Some(_) => path,
+            None => format!("{}:{path}", self.root.join("shim").display()),
+        }
+    }
+
+    /// Runs `docker`, or what stands in for it; fails the test where it fails.
+    pub(crate) fn docker(&self, arguments: &[&str]) -> String {
+        let output = self.try_docker(arguments);
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        assert!(output.status.success(), "docker {arguments:?}: {}", text(&output.stderr));
+        text(&output.stdout)
+    }
+
+    fn try_docker(&self, arguments: &[&str]) -> Output {
+        match engine() {
+            Some(_) => try_docker(arguments),
+            None => Command::new(self.root.join("shim/docker")).args(arguments).output().unwrap(),
+        }
     }
 
     /// Lays out a deployment and starts its database.
@@ -211,7 +265,7 @@ impl Bed {
     /// Runs `bin/start` or `bin/stop`.
     pub(crate) fn bin(&self, name: &str) {
         let mut command = Command::new(self.tree().join("bin").join(name));
-        let output = command.env("DOCKER_HOST", engine().unwrap()).output().unwrap();
+        let output = command.env("DOCKER_HOST", engine().unwrap_or_default()).output().unwrap();
         assert!(output.status.success(), "bin/{name}: {}", String::from_utf8_lossy(&output.stderr));
     }
 
@@ -219,12 +273,15 @@ impl Bed {
     pub(crate) fn wait(&self) {
         let started = Instant::now();
         loop {
-            let script = "grep -q '^postgres' /proc/1/cmdline && psql -qtAU kasmapp -d kasm -c 'SELECT 1'";
-            let output = try_docker(&["exec", &self.name, "sh", "-c", script]);
+            let script = match engine() {
+                Some(_) => "grep -q '^postgres' /proc/1/cmdline && psql -qtAU kasmapp -d kasm -c 'SELECT 1'",
+                None => "psql -qtAU kasmapp -d kasm -c 'SELECT 1'",
+            };
+            let output = self.try_docker(&["exec", &self.name, "sh", "-c", script]);
             if output.status.success() {
                 return;
             }
-            let log = || String::from_utf8_lossy(&try_docker(&["logs", &self.name]).stderr).into_owned();
+            let log = || String::from_utf8_lossy(&self.try_docker(&["logs", &self.name]).stderr).into_owned();
             assert!(started.elapsed() < UP, "the server does not come up: {}", log());
             sleep(Duration::from_millis(100));
         }
@@ -234,12 +291,12 @@ impl Bed {
     pub(crate) fn sql(&self, sql: &str) -> String {
         let arguments =
             ["exec", &self.name, "psql", "-XqtA", "-v", "ON_ERROR_STOP=1", "-U", "kasmapp", "-d", "kasm"];
-        docker(&[&arguments[..], &["-c", sql]].concat()).trim().to_string()
+        self.docker(&[&arguments[..], &["-c", sql]].concat()).trim().to_string()
     }
 
     /// Gives the container's id and the time of its last start.
     pub(crate) fn identity(&self) -> String {
-        docker(&["inspect", "--format", "{{.Id}} {{.State.StartedAt}}", &self.name])
+        self.docker(&["inspect", "--format", "{{.Id}} {{.State.StartedAt}}", &self.name])
     }
 
     /// The document that most scenarios use; `extra` goes behind it.
@@ -263,7 +320,7 @@ impl Bed {
             .args(arguments.split_whitespace())
             .current_dir(&self.root)
             .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap())
+            .env("PATH", self.path())
             .env("HOME", &self.root)
             .stdin(Stdio::null());
         if let Some(engine) = engine() {
@@ -294,8 +351,8 @@ impl Drop for Bed {
             return;
         }
         // Not asserted: a test that failed half-way has not made all of it.
-        try_docker(&["rm", "--force", "--volumes", &self.name]);
-        try_docker(&["volume", "rm", "--force", &self.name]);
+        self.try_docker(&["rm", "--force", "--volumes", &self.name]);
+        self.try_docker(&["volume", "rm", "--force", &self.name]);
     }
 }
 

@@ -209,6 +209,18 @@ pub(crate) struct Apply {
     /// Writes into the files instead of replacing them: for files that are mounted by themselves
     #[arg(long)]
     pub(crate) in_place: bool,
+    /// Ends after the files, whatever `restart` of the document says
+    #[arg(long, conflicts_with_all = ["no_restart", "rollback_on_failure"])]
+    pub(crate) files_only: bool,
+    /// Leaves the restart to be done by a later run, and ends with 9
+    #[arg(long)]
+    pub(crate) no_restart: bool,
+    /// Puts the old files back, and starts the database on them, where it does not come up on the new ones
+    #[arg(long, conflicts_with = "no_restart")]
+    pub(crate) rollback_on_failure: bool,
+    /// How far the server has to prove who it is, over TCP [default: PGSSLMODE, else verify-full]
+    #[arg(long, value_name = "MODE")]
+    pub(crate) sslmode: Option<SslMode>,
 }
 
 #[derive(Debug, Args)]

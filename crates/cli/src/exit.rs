@@ -75,6 +75,7 @@ pub(crate) mod state {
     pub(crate) const NOTHING_CHANGED: &str = "nothing changed";
     pub(crate) const ROLLED_BACK: &str = "rolled back: the files are as before";
     pub(crate) const RECOVERY_PENDING: &str = "recovery pending: run `kasm-db recover`";
+    pub(crate) const NOT_RESTARTED: &str = "files applied, what follows is not done";
     pub(crate) const APPLIED: &str = "files applied, stack not restarted";
 }
 

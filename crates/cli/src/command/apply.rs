@@ -1,5 +1,6 @@
 //! `kasm-db apply`
 
+mod follow;
 pub(crate) mod outcome;
 
 use commit::{Change, Root};
@@ -12,6 +13,7 @@ use crate::disk::Disk;
 use crate::document::{Loaded, load_all};
 use crate::exit::{Exit, Failure};
 use crate::interrupt;
+use crate::live::follow::FollowUp;
 use crate::output::{Terminal, escape, human};
 use crate::permissions;
 use crate::recovery;
@@ -158,8 +160,11 @@ impl Run<'_> {
             return Ok((Done::Refused, super::exit_of(&plan, false)));
         }
         if plan.is_empty() {
-            return Ok((Done::Nothing, Exit::Done));
+            // What follows may be missing all the same; who fails there has not failed on the files.
+            let exit = self.settle(&lock, &root).map_err(|failure| (Done::Failed, failure))?;
+            return Ok((Done::Nothing, exit));
         }
+        let follow_up = self.follow_up(&plan, &root).map_err(before)?;
         if args.dry_run {
             terminal.note("Dry run: nothing was written.\n");
             return Ok((Done::Planned, Exit::Done));
@@ -171,14 +176,22 @@ impl Run<'_> {
         self.unchanged(&snapshot, &root).map_err(before)?;
         let writing = interrupt::writing();
         let changes = changes(&plan);
-        let outcome = lock.commit_with(&changes, &options("apply", &changes, args.in_place));
+        let mut options = options("apply", &changes, self.in_place(&plan));
+        options.follow_up = follow_up.as_ref().map(FollowUp::encode);
+        let outcome = lock.commit_with(&changes, &options);
         let interrupted = writing.end(outcome.is_ok());
         let report = outcome.map_err(|error| before(failed(&error, interrupted.as_ref().err())))?;
-        let exit = written(&plan, &root, &report, terminal).map_err(|failure| (Done::Applied, failure))?;
-        match interrupted {
-            Ok(()) => Ok((Done::Applied, exit)),
-            Err(failure) => Err((Done::Applied, failure)),
+        let after = |failure: Failure| (Done::Applied, failure);
+        let mut exit = written(&plan, follow_up.is_none(), &root, &report, terminal).map_err(after)?;
+        interrupted.map_err(after)?;
+        if let Some(record) = follow_up {
+            let followed = self.go_on(&lock, &root, record).map_err(|failure| match failure.exit {
+                Exit::RolledBack => (Done::Failed, failure),
+                _ => after(failure),
+            })?;
+            exit = exit.worse(followed);
         }
+        Ok((Done::Applied, exit))
     }
 
     /// Tells how a saved plan stands; any other is fresh.

@@ -11,6 +11,8 @@ use crate::args::{Global, Rollback};
 use crate::disk::LIMIT;
 use crate::exit::{Exit, Failure, state};
 use crate::interrupt;
+use crate::live::follow::{FollowUp, Step};
+use crate::live::restart::pending;
 use crate::output::human::{self, count};
 use crate::output::{Terminal, escape};
 use crate::permissions;
@@ -77,7 +79,10 @@ fn one(place: &Place, args: &Rollback, global: &Global, terminal: &Terminal) -> 
         return Ok(Exit::Error);
     }
     let changes: Vec<Change> = back.into_iter().map(|back| back.change).collect();
-    let options = options(&format!("rollback to {to}"), &changes, args.in_place);
+    let mut options = options(&format!("rollback to {to}"), &changes, args.in_place);
+    // Whatever step an unfinished apply is at, the database has to be started on these files now.
+    let left = pending(&root)?.map(|left| FollowUp { step: Step::Stop, back_to: None, ..left });
+    options.follow_up = left.as_ref().map(FollowUp::encode);
     let writing = interrupt::writing();
     let outcome = lock.commit_with(&changes, &options);
     let interrupted = writing.end(outcome.is_ok());
@@ -88,7 +93,9 @@ fn one(place: &Place, args: &Rollback, global: &Global, terminal: &Terminal) -> 
     } else {
         "restart the database"
     };
-    let text = format!("Rolled back: {files} below {} written. Still needed: {still}.\n", escape(&folder));
+    let by = if left.is_some() { "; `kasm-db recover` does it" } else { "" };
+    let text =
+        format!("Rolled back: {files} below {} written. Still needed: {still}{by}.\n", escape(&folder));
     terminal
         .result(&text)
         .map_err(|failure| Failure { exit: Exit::Unfinished, ..failure.state(state::APPLIED) })?;

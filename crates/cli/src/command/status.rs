@@ -1,15 +1,20 @@
 //! `kasm-db status`
 
-use commit::Root;
+use std::path::Path;
+
+use commit::{Digest, Root};
 use model::DesiredState;
+use render::Plan;
 
 use crate::args::{Global, ReportFormat, Status};
 use crate::command::verify::{Looked, look};
 use crate::exit::{Exit, Failure};
 use crate::live::check::Check;
 use crate::live::gather::Options;
+use crate::live::restart::pending;
 use crate::output::{Terminal, report};
 use crate::permissions;
+use crate::recovery;
 use crate::target::Place;
 
 /// Tells for each target whether files and server are as the document says.
@@ -19,7 +24,8 @@ pub(crate) fn run(args: &Status, global: &Global, terminal: &Terminal) -> Result
     let exit = super::each_place(global, terminal, &mut |desired, place| {
         let root = place.open()?;
         let standing = Standing {
-            files: files(desired, place, &root, global),
+            files: files(desired, place, &root, global)?,
+            pending: pending(&root)?.map(|record| record.step.name()),
             server: server(look(desired, place, &root, options, global)),
         };
         let exit = standing.exit();
@@ -37,6 +43,8 @@ pub(crate) fn run(args: &Status, global: &Global, terminal: &Terminal) -> Result
 /// How a target stands.
 pub(crate) struct Standing {
     pub(crate) files: Files,
+    /// The step of an apply that is not finished.
+    pub(crate) pending: Option<&'static str>,
     pub(crate) server: Server,
 }
 
@@ -47,12 +55,24 @@ pub(crate) enum Files {
     Differ {
         changes: usize,
         files: usize,
+        since: Since,
     },
     /// They can not be compared, or a blocker stands in the way; the first one.
     Blocked {
         why: String,
         unreadable: bool,
     },
+}
+
+/// What the difference of the files comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Since {
+    /// Nothing was applied to these files yet.
+    NeverApplied,
+    /// They are as the last apply left them.
+    DocumentAhead,
+    /// Somebody changed them since.
+    ChangedOutside,
 }
 
 /// How the running server stands.
@@ -73,6 +93,7 @@ impl Standing {
             Files::Blocked { unreadable: true, .. } => Exit::Error,
             Files::Differ { .. } | Files::Blocked { .. } => Exit::Differences,
         };
+        let files = if self.pending.is_some() { files.worse(Exit::Differences) } else { files };
         files.worse(match &self.server {
             Server::InSync | Server::NotAsked(_) => Exit::Done,
             Server::Unreachable(_) => Exit::Unfinished,
@@ -81,17 +102,37 @@ impl Standing {
     }
 }
 
-fn files(desired: &DesiredState, place: &Place, root: &Root, global: &Global) -> Files {
+fn files(desired: &DesiredState, place: &Place, root: &Root, global: &Global) -> Result<Files, Failure> {
+    if let Some(failure) = recovery::interrupted(root) {
+        return Err(failure);
+    }
     let planned = super::make_plan(desired, &place.target, root, global);
     let plan = super::judged(&planned, root, permissions::For::Looking, global);
     if let Some(blocker) = plan.blockers().next() {
         let unreadable = super::exit_of(&plan, false) == Exit::Error;
-        return Files::Blocked { why: blocker.message.clone(), unreadable };
+        return Ok(Files::Blocked { why: blocker.message.clone(), unreadable });
     }
-    match plan.is_empty() {
+    Ok(match plan.is_empty() {
         true => Files::InSync,
-        false => Files::Differ { changes: plan.changes.len(), files: plan.files.len() },
+        false => {
+            Files::Differ { changes: plan.changes.len(), files: plan.files.len(), since: since(&plan, root)? }
+        }
+    })
+}
+
+/// Compares the files of a plan with what the last apply made of them.
+fn since(plan: &Plan, root: &Root) -> Result<Since, Failure> {
+    let history = root.history().map_err(|error| Failure::new(Exit::Error, error.to_string()))?;
+    let mut since = Since::NeverApplied;
+    for file in &plan.files {
+        let mut all = history.iter().rev().flat_map(|generation| &generation.files);
+        match all.find(|replaced| replaced.path == Path::new(&file.path)) {
+            Some(replaced) if replaced.after != Digest::of(&file.before) => return Ok(Since::ChangedOutside),
+            Some(_) => since = Since::DocumentAhead,
+            None => {}
+        }
     }
+    Ok(since)
 }
 
 fn server(looked: Looked) -> Server {

@@ -68,6 +68,14 @@ impl Check {
         matches!(self.verdict, Verdict::Fail { .. })
     }
 
+    /// Gives what `apply` would have to do; nothing where all is well.
+    pub(crate) fn mend(&self) -> Option<Mend> {
+        match self.verdict {
+            Verdict::Fail { mend, .. } => Some(mend),
+            _ => None,
+        }
+    }
+
     /// Tells whether it fails for no other reason than that the server was not started anew.
     pub(crate) fn waits_for_restart(&self) -> bool {
         matches!(self.verdict, Verdict::Fail { mend: Mend::Restart, .. })
@@ -169,8 +177,11 @@ fn conf(desired: &DesiredState, server: &Server) -> Vec<Check> {
             return checks;
         }
     };
-    // A value that waits for a restart is "not applied" too, and has a check of its own.
-    let waits = |name: &str| server.setting(name).is_some_and(|setting| setting.pending_restart);
+    // A value that waits for a restart is "not applied" too, and so is one that the command line overrules: what
+    // the document names of these has a check of its own.
+    let waits = |name: &str| {
+        server.setting(name).is_some_and(|now| now.pending_restart || now.source == "command line")
+    };
     let errors: Vec<_> = lines.iter().filter(|line| !line.error.is_empty() && !waits(&line.name)).collect();
     checks.push(match errors.first() {
         None => Check::ok("files", "the server takes every line of its files"),

@@ -91,7 +91,7 @@ impl Docker {
     pub(crate) fn find() -> Result<Self, Unreachable> {
         let program = program::find("docker").map_err(|error| {
             let fix = match &error {
-                program::NotFound::Missing(_) => {
+                program::NotFound::Missing(_) | program::NotFound::NoProgram(_) => {
                     "install the Docker command line, or write `verify: {connect: tcp}` in the document"
                 }
                 program::NotFound::Open { .. } => "take the write permission for others away",
@@ -152,7 +152,8 @@ impl Docker {
         let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
         let fatal = lines.iter().rev().find(|line| line.contains("FATAL") || line.contains("PANIC"));
         // A statement may hold a password; what ends a server is never one.
-        let said = |line: &&&str| !["STATEMENT:", "LOG:", "DETAIL:"].iter().any(|kind| line.contains(kind));
+        let said =
+            |line: &&&str| !["STATEMENT:", "LOG:", "DETAIL:", "HINT:"].iter().any(|kind| line.contains(kind));
         fatal.or_else(|| lines.iter().rev().find(said)).map(|line| line.chars().take(300).collect())
     }
 
@@ -210,7 +211,10 @@ impl Docker {
 
     /// Tells why psql gave no session: the container's state says more than psql does.
     fn no_session(&self, container: &str, ended: &Ended) -> Unreachable {
-        let words = ended.last_words();
+        let words = match ended.last_words() {
+            words if words.is_empty() => format!("psql in {container} {}", ended.how()),
+            words => words,
+        };
         // Some versions of Docker write why they can not start it to standard output.
         let both = [ended.stdout.as_slice(), &ended.stderr].concat();
         let all = String::from_utf8_lossy(&both);
@@ -234,7 +238,8 @@ impl Docker {
         let words = self.last_words(name);
         let said = words.map(|words| format!("; it says: {words}")).unwrap_or_default();
         match container.status.as_str() {
-            "restarting" => Unreachable::new(
+            // Between two of them it is shown as running.
+            "restarting" | "running" => Unreachable::new(
                 format!(
                     "the container {name} restarts again and again ({} times so far){said}",
                     container.restarts

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use commit::Root;
 use model::DesiredState;
-use model::document::Connect;
+use model::document::{Connect, Verify};
 use render::ObservedState;
 
 use crate::args::SslMode;
@@ -46,7 +46,14 @@ pub(crate) fn gather(desired: &DesiredState, host: &Host<'_>, options: Options) 
         way: String::new(),
         server: Err(Unreachable::new("the server was not asked", "")),
     };
-    let way = match way(desired, options, &mut facts) {
+    let (container, way) = reach(verify, options.sslmode);
+    if container.is_some()
+        && let Ok(docker) = Docker::find()
+    {
+        facts.declared_id = desired.image().and_then(|image| docker.image_id(image.as_str()));
+    }
+    facts.container = container;
+    let way = match way {
         Ok(way) => way,
         Err(unreachable) => {
             facts.server = Err(unreachable);
@@ -66,26 +73,32 @@ pub(crate) fn gather(desired: &DesiredState, host: &Host<'_>, options: Options) 
 }
 
 /// Finds the way to the server, and looks at its container on the way.
-fn way(desired: &DesiredState, options: Options, facts: &mut Facts) -> Result<Way, Unreachable> {
-    let verify = desired.verify();
+pub(crate) fn reach(
+    verify: &Verify,
+    sslmode: Option<SslMode>,
+) -> (Option<Container>, Result<Way, Unreachable>) {
     if verify.connect == Connect::Tcp {
-        return Ok(Way::Tcp(Box::new(Tcp::new(verify, options.sslmode)?)));
+        return (None, Tcp::new(verify, sslmode).map(|tcp| Way::Tcp(Box::new(tcp))));
     }
-    let docker = Docker::find()?;
-    let container = docker.inspect(verify.container())?;
-    facts.declared_id = desired.image().and_then(|image| docker.image_id(image.as_str()));
-    let runs = container.status == "running";
-    let not_running = (!runs).then(|| docker.not_running(&container));
-    facts.container = Some(container);
-    match not_running {
-        Some(unreachable) => Err(unreachable),
-        None => Ok(Way::Docker {
-            docker,
-            container: verify.container().to_string(),
-            user: verify.user().to_string(),
-            database: verify.database().to_string(),
-        }),
+    let looked = Docker::find().and_then(|docker| {
+        let container = docker.inspect(verify.container())?;
+        Ok((docker, container))
+    });
+    let (docker, container) = match looked {
+        Ok(found) => found,
+        Err(unreachable) => return (None, Err(unreachable)),
+    };
+    if container.status != "running" {
+        let unreachable = docker.not_running(&container);
+        return (Some(container), Err(unreachable));
     }
+    let way = Way::Docker {
+        docker,
+        container: verify.container().to_string(),
+        user: verify.user().to_string(),
+        database: verify.database().to_string(),
+    };
+    (Some(container), Ok(way))
 }
 
 /// The questions, in the order of [`server`]'s answers.

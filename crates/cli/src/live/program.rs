@@ -34,6 +34,8 @@ pub(crate) fn environment() -> Vec<(OsString, OsString)> {
 pub(crate) enum NotFound {
     #[error("`{0}` is not in PATH")]
     Missing(String),
+    #[error("{0} is not there, or is no program")]
+    NoProgram(String),
     #[error("{path} can be replaced by others: its mode is {mode:04o}")]
     Open { path: String, mode: u32 },
 }
@@ -52,6 +54,19 @@ pub(crate) fn find(name: &str) -> Result<PathBuf, NotFound> {
         .map(|folder| folder.join(name))
         .find(is_program)
         .ok_or_else(|| NotFound::Missing(name.to_string()))?;
+    check(found)
+}
+
+/// Checks a program that was named by its path.
+///
+/// # Errors
+/// As for [`find`].
+pub(crate) fn check(found: PathBuf) -> Result<PathBuf, NotFound> {
+    let is_program =
+        found.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0);
+    if !is_program {
+        return Err(NotFound::NoProgram(found.display().to_string()));
+    }
     let folder = found.parent().unwrap_or(Path::new("/"));
     for path in [&*found, folder] {
         // A sticky folder such as /tmp lets nobody replace what is another's.

@@ -175,7 +175,10 @@ pub(crate) fn cost(plan: &Plan) -> &'static str {
     match (plan.needs(), &plan.target.kind) {
         (Needs::Nothing, TargetKind::Installer) => "It takes effect when this tree is installed.",
         (Needs::Nothing, _) => "Nothing that runs is touched.",
-        (Needs::Reload, _) => "The server must reload its configuration.",
+        (Needs::Reload, _) => {
+            "The server must reload its configuration; the file is written in place, as a container that has it \
+             mounted by itself would not see another one."
+        }
         (Needs::Restart, _) => "The database must be restarted.",
         (Needs::Recreate, _) => "The database must be stopped and started: its container is made anew.",
     }

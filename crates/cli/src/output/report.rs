@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use crate::args::Global;
-use crate::command::status::{Files, Server, Standing};
+use crate::command::status::{Files, Server, Since, Standing};
 use crate::command::verify::Looked;
 use crate::live::check::{Check, Verdict};
 use crate::output::human::count;
@@ -35,6 +35,16 @@ pub(crate) fn verified(reports: &[(String, Looked)], global: &Global) -> String 
             }
         }
     }
+    out
+}
+
+/// Renders what came of an apply: what could be seen in the log, what fails, and the sum.
+pub(crate) fn after_apply(checks: &[Check]) -> String {
+    let mut out = String::from("\n");
+    for check in checks.iter().filter(|check| check.is_failure() || check.name.starts_with("audit ")) {
+        self::check(&mut out, check);
+    }
+    let _ = writeln!(out, "{}", summary(checks));
     out
 }
 
@@ -128,11 +138,12 @@ pub(crate) fn standings(standings: &[(String, Standing)], global: &Global) -> St
     for (name, standing) in standings {
         let files = match &standing.files {
             Files::InSync => format!("{0}files in sync{0:#}", style::ADDED),
-            Files::Differ { changes, files } => format!(
-                "{0}files differ{0:#}: {1} in {2}",
+            Files::Differ { changes, files, since } => format!(
+                "{0}files differ{0:#}: {1} in {2} ({3})",
                 style::CHANGED,
                 count(*changes, "value", "values"),
-                count(*files, "file", "files")
+                count(*files, "file", "files"),
+                words(*since)
             ),
             Files::Blocked { why, .. } => format!("{0}files blocked{0:#}: {1}", style::ERROR, one_line(why)),
         };
@@ -149,13 +160,31 @@ pub(crate) fn standings(standings: &[(String, Standing)], global: &Global) -> St
                 format!("{0}server differs{0:#}: {1}", style::CHANGED, one_line(&names.join(", ")))
             }
         };
-        let _ = writeln!(out, "{:width$}  {files}; {server}", escape(name));
+        let pending = match standing.pending {
+            Some(step) => {
+                format!(
+                    "; {0}an apply is not finished{0:#}: its step `{step}` is next, `kasm-db recover` goes on",
+                    style::CHANGED
+                )
+            }
+            None => String::new(),
+        };
+        let _ = writeln!(out, "{:width$}  {files}{pending}; {server}", escape(name));
     }
     let differs = |standing: &Standing| !matches!(standing.server, Server::InSync | Server::NotAsked(_));
     if !global.quiet && standings.iter().any(|(_, standing)| differs(standing)) {
         let _ = writeln!(out, "\n`kasm-db verify` says why, and what mends it.");
     }
     out
+}
+
+/// Says what a difference comes from.
+fn words(since: Since) -> &'static str {
+    match since {
+        Since::NeverApplied => "never applied",
+        Since::DocumentAhead => "the document is ahead",
+        Since::ChangedOutside => "changed outside since the last apply",
+    }
 }
 
 #[derive(Serialize)]
@@ -169,6 +198,8 @@ struct Status<'a> {
 struct StandingRow<'a> {
     name: &'a str,
     files: FilesRow<'a>,
+    /// The step of an apply that is not finished.
+    pending: Option<&'static str>,
     server: ServerRow<'a>,
 }
 
@@ -193,11 +224,12 @@ pub(crate) fn standings_json(standings: &[(String, Standing)]) -> String {
         name,
         files: match &standing.files {
             Files::InSync => FilesRow { state: "in_sync", changes: 0, files: 0, why: None },
-            Files::Differ { changes, files } => {
-                FilesRow { state: "differ", changes: *changes, files: *files, why: None }
+            Files::Differ { changes, files, since } => {
+                FilesRow { state: "differ", changes: *changes, files: *files, why: Some(words(*since)) }
             }
             Files::Blocked { why, .. } => FilesRow { state: "blocked", changes: 0, files: 0, why: Some(why) },
         },
+        pending: standing.pending,
         server: match &standing.server {
             Server::InSync => ServerRow { state: "in_sync", failed: &[], why: None },
             Server::NotAsked(why) => ServerRow { state: "not_asked", failed: &[], why: Some(why) },

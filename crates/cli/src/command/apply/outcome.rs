@@ -38,9 +38,10 @@ pub(super) fn report(targets: &[(&str, Standing)]) -> String {
     out
 }
 
-/// Says what was written, and what is still needed.
+/// Says what was written, and, where that is all that is done, what is still needed.
 pub(super) fn written(
     plan: &Plan,
+    is_all: bool,
     root: &Root,
     report: &Report,
     terminal: &Terminal,
@@ -48,6 +49,7 @@ pub(super) fn written(
     let files = count(plan.files.len(), "file", "files");
     let mut text = format!("Applied: {files} below {} written.", escape(&root.path().display().to_string()));
     let still = match plan.needs() {
+        _ if !is_all => "",
         Needs::Nothing => "",
         Needs::Reload => " Still needed: reload the server's configuration.",
         Needs::Restart => " Still needed: restart the database.",

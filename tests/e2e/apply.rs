@@ -1,0 +1,279 @@
+//! `apply` with `restart: {policy: if_needed}`: what follows the files.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use crate::bed::{Bed, STOCK, WITH, docker, engine, finish, names};
+
+const IF_NEEDED: &str = "restart:\n  policy: if_needed\n  timeout: 60s\n";
+
+fn inode(path: &Path) -> u64 {
+    std::fs::metadata(path).unwrap().ino()
+}
+
+#[test]
+fn a_stock_deployment_audits_after_one_apply_and_is_left_alone_by_the_next() {
+    let bed = Bed::running(STOCK);
+    bed.document(IF_NEEDED);
+    let before = bed.identity();
+    bed.run("plan --detailed-exitcode").expect(2).says(&["The database must be stopped and started"]);
+    bed.run("verify").expect(9);
+    let run = bed.run("apply --yes").expect(0);
+    assert_eq!(run.stdout.matches("  FAIL  ").count(), 0, "{}", run.stdout);
+    run.says(&["stop: ", "/kasm/bin/stop", "start: ", "the database answers, after", " 0 FAIL, 0 skipped."]);
+    let after = bed.identity();
+    assert_ne!(before, after);
+    bed.run("verify --probe").expect(0).says(&["ok    audit ddl", "ok    extension pgaudit in kasm"]);
+    let folder = bed.tree().join("log/postgres");
+    let log = std::fs::read_to_string(folder.join(&names(&folder)[0])).unwrap();
+    assert!(log.contains("AUDIT: SESSION,"), "{log}");
+    bed.run("status").expect(0);
+    let again = bed.run("apply --yes").expect(0);
+    assert!(!again.stderr.contains("stop: "), "{}", again.stderr);
+    assert_eq!(bed.identity(), after, "the second apply touched the container");
+}
+
+#[test]
+fn where_a_reload_is_enough_the_file_is_written_in_place_and_nobody_is_disconnected() {
+    let bed = Bed::in_order();
+    let path = bed.document(IF_NEEDED);
+    let conf = bed.tree().join("conf/database/postgresql.conf");
+    let before = (bed.identity(), inode(&conf));
+    let text = std::fs::read_to_string(&path).unwrap().replace("[read, write, ddl]", "[role, ddl]");
+    std::fs::write(&path, text).unwrap();
+    bed.run("plan").expect(0).says(&["The server must reload its configuration", "written in place"]);
+    let run =
+        bed.run("apply --yes").expect(0).says(&["reload: SELECT pg_reload_conf();", "ok    audit role"]);
+    assert!(!run.stderr.contains("stop: "), "{}", run.stderr);
+    assert_eq!((bed.identity(), inode(&conf)), before);
+    assert_eq!(bed.sql("SHOW pgaudit.log"), "role, ddl");
+}
+
+#[test]
+fn a_restart_that_is_not_wanted_stays_pending_until_somebody_goes_on() {
+    let bed = Bed::running(STOCK);
+    bed.document(IF_NEEDED);
+    let before = bed.identity();
+    bed.run("apply --yes --no-restart").expect(9).says(&["a restart is pending", "kasm-db recover"]);
+    assert_eq!(bed.identity(), before);
+    bed.run("status").expect(2).says(&["files in sync", "an apply is not finished"]);
+    bed.run("apply --yes --no-restart").expect(9).says(&["a restart is pending"]);
+    bed.run("recover").expect(0).says(&["stop: ", "start: "]);
+    bed.run("verify").expect(0);
+    bed.run("recover").expect(0).says(&["Nothing to recover"]);
+
+    let bed = Bed::running(STOCK);
+    bed.document(IF_NEEDED);
+    bed.run("apply --yes --files-only").expect(0).says(&["Still needed: stop and start the deployment"]);
+    // The files are in order, and the server is not: that alone is reason enough.
+    let run = bed.run("apply --yes").expect(0);
+    run.says(&["The running server is not as its files say: it must be stopped and started.", "stop: "]);
+    bed.run("verify").expect(0);
+}
+
+#[test]
+fn an_upgrade_that_puts_stock_files_back_is_seen_and_mended() {
+    let bed = Bed::new(STOCK);
+    let files = ["docker/docker-compose.yaml", "conf/database/postgresql.conf"];
+    let stock = files.map(|file| bed.read(file));
+    bed.start();
+    bed.document(IF_NEEDED);
+    bed.run("apply --yes").expect(0);
+    bed.bin("stop");
+    for (file, text) in files.iter().zip(&stock) {
+        bed.write(file, text);
+    }
+    bed.start();
+    bed.run("status").expect(2).says(&[
+        "files differ: ",
+        "changed outside since the last apply",
+        "server differs: ",
+    ]);
+    bed.run("verify").expect(9).says(&["KDB702", "KDB706", "KDB707"]);
+    bed.run("apply --yes").expect(0);
+    bed.run("status").expect(0);
+    // The other reason for a difference: the document is ahead.
+    let path = bed.document(IF_NEEDED);
+    let text = std::fs::read_to_string(&path).unwrap().replace("[read, write, ddl]", "[ddl]");
+    std::fs::write(&path, text).unwrap();
+    bed.run("status").expect(2).says(&["files differ: 1 value in 1 file (the document is ahead)"]);
+}
+
+#[test]
+fn what_the_server_lacks_is_made_though_the_files_are_in_order() {
+    let bed = Bed::in_order();
+    bed.document(IF_NEEDED);
+    bed.sql("DROP EXTENSION pgaudit");
+    let before = bed.identity();
+    bed.run("apply --yes").expect(0).says(&["the extension must be created"]);
+    assert_eq!(bed.sql("SELECT count(*) FROM pg_extension WHERE extname = 'pgaudit'"), "1");
+    bed.edit_conf(|conf| conf.replace("'read, write, ddl'", "'write, read, ddl'"));
+    bed.sql("ALTER SYSTEM SET work_mem = '5MB'");
+    bed.run("apply --yes").expect(0);
+    assert_eq!(bed.identity(), before);
+    // What only a person can mend is said, and nothing is touched.
+    bed.sql("ALTER DATABASE kasm SET pgaudit.log = 'none'");
+    bed.run("apply --yes").expect(9).says(&["`ALTER DATABASE kasm RESET pgaudit.log;`"]);
+    assert_eq!(bed.identity(), before);
+}
+
+#[test]
+fn a_command_that_fails_hangs_or_floods_leaves_its_step_to_be_done() {
+    let bed = Bed::running(STOCK);
+    bed.document(&IF_NEEDED.replace("60s", "20s"));
+    let start = bed.read("bin/start");
+    bed.script("bin/start", "#!/bin/sh\necho cannot: no space left >&2\nexit 5\n");
+    let run = bed.run("apply --yes").expect(9);
+    run.says(&[
+        "/bin/start` ended with 5: cannot: no space left",
+        "  | cannot",
+        "go on with it",
+        "what follows is not done",
+    ]);
+    bed.run("status").expect(9).says(&["an apply is not finished", "server unreachable"]);
+
+    bed.script("bin/start", "#!/bin/sh\ntrap '' TERM\nsleep 600 & wait\n");
+    bed.document(&IF_NEEDED.replace("60s", "2s"));
+    let hung = bed.run("recover");
+    hung.expect(9).says(&["did not end within", "and was ended", "restart: {timeout: …}"]);
+
+    // It says more than anybody reads, and works.
+    let flood = "#!/bin/sh\nhead -c 100000000 /dev/zero | tr '\\0' x\nyes 'a line' | head -n 3000000\n";
+    bed.script("bin/start", &format!("{flood}exec {}.real\n", bed.tree().join("bin/start").display()));
+    bed.script("bin/start.real", &start);
+    let run = bed
+        .run("apply --yes")
+        .expect(0)
+        .says(&["goes on at its step `start`", "the rest of the output is not shown"]);
+    assert!(run.stderr.len() < 200_000, "{} bytes", run.stderr.len());
+    bed.run("verify").expect(0);
+
+    // Without a command nothing is written.
+    let other = Bed::running(STOCK);
+    other.document(IF_NEEDED);
+    std::fs::remove_file(other.tree().join("bin/stop")).unwrap();
+    other.run("apply --yes").expect(1).says(&[
+        "bin/stop is not there",
+        "restart: {stop: […], start: […]}",
+        "nothing changed",
+    ]);
+    other.run("plan --detailed-exitcode").expect(2);
+}
+
+#[test]
+fn a_container_name_that_is_taken_is_what_compose_says_it_is() {
+    if engine().is_none() {
+        return;
+    }
+    let bed = Bed::running(STOCK);
+    bed.document(IF_NEEDED);
+    bed.bin("stop");
+    docker(&["rm", &bed.name]);
+    docker(&["create", "--name", &bed.name, "--network", "none", WITH]);
+    bed.run("apply --yes").expect(9).says(&["is already in use", "/bin/start` ended with 1"]);
+    docker(&["rm", &bed.name]);
+    bed.run("apply --yes").expect(0).says(&["goes on at its step `start`"]);
+}
+
+#[test]
+fn a_server_that_does_not_come_up_goes_back_to_the_old_files_if_that_is_wanted() {
+    let bed = Bed::in_order();
+    let path = bed.document(IF_NEEDED);
+    let text = std::fs::read_to_string(&path).unwrap().replace("[pgaudit]", "[pgaudit, no_such_library]");
+    std::fs::write(&path, text).unwrap();
+    let before = (bed.read("conf/database/postgresql.conf"), bed.read("docker/docker-compose.yaml"));
+    let run = bed.run("apply --yes --rollback-on-failure").expect(7);
+    run.says(&["the database did not come up", "the database runs again on the old files", "rolled back"]);
+    assert_eq!((bed.read("conf/database/postgresql.conf"), bed.read("docker/docker-compose.yaml")), before);
+    assert_eq!(bed.sql("SHOW shared_preload_libraries"), "pgaudit");
+    bed.document(IF_NEEDED);
+    bed.run("verify").expect(0);
+    bed.run("recover").expect(0).says(&["Nothing to recover"]);
+
+    // Not wanted: the files stay, and so does the step.
+    let text = std::fs::read_to_string(&path).unwrap().replace("[pgaudit]", "[pgaudit, no_such_library]");
+    std::fs::write(&path, text).unwrap();
+    let run = bed.run("apply --yes").expect(9);
+    run.says(&["the database did not come up", "again and again", "kasm-db rollback"]);
+    bed.run("rollback --yes").expect(0);
+    bed.run("recover").expect(0).says(&["the database answers"]);
+    bed.document(IF_NEEDED);
+    bed.run("verify").expect(0);
+}
+
+/// A `docker` that ends whoever called it with SIGKILL at its call number `at`, before or after it did its work.
+fn deadly(bed: &Bed, at: usize) -> String {
+    let path = bed.path();
+    let real = std::env::split_paths(&path).map(|folder| folder.join("docker")).find(|path| path.exists());
+    let folder = bed.root.join("deadly");
+    std::fs::create_dir_all(&folder).unwrap();
+    let counter = bed.root.join("counter");
+    std::fs::write(&counter, "0").unwrap();
+    let text = format!(
+        "#!/bin/bash\nn=$(($(cat {0}) + 1))\necho $n > {0}\nif [ $n = {at} ]; then kill -9 $PPID; exit 1; fi\nexec {1} \"$@\"\n",
+        counter.display(),
+        real.unwrap().display()
+    );
+    bed.script("../deadly/docker", &text);
+    format!("{}:{path}", folder.display())
+}
+
+#[test]
+fn an_apply_that_is_killed_while_it_stops_or_starts_is_finished_by_the_next_run() {
+    for (script, after, recover) in [
+        ("stop", false, "apply --yes"),
+        ("stop", true, "recover"),
+        ("start", false, "recover"),
+        ("start", true, "apply --yes"),
+    ] {
+        let bed = Bed::running(STOCK);
+        bed.document(IF_NEEDED);
+        let path = format!("bin/{script}");
+        let real = bed.read(&path);
+        let work = real.replace("exec ", "");
+        let killer = "kill -9 $PPID\n";
+        let text = if after { format!("{work}{killer}") } else { format!("#!/bin/bash\n{killer}exit 1\n") };
+        bed.script(&path, &text);
+        let run = bed.run("apply --yes");
+        assert_eq!(run.code, None, "{}", run.stderr);
+        bed.script(&path, &real);
+        bed.run("status").says(&["an apply is not finished"]);
+        bed.run(recover).expect(0);
+        bed.run("verify").expect(0);
+        bed.run("recover").expect(0).says(&["Nothing to recover"]);
+    }
+}
+
+#[test]
+fn an_apply_that_is_killed_whenever_it_asks_the_server_is_finished_by_the_next_run() {
+    // A restart: the first calls are those of waiting; a reload: all of them, until none is left.
+    let bed = Bed::running(STOCK);
+    bed.document(IF_NEEDED);
+    let path = deadly(&bed, 1);
+    assert_eq!(finish(bed.command("apply --yes").env("PATH", path)).code, None);
+    bed.run("recover").expect(0).says(&["waiting for the database"]);
+    bed.run("verify").expect(0);
+
+    let document = bed.document(IF_NEEDED);
+    let text = std::fs::read_to_string(&document).unwrap();
+    let mut calls = 0;
+    for at in 1.. {
+        let classes = if at % 2 == 0 { "[read, write, ddl]" } else { "[ddl, role]" };
+        std::fs::write(&document, text.replace("[read, write, ddl]", classes)).unwrap();
+        bed.sql("DROP EXTENSION IF EXISTS pgaudit");
+        let path = deadly(&bed, at);
+        let run = finish(bed.command("apply --yes").env("PATH", path));
+        let killed = run.code.is_none();
+        if killed {
+            bed.run(if at % 3 == 0 { "recover" } else { "apply --yes" }).expect(0);
+        } else {
+            run.expect(0);
+        }
+        bed.run("verify --no-probe").expect(0);
+        calls = at;
+        if !killed {
+            break;
+        }
+    }
+    assert!(calls > 6, "only {calls} calls");
+}
