@@ -107,6 +107,11 @@ pub(crate) fn edit(
 /// Replaces a scalar in its own style; moves its anchor to the first alias, if there is one.
 fn own(file: &ComposeFile, entry: Entry, style: Style, image: &str) -> Option<Vec<Replacement>> {
     let node = file.tree.written(entry.value);
+    // A block scalar of blank lines has no line that could be replaced.
+    let is_block = matches!(style, Style::Literal | Style::Folded);
+    if is_block && file.tree.scalar(entry.value)?.trim().is_empty() {
+        return None;
+    }
     if node.span.is_empty() {
         // Nothing is written behind the key: the value goes behind its colon.
         let key_end = file.tree.written(entry.key).span.end;

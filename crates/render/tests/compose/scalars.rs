@@ -34,6 +34,8 @@ fn the_text_of_a_block_scalar_changes_and_its_header_strips_line_ends() {
     edit("services:\n  db:\n    image: |«→-»\n      «postgres:12»\n");
     edit("services:\n  db:\n    image: >«→-» # folded\n      «postgres:12»\n    restart: always\n");
     edit("services:\n  db:\n    image: |«+→-»\n      «postgres:12»\n\n    restart: always\n");
+    refuse(Code::ImageShape, "services:\n  db:\n    image: |-\nx-other: |-\n      postgres\n");
+    refuse(Code::ImageShape, "services:\n  db:\n    image: >\n\n    restart: always\n");
     edit("services:\n  db:\n    image: |-\n      «postgres:12 \t »\n    restart: always\n");
     edit("services:\n  db:\n    image: >-\n      «postgres:12  »\n  \n");
     edit("services:\n  db:\n    image: |2«+→-»\n      «postgres:12»\n");
