@@ -1,6 +1,6 @@
 //! The one layer between this program and whoever reads what it says.
 //!
-//! Everything printed passes [`escape`], but for patches, whose bytes must be exact and are checked
+//! Everything printed passes [`escape()`], but for patches, whose bytes must be exact and are checked
 //! instead.
 
 pub(crate) mod diagnostics;
