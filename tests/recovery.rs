@@ -124,12 +124,13 @@ fn apply_recovers_first_and_says_so() {
 }
 
 #[test]
-fn plan_history_and_a_dry_run_say_that_an_interrupted_apply_is_there_and_write_nothing() {
+fn plan_status_history_and_a_dry_run_say_that_an_interrupted_apply_is_there_and_write_nothing() {
     let case = Case::killed(2);
     let before = case.sandbox.seen(case.sandbox.root());
     for arguments in [
         "plan -f examples/existing/kasm-db.yaml",
         "plan --format json -f examples/existing/kasm-db.yaml",
+        "status -f examples/existing/kasm-db.yaml",
         "apply --dry-run -f examples/existing/kasm-db.yaml",
         &format!("rollback --dry-run {TREE}"),
         &format!("history {TREE}"),

@@ -15,6 +15,8 @@ mod document;
 mod plan_file;
 #[path = "fuzz_bodies/shown.rs"]
 mod shown;
+#[path = "fuzz_bodies/journal.rs"]
+mod journal;
 
 /// Runs every file of a corpus, as it is and cut short at every line.
 fn replay(target: &str, run: fn(&[u8])) {
@@ -55,4 +57,9 @@ fn the_corpus_of_plan_file_holds() {
 #[test]
 fn the_corpus_of_shown_holds() {
     replay("shown", shown::run);
+}
+
+#[test]
+fn the_corpus_of_journal_holds() {
+    replay("journal", journal::run);
 }

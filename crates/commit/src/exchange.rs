@@ -19,10 +19,6 @@ pub(crate) fn replace(member: &mut Member<'_>) -> Result<(), Error> {
     if member.in_place {
         return in_place::replace(member);
     }
-    if crate::bug::is("no-recheck") {
-        member.place = Place::Exchanged;
-        return exchange(member).map_err(|errno| Error::io(member.path(), Operation::Exchange, errno));
-    }
     require_intact(member)?;
     replace_by_exchange(member)
 }

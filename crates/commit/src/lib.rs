@@ -65,7 +65,6 @@
 //!   refuse.
 //! - Linux only.
 
-mod bug;
 mod bytes;
 mod change;
 mod digest;

@@ -131,9 +131,6 @@ impl<'a> Set<'a> {
         let mut pending = Vec::new();
         let mut back = Vec::new();
         for member in self.members.iter_mut().filter(|member| member.place != Place::Untouched).rev() {
-            if crate::bug::is("no-rollback") {
-                continue;
-            }
             match exchange::put_back(member) {
                 Ok(()) => back.push(member),
                 Err(why) => pending.push(exchange::pending(member, why)),
@@ -161,12 +158,10 @@ impl<'a> Set<'a> {
             Ok(()) if touched => State::RolledBack,
             Ok(()) => State::NothingChanged,
         };
-        if !crate::bug::is("leak-on-error") {
-            leftovers.extend(self.clean_up());
-            // With the journal stay the backups that it speaks of.
-            if !matches!(state, State::RecoveryPending(_)) {
-                leftovers.extend(log.forget());
-            }
+        leftovers.extend(self.clean_up());
+        // With the journal stay the backups that it speaks of.
+        if !matches!(state, State::RecoveryPending(_)) {
+            leftovers.extend(log.forget());
         }
         CommitError { cause, state, leftovers }
     }

@@ -61,7 +61,7 @@ fn fill(
     let born = identity(file, path)?;
     // Owner before mode: a change of owner drops set-user-ID bits. And only where they differ: file systems
     // without owners refuse the call even when it would change nothing.
-    if (born.uid, born.gid) != (rights.uid, rights.gid) && !crate::bug::is("no-owner") {
+    if (born.uid, born.gid) != (rights.uid, rights.gid) {
         let (uid, gid) = (Uid::from_raw(rights.uid), Gid::from_raw(rights.gid));
         rustix::fs::fchown(file, Some(uid), Some(gid))
             .map_err(|errno| Error::io(path, Operation::SetOwner, errno))?;
@@ -69,13 +69,11 @@ fn fill(
     let lost = xattr::apply(xattrs, file, path)?;
     // All bits as they were, set-user-ID included: who may replace such a file by name could set them anyway.
     // Not by the standard library, which tries again for as long as it is interrupted.
-    if !crate::bug::is("no-mode") {
-        rustix::fs::fchmod(file, Mode::from_raw_mode(rights.mode))
-            .map_err(|errno| Error::io(path, Operation::SetMode, errno))?;
-    }
+    rustix::fs::fchmod(file, Mode::from_raw_mode(rights.mode))
+        .map_err(|errno| Error::io(path, Operation::SetMode, errno))?;
     let staged = identity(file, path)?;
     // The kernel drops set-group-ID silently when the user is not in the group.
-    if staged.rights() != rights && !crate::bug::is("no-owner") && !crate::bug::is("no-mode") {
+    if staged.rights() != rights {
         let Rights { uid, gid, mode } = rights;
         return Err(Error::NotCarriedOver { path: path.to_path_buf(), uid, gid, mode });
     }

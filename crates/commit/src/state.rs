@@ -126,9 +126,6 @@ impl StateDir {
 
     /// Decides on the commit that was prepared. If it fails after the rename, the journal may be there.
     pub(crate) fn decide(&self) -> Result<(), Error> {
-        if crate::bug::is("no-journal") {
-            return Ok(());
-        }
         self.dir.rename(OsStr::new(INTENT), &self.dir, OsStr::new(JOURNAL), Operation::Journal)?;
         self.dir.synced()
     }
@@ -304,11 +301,5 @@ pub(crate) fn read(dir: &Dir, name: &OsStr, limit: u64) -> Result<Option<Vec<u8>
 
 /// Makes a file last. An `fsync` that failed is never tried again: the lost pages would count as written.
 pub(crate) fn sync_file(file: &File, path: &Path) -> Result<(), Error> {
-    if crate::bug::is("no-file-sync") {
-        return Ok(());
-    }
-    match rustix::fs::fsync(file) {
-        Err(errno) if !crate::bug::is("swallow-sync") => Err(Error::io(path, Operation::Sync, errno)),
-        _ => Ok(()),
-    }
+    rustix::fs::fsync(file).map_err(|errno| Error::io(path, Operation::Sync, errno))
 }

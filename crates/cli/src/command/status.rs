@@ -28,7 +28,11 @@ pub(crate) fn run(args: &Status, global: &Global, terminal: &Terminal) -> Result
             pending: pending(&root)?.map(|record| record.step.name()),
             server: server(look(desired, place, &root, options, global)),
         };
-        let exit = standing.exit();
+        let mut exit = standing.exit();
+        if let Some(failure) = recovery::interrupted(&root) {
+            terminal.failure(&failure);
+            exit = exit.worse(failure.exit);
+        }
         standings.push((place.target.name.clone(), standing));
         Ok(exit)
     })?;
