@@ -106,7 +106,7 @@ impl Sandbox {
 
     /// Runs a command that was prepared with [`Sandbox::command`].
     pub fn finish(&self, command: &mut Command) -> Run {
-        Run::new(&command.output().unwrap(), &self.root)
+        Run::of(&command.output().unwrap(), &self.root)
     }
 
     /// Gives everything below a folder of the sandbox.
@@ -159,7 +159,8 @@ pub struct Run {
 }
 
 impl Run {
-    fn new(output: &Output, root: &Path) -> Self {
+    /// Reads what a command left.
+    pub fn of(output: &Output, root: &Path) -> Self {
         let root = root.to_str().unwrap();
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap().replace(root, "[ROOT]");
         Self {

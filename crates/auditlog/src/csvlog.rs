@@ -44,6 +44,15 @@ impl Csvlog {
         Self { state: State::Record(Cursor::default()), ..Self::default() }
     }
 
+    /// Tells whether a record may start here.
+    pub(crate) fn is_between(&self) -> bool {
+        match &self.state {
+            State::Search { within, .. } => !within,
+            State::Record(cursor) => cursor.is_new(),
+            State::Tail { .. } => false,
+        }
+    }
+
     /// Reads what is whole, and gives the number of bytes that are done with.
     pub(crate) fn scan(
         &mut self,

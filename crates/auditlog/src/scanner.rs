@@ -85,6 +85,11 @@ impl Scanner {
         }
     }
 
+    /// Tells whether the bytes that are done with end where a record of a csvlog may start.
+    pub fn is_between_csv_records(&self) -> bool {
+        matches!(&self.reader, Reader::Csv(log) if log.is_between())
+    }
+
     /// Gives the number of the line that is read next, from 1.
     pub fn line(&self) -> u64 {
         self.line

@@ -54,6 +54,8 @@ pub(crate) enum Command {
     Verify(Verify),
     /// Tells whether files and server are as the document says, a line for each target
     Status(Status),
+    /// Reads what pgaudit logged: stderr logs, csvlog and jsonlog, rotated and compressed
+    Audit(Box<Audit>),
     /// Prints the JSON Schema of the document
     Schema,
     /// Explains a code, a field of the document or a setting; alone it lists them
@@ -274,6 +276,90 @@ pub(crate) struct Render {
     /// Writes nothing; shows how the folder differs, and ends with 2 where it does
     #[arg(long)]
     pub(crate) check: bool,
+}
+
+/// What to read: files, `-` for standard input, or the logs of the targets.
+///
+/// An entry shows the statement that was run. pgaudit hides the passwords of roles, but no other secret that a
+/// statement holds.
+#[derive(Debug, Args)]
+pub(crate) struct Audit {
+    /// Log files; their format is told by what they hold [default: the logs of the targets]
+    #[arg(conflicts_with_all = ["deployment", "installer", "target"])]
+    pub(crate) files: Vec<PathBuf>,
+    /// The server's log_line_prefix [default: that of its postgresql.conf, or one that is widely used]
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) log_line_prefix: Option<String>,
+    /// Only these classes. May be repeated
+    #[arg(long, value_name = "CLASS", value_delimiter = ',', value_parser = audit_class())]
+    pub(crate) class: Vec<String>,
+    /// Only these commands, such as SELECT or `CREATE*`. May be repeated
+    #[arg(long, value_name = "NAME|GLOB")]
+    pub(crate) command: Vec<String>,
+    /// Only these objects, such as public.users or `public.*`. May be repeated
+    #[arg(long, value_name = "NAME|GLOB")]
+    pub(crate) object: Vec<String>,
+    /// Only objects of these types, such as TABLE. May be repeated
+    #[arg(long, value_name = "TYPE|GLOB")]
+    pub(crate) object_type: Vec<String>,
+    /// Only these users. May be repeated
+    #[arg(long, value_name = "NAME|GLOB")]
+    pub(crate) user: Vec<String>,
+    /// Only these databases. May be repeated
+    #[arg(long, value_name = "NAME|GLOB")]
+    pub(crate) database: Vec<String>,
+    /// Only these sessions, by session id or process id. May be repeated
+    #[arg(long, value_name = "ID")]
+    pub(crate) session: Vec<String>,
+    /// Only entries of pgaudit.log (session) or of pgaudit.role (object)
+    #[arg(long = "type", value_name = "TYPE")]
+    pub(crate) kind: Option<AuditType>,
+    /// From this time on: 2026-11-22, 2026-11-22T10:30, 2026-11-22T10:30Z, or 2h for two hours ago
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+    /// Before this time
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<String>,
+    /// Only statements that hold this text
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) grep: Vec<String>,
+    /// Counts the entries by one of their fields
+    #[arg(long, value_name = "FIELD", conflicts_with_all = ["summary", "follow"])]
+    pub(crate) count: Option<CountBy>,
+    /// Shows what there is in a few lines
+    #[arg(long, conflicts_with = "follow")]
+    pub(crate) summary: bool,
+    /// Goes on with what is logged from now on, also in new files
+    #[arg(long)]
+    pub(crate) follow: bool,
+    /// How to write the result
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub(crate) format: ReportFormat,
+    /// Ends with 1 where an entry could not be read, or not wholly
+    #[arg(long)]
+    pub(crate) strict: bool,
+}
+
+fn audit_class() -> clap::builder::PossibleValuesParser {
+    ["read", "write", "function", "role", "ddl", "misc"].into()
+}
+
+/// Who asked for an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AuditType {
+    Session,
+    Object,
+}
+
+/// What entries are counted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CountBy {
+    Class,
+    Hour,
+    User,
+    Object,
+    Command,
+    Database,
 }
 
 #[derive(Debug, Args)]

@@ -1,6 +1,7 @@
 //! One command, one file, one function.
 
 pub(crate) mod apply;
+pub(crate) mod audit;
 pub(crate) mod completions;
 pub(crate) mod explain;
 pub(crate) mod history;

@@ -1,6 +1,7 @@
 //! kasm-db: config-as-code for the database of a Kasm Workspaces deployment.
 
 mod args;
+mod audit;
 mod command;
 mod disk;
 mod document;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
         Command::History(args) => command::history::run(args, &cli.global, &terminal),
         Command::Rollback(args) => command::rollback::run(args, &cli.global, &terminal),
         Command::Import(args) => command::import::run(args, &cli.global, &terminal),
+        Command::Audit(args) => command::audit::run(args, &cli.global, &terminal),
         Command::Explain(args) => command::explain::run(args, &terminal),
         Command::Render(args) => command::render::run(args, &cli.global, &terminal),
         Command::Status(args) => command::status::run(args, &cli.global, &terminal),

@@ -3,6 +3,8 @@
 //! Everything printed passes [`escape()`], but for patches, whose bytes must be exact and are checked
 //! instead.
 
+pub(crate) mod audit;
+pub(crate) mod audit_json;
 pub(crate) mod diagnostics;
 mod escape;
 pub(crate) mod explain;
@@ -14,6 +16,7 @@ pub(crate) mod patch;
 mod private;
 pub(crate) mod report;
 pub(crate) mod review;
+pub(crate) mod stream;
 pub(crate) mod words;
 
 use std::fmt::Write as _;

@@ -7,6 +7,7 @@ mod adoption;
 mod compose;
 mod conf;
 pub mod diff;
+mod log;
 mod observe;
 mod plan;
 mod reconcile;
@@ -18,6 +19,7 @@ mod text_edit;
 
 pub use adoption::{Adoption, LeftOut, adopt};
 pub use compose::CommandOption;
+pub use log::{LogFolder, ServerLog};
 pub use observe::{ObservedState, observe, observe_with};
 pub use plan::{Action, Change, FileChange, FileKind, Needs, Plan};
 pub use reconcile::{is_library, preload_is_met, reconcile};

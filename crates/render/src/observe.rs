@@ -28,7 +28,7 @@ pub(crate) struct ObservedDatabase {
 }
 
 /// The data directory of the official images up to PostgreSQL 17.
-const DATA: &str = "/var/lib/postgresql/data";
+pub(crate) const DATA: &str = "/var/lib/postgresql/data";
 
 /// Observes a target.
 ///
