@@ -5,6 +5,8 @@
 use std::fs;
 use std::path::Path;
 
+#[path = "fuzz_bodies/audit_log.rs"]
+mod audit_log;
 #[path = "fuzz_bodies/compose_edit.rs"]
 mod compose_edit;
 #[path = "fuzz_bodies/conf_edit.rs"]
@@ -62,4 +64,9 @@ fn the_corpus_of_shown_holds() {
 #[test]
 fn the_corpus_of_journal_holds() {
     replay("journal", journal::run);
+}
+
+#[test]
+fn the_corpus_of_audit_log_holds() {
+    replay("audit_log", audit_log::run);
 }

@@ -178,7 +178,9 @@ impl<'a> Run<'a> {
 
     fn note(&mut self, escape: u8, text: &'a [u8]) {
         let parts = &mut self.parts;
-        let some = (!text.is_empty()).then_some(Text::plain(text));
+        // The server writes this for a name that is empty.
+        let is_nothing = text.is_empty() || matches!(escape, b'a' | b'u' | b'd') && text == b"[unknown]";
+        let some = (!is_nothing).then_some(Text::plain(text));
         match escape {
             b't' | b'm' | b'n' => parts.time = some,
             b'u' => parts.user = some,
