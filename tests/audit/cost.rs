@@ -80,5 +80,5 @@ fn more_names_than_can_be_kept() {
             write(log.as_bytes());
         }
     });
-    assert!(out.contains("\"entries\":600000,") && !out.contains("\"other\":0}"), "{:.300}", out);
+    assert!(out.contains("\"entries\":600000,") && !out.contains("\"other\":0}"), "{out:.300}");
 }

@@ -96,7 +96,7 @@ pub(crate) fn run(args: &args::Audit, global: &Global, terminal: &Terminal) -> R
     match view {
         View::Entries => {}
         View::Count(by) if is_json => {
-            stream.bytes(audit_json::report(&whole, files.len(), Some(by)).as_bytes())
+            stream.bytes(audit_json::report(&whole, files.len(), Some(by)).as_bytes());
         }
         View::Summary if is_json => stream.bytes(audit_json::report(&whole, files.len(), None).as_bytes()),
         View::Count(by) => {
