@@ -13,12 +13,12 @@ mod compose_edit;
 mod conf_edit;
 #[path = "fuzz_bodies/document.rs"]
 mod document;
+#[path = "fuzz_bodies/journal.rs"]
+mod journal;
 #[path = "fuzz_bodies/plan_file.rs"]
 mod plan_file;
 #[path = "fuzz_bodies/shown.rs"]
 mod shown;
-#[path = "fuzz_bodies/journal.rs"]
-mod journal;
 
 /// Runs every file of a corpus, as it is and cut short at every line.
 fn replay(target: &str, run: fn(&[u8])) {
