@@ -22,7 +22,9 @@ const SOON: Duration = Duration::from_secs(5);
 const APPLY: [&str; 5] = ["-q", "-f", "examples/existing/kasm-db.yaml", "apply", "-y"];
 
 fn kasm_db(sandbox: &Sandbox, arguments: &[&str]) -> Command {
-    let mut command = sandbox.command(env!("CARGO_BIN_EXE_kasm-db"));
+    // A job that a script runs in the background ignores SIGINT, and so would what it starts.
+    let mut command = sandbox.command("env");
+    command.args(["--default-signal=INT,HUP,TERM", env!("CARGO_BIN_EXE_kasm-db")]);
     command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }

@@ -136,6 +136,7 @@ fn it_ends_when_nobody_reads_and_when_it_is_told_to() {
     let mut following = Following::start(&sandbox, "pg.csv");
     following.expect(1);
     let id = rustix::process::Pid::from_child(&following.child);
-    rustix::process::kill_process(id, rustix::process::Signal::INT).unwrap();
+    // A job of a shell that has gone to the background ignores SIGINT, and so would its children.
+    rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
     assert_eq!(following.child.wait().unwrap().code(), Some(130));
 }
