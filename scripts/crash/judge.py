@@ -40,6 +40,7 @@ class Found:
     def __init__(self, limit=None, names=None):
         self.violations, self.faults, self.notes = [], {}, {}
         self._lock, self._limit, self._names = threading.Lock(), limit, names
+        self.stopped = False
 
     def add(self, mode, where, name, detail):
         with self._lock:
@@ -55,7 +56,7 @@ class Found:
 
     def enough(self):
         if self._limit is None:
-            return False
+            return self.stopped
         return sum(name in self._names for _, name, _, _ in list(self.violations)) >= self._limit
 
 

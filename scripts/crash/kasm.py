@@ -92,10 +92,10 @@ class Kasm:
         if ended.code != 0:
             raise Broken(f"{' '.join(command)}: exit {ended.code}: {ended.err[-300:]}")
 
-    def existing(self):
+    def existing(self, name="existing"):
         """A deployment: four compose files and postgresql.conf."""
-        box = self._template("existing", DEPLOYMENT, BEFORE)
-        return Scenario("existing", box, self._apply(), self._recover())
+        box = self._template(name, DEPLOYMENT, BEFORE)
+        return Scenario(name, box, self._apply(), self._recover())
 
     def installer(self):
         """The tree that an installer's archive unpacks to."""
@@ -123,7 +123,7 @@ class Kasm:
         """An apply that died between two exchanges, and what mends it."""
         if not self.recovers:
             return None
-        whole = self.existing()
+        whole = self.existing("whole")
         whole.learn(self.work)
         calls = faults.traced(whole, self.work, whole.start, whole.command)[1]
         middle = [call for call in calls if call.name == "renameat2" and "RENAME_EXCHANGE" in str(call.args)][2]

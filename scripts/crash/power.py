@@ -90,9 +90,9 @@ def cuts(judge, options):
         if key not in seen:
             seen.add(key)
             states.append((where, last, state))
-    if options.quick and len(states) > 250:
-        # The end is where promises about durability are broken, so all of it stays.
-        states = states[:: len(states) // 200] + [s for s in states if s[1]][:50]
+    if options.quick and len(states) > 120:
+        # More of the end, where promises about durability are broken.
+        states = states[:: len(states) // 80] + [s for s in states if s[1]][:40]
     states = [state for state in states if options.only in state[0]]
 
     def one(job):

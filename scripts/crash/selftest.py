@@ -55,7 +55,7 @@ def run(chosen):
 
     Where bugs are named, only these.
     """
-    failed, chosen.quick, chosen.depth = 0, True, 2
+    failed, chosen.depth, chosen.quick = 0, 1 if chosen.quick else 2, True
     os.environ.pop("BUG", None)
     wanted = chosen.self_test
     for mode in MODES if not wanted else ():
@@ -71,7 +71,7 @@ def run(chosen):
         )
         for violation in found.violations[: chosen.show]:
             print("        " + "  ".join(violation))
-    caught = 0
+    caught, chosen.depth = 0, 2
     for bug, (mode, names) in BUGS.items():
         if (bug in AS_ROOT and os.geteuid() != 0) or (wanted and bug not in wanted):
             continue

@@ -87,10 +87,16 @@ fn content(file: &File, path: &Path, like: &[u8]) -> Result<Option<Vec<u8>>, Err
 /// Never truncated first: the longer the file is whole in part, the better.
 fn write(file: &mut File, path: &Path, content: &[u8]) -> Result<(), Error> {
     let failed = |error| Error::io(path, Operation::InPlace, error);
+    let before = file.metadata().map_err(failed)?.len();
     file.seek(SeekFrom::Start(0)).map_err(failed)?;
     bytes::write_all(&*file, content).map_err(|errno| Error::io(path, Operation::InPlace, errno))?;
     let len = u64::try_from(content.len()).unwrap_or(u64::MAX);
-    if file.metadata().map_err(failed)?.len() > len {
+    let now = file.metadata().map_err(failed)?.len();
+    // Somebody has appended to it meanwhile, and to cut it off would cut that off.
+    if now > before.max(len) {
+        return Err(Error::Changed { path: path.to_path_buf() });
+    }
+    if now > len {
         rustix::fs::ftruncate(&*file, len).map_err(|errno| Error::io(path, Operation::InPlace, errno))?;
     }
     sync_file(file, path)

@@ -57,6 +57,8 @@
 //! - Files with more than one hard link are refused. Inode flags (`chattr`) are not carried over, and the ones
 //!   that forbid the change refuse it; nor are `security.ima` and `security.evm`, which belong to the old
 //!   content.
+//! - What another process writes to a file between the last look at it and a write in place is lost: only an
+//!   exchange would bring it to light. What it appends meanwhile is found.
 //! - A file is held in memory, before and after.
 //! - Without `RENAME_EXCHANGE` (NFS, some FUSE file systems) a file that another process *renames* into place
 //!   in the very moment of the change is lost.

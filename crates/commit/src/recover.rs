@@ -164,6 +164,15 @@ fn rights(file: &Replaced) -> Rights {
 }
 
 impl Case<'_> {
+    /// Tells whether what an exchange brought out is the file that was looked at: neither its content nor its
+    /// rights have changed since.
+    fn came_out(&self, beside: &OsStr, expected: Digest) -> bool {
+        let Ok(Some(opened)) = self.dir.open_regular(beside) else { return false };
+        let longest = self.file.before_len.max(self.file.after_len);
+        Identity::of(&opened.metadata).rights() == rights(self.file)
+            && matches!(opened.read(&self.dir.join(beside), longest), Ok(Some(bytes)) if Digest::of(&bytes) == expected)
+    }
+
     fn can_finish(&self) -> bool {
         // A file written in place keeps its rights, whatever they are by now.
         let may = self.file.in_place || self.is_ours;
@@ -251,8 +260,7 @@ fn exchange(case: &Case<'_>, beside: &OsStr, expected: Digest) -> Result<(), Err
         }
         Err(errno) => return Err(Error::io(path, Operation::Exchange, errno)),
     }
-    let longest = case.file.before_len.max(case.file.after_len);
-    if matches!(read(dir, beside, longest), Ok(Some(bytes)) if Digest::of(&bytes) == expected) {
+    if case.came_out(beside, expected) {
         return Ok(());
     }
     swap().map_err(|errno| Error::io(&path, Operation::PutBack, errno))?;
