@@ -88,13 +88,15 @@ impl Filter {
                 .is_some_and(|time| time.offset.is_none())
     }
 
-    fn wants_head(&self, entry: &Entry<'_>) -> bool {
-        let passes = |patterns: &[String], text: Option<Text<'_>>| {
-            patterns.is_empty() || text.is_some_and(|text| any(patterns, &text.bytes()))
+    fn wants_head<'b>(&self, entry: &Entry<'b>) -> bool {
+        // To find a part costs more than all the rest: it is looked for only where a pattern asks for it.
+        let passes = |patterns: &[String], parts: &[&dyn Fn() -> Option<Text<'b>>]| {
+            let is = |part: Option<Text<'_>>| part.is_some_and(|text| any(patterns, &text.bytes()));
+            patterns.is_empty() || parts.iter().any(|part| is(part()))
         };
-        passes(&self.users, entry.user())
-            && passes(&self.databases, entry.database())
-            && (passes(&self.sessions, entry.session()) || passes(&self.sessions, entry.pid()))
+        passes(&self.users, &[&|| entry.user()])
+            && passes(&self.databases, &[&|| entry.database()])
+            && passes(&self.sessions, &[&|| entry.session(), &|| entry.pid()])
     }
 
     fn wants_fields(&self, entry: &Entry<'_>) -> bool {
