@@ -20,6 +20,8 @@ use documents::IMAGES;
 use memory::Memory;
 
 fn config(cases: u32) -> ProptestConfig {
+    let more = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
+    let cases = more.unwrap_or(cases);
     // A failing case belongs into a test of its own, not into a file beside the sources.
     ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
 }

@@ -225,14 +225,17 @@ fn image_of(tree: &Tree, service: NodeId, images: &mut Vec<Range<usize>>) {
 /// Tells whether a text can be an image, with variables or without.
 fn is_image(text: &str) -> bool {
     let fits = |c: char| c.is_ascii_alphanumeric() || "._-/:@${}?+".contains(c);
-    is_short(text.trim()) && !text.contains("//") && text.trim().chars().all(fits)
+    let (name, digest) = text.trim().split_once("@sha256:").unwrap_or((text.trim(), ""));
+    let is_digest = digest.is_empty() || digest.len() == 64 && digest.bytes().all(|b| b.is_ascii_hexdigit());
+    is_digest && is_short(name) && !name.contains("//") && name.chars().all(fits)
 }
 
 /// Hides the scalars that are values; aliases name what is hidden elsewhere.
 fn values(tree: &Tree, id: NodeId, harmless: bool, used: &HashSet<NodeId>, hidden: &mut Vec<Hidden>) {
     let node = tree.written(id);
+    // Without its mark: what is left of it is a tag or an anchor still, and the text still YAML.
     let mut mark = |range: &Range<usize>| {
-        hidden.push(Hidden { range: range.clone(), secret: true, comment: false, always: true });
+        hidden.push(Hidden { range: range.start + 1..range.end, secret: true, comment: false, always: true });
     };
     if let Some((_, range)) = node.tag.as_ref().filter(|(tag, _)| !is_known_tag(tag)) {
         mark(range);

@@ -182,6 +182,27 @@ mod tests {
     }
 
     #[test]
+    fn an_image_with_a_digest_is_shown() {
+        let digest = "0123456789abcdef".repeat(4);
+        let text = format!(
+            "services:\n  db:\n    image: registry.example.com:5000/db/postgres:1.2@sha256:{digest}\n"
+        );
+        check(FileKind::Compose, "", &text, &text);
+        let text = "services:\n  db:\n    image: a@sha256:hunter2\n";
+        check(FileKind::Compose, "", text, "services:\n  db:\n    image: <hidden>\n");
+    }
+
+    #[test]
+    fn what_may_be_a_password_behind_a_mark_is_hidden_and_the_text_is_yaml() {
+        let text = "x-image: &img 'postgres:14'\nx-base: &base\n  a: [&hunter2 1, !hunter2 2, &hunter2 {b: !hunter2 }]\n  \
+            b: &hunter2\n  c: !hunter2\n";
+        let expected = "x-image: &<hidden> <hidden>\nx-base: &<hidden>\n  a: [&<hidden> <hidden>, !<hidden> <hidden>, &<hidden> {b: !<hidden> }]\n  \
+            b: &<hidden>\n  c: !<hidden>\n";
+        check(FileKind::Compose, "", text, expected);
+        assert!(Tree::parse(expected.as_bytes()).is_ok());
+    }
+
+    #[test]
     fn of_a_conf_the_tools_own_settings_and_the_managed_ones_are_shown() {
         let text = "Shared_Preload_Libraries = 'a, b' # hunter2\npgaudit.role = 'auditor'\nsearch_path = 'mine'\n\
             log_line_prefix = 'theirs'\nwork_mem = 8MB\nmy.token = 'hunter2'\n# hunter2\n";
