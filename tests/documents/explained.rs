@@ -30,6 +30,8 @@ fn codes_and_fields_are_found_in_any_letter_case() {
     assert_eq!(explain(&sandbox, "Audit.LOG_catalog"), explain(&sandbox, "audit.log_catalog"));
     assert!(explain(&sandbox, "settings.WAL_KEEP_SIZE").contains("PostgreSQL 13 to 18: a whole number"));
     for (subject, meant) in [
+        ("shared_bufers", "`shared_buffers`"),
+        ("libaries", "`libraries`"),
         ("audit.log_catalogue", "`audit.log_catalog`"),
         ("settings.wrok_mem", "`settings.work_mem`"),
         ("unknow-key", "`unknown-key`"),
@@ -37,6 +39,19 @@ fn codes_and_fields_are_found_in_any_letter_case() {
         let run = sandbox.run(&format!("explain {subject}")).expect(64);
         assert!(run.stderr.contains(&format!("did you mean {meant}")), "{run}");
     }
+    let run = sandbox.run("explain banana").expect(64);
+    assert!(run.stdout.is_empty() && !run.stderr.contains("did you mean"), "{run}");
+}
+
+#[test]
+fn a_bare_name_shows_all_that_it_means() {
+    let sandbox = Sandbox::new();
+    assert_eq!(explain(&sandbox, "shared_buffers"), explain(&sandbox, "settings.shared_buffers"));
+    assert_eq!(explain(&sandbox, "pgaudit.log"), explain(&sandbox, "audit.classes"));
+    assert_eq!(explain(&sandbox, "libraries"), explain(&sandbox, "preload.libraries"));
+    let names = ["log_statement", "shared_preload_libraries", "wal_keep_segments", "checkpoint_segments"];
+    let texts: Vec<_> = names.iter().map(|name| explain(&sandbox, name)).collect();
+    compare("explain/names.txt", &texts.join(&format!("\n{}\n", "-".repeat(100)))).unwrap();
 }
 
 /// The example is a whole document; a reader who writes it sees this code, and only this one.

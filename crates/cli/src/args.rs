@@ -364,8 +364,9 @@ pub(crate) enum CountBy {
 
 #[derive(Debug, Args)]
 pub(crate) struct Explain {
-    /// A code (KDB101, unknown-key), a field (audit.log_catalog), or a setting (settings.work_mem)
-    #[arg(value_name = "CODE|FIELD")]
+    /// A code (KDB101, unknown-key), a field or its last key (audit.log_catalog, libraries), or a setting of
+    /// postgresql.conf (work_mem, pgaudit.log)
+    #[arg(value_name = "CODE|FIELD|SETTING")]
     pub(crate) subject: Option<String>,
 }
 

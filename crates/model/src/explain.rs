@@ -1,13 +1,17 @@
 //! What the fields of the document are, from its schema and the tables of settings.
 
+mod subject;
+
 use std::sync::LazyLock;
 
 use pgconf::value::{Type, Unit};
 use serde_json::Value;
 
-use crate::postgres::{self, Needs, Setting};
+use crate::postgres::{self, Needs, Renamed, Setting};
 use crate::schema;
 use crate::settings::{self, PGAUDIT, PgauditSetting};
+
+pub use subject::{Subject, find, nearest};
 
 /// A field of the document.
 #[derive(Clone, Debug)]
@@ -41,6 +45,10 @@ pub struct SettingHelp {
     pub name: &'static str,
     /// For each run of majors that agree: the first, the last, what it takes, what a change needs.
     pub rows: Vec<(u16, u16, String, Needs)>,
+    /// What became of it, where newer majors no longer have it.
+    pub gone: Option<&'static Renamed>,
+    /// The field of the document that stands for it; `settings` refuses it then.
+    pub field: Option<&'static str>,
 }
 
 /// Lists every field, each after the one that it is part of.
@@ -65,7 +73,10 @@ pub fn setting(name: &str) -> Option<SettingHelp> {
         postgres::MAJORS.filter_map(|major| postgres::lookup(name, major)).collect();
     found.dedup_by_key(|row| (row.name, row.first));
     let row = |row: &&'static Setting| (row.first, row.last, words(&row.value), row.context.needs());
-    Some(SettingHelp { name: found.last()?.name, rows: found.iter().map(row).collect() })
+    let gone = postgres::removed_or_renamed(name);
+    let name = found.last().map(|row| row.name).or(gone.map(|row| row.name))?;
+    let field = (name == "shared_preload_libraries").then_some("preload.libraries");
+    Some(SettingHelp { name, rows: found.iter().map(row).collect(), gone, field })
 }
 
 /// Says what values a type has.

@@ -140,8 +140,13 @@ pub fn nearest(name: &str, major: u16) -> Option<&'static str> {
     if name.contains('.') {
         return None;
     }
-    let rows = table::SETTINGS.iter().filter(|row| (row.first..=row.last).contains(&major));
-    suggest::nearest(name, rows.filter(|row| row.context != Context::Internal).map(|row| row.name))
+    suggest::nearest(name, names(major))
+}
+
+/// Lists the settings of a major that a file can set, by the alphabet.
+pub fn names(major: u16) -> impl Iterator<Item = &'static str> {
+    let rows = table::SETTINGS.iter().filter(move |row| (row.first..=row.last).contains(&major));
+    rows.filter(|row| row.context != Context::Internal).map(|row| row.name)
 }
 
 /// Gives the name of today for an old name that this major still takes.

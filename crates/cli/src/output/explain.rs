@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use model::Code;
-use model::explain::{Field, SettingHelp, fields, since};
+use model::explain::{Field, SettingHelp, Subject, fields, since};
 use model::postgres::Needs;
 
 use crate::output::style;
@@ -11,8 +11,18 @@ use crate::output::style;
 /// Lines are no longer than this.
 const WIDTH: usize = 100;
 
+/// Explains everything that a text may mean.
+pub(crate) fn all(subjects: &[Subject]) -> String {
+    let one = |subject: &Subject| match subject {
+        Subject::Code(of) => code(*of),
+        Subject::Field(of) => field(of),
+        Subject::Setting(of) => setting(of),
+    };
+    subjects.iter().map(one).collect::<Vec<_>>().join("\n")
+}
+
 /// Explains a code: what it means, why, what to do, and an example.
-pub(crate) fn code(code: Code) -> String {
+fn code(code: Code) -> String {
     let (bold, dim) = (style::BOLD, style::DIM);
     let mut out = format!("{bold}{} {}{bold:#}\n{}\n\n", code.id(), code.name(), code.title());
     paragraph(&mut out, "Why: ", code.why());
@@ -29,7 +39,7 @@ pub(crate) fn code(code: Code) -> String {
 }
 
 /// Explains a field of the document.
-pub(crate) fn field(field: &Field) -> String {
+fn field(field: &Field) -> String {
     let bold = style::BOLD;
     let required = if field.required { ", required" } else { "" };
     let mut out = format!("{bold}{}{bold:#} ({}{required})\n", field.path, field.takes);
@@ -65,9 +75,14 @@ pub(crate) fn field(field: &Field) -> String {
 }
 
 /// Explains a setting of PostgreSQL.
-pub(crate) fn setting(help: &SettingHelp) -> String {
+fn setting(help: &SettingHelp) -> String {
     let bold = style::BOLD;
-    let mut out = format!("{bold}settings.{}{bold:#}\nA setting of PostgreSQL itself.\n\n", help.name);
+    let what = match help.field {
+        Some(field) => format!("A setting of PostgreSQL itself. The document says it with `{field}`."),
+        None => "A setting of PostgreSQL itself.".into(),
+    };
+    let place = if help.field.is_some() { "" } else { "settings." };
+    let mut out = format!("{bold}{place}{}{bold:#}\n{what}\n\n", help.name);
     for (first, last, takes, needs) in &help.rows {
         let needs = match needs {
             Needs::Impossible => "can not be set in a file",
@@ -76,6 +91,10 @@ pub(crate) fn setting(help: &SettingHelp) -> String {
         };
         let majors = if first == last { first.to_string() } else { format!("{first} to {last}") };
         paragraph(&mut out, &format!("PostgreSQL {majors}: "), &format!("{takes}; {needs}."));
+    }
+    if let Some(gone) = help.gone {
+        let text = format!("the server does not start with it. {}", gone.advice);
+        paragraph(&mut out, &format!("PostgreSQL {} and later: ", gone.since), &text);
     }
     out
 }
@@ -91,7 +110,7 @@ pub(crate) fn list() -> String {
     let _ = writeln!(out, "\n{bold}Fields of the document{bold:#}");
     rows(&mut out, fields());
     out.push_str(
-        "\n`kasm-db explain CODE`, `kasm-db explain FIELD` and `kasm-db explain settings.NAME` tell more.\n",
+        "\n`kasm-db explain NAME` tells more: of a code, a field or its last key, and a setting of PostgreSQL or pgaudit.\n",
     );
     out
 }
