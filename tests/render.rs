@@ -111,6 +111,104 @@ fn a_second_render_writes_nothing_and_check_agrees() {
     assert_eq!(sandbox.seen(sandbox.root()), before);
 }
 
+/// Two targets, so that one can be applied before the other.
+fn two_targets() -> Sandbox {
+    let sandbox = Sandbox::new();
+    let site = "examples/existing/opt/kasm";
+    copy(&sandbox.target("existing"), &sandbox.root().join(site).join("other"));
+    let document = sandbox.document("existing");
+    let mut text = std::fs::read_to_string(&document).unwrap();
+    text.push_str("  - name: other\n    deployment: opt/kasm/other\n");
+    std::fs::write(&document, text).unwrap();
+    sandbox
+}
+
+#[test]
+fn a_plan_that_was_reviewed_and_applied_is_no_difference() {
+    let sandbox = two_targets();
+    let check = |code: i32| sandbox.run(&format!("-q render --check -f {EXISTING}")).expect(code);
+    sandbox.run(&format!("-q render -f {EXISTING}")).expect(0);
+    let reviewed = folder(&sandbox, "examples/existing/rendered");
+    for step in ["--target current", "--target other", ""] {
+        sandbox.run(&format!("apply -y -f {EXISTING} {step}")).expect(0);
+        check(0);
+    }
+    sandbox.run(&format!("-q render -f {EXISTING}")).expect(0);
+    assert_eq!(folder(&sandbox, "examples/existing/rendered"), reviewed, "what was reviewed stays");
+
+    // What nobody reviewed is a difference.
+    let conf = sandbox.target("existing").join("conf/database/postgresql.conf");
+    let applied = std::fs::read(&conf).unwrap();
+    sandbox.edit(&conf, "pgaudit.log = 'read, write, ddl'", "pgaudit.log = 'read'");
+    assert!(check(2).stdout.contains("changed  plan.txt"));
+    std::fs::write(&conf, &applied).unwrap();
+    check(0);
+    // Back to the start is what was reviewed once more.
+    let release = sandbox.target("existing").display().to_string();
+    sandbox.run(&format!("rollback -y --deployment {release}")).expect(0);
+    check(0);
+    sandbox.run(&format!("apply -y -f {EXISTING}")).expect(0);
+
+    // Who wants the plan of now removes the old one.
+    std::fs::remove_file(sandbox.root().join("examples/existing/rendered/plan.txt")).unwrap();
+    sandbox.run(&format!("-q render -f {EXISTING}")).expect(0);
+    let now = std::fs::read_to_string(sandbox.root().join("examples/existing/rendered/plan.txt")).unwrap();
+    assert_eq!(now.matches("Nothing to do").count(), 2, "{now}");
+    check(0);
+}
+
+#[test]
+fn a_plan_that_render_did_not_write_for_these_files_is_a_difference_also_after_the_apply() {
+    let sandbox = Sandbox::new();
+    let rendered = sandbox.root().join("examples/existing/rendered");
+    let check = |code: i32| sandbox.run(&format!("-q render --check -f {EXISTING}")).expect(code);
+    sandbox.run(&format!("-q render -f {EXISTING}")).expect(0);
+    let read = |name: &str| std::fs::read_to_string(rendered.join(name)).unwrap();
+    let (plan, list) = (read("plan.txt"), read(".kasm-db-render"));
+    // The plan of another document, with its list.
+    sandbox.edit(&sandbox.document("existing"), "[read, write, ddl]", "[all]");
+    sandbox.run("-q render -f examples/existing/kasm-db.yaml --out other").expect(0);
+    sandbox.edit(&sandbox.document("existing"), "[all]", "[read, write, ddl]");
+    let other = |name: &str| std::fs::read_to_string(sandbox.root().join("other").join(name)).unwrap();
+    let (other_plan, other_list) = (other("plan.txt"), other(".kasm-db-render"));
+    sandbox.run(&format!("apply -y -f {EXISTING}")).expect(0);
+    check(0);
+    let edited = plan.replace("-> pgaudit", "-> nothing");
+    let sealed = list.lines().find(|line| line.starts_with("# sha256:")).unwrap();
+    for (plan, list, what) in [
+        (edited.as_str(), list.as_str(), "an edit by hand"),
+        (&format!("{plan}\n"), &list, "a line at the end"),
+        ("", &list, "no text"),
+        (&other_plan, &list, "another plan"),
+        (&other_plan, &other_list, "another plan with its list"),
+        (&plan, &other_list, "the list of another plan"),
+        (&plan, &list.replace(&format!("{sealed}\n"), ""), "no digest"),
+    ] {
+        write(&rendered.join("plan.txt"), plan);
+        write(&rendered.join(".kasm-db-render"), list);
+        let run = check(2);
+        assert!(run.stdout.contains("changed  plan.txt"), "{what}\n{run}");
+    }
+    sandbox.run(&format!("-q render -f {EXISTING}")).expect(0);
+    check(0);
+    assert!(read("plan.txt").contains("Nothing to do"), "{}", read("plan.txt"));
+}
+
+#[test]
+fn a_blocker_after_the_apply_is_a_difference() {
+    let sandbox = Sandbox::new();
+    sandbox.run(&format!("-q render -f {EXISTING}")).expect(0);
+    sandbox.run(&format!("apply -y -f {EXISTING}")).expect(0);
+    sandbox.run(&format!("-q render --check -f {EXISTING}")).expect(0);
+    let compose = sandbox.target("existing").join("docker/docker-compose.yaml");
+    sandbox.edit(
+        &compose,
+        "services:",
+        "services:\n  other: {image: \"postgres:12\", container_name: kasm_db}",
+    );
+    sandbox.run(&format!("-q render --check -f {EXISTING}")).expect(2);
+}
+
 #[test]
 fn check_shows_what_a_change_does_and_writes_nothing() {
     let sandbox = Sandbox::new();

@@ -7,6 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::path::{Component, Path, PathBuf};
 
+use sha2::{Digest as _, Sha256};
+
 use crate::document::reason;
 use crate::exit::{Exit, Failure};
 
@@ -14,6 +16,9 @@ use crate::exit::{Exit, Failure};
 pub(crate) const LIST: &str = ".kasm-db-render";
 
 const HEADING: &str = "# The files of this folder that `kasm-db render` wrote. Others it leaves alone.";
+
+/// Stands in front of the digest of all files together.
+const SEAL: &str = "# sha256:";
 
 /// Larger files were not written here.
 const LIMIT: u64 = 16 << 20;
@@ -26,6 +31,7 @@ pub(crate) type Files = BTreeMap<String, Vec<u8>>;
 pub(crate) struct Folder {
     path: PathBuf,
     ours: BTreeSet<String>,
+    seal: Option<String>,
 }
 
 /// A file that is not as it should be.
@@ -41,9 +47,10 @@ pub(crate) struct Difference {
 impl Folder {
     /// Looks at a folder; one that is not there is empty.
     pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
-        let mut folder = Self { path: path.to_path_buf(), ours: BTreeSet::new() };
+        let mut folder = Self { path: path.to_path_buf(), ours: BTreeSet::new(), seal: None };
         let list = folder.read(LIST)?.unwrap_or_default();
         let list = String::from_utf8_lossy(&list).into_owned();
+        folder.seal = list.lines().find_map(|line| line.strip_prefix(SEAL)).map(String::from);
         let lines = list.lines().filter(|line| !line.starts_with('#') && is_below(line));
         folder.ours = lines.map(String::from).collect();
         Ok(folder)
@@ -60,6 +67,11 @@ impl Folder {
             }
         }
         Ok(differences)
+    }
+
+    /// Tells whether the folder was written with exactly these files, whatever happened to them since.
+    pub(crate) fn was_written_with(&self, files: &Files) -> bool {
+        self.seal.as_deref().is_some_and(|known| known == seal(files))
     }
 
     /// Makes the folder as it should be: each file wholly or not at all, and those that are right untouched.
@@ -81,18 +93,18 @@ impl Folder {
         }
         // First the list of both: a run that ends half-way must know its own files again.
         let both: BTreeSet<_> = self.ours.iter().chain(wanted.keys()).collect();
-        self.put(LIST, &list(both))?;
+        self.put(LIST, &list(both, None))?;
         for difference in differences.iter().filter(|difference| difference.path != LIST) {
             match &difference.after {
                 Some(bytes) => self.put(&difference.path, bytes)?,
                 None => self.remove(&difference.path)?,
             }
         }
-        self.put(LIST, &list(wanted.keys().collect()))
+        self.put(LIST, &list(wanted.keys().collect(), Some(&seal(wanted))))
     }
 
     /// Reads a file, if it is there. Links are not followed: they could lead anywhere.
-    fn read(&self, path: &str) -> Result<Option<Vec<u8>>, Failure> {
+    pub(crate) fn read(&self, path: &str) -> Result<Option<Vec<u8>>, Failure> {
         let mut at = self.path.clone();
         let parts: Vec<_> = path.split('/').collect();
         for (index, part) in parts.iter().enumerate() {
@@ -154,12 +166,25 @@ impl Folder {
 
 fn with_list(wanted: &Files) -> Files {
     let mut all = wanted.clone();
-    all.insert(LIST.to_string(), list(wanted.keys().collect()));
+    all.insert(LIST.to_string(), list(wanted.keys().collect(), Some(&seal(wanted))));
     all
 }
 
-fn list(paths: BTreeSet<&String>) -> Vec<u8> {
+/// Gives the SHA-256 of all files together, with their paths and lengths, so that nothing can move between them.
+fn seal(files: &Files) -> String {
+    let mut hasher = Sha256::new();
+    for (path, bytes) in files {
+        hasher.update(format!("{} {} {path}\n", path.len(), bytes.len()));
+        hasher.update(bytes);
+    }
+    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn list(paths: BTreeSet<&String>, seal: Option<&str>) -> Vec<u8> {
     let mut text = format!("{HEADING}\n");
+    if let Some(seal) = seal {
+        text.push_str(&format!("{SEAL}{seal}\n"));
+    }
     for path in paths.into_iter().filter(|path| *path != LIST) {
         text.push_str(path);
         text.push('\n');

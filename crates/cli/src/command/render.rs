@@ -1,5 +1,7 @@
 //! `kasm-db render`
 
+mod section;
+
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
@@ -15,6 +17,7 @@ use crate::folder::{Files, Folder, LIST};
 use crate::output::human::count;
 use crate::output::{Terminal, escape, review};
 use crate::target::{Place, name_of, places, relative};
+use section::Section;
 
 /// The files beside the targets' folders.
 const PLAN: &str = "plan.txt";
@@ -85,8 +88,8 @@ fn document(
     if super::is_for_others(named, desired, global, terminal) {
         return Ok(None);
     }
-    let (files, kinds) = wanted(desired, loaded, global, terminal)?;
     let folder = Folder::open(path)?;
+    let (files, kinds) = wanted(desired, loaded, &folder, global, terminal)?;
     let differences = folder.compare(&files)?;
     let shown = escape(&path.display().to_string());
     if args.check {
@@ -107,10 +110,11 @@ fn document(
 fn wanted(
     desired: &DesiredState,
     loaded: &Loaded,
+    folder: &Folder,
     global: &Global,
     terminal: &Terminal,
 ) -> Result<(Files, Vec<(String, FileKind)>), Failure> {
-    let (mut files, mut kinds, mut plans) = (Files::new(), Vec::new(), Vec::new());
+    let (mut files, mut kinds, mut sections) = (Files::new(), Vec::new(), Vec::new());
     let places = places(desired, &loaded.folder, global)?;
     let several = places.len() > 1;
     for mut place in places {
@@ -139,13 +143,27 @@ fn wanted(
             files.insert(path.clone(), review::text(&file.text).into_bytes());
             kinds.push((path, file.kind));
         }
-        plans.push(review::plan(&plan, &written, global));
+        sections.push(Section::new(&plan, review::plan(&plan, &written, global)));
     }
-    files.insert(PLAN.into(), plans.join("\n").into_bytes());
     // A document without errors always has one.
     let document = model::resolved(&loaded.name, &loaded.bytes, &parent).unwrap_or_default();
     files.insert(DOCUMENT.into(), document.into_bytes());
+    let plan = plan_text(&sections, &files, folder)?;
+    files.insert(PLAN.into(), plan);
     Ok((files, kinds))
+}
+
+/// Gives the text of the plan: the one that was reviewed, where all of it is done or still to be done.
+///
+/// Applying a plan must not make a difference to review again. That the text is a render's own, for these very
+/// files, is what the folder's list tells.
+fn plan_text(sections: &[Section], others: &Files, folder: &Folder) -> Result<Vec<u8>, Failure> {
+    let now = section::joined(sections);
+    let Some(there) = folder.read(PLAN)? else { return Ok(now.into_bytes()) };
+    let mut files = others.clone();
+    files.insert(PLAN.into(), there.clone());
+    let reviewed = folder.was_written_with(&files) && section::still_holds(&there, sections);
+    Ok(if reviewed { there } else { now.into_bytes() })
 }
 
 fn one(desired: &DesiredState, place: &Place, root: &Root, global: &Global) -> (render::Plan, Vec<Rendered>) {
