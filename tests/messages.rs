@@ -52,13 +52,13 @@ const ROWS: &[Row] = &[
         |s| s.edit(&s.document("existing"), "opt/kasm/current", "opt/nothing"),
         "plan",
         1,
-        "examples/existing/opt/nothing: can not resolve the path: No such file or directory",
+        "examples/existing/opt/nothing: can not resolve the path: no such file or directory",
     ),
     (
         |s| s.edit(&s.document("existing"), "opt/kasm/current", "kasm-db.yaml"),
         "apply -y",
         1,
-        "examples/existing/kasm-db.yaml: can not open the directory: Not a directory",
+        "examples/existing/kasm-db.yaml: can not open the directory: not a directory",
     ),
     (nothing, "plan --target none", 64, "error: no target matches `none`"),
     (nothing, "plan --allow none", 64, "error: nothing that may be overruled is called `none`"),
@@ -221,6 +221,22 @@ fn every_error_says_where_and_what_and_what_holds_now() {
 }
 
 #[test]
+fn a_dry_run_says_what_an_apply_would() {
+    for (index, (change, arguments, ..)) in ROWS.iter().enumerate() {
+        if *arguments != "apply -y" {
+            continue;
+        }
+        let sandbox = Sandbox::new();
+        change(&sandbox);
+        let before = sandbox.seen(sandbox.root());
+        let [dry, real] = ["--dry-run", "-y"]
+            .map(|how| sandbox.run(&format!("-q -f examples/existing/kasm-db.yaml apply {how}")));
+        assert_eq!((dry.code, dry.stderr), (real.code, real.stderr), "row {index}");
+        assert_eq!(sandbox.seen(sandbox.root()), before, "row {index}");
+    }
+}
+
+#[test]
 fn a_run_that_meets_another_says_so() {
     let sandbox = Sandbox::new();
     let held = File::open(sandbox.target("existing")).unwrap();
@@ -299,13 +315,13 @@ fn a_user_without_the_right_is_told_what_to_do() {
             .finish(command.args(["-q", "-f", "examples/existing/kasm-db.yaml"]).args(arguments.split(' ')))
     };
     let refused = run("apply -y").expect(1);
-    assert!(refused.stderr.contains("Permission denied"), "{refused}");
+    assert!(refused.stderr.contains("permission denied"), "{refused}");
     assert!(refused.stderr.contains("= help: run as root or as the owner"), "{refused}");
     in_form("apply", &refused);
     mode(&at(&sandbox, CONF), 0o600);
     let unreadable = run("plan").expect(1);
     assert!(
-        unreadable.stderr.contains("conf/database/postgresql.conf: can not open the file: Permission denied"),
+        unreadable.stderr.contains("conf/database/postgresql.conf: can not open the file: permission denied"),
         "{unreadable}"
     );
     in_form("plan", &unreadable);

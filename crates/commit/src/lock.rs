@@ -81,6 +81,14 @@ impl<'root> Lock<'root> {
         set::commit(self.root.dir(), changes, options)
     }
 
+    /// Makes the checks that [`Lock::commit_with`] makes before the first write, and writes nothing.
+    ///
+    /// # Errors
+    /// As [`Lock::commit`], as far as they are known without writing: not a full disk.
+    pub fn check(&self, changes: &[Change], options: &Options) -> Result<(), Error> {
+        set::check(self.root.dir(), changes, options)
+    }
+
     /// Finishes a commit that was interrupted, or takes it back: from its journal and its backups, without
     /// knowing what it was for. Can be interrupted itself, and called again.
     ///

@@ -31,6 +31,11 @@ pub(crate) fn commit(root: &Dir, changes: &[Change], options: &Options) -> Resul
     }
 }
 
+/// Checks as [`commit`] does before it writes, and writes nothing.
+pub(crate) fn check(root: &Dir, changes: &[Change], options: &Options) -> Result<(), Error> {
+    Set::check(root, changes, &options.in_place).map(drop)
+}
+
 /// The files that change, all of them checked, in their directories.
 #[derive(Debug)]
 struct Set<'a> {

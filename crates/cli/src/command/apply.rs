@@ -6,7 +6,7 @@ pub(crate) mod outcome;
 use commit::{Change, Root};
 use render::{Plan, Snapshot, Source as _};
 
-use self::outcome::{Standing as Done, failed, report, written};
+use self::outcome::{Standing as Done, failed, refused, report, written};
 use super::rollback::options;
 use crate::args::{Apply, Global};
 use crate::disk::Disk;
@@ -165,7 +165,10 @@ impl Run<'_> {
             return Ok((Done::Nothing, exit));
         }
         let follow_up = self.follow_up(&plan, &root).map_err(before)?;
+        let changes = changes(&plan);
+        let mut options = options("apply", &changes, self.in_place(&plan));
         if args.dry_run {
+            lock.check(&changes, &options).map_err(|error| before(refused(&error)))?;
             terminal.note("Dry run: nothing was written.\n");
             return Ok((Done::Planned, Exit::Done));
         }
@@ -175,8 +178,6 @@ impl Run<'_> {
         }
         self.unchanged(&snapshot, &root).map_err(before)?;
         let writing = interrupt::writing();
-        let changes = changes(&plan);
-        let mut options = options("apply", &changes, self.in_place(&plan));
         options.follow_up = follow_up.as_ref().map(FollowUp::encode);
         let outcome = lock.commit_with(&changes, &options);
         let interrupted = writing.end(outcome.is_ok());

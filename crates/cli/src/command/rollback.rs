@@ -6,7 +6,7 @@ use commit::{Back, Change, Options, Root};
 use model::{Code, Diagnostic};
 use render::FileKind;
 
-use super::apply::outcome::{failed, leftovers};
+use super::apply::outcome::{failed, leftovers, refused};
 use crate::args::{Global, Rollback};
 use crate::disk::LIMIT;
 use crate::exit::{Exit, Failure, state};
@@ -16,7 +16,7 @@ use crate::live::restart::pending;
 use crate::output::human::{self, count};
 use crate::output::{Terminal, escape};
 use crate::permissions;
-use crate::recovery::{self, with_help};
+use crate::recovery;
 use crate::target::Place;
 
 /// Goes back to what an earlier apply left: shown like a plan, and committed like one.
@@ -45,17 +45,15 @@ fn one(place: &Place, args: &Rollback, global: &Global, terminal: &Terminal) -> 
     {
         terminal.note(&text);
     }
-    let failed_before =
-        |error: commit::Error| with_help(Failure::new(Exit::Error, error.to_string()), &error);
     let to = match args.generation {
         Some(number) => number,
         None => {
-            let last = root.history().map_err(failed_before)?.last().map(|last| last.number);
+            let last = root.history().map_err(|error| refused(&error))?.last().map(|last| last.number);
             // With nothing to go back to, the number that there would be says so.
             last.map_or(0, |last| last - 1)
         }
     };
-    let back = root.way_back(to, LIMIT).map_err(failed_before)?;
+    let back = root.way_back(to, LIMIT).map_err(|error| refused(&error))?;
     let folder = root.path().display().to_string();
     if back.is_empty() {
         let text =
@@ -70,7 +68,10 @@ fn one(place: &Place, args: &Rollback, global: &Global, terminal: &Terminal) -> 
         terminal.state(state::NOTHING_CHANGED);
         return Ok(Exit::Refused);
     }
+    let changes: Vec<Change> = back.into_iter().map(|back| back.change).collect();
+    let mut options = options(&format!("rollback to {to}"), &changes, args.in_place);
     if args.dry_run {
+        lock.check(&changes, &options).map_err(|error| refused(&error))?;
         terminal.note("Dry run: nothing was written.\n");
         return Ok(Exit::Done);
     }
@@ -78,8 +79,6 @@ fn one(place: &Place, args: &Rollback, global: &Global, terminal: &Terminal) -> 
         terminal.note("Nothing was written.\n");
         return Ok(Exit::Error);
     }
-    let changes: Vec<Change> = back.into_iter().map(|back| back.change).collect();
-    let mut options = options(&format!("rollback to {to}"), &changes, args.in_place);
     // Whatever step an unfinished apply is at, the database has to be started on these files now.
     let left = pending(&root)?.map(|left| FollowUp { step: Step::Stop, back_to: None, ..left });
     options.follow_up = left.as_ref().map(FollowUp::encode);
