@@ -9,5 +9,6 @@
 mod apply;
 mod bed;
 mod faults;
+mod respelled;
 mod tcp;
 mod verify;

@@ -1,5 +1,6 @@
 //! The laws, asserted for one document, one target and its files.
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use model::document::Mode;
@@ -186,6 +187,16 @@ fn conf(desired: &DesiredState, plan: &Plan, path: &str, before: &Memory, after:
         let same = found.as_deref().is_some_and(|found| match setting.compare {
             Compare::Classes(set) => model::audit::ClassSet::parse(found) == Some(set),
             Compare::Typed(kind) => pgconf::value::same(&kind, found, wanted),
+            Compare::Words { ordered } => {
+                let words = |text: &[u8]| {
+                    let mut words = pgconf::split_identifiers(text).unwrap_or_else(|| vec![text.to_vec()]);
+                    if !ordered {
+                        words = words.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
+                    }
+                    words
+                };
+                words(found) == words(wanted)
+            }
             Compare::Text => found == wanted,
         });
         assert!(same, "`{}` is {found:?}, not {}", setting.name, setting.value);

@@ -9,6 +9,7 @@ pub(crate) mod facts;
 pub(crate) mod follow;
 pub(crate) mod gather;
 pub(crate) mod log;
+pub(crate) mod meaning;
 pub(crate) mod probe;
 pub(crate) mod program;
 pub(crate) mod restart;

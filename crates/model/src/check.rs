@@ -353,7 +353,7 @@ impl Checker<'_, '_> {
             }
             self.push(diagnostic);
         }
-        Compare::Typed(row.value)
+        Compare::of(row.name, row.value)
     }
 
     /// Gives the row of a setting without a dot, or reports that PostgreSQL does not know it.

@@ -46,6 +46,11 @@ pub struct DesiredSetting {
 pub enum Compare {
     /// As lists of audit classes, by what they add up to.
     Classes(ClassSet),
+    /// As lists of words, in any letter case: blanks do not count.
+    Words {
+        /// Whether their order counts.
+        ordered: bool,
+    },
     /// By PostgreSQL's type: `1min` is `60s`, `on` is `true`.
     Typed(Type),
     /// Byte by byte.
@@ -57,8 +62,42 @@ impl Compare {
     pub fn is_same(self, one: &[u8], other: &[u8]) -> bool {
         match self {
             Self::Classes(set) => [one, other].iter().all(|value| ClassSet::parse(value) == Some(set)),
+            Self::Words { ordered } => match [one, other].map(pgconf::split_identifiers) {
+                [Some(mut one), Some(mut other)] => {
+                    if !ordered {
+                        for words in [&mut one, &mut other] {
+                            words.sort_unstable();
+                            words.dedup();
+                        }
+                    }
+                    one == other
+                }
+                _ => one == other,
+            },
             Self::Typed(kind) => pgconf::value::same(&kind, one, other),
             Self::Text => one == other,
+        }
+    }
+}
+
+/// Settings that are lists of words (`SplitIdentifierString`, PostgreSQL 12 to 18), and whether the order of the
+/// words counts.
+const WORDS: &[(&str, bool)] = &[
+    ("createrole_self_grant", false),
+    ("debug_io_direct", false),
+    ("log_destination", false),
+    ("restrict_nonsystem_relation_kind", false),
+    ("search_path", true),
+    ("temp_tablespaces", false),
+    ("wal_consistency_checking", false),
+];
+
+impl Compare {
+    /// Tells how texts of one of PostgreSQL's settings are compared.
+    pub(crate) fn of(name: &str, kind: Type) -> Self {
+        match WORDS.iter().find(|(list, _)| list.eq_ignore_ascii_case(name)) {
+            Some((_, ordered)) => Self::Words { ordered: *ordered },
+            None => Self::Typed(kind),
         }
     }
 }
@@ -125,5 +164,36 @@ impl DesiredState {
     /// Gives the way to the running database.
     pub fn verify(&self) -> &Verify {
         &self.verify
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn same(name: &str, one: &str, other: &str) -> bool {
+        let row = crate::postgres::lookup(name, 15).unwrap();
+        Compare::of(row.name, row.value).is_same(one.as_bytes(), other.as_bytes())
+    }
+
+    #[test]
+    fn lists_of_words_are_compared_by_their_words() {
+        assert!(same("log_destination", "stderr,csvlog", "CSVLOG , stderr, csvlog"));
+        assert!(!same("log_destination", "stderr", "csvlog"));
+        assert!(same("search_path", "\"$user\", public", "\"$user\",PUBLIC"));
+        assert!(!same("search_path", "a, b", "b, a"));
+        assert!(!same("search_path", "\"A\"", "a"));
+        // What is no list is the same as itself.
+        assert!(same("search_path", "a b", "a b") && !same("search_path", "a b", "a  b"));
+        assert!(!same("listen_addresses", "a,b", "a, b"));
+    }
+
+    #[test]
+    fn every_list_of_words_is_a_text_setting() {
+        for (name, _) in WORDS {
+            let row = crate::postgres::lookup_in(name, None).unwrap();
+            assert_eq!((row.name, row.value), (*name, Type::String));
+        }
     }
 }

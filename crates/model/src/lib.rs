@@ -33,6 +33,7 @@ mod release;
 mod resolved;
 pub mod schema;
 pub mod settings;
+mod shown;
 mod suggest;
 mod texts;
 mod violations;

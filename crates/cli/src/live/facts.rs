@@ -34,6 +34,8 @@ pub(crate) struct Server {
     pub(crate) lines: Result<Vec<Line>, String>,
     /// What `ALTER DATABASE` and `ALTER ROLE` set.
     pub(crate) overrides: Vec<Override>,
+    /// What the server makes of a text: by the setting's name in lower case, and the text.
+    pub(crate) meanings: BTreeMap<(String, String), String>,
     /// The names of the files of loaded libraries.
     pub(crate) libraries: Result<Vec<String>, String>,
     pub(crate) confs: Vec<ConfFile>,
@@ -55,6 +57,10 @@ pub(crate) struct Setting {
     pub(crate) file: String,
     pub(crate) line: u32,
     pub(crate) pending_restart: bool,
+    /// `bool`, `integer`, `real`, `string` or `enum`.
+    pub(crate) vartype: String,
+    /// Such as `8kB`; empty where a number counts nothing with a unit.
+    pub(crate) unit: String,
 }
 
 /// A row of `pg_file_settings`: what a reload would find.
@@ -136,6 +142,7 @@ impl Default for Server {
             settings: BTreeMap::new(),
             lines: Ok(Vec::new()),
             overrides: Vec::new(),
+            meanings: BTreeMap::new(),
             libraries: Ok(Vec::new()),
             confs: Vec::new(),
             extensions: Vec::new(),

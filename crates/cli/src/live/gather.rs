@@ -11,9 +11,9 @@ use render::ObservedState;
 use crate::args::SslMode;
 use crate::live::docker::{Container, Docker};
 use crate::live::facts::{ConfFile, ConfState, Extension, Facts, Line, Override, Probe, Server, Setting};
-use crate::live::probe;
 use crate::live::session::{Answer, Row, Statement, Unreachable, Way, literal};
 use crate::live::tcp::Tcp;
+use crate::live::{meaning, probe};
 
 /// Larger files are no postgresql.conf.
 const LIMIT: u64 = model::yaml::MAX_BYTES as u64;
@@ -112,9 +112,9 @@ fn questions() -> Vec<Statement> {
         ),
         Statement::new(
             "SELECT 'r', name, coalesce(setting, ''), coalesce(pg_catalog.current_setting(name, true), ''), \
-             source, coalesce(sourcefile, ''), coalesce(sourceline, 0)::text, pending_restart::text \
-             FROM pg_catalog.pg_settings",
-            7,
+             source, coalesce(sourcefile, ''), coalesce(sourceline, 0)::text, pending_restart::text, \
+             vartype, coalesce(unit, '') FROM pg_catalog.pg_settings",
+            9,
         ),
         Statement::new(
             "SELECT 'r', coalesce(name, ''), coalesce(setting, ''), coalesce(sourcefile, ''), \
@@ -176,6 +176,7 @@ fn server(
     server.settings = settings.iter().map(|row| (field(row, 0).to_ascii_lowercase(), setting(row))).collect();
     server.lines = next().map(|rows| rows.iter().map(line).collect());
     server.overrides = next().unwrap_or_default().iter().filter_map(over).collect();
+    meaning::ask(way, desired, &mut server);
     server.libraries = next().map(|rows| rows.iter().map(|row| field(row, 0)).collect());
     server.confs = confs(&server, next(), host, container);
     let databases: Vec<String> = next().unwrap_or_default().iter().map(|row| field(row, 0)).collect();
@@ -195,6 +196,8 @@ fn setting(row: &Row) -> Setting {
         file: field(4),
         line: field(5).parse().unwrap_or_default(),
         pending_restart: field(6) == "true",
+        vartype: field(7),
+        unit: field(8),
     }
 }
 

@@ -10,7 +10,7 @@ const APPLY: &str = "run `kasm-db plan`, and `kasm-db apply`";
 
 /// Looks at a setting of the document.
 pub(super) fn check(wanted: &DesiredSetting, server: &Server) -> Check {
-    let same = |value: &str| wanted.compare.is_same(value.as_bytes(), wanted.value.as_bytes());
+    let same = |value: &str| server.is_same(wanted, value);
     effective(&wanted.name, &wanted.value, &same, server)
 }
 
@@ -51,6 +51,11 @@ pub(super) fn effective(name: &str, wanted: &str, same: &dyn Fn(&str) -> bool, s
         }
         return Check::ok(title, format!("{shown}{}", by(now)));
     }
+    if let Some(why) = veiled(name, now)
+        && let Some(check) = by_line(&title, why, name, same, server)
+    {
+        return check;
+    }
     let is = format!("it is {shown}, not '{wanted}'");
     if now.pending_restart {
         let why = format!("{is}: the file's value counts after a restart");
@@ -81,6 +86,38 @@ pub(super) fn effective(name: &str, wanted: &str, same: &dyn Fn(&str) -> bool, s
         }
         "configuration file" => of_file(&title, name, &is, now, same, server),
         _ => not_from_file(&title, name, &is, same, server),
+    }
+}
+
+/// Tells why what the server shows of a setting is not the value that it has.
+fn veiled(name: &str, now: &Setting) -> Option<&'static str> {
+    match now.source.as_str() {
+        // `wal_buffers = -1`
+        "override" if now.vartype == "integer" => Some("the server works the number out itself"),
+        "configuration file" if now.shown == "(disabled)" => Some("it has no effect as other settings are"),
+        "configuration file" if name.starts_with("tcp_keepalives_") || name == "tcp_user_timeout" => {
+            Some("what is shown is this connection's")
+        }
+        _ => None,
+    }
+}
+
+/// Judges by the line of the files that counts; `None` where that is not what is wanted either.
+fn by_line(
+    title: &str,
+    why: &str,
+    name: &str,
+    same: &dyn Fn(&str) -> bool,
+    server: &Server,
+) -> Option<Check> {
+    match (&server.lines, server.last_line(name)) {
+        (Err(unknown), _) => {
+            Some(Check::skip(title, format!("{why}, and the files can not be seen: {unknown}")))
+        }
+        (Ok(_), Some(line)) if same(&line.value) && line.error.is_empty() => {
+            Some(Check::ok(title, format!("'{}', by {}:{}; {why}", line.value, line.file, line.line)))
+        }
+        _ => None,
     }
 }
 

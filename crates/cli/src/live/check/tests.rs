@@ -21,6 +21,7 @@ fn set(value: &str, source: &str, file: &str) -> Setting {
         file: file.into(),
         line: 7,
         pending_restart: false,
+        ..Setting::default()
     }
 }
 
