@@ -146,6 +146,14 @@ def remove(path, dir_fd, name):
         raise Fault(path, error.errno) from error
 
 
+def is_there(dir_fd, name):
+    try:
+        os.lstat(name, dir_fd=dir_fd)
+    except FileNotFoundError:
+        return False
+    return True
+
+
 class Deployment:
     """The root, locked."""
 
@@ -195,11 +203,13 @@ class Deployment:
         """Removes what this run or one before it has left beside the files."""
         if BUG == "no_clean" or (BUG == "no_clean_on_error" and sys.exc_info()[0]):
             return
-        for file in self.files.values():
+        left = [file for file in self.files.values() if is_there(file.dir, file.beside)]
+        for file in left:
             remove(file.path, file.dir, file.beside)
-        if self.state is not None:
+        if self.state is not None and is_there(self.state, NEXT):
             remove(NAMED, self.state, NEXT)
-        self.sync_files()
+        if left:
+            self.sync_files()
 
     def end_journal(self):
         if self.state is not None and BUG != "no_journal_end":
