@@ -4,16 +4,25 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 #![allow(clippy::print_stderr, clippy::print_stdout, reason = "a test says what it looked at")]
+#![allow(dead_code, reason = "the servers of another test serve here")]
 
+#[path = "oracle/client.rs"]
+mod client;
 mod command;
 mod common;
+#[path = "oracle/server.rs"]
+mod server;
 
 #[path = "documents/explained.rs"]
 mod explained;
+#[path = "documents/on_disk.rs"]
+mod on_disk;
 #[path = "documents/planned.rs"]
 mod planned;
 #[path = "documents/renovate.rs"]
 mod renovate;
+#[path = "documents/running.rs"]
+mod running;
 #[path = "documents/said.rs"]
 mod said;
 #[path = "documents/several.rs"]

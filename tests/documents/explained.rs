@@ -67,3 +67,16 @@ fn the_example_of_each_code_of_the_document_triggers_it_and_nothing_else() {
         assert_eq!(codes, [*code].into(), "{}", code.example());
     }
 }
+
+/// What a reader is told of a code is worth nothing where nobody knows what brings it up.
+#[test]
+fn every_code_is_triggered_by_a_document_a_target_or_a_server_of_its_own() {
+    let elsewhere: BTreeSet<_> = crate::planned::codes()
+        .into_iter()
+        .chain(crate::on_disk::CODES)
+        .chain(crate::running::codes())
+        .collect();
+    for code in Code::ALL {
+        assert!(code.is_of_document() != elsewhere.contains(code), "{code}: {}", code.name());
+    }
+}

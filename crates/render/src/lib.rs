@@ -22,7 +22,7 @@ pub use compose::CommandOption;
 pub use log::{LogFolder, ServerLog};
 pub use observe::{ObservedState, observe, observe_with};
 pub use plan::{Action, Change, FileChange, FileKind, Needs, Plan};
-pub use reconcile::{is_library, preload_is_met, reconcile};
+pub use reconcile::{is_library, preload_is_met, proved, reconcile};
 pub use rendered::{Rendered, redacted, rendered};
 pub use source::{Found, Snapshot, Source};
 pub use target::{Target, TargetKind};

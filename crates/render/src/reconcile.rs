@@ -29,8 +29,10 @@ pub fn reconcile(desired: &DesiredState, observed: &ObservedState) -> Plan {
     proved(draft(desired, observed).plan(observed), desired, observed)
 }
 
-/// Proves a plan; one that fails has no files any more, and says so.
-fn proved(mut plan: Plan, desired: &DesiredState, observed: &ObservedState) -> Plan {
+/// Proves a plan, as [`reconcile`] does with its own: it is applied in memory and observed again.
+///
+/// One that does not lead to what is wanted has no files any more, and says so.
+pub fn proved(mut plan: Plan, desired: &DesiredState, observed: &ObservedState) -> Plan {
     if plan.files.is_empty() {
         return plan;
     }
