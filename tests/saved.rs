@@ -102,6 +102,16 @@ fn a_saved_plan_is_applied_without_asking_and_once() {
 }
 
 #[test]
+fn a_plan_that_was_applied_is_stale_once_there_is_more_to_do() {
+    let (sandbox, _) = saved();
+    let old = std::fs::read(at(&sandbox, "docker/docker-compose.yaml")).unwrap();
+    sandbox.run("apply plan.json").expect(0);
+    std::fs::write(at(&sandbox, "docker/.conf/docker-compose-late.yaml"), old).unwrap();
+    let run = sandbox.run("apply plan.json").expect(5);
+    assert!(run.stderr.contains("docker/.conf/docker-compose-late.yaml: appeared"), "{run}");
+}
+
+#[test]
 fn a_plan_of_nothing_is_applied_and_does_nothing() {
     let sandbox = Sandbox::new();
     sandbox.run("-f examples/existing/kasm-db.yaml apply -y").expect(0);
