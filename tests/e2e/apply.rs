@@ -161,6 +161,67 @@ fn a_command_that_fails_hangs_or_floods_leaves_its_step_to_be_done() {
 }
 
 #[test]
+fn what_a_command_says_of_secrets_is_not_repeated() {
+    let bed = Bed::running(STOCK);
+    bed.document(IF_NEEDED);
+    bed.write("docker/.env", "FROM_ENV='canary-3c77 env'\nDOCKER_TOKEN=tok-canary-9b\n");
+    bed.edit("docker/docker-compose.yaml", |text| {
+        text.replace(
+            "POSTGRES_USER:",
+            "QUOTED: \"canary\\\"0d quoted\"\n      GIVEN: ${FROM_ENV}\n      \
+             URL: postgres://me:ur1-canary@db/kasm\n      PEM: |\n        canary-line-1\n        canary-line-2\n      POSTGRES_USER:",
+        )
+    });
+    // All of it, on both streams; in the words that end it; and where a line is cut.
+    let work = bed.read("bin/start").replace("exec ", "");
+    bed.script("bin/start.real", &work);
+    let tree = bed.tree().display().to_string();
+    let filler = "x".repeat(2040);
+    let says = format!(
+        "#!/bin/bash\ncd {tree}/docker; env; cat docker-compose.yaml .env; cat docker-compose.yaml .env >&2\n\
+         echo {filler}canary-5f1d-password; echo {filler}canary-5f1d-password >&2\n\
+         echo postgresql://other:l00k@host password=un-seen '\"secret\": \"un-known\"'\n"
+    );
+    let fails = format!("{says}echo 'refused: canary-5f1d-password, postgres://x:l00k@y' >&2\nexit 3\n");
+    bed.script("bin/start", &fails);
+    let run = bed.run("apply --yes").expect(9).says(&[
+        "/bin/start` ended with 3: refused: <hidden>, postgres://x:<hidden>@y",
+        "POSTGRES_PASSWORD: <hidden>",
+        "  | HOME=",
+        "POSTGRES_USER: kasmapp",
+        "postgresql://other:<hidden>@host password=<hidden>",
+        "container_name: ",
+    ]);
+    let leaks = |run: &crate::bed::Run| {
+        let both = format!("{}{}", run.stdout, run.stderr);
+        for part in ["canary", "l00k", "un-seen", "un-known", "tok-", "0d quoted", "xcan"] {
+            let lines: Vec<_> = both.lines().filter(|line| line.contains(part)).collect();
+            assert!(lines.is_empty(), "{part:?} in {lines:#?}");
+        }
+    };
+    leaks(&run);
+    // The same for whoever goes on, and for one that works.
+    leaks(&bed.run("recover").expect(9));
+    bed.script("bin/start", &format!("{says}exec {tree}/bin/start.real\n"));
+    let run = bed.run("apply --yes").expect(0).says(&["goes on at its step `start`"]);
+    leaks(&run);
+
+    // What the container says of itself, and a docker that says too much.
+    let path = bed.path();
+    let folder = bed.root.join("talks");
+    std::fs::create_dir(&folder).unwrap();
+    bed.script(
+        "../talks/docker",
+        "#!/bin/sh\necho 'no: canary-5f1d-password password=un-seen' >&2\nexit 1\n",
+    );
+    for arguments in ["verify", "verify --format json", "status", "status --format json"] {
+        let run = finish(bed.command(arguments).env("PATH", format!("{}:{path}", folder.display())));
+        let run = run.expect(9).says(&["does not answer: no: <hidden> password=<hidden>"]);
+        leaks(&run);
+    }
+}
+
+#[test]
 fn a_container_name_that_is_taken_is_what_compose_says_it_is() {
     if engine().is_none() {
         return;

@@ -8,6 +8,7 @@ pub(crate) mod docker;
 pub(crate) mod facts;
 pub(crate) mod follow;
 pub(crate) mod gather;
+pub(crate) mod hushed;
 pub(crate) mod log;
 pub(crate) mod meaning;
 pub(crate) mod probe;

@@ -1,7 +1,7 @@
 //! The one layer between this program and whoever reads what it says.
 //!
 //! Everything printed passes [`escape()`], but for patches, whose bytes must be exact and are checked
-//! instead.
+//! instead. What others said, the programs that are run and the server, passes [`secrets::hide`] before.
 
 pub(crate) mod audit;
 pub(crate) mod audit_json;
@@ -16,6 +16,7 @@ pub(crate) mod patch;
 mod private;
 pub(crate) mod report;
 pub(crate) mod review;
+pub(crate) mod secrets;
 pub(crate) mod stream;
 pub(crate) mod words;
 
@@ -65,7 +66,7 @@ impl Terminal {
     /// Writes a result in words.
     pub(crate) fn result(&self, text: &str) -> Result<(), Failure> {
         let choice = self.choice_for(&io::stdout());
-        self.bytes(&coloured(text, choice))
+        self.bytes(&coloured(&secrets::known(text), choice))
     }
 
     /// Writes a result whose bytes are exact.
@@ -97,16 +98,20 @@ impl Terminal {
         let choice = self.choice_for(&io::stderr());
         let mut err = io::stderr().lock();
         // There is nowhere left to say that this can not be said.
-        let _ = err.write_all(&coloured(text, choice)).and_then(|()| err.flush());
+        let _ = err.write_all(&coloured(&secrets::known(text), choice)).and_then(|()| err.flush());
     }
 
     /// Writes the error that ends the run.
     pub(crate) fn failure(&self, failure: &Failure) {
         let mut text = String::new();
         let (error, bold) = (style::ERROR, style::BOLD);
-        let _ = writeln!(text, "{error}error{error:#}{bold}: {}{bold:#}", escape(&failure.message));
+        let _ = writeln!(
+            text,
+            "{error}error{error:#}{bold}: {}{bold:#}",
+            escape(&secrets::hide(&failure.message))
+        );
         if let Some(help) = &failure.help {
-            let _ = writeln!(text, "  = help: {}", escape(help));
+            let _ = writeln!(text, "  = help: {}", escape(&secrets::hide(help)));
         }
         self.note(&text);
         self.state(failure.state);

@@ -20,6 +20,7 @@ pub(crate) use image::{ImageSite, Origin};
 pub(crate) use mounts::Mounts;
 pub(crate) use service::Found as ServiceFound;
 pub(crate) use stack::Stack;
+pub(crate) use variables::{Variables, interpolate, read_env};
 
 use model::Diagnostic;
 

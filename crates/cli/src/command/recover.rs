@@ -2,6 +2,7 @@
 
 use crate::args::Global;
 use crate::exit::{Exit, Failure};
+use crate::live::hushed::hush;
 use crate::live::restart::{Follower, pending};
 use crate::output::{Terminal, escape};
 use crate::recovery;
@@ -32,6 +33,7 @@ fn one(place: &Place, global: &Global, terminal: &Terminal) -> Result<String, Fa
             terminal.note(&text);
         }
         let step = record.step.name();
+        hush(place, &root, global.root.as_deref());
         // The document may say more than the record: it is not asked here.
         Follower { lock: &lock, root: &root, sslmode: None, terminal }.run(record)?;
         let below = escape(&root.path().display().to_string());

@@ -9,6 +9,7 @@ use crate::disk::Disk;
 use crate::exit::{Exit, Failure};
 use crate::live::check::{Check, checks};
 use crate::live::gather::{Host, Options, gather};
+use crate::live::hushed::hush;
 use crate::output::{Terminal, report};
 use crate::target::Place;
 
@@ -49,6 +50,7 @@ pub(crate) fn look(
         return Looked::Not("nothing runs from an installer");
     }
     let prefix = global.root.as_deref();
+    hush(place, root, prefix);
     let observed = render::observe(&place.target, &Disk { root, prefix });
     match gather(desired, &Host { observed: &observed, root, prefix }, options) {
         Some(facts) => Looked::Checked(checks(desired, &facts)),

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::live::program::environment;
+use crate::output::secrets;
 
 /// How long a child may take to end after it was asked to.
 const GRACE: Duration = Duration::from_secs(2);
@@ -38,6 +39,8 @@ pub(crate) struct Ended {
     pub(crate) stderr: Vec<u8>,
     /// Whether it wrote more to standard output than was kept.
     pub(crate) cut: bool,
+    /// Whether it wrote more to standard error than was kept.
+    pub(crate) cut_before: bool,
 }
 
 impl Ended {
@@ -52,12 +55,23 @@ impl Ended {
 
     /// Gives the last line of standard error, or of standard output, that says something.
     pub(crate) fn last_words(&self) -> String {
+        // A line that is not all there may begin or end within a secret.
+        let is_end = |byte: &u8| *byte == b'\n';
+        let stdout = match (self.cut, self.stdout.iter().rposition(is_end)) {
+            (true, end) => &self.stdout[..end.unwrap_or(0)],
+            (false, _) => &self.stdout,
+        };
+        let stderr = match (self.cut_before, self.stderr.iter().position(is_end)) {
+            (true, end) => &self.stderr[end.unwrap_or(self.stderr.len())..],
+            (false, _) => &self.stderr,
+        };
         let last = |bytes: &[u8]| {
             let text = String::from_utf8_lossy(bytes).into_owned();
             text.lines().rev().map(str::trim).find(|line| !line.is_empty()).map(String::from)
         };
-        let line = last(&self.stderr).or_else(|| last(&self.stdout)).unwrap_or_default();
-        line.chars().take(500).collect()
+        let line = last(stderr).or_else(|| last(stdout)).unwrap_or_default();
+        // Before it is cut: of a secret that is cut short, the rest could not be found.
+        secrets::hide(&line).chars().take(500).collect()
     }
 }
 
@@ -118,13 +132,20 @@ pub(crate) fn run(job: &Job<'_>, watch: &mut dyn FnMut(&[u8])) -> Result<Ended, 
         forward(stderr, true, send.clone());
     }
     drop(send);
-    let mut kept = Kept { limit: job.limit, stdout: Vec::new(), stderr: Vec::new(), cut: false };
+    let mut kept =
+        Kept { limit: job.limit, stdout: Vec::new(), stderr: Vec::new(), cut: false, cut_before: false };
     let status = wait(&mut child, &pieces, job.timeout, &mut |piece| {
         watch(&piece.1);
         kept.take(&piece);
     });
     match status {
-        Some(status) => Ok(Ended { status, stdout: kept.stdout, stderr: kept.stderr, cut: kept.cut }),
+        Some(status) => Ok(Ended {
+            status,
+            stdout: kept.stdout,
+            stderr: kept.stderr,
+            cut: kept.cut,
+            cut_before: kept.cut_before,
+        }),
         None => Err(ChildError::Timeout { program, after: job.timeout }),
     }
 }
@@ -135,6 +156,7 @@ struct Kept {
     stdout: Vec<u8>,
     stderr: Vec<u8>,
     cut: bool,
+    cut_before: bool,
 }
 
 impl Kept {
@@ -142,6 +164,7 @@ impl Kept {
         if *is_error {
             self.stderr.extend(bytes);
             let over = self.stderr.len().saturating_sub(self.limit);
+            self.cut_before |= over > 0;
             self.stderr.drain(..over);
         } else {
             let room = self.limit.saturating_sub(self.stdout.len());

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::live::child::{self, ChildError, Ended, Job};
 use crate::live::program;
 use crate::live::session::{Answer, Row, Statement, Unreachable};
+use crate::output::secrets;
 
 /// How long one question may take.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -154,7 +155,8 @@ impl Docker {
         // A statement may hold a password; what ends a server is never one.
         let said =
             |line: &&&str| !["STATEMENT:", "LOG:", "DETAIL:", "HINT:"].iter().any(|kind| line.contains(kind));
-        fatal.or_else(|| lines.iter().rev().find(said)).map(|line| line.chars().take(300).collect())
+        let line = fatal.or_else(|| lines.iter().rev().find(said))?;
+        Some(secrets::hide(line).chars().take(300).collect())
     }
 
     /// Gives what the container wrote in the last minute, for a server that logs to standard error.

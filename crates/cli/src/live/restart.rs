@@ -16,7 +16,7 @@ use crate::live::follow::{FollowUp, Step};
 use crate::live::gather::reach;
 use crate::live::program;
 use crate::live::session::{Statement, Unreachable, Way};
-use crate::output::{Terminal, escape, escape_bytes};
+use crate::output::{Terminal, escape, secrets};
 
 /// How much of a child's output is shown, and how long one line of it may be.
 const SHOWN: usize = 64 << 10;
@@ -299,7 +299,8 @@ impl Lines<'_> {
             return;
         }
         for chunk in piece.split_inclusive(|&byte| byte == b'\n') {
-            let room = LINE.saturating_sub(self.part.len());
+            // Of a secret that only begins within what is shown, nothing may be.
+            let room = (LINE + secrets::longest()).saturating_sub(self.part.len());
             self.part.extend(&chunk[..chunk.len().min(room)]);
             if chunk.ends_with(b"\n") {
                 self.line();
@@ -312,7 +313,11 @@ impl Lines<'_> {
         if self.left == 0 {
             return;
         }
-        let text = escape_bytes(line.trim_ascii_end());
+        let mut text = secrets::hide(&String::from_utf8_lossy(line.trim_ascii_end()));
+        if text.len() > LINE {
+            text.truncate(text.floor_char_boundary(LINE));
+        }
+        let text = escape(&text);
         self.terminal.note(&format!("  | {text}\n"));
         self.left = self.left.saturating_sub(line.len().max(1));
         if self.left == 0 {

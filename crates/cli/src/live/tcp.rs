@@ -61,7 +61,7 @@ impl Tcp {
         let file = |name: &str, default: &str| {
             variable(name).map(PathBuf::from).or_else(|| existing(in_home(default)))
         };
-        let password = match (variable("PGPASSWORD"), file("PGPASSFILE", ".pgpass")) {
+        let password = match (variable("PGPASSWORD"), password_file()) {
             (Some(given), _) => Password::Given(given),
             (None, Some(path)) => Password::File(path),
             (None, None) => Password::None,
@@ -253,8 +253,22 @@ fn read_passwords(path: &Path) -> Result<String, Unreachable> {
     })
 }
 
+/// Gives the password file of libpq, where there is one.
+pub(crate) fn password_file() -> Option<PathBuf> {
+    let named = std::env::var_os("PGPASSFILE").filter(|path| !path.is_empty()).map(PathBuf::from);
+    let default = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".pgpass"));
+    named.or_else(|| default().filter(|path| path.exists()))
+}
+
 /// Gives the password of a line `host:port:database:user:password` that is for these four.
 fn password_for(line: &str, wanted: &[&str; 4]) -> Option<String> {
+    let [host, port, database, user, password] = fields(line)?;
+    let fits = |(field, wanted): (&String, &&str)| field == "*" || field == wanted;
+    [&host, &port, &database, &user].into_iter().zip(wanted).all(fits).then_some(password)
+}
+
+/// Gives the five fields of a line of a password file, the password last.
+pub(crate) fn fields(line: &str) -> Option<[String; 5]> {
     if line.starts_with('#') {
         return None;
     }
@@ -268,9 +282,7 @@ fn password_for(line: &str, wanted: &[&str; 4]) -> Option<String> {
             c => fields.last_mut()?.push(c),
         }
     }
-    let [host, port, database, user, password] = &fields[..] else { return None };
-    let fits = |(field, wanted): (&String, &&str)| field == "*" || field == wanted;
-    [host, port, database, user].into_iter().zip(wanted).all(fits).then(|| password.clone())
+    fields.try_into().ok()
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::command::status::{Files, Server, Since, Standing};
 use crate::command::verify::Looked;
 use crate::live::check::{Check, Verdict};
 use crate::output::human::count;
-use crate::output::{escape, json, style};
+use crate::output::{escape, json, secrets, style};
 
 /// Additions raise the second number, anything else the first.
 const VERSION: &str = "1.0";
@@ -81,9 +81,9 @@ fn word(verdict: &Verdict) -> String {
     format!("{color}{word}{color:#}")
 }
 
-/// What a server or Docker says may have several lines.
+/// What a server or Docker says may have several lines, and secrets.
 fn one_line(text: &str) -> String {
-    escape(&text.replace('\n', " "))
+    escape(&secrets::hide(text).replace('\n', " "))
 }
 
 #[derive(Serialize)]
@@ -105,9 +105,9 @@ struct TargetChecks<'a> {
 struct CheckRow<'a> {
     name: &'a str,
     result: &'static str,
-    says: &'a str,
+    says: String,
     code: Option<&'static str>,
-    fix: Option<&'a str>,
+    fix: Option<String>,
 }
 
 /// Writes the checks of each target as JSON.
@@ -126,9 +126,9 @@ fn row(check: &Check) -> CheckRow<'_> {
     let (result, code, fix) = match &check.verdict {
         Verdict::Ok => ("ok", None, None),
         Verdict::Skip => ("skip", None, None),
-        Verdict::Fail { code, fix, .. } => ("fail", Some(code.id()), Some(fix.as_str())),
+        Verdict::Fail { code, fix, .. } => ("fail", Some(code.id()), Some(secrets::hide(fix))),
     };
-    CheckRow { name: &check.name, result, says: &check.says, code, fix }
+    CheckRow { name: &check.name, result, says: secrets::hide(&check.says), code, fix }
 }
 
 /// Renders a line for each target.
@@ -197,25 +197,25 @@ struct Status<'a> {
 #[derive(Serialize)]
 struct StandingRow<'a> {
     name: &'a str,
-    files: FilesRow<'a>,
+    files: FilesRow,
     /// The step of an apply that is not finished.
     pending: Option<&'static str>,
     server: ServerRow<'a>,
 }
 
 #[derive(Serialize)]
-struct FilesRow<'a> {
+struct FilesRow {
     state: &'static str,
     changes: usize,
     files: usize,
-    why: Option<&'a str>,
+    why: Option<String>,
 }
 
 #[derive(Serialize)]
 struct ServerRow<'a> {
     state: &'static str,
     failed: &'a [String],
-    why: Option<&'a str>,
+    why: Option<String>,
 }
 
 /// Writes how each target stands as JSON.
@@ -224,16 +224,25 @@ pub(crate) fn standings_json(standings: &[(String, Standing)]) -> String {
         name,
         files: match &standing.files {
             Files::InSync => FilesRow { state: "in_sync", changes: 0, files: 0, why: None },
-            Files::Differ { changes, files, since } => {
-                FilesRow { state: "differ", changes: *changes, files: *files, why: Some(words(*since)) }
+            Files::Differ { changes, files, since } => FilesRow {
+                state: "differ",
+                changes: *changes,
+                files: *files,
+                why: Some(words(*since).into()),
+            },
+            Files::Blocked { why, .. } => {
+                FilesRow { state: "blocked", changes: 0, files: 0, why: Some(secrets::hide(why)) }
             }
-            Files::Blocked { why, .. } => FilesRow { state: "blocked", changes: 0, files: 0, why: Some(why) },
         },
         pending: standing.pending,
         server: match &standing.server {
             Server::InSync => ServerRow { state: "in_sync", failed: &[], why: None },
-            Server::NotAsked(why) => ServerRow { state: "not_asked", failed: &[], why: Some(why) },
-            Server::Unreachable(why) => ServerRow { state: "unreachable", failed: &[], why: Some(why) },
+            Server::NotAsked(why) => {
+                ServerRow { state: "not_asked", failed: &[], why: Some((*why).to_string()) }
+            }
+            Server::Unreachable(why) => {
+                ServerRow { state: "unreachable", failed: &[], why: Some(secrets::hide(why)) }
+            }
             Server::RestartPending(names) => ServerRow { state: "restart_pending", failed: names, why: None },
             Server::Differs(names) => ServerRow { state: "differs", failed: names, why: None },
         },

@@ -10,6 +10,7 @@ use crate::exit::{Exit, Failure};
 use crate::live::check::{Check, Mend};
 use crate::live::follow::{FollowUp, Step};
 use crate::live::gather::Options;
+use crate::live::hushed::hush;
 use crate::live::restart::{Follower, pending, program_of};
 use crate::output::{escape, report};
 
@@ -109,6 +110,7 @@ impl Run<'_> {
             ));
             return Ok(Exit::Unfinished);
         }
+        hush(self.place, root, self.global.root.as_deref());
         Follower { lock, root, sslmode: self.args.sslmode, terminal: self.terminal }.run(record)?;
         self.verified(root)
     }

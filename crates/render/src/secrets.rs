@@ -1,0 +1,312 @@
+//! What of a target's files must not be repeated when a program that knows them says it.
+
+use std::collections::BTreeSet;
+
+use model::yaml::{Kind, NodeId, Tree};
+use pgconf::Conf;
+
+use crate::compose::{Variables, interpolate, read_env};
+use crate::observe::ObservedState;
+use crate::redact;
+use crate::source::{Found, Source, folder, join};
+
+/// Gives every text of the target's files that may be a secret: values of environments, of `.env` files and
+/// of `env_file:`, of keys that are called like one, passwords in URLs, and what a conf hides. Each as it is
+/// written, as it is meant, and its lines where it has several.
+///
+/// What is too short, or a word that stands everywhere, is not among them: to hide it would hide everything else.
+pub fn secrets(observed: &ObservedState, source: &dyn Source) -> Vec<String> {
+    let files = || {
+        observed.snapshot().files().filter_map(|(path, found)| match found {
+            Found::Yes(bytes) => Some((path, bytes.as_slice())),
+            _ => None,
+        })
+    };
+    let is_env = |path: &str| path.ends_with(".env");
+    let mut found = Secrets::default();
+    for (_, bytes) in files().filter(|(path, _)| is_env(path)) {
+        found.env(bytes);
+    }
+    for (path, bytes) in files().filter(|(path, _)| !is_env(path)) {
+        if observed.conf_files().any(|(_, here)| here == path) {
+            found.conf(bytes);
+        } else if let Ok(tree) = Tree::parse(bytes) {
+            found.compose(&tree, bytes);
+            for name in found.env_files(&tree) {
+                if let Found::Yes(bytes) = source.read(&join(folder(path), &name)) {
+                    found.env(&bytes);
+                }
+            }
+        }
+    }
+    found.texts.into_iter().collect()
+}
+
+/// A text this short stands everywhere.
+const SHORTEST: usize = 4;
+
+/// Words that are values of environments, and of much else that is said of a database.
+const WORDS: &[&str] = &[
+    "admin",
+    "data",
+    "database",
+    "default",
+    "docker",
+    "error",
+    "false",
+    "info",
+    "kasm",
+    "kasm_db",
+    "kasmapp",
+    "localhost",
+    "none",
+    "null",
+    "password",
+    "postgres",
+    "postgresql",
+    "prod",
+    "production",
+    "root",
+    "secret",
+    "test",
+    "true",
+    "user",
+    "warn",
+    "warning",
+];
+
+/// How names of variables end whose values are no secret.
+const OPEN: &[&str] = &[
+    "database",
+    "db",
+    "dir",
+    "directory",
+    "file",
+    "host",
+    "hostname",
+    "lang",
+    "level",
+    "locale",
+    "mode",
+    "name",
+    "path",
+    "pgdata",
+    "port",
+    "role",
+    "tz",
+    "user",
+    "username",
+    "version",
+    "zone",
+];
+
+/// Parts of names of variables whose values are secrets.
+const CLOSED: &[&str] =
+    &["auth", "credential", "dsn", "key", "pass", "passwd", "private", "pwd", "salt", "secret", "token"];
+
+#[derive(Default)]
+struct Secrets {
+    variables: Variables,
+    texts: BTreeSet<String>,
+}
+
+impl Secrets {
+    fn env(&mut self, bytes: &[u8]) {
+        for (name, value) in read_env(bytes) {
+            self.value(&name, &value);
+            self.variables.insert(name, value);
+        }
+        // What could not be read as Compose does, as it stands.
+        for line in String::from_utf8_lossy(bytes).lines() {
+            if let Some((name, value)) = line.split_once('=') {
+                self.value(name.trim(), value.trim());
+            }
+        }
+    }
+
+    fn conf(&mut self, bytes: &[u8]) {
+        let conf = Conf::parse(bytes);
+        for entry in conf.entries() {
+            let (name, value) = (conf.name(entry).to_ascii_lowercase(), conf.value(entry));
+            if redact::may_be_secret(&String::from_utf8_lossy(&name), &value) {
+                self.add(&String::from_utf8_lossy(&value));
+            }
+        }
+    }
+
+    fn compose(&mut self, tree: &Tree, bytes: &[u8]) {
+        for (_, node) in tree.nodes() {
+            match &node.kind {
+                Kind::Mapping(entries, _) => {
+                    for (key, value) in entries {
+                        let key = tree.scalar(*key).unwrap_or_default();
+                        match key {
+                            "environment" => self.environment(tree, *value, bytes),
+                            _ if is_closed(key) => self.scalar(tree, key, *value, bytes),
+                            _ => {}
+                        }
+                    }
+                }
+                Kind::Scalar(text, _) => self.urls(text),
+                Kind::Sequence(..) | Kind::Alias(_) => {}
+            }
+        }
+    }
+
+    fn environment(&mut self, tree: &Tree, id: NodeId, bytes: &[u8]) {
+        for (key, value) in tree.entries(id) {
+            self.scalar(tree, tree.scalar(*key).unwrap_or_default(), *value, bytes);
+        }
+        for item in tree.items(id) {
+            if let Some((name, value)) = tree.scalar(*item).and_then(|item| item.split_once('=')) {
+                self.meant(name, value);
+            }
+        }
+    }
+
+    fn scalar(&mut self, tree: &Tree, name: &str, id: NodeId, bytes: &[u8]) {
+        let Some(text) = tree.scalar(id) else { return };
+        self.meant(name, text);
+        // As it is written, for whoever prints the file.
+        let written = bytes.get(tree.node(id).span.clone()).unwrap_or_default();
+        let written = String::from_utf8_lossy(written);
+        let inner = written.trim_matches(|c: char| matches!(c, '\'' | '"') || c.is_whitespace());
+        self.value(name, inner);
+    }
+
+    /// Takes a value, and what variables make of it.
+    fn meant(&mut self, name: &str, text: &str) {
+        self.value(name, text);
+        if let Ok(meant) = interpolate(text, &self.variables) {
+            self.value(name, &meant);
+        }
+    }
+
+    fn value(&mut self, name: &str, text: &str) {
+        self.urls(text);
+        let name = name.to_ascii_lowercase();
+        let is_open = || OPEN.iter().any(|end| name == *end || name.ends_with(&format!("_{end}")));
+        let says_nothing = |text: &str| {
+            text.starts_with('/')
+                || text.contains("://")
+                || text.bytes().all(|b| b.is_ascii_digit() || b == b'.')
+        };
+        if is_closed(&name) || !(is_open() || says_nothing(text)) {
+            self.add(text);
+        }
+    }
+
+    /// Takes the passwords of URLs.
+    fn urls(&mut self, text: &str) {
+        for (at, _) in text.match_indices("://") {
+            let rest = &text[at + 3..];
+            let rest =
+                &rest[..rest.find(|c: char| c.is_whitespace() || "\"'`".contains(c)).unwrap_or(rest.len())];
+            if let Some((_, password)) = rest.rfind('@').and_then(|end| rest[..end].split_once(':')) {
+                self.add(password);
+            }
+        }
+    }
+
+    fn add(&mut self, text: &str) {
+        let text = text.trim();
+        for part in std::iter::once(text).chain(text.lines().map(str::trim)) {
+            if part.len() >= SHORTEST && !WORDS.iter().any(|word| part.eq_ignore_ascii_case(word)) {
+                self.texts.insert(part.to_string());
+            }
+        }
+    }
+
+    /// Lists the files of `env_file:`.
+    fn env_files(&self, tree: &Tree) -> Vec<String> {
+        let mut files = Vec::new();
+        for (id, _) in tree.nodes() {
+            for (_, named) in tree.all(id, "env_file") {
+                let items = std::iter::once(named).chain(tree.items(named).iter().copied());
+                for item in items {
+                    let path = tree.get(item, "path").unwrap_or(item);
+                    files.extend(tree.scalar(path).and_then(|path| interpolate(path, &self.variables).ok()));
+                }
+            }
+        }
+        files
+    }
+}
+
+/// Tells whether something of this name is a secret.
+fn is_closed(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    !name.ends_with("_file") && CLOSED.iter().any(|part| name.contains(part))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::target::{Target, TargetKind};
+    use crate::{Found, observe};
+
+    struct Files;
+
+    impl Source for Files {
+        fn read(&self, path: &str) -> Found<Vec<u8>> {
+            let text = match path {
+                "compose.yaml" => {
+                    "services:\n  db:\n    image: postgres:15\n    env_file: [more.env]\n    environment:\n      \
+                     POSTGRES_PASSWORD: \"a\\\"b-one\"\n      POSTGRES_USER: somebody\n      NUMBER: 12345\n      \
+                     FROM: ${ONE}\n      BANNER: text-two\n      PIN_KEY: 12345678\n      PEM: |\n        \
+                     first-line\n        second-line\n  api:\n    environment:\n      - API_TOKEN=three\n      - \
+                     DB=postgres://me:four@db/kasm\n      - PASSWORD=kasm\n    build: {args: {npm_token: fives}}\n"
+                }
+                ".env" => "ONE=sixes\nexport OTHER='seven # eight'\n",
+                "more.env" => "NINE_PASSWORD=ninth\n",
+                "postgresql.conf" => "primary_conninfo = 'password=tenth'\nwork_mem = 4MB\n",
+                _ => return Found::No,
+            };
+            Found::Yes(text.as_bytes().to_vec())
+        }
+        fn list(&self, _: &str) -> Found<Vec<String>> {
+            Found::No
+        }
+        fn below_root(&self, _: &str) -> Option<String> {
+            None
+        }
+    }
+
+    #[test]
+    fn what_may_be_a_secret_is_found_wherever_it_stands() {
+        let kind = TargetKind::Files {
+            compose: vec!["compose.yaml".into()],
+            postgresql_conf: Some("postgresql.conf".into()),
+            service: None,
+        };
+        let found = secrets(&observe(&Target { name: "t".into(), kind }, &Files), &Files);
+        let expected = [
+            "${ONE}",
+            "'seven # eight'",
+            "12345678",
+            "a\"b-one",
+            "a\\\"b-one",
+            "first-line",
+            "first-line\nsecond-line",
+            "fives",
+            "four",
+            "ninth",
+            "password=tenth",
+            "second-line",
+            "seven # eight",
+            "sixes",
+            "text-two",
+            "three",
+        ];
+        let mut expected: Vec<_> = expected.iter().map(ToString::to_string).collect();
+        expected.sort();
+        // The block scalar as it is written has its indentation.
+        let found: Vec<_> = found.into_iter().filter(|text| !text.starts_with('|')).collect();
+        for text in &expected {
+            assert!(found.contains(text), "{text:?} is not in {found:#?}");
+        }
+        for text in ["somebody", "12345", "kasm", "4MB", "postgres:15"] {
+            assert!(!found.iter().any(|found| found == text), "{text:?} is in {found:#?}");
+        }
+    }
+}
