@@ -12,6 +12,10 @@ use crate::bed::{Run, finish};
 
 const BIN: &str = "/usr/lib/postgresql/15/bin";
 
+const DOCUMENT: &str = "schema: kasm-db/v1\naudit: {classes: [read], extension: false}\n\
+    preload: {libraries: [pgaudit]}\npostgres_major: 15\ntargets:\n  - name: here\n    \
+    files: {postgresql_conf: data/postgresql.conf}\nverify: {connect: tcp, database: postgres}\n";
+
 /// Certificates, and a server that has one of them.
 struct Server {
     _temp: TempDir,
@@ -102,17 +106,19 @@ impl Server {
 
     /// Runs `kasm-db verify` with the right password and authority, but for these variables.
     fn run(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Run {
-        let document = "schema: kasm-db/v1\naudit: {classes: [read], extension: false}\n\
-            preload: {libraries: [pgaudit]}\npostgres_major: 15\ntargets:\n  - name: here\n    files: {postgresql_conf: data/postgresql.conf}\n\
-            verify: {connect: tcp, database: postgres}\n";
+        std::fs::write(self.root.join("kasm-db.yaml"), DOCUMENT).unwrap();
+        self.command(&[&["verify"], arguments].concat(), variables)
+    }
+
+    /// Runs `kasm-db` on the document that is there.
+    fn command(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Run {
         let path = self.root.join("kasm-db.yaml");
-        std::fs::write(&path, document).unwrap();
         let pass = self.root.join("pass");
         std::fs::write(&pass, format!("*:{}:*:kasmapp:right-canary\n", self.port)).unwrap();
         std::fs::set_permissions(&pass, PermissionsExt::from_mode(0o600)).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_kasm-db"));
         command
-            .args(["-f", path.to_str().unwrap(), "verify"])
+            .args(["-f", path.to_str().unwrap()])
             .args(arguments)
             .env_clear()
             .env("HOME", &self.root)
@@ -279,4 +285,42 @@ fn a_server_without_tls_is_not_talked_to_unless_told_so() {
         .expect(9)
         .says(&["server does not support TLS", "--sslmode disable"]);
     assert_eq!(thread.join().unwrap(), b"", "something was sent in the clear");
+}
+
+#[test]
+fn what_the_command_line_says_of_tls_holds_for_whoever_goes_on() {
+    let server = Server::start();
+    let path = server.root.join("kasm-db.yaml");
+    let restart = "restart: {policy: if_needed, stop: [./stop], start: [./start], timeout: 3s}\n";
+    let script = |name: &str, text: &str| {
+        let path = server.root.join(name);
+        std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+    };
+    let other = server.root.join("other").display().to_string();
+    let untrusted = [("PGSSLROOTCERT", other.as_str())];
+    // The server itself stays up: what is looked at is the way to it.
+    script("start", "exit 0");
+    for (number, told, go_on) in [
+        (30, "require", &["recover"][..]),
+        (31, "require", &["apply", "--yes"]),
+        // What is said now wins over what was said then.
+        (32, "verify-full", &["apply", "--yes", "--sslmode", "require"]),
+    ] {
+        std::fs::write(&path, format!("{DOCUMENT}settings: {{max_connections: {number}}}\n{restart}"))
+            .unwrap();
+        script("stop", "kill -9 $PPID");
+        let killed = server.command(&["apply", "--yes", "--sslmode", told], &untrusted);
+        assert_eq!(killed.code, None, "{}{}", killed.stdout, killed.stderr);
+        script("stop", "exit 0");
+        if told == "verify-full" {
+            server.command(&["recover"], &untrusted).expect(9).says(&["UnknownIssuer"]);
+        }
+        let run = server.command(go_on, &untrusted).says(&["the database answers"]);
+        match go_on[0] {
+            "recover" => run.expect(0),
+            // The server was not started anew: only what waits for that fails.
+            _ => run.expect(9).says(&["FAIL  setting max_connections"]),
+        };
+    }
 }

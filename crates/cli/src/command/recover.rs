@@ -35,7 +35,7 @@ fn one(place: &Place, global: &Global, terminal: &Terminal) -> Result<String, Fa
         let step = record.step.name();
         hush(place, &root, global.root.as_deref());
         // The document may say more than the record: it is not asked here.
-        Follower { lock: &lock, root: &root, sslmode: None, terminal }.run(record)?;
+        Follower { lock: &lock, root: &root, terminal }.run(record)?;
         let below = escape(&root.path().display().to_string());
         return Ok(format!(
             "Recovered: an apply below {below} went on at its step `{step}`, and is done. `kasm-db verify` looks at it.\n"

@@ -3,7 +3,10 @@
 
 use std::time::Duration;
 
+use clap::ValueEnum as _;
 use model::document::{Connect, Verify};
+
+use crate::args::SslMode;
 
 /// The first line; another one is of another version.
 const HEAD: &str = "kasm-db follow-up 1";
@@ -56,6 +59,8 @@ pub(crate) struct FollowUp {
     pub(crate) container: String,
     pub(crate) user: String,
     pub(crate) database: String,
+    /// What the command line says of TLS; `None` where it says nothing.
+    pub(crate) sslmode: Option<SslMode>,
     /// The databases that get the extension.
     pub(crate) extensions: Vec<String>,
     /// The generation to go back to where the server does not come up.
@@ -88,6 +93,8 @@ impl FollowUp {
             ("user", self.user.clone()),
             ("database", self.database.clone()),
         ];
+        let sslmode = self.sslmode.and_then(|mode| mode.to_possible_value());
+        lines.extend(sslmode.map(|mode| ("sslmode", mode.get_name().to_string())));
         lines.extend(self.stop.iter().map(|argument| ("stop", argument.clone())));
         lines.extend(self.start.iter().map(|argument| ("start", argument.clone())));
         lines.extend(self.extensions.iter().map(|database| ("extension", database.clone())));
@@ -131,6 +138,10 @@ impl FollowUp {
             container: one("container")?,
             user: one("user")?,
             database: one("database")?,
+            sslmode: match one("sslmode") {
+                Some(mode) => Some(SslMode::from_str(&mode, false).ok()?),
+                None => None,
+            },
             extensions: list("extension"),
             back_to: match one("back_to") {
                 Some(number) => Some(number.parse().ok()?),
@@ -171,6 +182,7 @@ mod tests {
             container: "kasm_db".into(),
             user: "kasmapp".into(),
             database: "kasm".into(),
+            sslmode: Some(SslMode::VerifyCa),
             extensions: vec!["kasm".into(), "other".into()],
             back_to: Some(3),
         };
@@ -180,7 +192,9 @@ mod tests {
             assert_eq!(FollowUp::decode(&bytes[..end]), None, "{end}");
         }
         let other = String::from_utf8(bytes).unwrap();
-        for (from, to) in [("up 1", "up 2"), ("healthy", "sleep"), ("docker", "ssh"), ("90", "x")] {
+        for (from, to) in
+            [("up 1", "up 2"), ("healthy", "sleep"), ("docker", "ssh"), ("verify-ca", "no"), ("90", "x")]
+        {
             assert_eq!(FollowUp::decode(other.replacen(from, to, 1).as_bytes()), None, "{to}");
         }
     }

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use commit::{Change, Lock, Options, Root};
 
-use crate::args::SslMode;
 use crate::exit::{Exit, Failure, state};
 use crate::interrupt;
 use crate::live::child::{self, ChildError, Job, seconds};
@@ -32,7 +31,6 @@ const LIMIT: u64 = model::yaml::MAX_BYTES as u64;
 pub(crate) struct Follower<'a> {
     pub(crate) lock: &'a Lock<'a>,
     pub(crate) root: &'a Root,
-    pub(crate) sslmode: Option<SslMode>,
     pub(crate) terminal: &'a Terminal,
 }
 
@@ -159,7 +157,7 @@ impl Follower<'_> {
     }
 
     fn way(&self, record: &FollowUp) -> Result<Way, Unreachable> {
-        reach(&record.verify(), self.sslmode).1
+        reach(&record.verify(), record.sslmode).1
     }
 
     fn answers(&self, record: &FollowUp) -> Result<(), Unreachable> {

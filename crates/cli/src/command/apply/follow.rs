@@ -5,6 +5,7 @@ use model::document::Policy;
 use render::{FileKind, Needs, Plan, TargetKind};
 
 use super::Run;
+use crate::args::SslMode;
 use crate::command::verify::{Looked, look};
 use crate::exit::{Exit, Failure};
 use crate::live::check::{Check, Mend};
@@ -92,6 +93,7 @@ impl Run<'_> {
             container: verify.container().to_string(),
             user: verify.user().to_string(),
             database: verify.database().to_string(),
+            sslmode: self.args.sslmode,
             extensions: self.desired.extension_databases().to_vec(),
             back_to: self.args.rollback_on_failure.then_some(last),
         })
@@ -111,15 +113,16 @@ impl Run<'_> {
             return Ok(Exit::Unfinished);
         }
         hush(self.place, root, self.global.root.as_deref());
-        Follower { lock, root, sslmode: self.args.sslmode, terminal: self.terminal }.run(record)?;
-        self.verified(root)
+        let sslmode = record.sslmode;
+        Follower { lock, root, terminal: self.terminal }.run(record)?;
+        self.verified(root, sslmode)
     }
 
     /// Looks at the server after everything was done.
-    fn verified(&self, root: &Root) -> Result<Exit, Failure> {
+    fn verified(&self, root: &Root, sslmode: Option<SslMode>) -> Result<Exit, Failure> {
         let started = std::time::Instant::now();
         loop {
-            let options = Options { sslmode: self.args.sslmode, probe: true };
+            let options = Options { sslmode, probe: true };
             let checks = match look(self.desired, self.place, root, options, self.global) {
                 Looked::Not(_) => return Ok(Exit::Done),
                 Looked::Checked(checks) => checks,
@@ -153,7 +156,9 @@ impl Run<'_> {
                 }
             });
         }
-        if let Some(record) = left {
+        if let Some(mut record) = left {
+            // What is said now wins over what was said then.
+            record.sslmode = self.args.sslmode.or(record.sslmode);
             let name = record.step.name();
             self.terminal.note(&format!("An earlier apply goes on at its step `{name}`.\n"));
             return self.go_on(lock, root, record);
