@@ -14,11 +14,11 @@ use crate::image::Image;
 use crate::postgres::{self, Refused};
 use crate::read::MAX_DIAGNOSTICS;
 use crate::release::Release;
-use crate::resolved::quoted;
 use crate::settings::{self, PGAUDIT, PgauditKind};
 use crate::suggest::nearest;
 use crate::texts::{Spot, Texts};
 use crate::violations::escaped;
+use crate::written::in_flow;
 
 struct Checker<'a, 'd> {
     texts: &'a Texts<'a>,
@@ -349,7 +349,8 @@ impl Checker<'_, '_> {
             let message = format!("PostgreSQL does not take this value of `{name}`: {refused}");
             let mut diagnostic = Diagnostic::error(Code::InvalidSetting, message).at(at.clone());
             if let Some(meant) = meant(&refused, value) {
-                diagnostic = diagnostic.help(format!("did you mean `{meant}`?")).fix(at.span, quoted(&meant));
+                let text = in_flow(&Value::from(meant.as_str()));
+                diagnostic = diagnostic.help(format!("did you mean `{meant}`?")).fix(at.span, text);
             }
             self.push(diagnostic);
         }

@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::postgres::{self, Needs, Renamed, Setting};
 use crate::schema;
 use crate::settings::{self, PGAUDIT, PgauditSetting};
+use crate::written::in_flow;
 
 pub use subject::{Subject, find, nearest};
 
@@ -116,13 +117,13 @@ fn below(root: &Value, schema: &Value, path: &str, all: &mut Vec<Field>) {
                 .replace("  ", "\n\n"),
             takes: takes(root, resolved),
             required: required.is_some_and(|names| names.iter().any(|name| name == key)),
-            default: get("default").map(yaml),
+            default: get("default").map(in_flow),
             values: match item("const") {
-                Some(only) => vec![yaml(only)],
-                None => item("enum").and_then(Value::as_array).into_iter().flatten().map(yaml).collect(),
+                Some(only) => vec![in_flow(only)],
+                None => item("enum").and_then(Value::as_array).into_iter().flatten().map(in_flow).collect(),
             },
             form: words.or_else(|| range(resolved)),
-            examples: get("examples").and_then(Value::as_array).into_iter().flatten().map(yaml).collect(),
+            examples: get("examples").and_then(Value::as_array).into_iter().flatten().map(in_flow).collect(),
             keys: inner.into_iter().flat_map(|keys| keys.keys()).map(|key| format!("{path}.{key}")).collect(),
             pgaudit: path.strip_prefix("audit.").and_then(|key| PGAUDIT.iter().find(|row| row.key == key)),
             path: path.clone(),
@@ -154,20 +155,6 @@ fn takes(root: &Value, schema: &Value) -> String {
 fn range(schema: &Value) -> Option<String> {
     let limit = |name: &str| schema.get(name).map(Value::to_string);
     Some(format!("from {} to {}", limit("minimum")?, limit("maximum")?))
-}
-
-/// Writes a value as YAML in one line, as an author would.
-pub(crate) fn yaml(value: &Value) -> String {
-    match value {
-        Value::String(text) => crate::resolved::quoted(text),
-        Value::Array(items) => format!("[{}]", items.iter().map(yaml).collect::<Vec<_>>().join(", ")),
-        Value::Object(map) => {
-            let entries =
-                map.iter().map(|(key, value)| format!("{}: {}", crate::resolved::quoted(key), yaml(value)));
-            format!("{{{}}}", entries.collect::<Vec<_>>().join(", "))
-        }
-        other => other.to_string(),
-    }
 }
 
 /// Gives the majors whose pgaudit has a setting, in words.

@@ -47,6 +47,6 @@ pub use extends::{MAX_PARENTS, Parents};
 pub use image::{Image, InvalidImage};
 pub use read::{Reading, read, read_with};
 pub use release::Release;
-pub use resolved::{quoted, resolved};
+pub use resolved::resolved;
 pub use suggest::nearest;
 pub use written::Written;

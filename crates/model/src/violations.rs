@@ -8,12 +8,12 @@ use serde_json::Value;
 
 use crate::code::Code;
 use crate::document::VERSION;
-use crate::explain::yaml;
 use crate::read::{MAX_DIAGNOSTICS, Reader};
 use crate::schema;
 use crate::settings;
 use crate::suggest::nearest;
 use crate::texts::Spot;
+use crate::written::in_flow;
 
 /// Whether keys that are missing are reported.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -230,7 +230,7 @@ fn retyped(
     rule: &Value,
 ) -> (Option<String>, Option<(String, Value)>) {
     let example =
-        || rule["examples"].get(0).map(|example| format!("write {expected}, such as `{}`", yaml(example)));
+        || rule["examples"].get(0).map(|example| format!("write {expected}, such as `{}`", in_flow(example)));
     let is = |words: &[&str]| words.iter().any(|word| word.eq_ignore_ascii_case(shown));
     match expected {
         "text" if !found.is_object() && !found.is_array() => {

@@ -1,4 +1,4 @@
-//! A document as text: scalars as `serde_yaml` writes them, layout and comments by ourselves.
+//! Values as YAML, the only writer of it: scalars as `serde_yaml` writes them, layout and comments by ourselves.
 
 use std::fmt::Write as _;
 
@@ -82,8 +82,14 @@ impl Written {
 
     /// Writes a key with its value.
     pub fn field(&mut self, key: &str, value: &Value) {
+        self.noted(key, value, "");
+    }
+
+    /// Writes a key with its value, and a comment on the line of the key: one line, which is empty for none.
+    pub(crate) fn noted(&mut self, key: &str, value: &Value, note: &str) {
         let _ = write!(self.text, "{:1$}{2}:", "", 2 * self.depth, scalar_text(&Value::from(key)));
-        self.value(value);
+        let note = if note.is_empty() { String::new() } else { format!(" # {note}") };
+        self.value(value, &note);
     }
 
     /// Writes a key with its value as a comment, to be uncommented by whoever wants it.
@@ -95,30 +101,24 @@ impl Written {
     }
 
     /// Writes what stands behind the colon of a key.
-    fn value(&mut self, value: &Value) {
-        match value {
-            Value::Object(map) if map.is_empty() => self.text.push_str(" {}\n"),
-            Value::Object(map) => {
-                self.text.push('\n');
-                self.depth += 1;
-                map.iter().for_each(|(key, value)| self.field(key, value));
-                self.depth -= 1;
-            }
-            Value::Array(items) => match self.flow(items) {
-                Some(flow) => {
-                    let _ = writeln!(self.text, " {flow}");
-                }
-                None => {
-                    self.text.push('\n');
-                    self.depth += 1;
-                    items.iter().for_each(|item| self.item(item));
-                    self.depth -= 1;
-                }
-            },
-            scalar => {
-                let _ = writeln!(self.text, " {}", scalar_text(scalar));
-            }
+    fn value(&mut self, value: &Value, note: &str) {
+        let on_its_line = match value {
+            Value::Object(map) => map.is_empty().then(|| "{}".to_string()),
+            Value::Array(items) => self.flow(items),
+            scalar => Some(scalar_text(scalar)),
+        };
+        if let Some(text) = on_its_line {
+            let _ = writeln!(self.text, " {text}{note}");
+            return;
         }
+        let _ = writeln!(self.text, "{note}");
+        self.depth += 1;
+        match value {
+            Value::Object(map) => map.iter().for_each(|(key, value)| self.field(key, value)),
+            Value::Array(items) => items.iter().for_each(|item| self.item(item)),
+            _ => {}
+        }
+        self.depth -= 1;
     }
 
     fn item(&mut self, item: &Value) {
@@ -142,34 +142,73 @@ impl Written {
         }
     }
 
-    /// Gives a list of plain words on one line, where it fits there.
+    /// Gives a list of scalars on one line, where it fits there.
     fn flow(&self, items: &[Value]) -> Option<String> {
-        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '$' | '/' | '-');
-        let words: Option<Vec<String>> = items
-            .iter()
-            .map(|item| (!item.is_object() && !item.is_array()).then(|| scalar_text(item)))
-            .collect();
-        let words = words.filter(|words| words.iter().all(|word| word.chars().all(plain)))?;
-        let flow = format!("[{}]", words.join(", "));
+        let is_flat = !items.iter().any(|item| item.is_object() || item.is_array());
+        let flow = is_flat.then(|| in_flow(&Value::from(items)))?;
         let column = self.text.len() - self.text.rfind('\n').map_or(0, |at| at + 1);
         (column + flow.len() < WIDTH).then_some(flow)
     }
 }
 
+/// Writes a value on one line, so that it reads back wherever a value may stand, also between brackets.
+pub(crate) fn in_flow(value: &Value) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '$' | '/' | '-' | ':' | '@');
+    match value {
+        Value::Array(items) => format!("[{}]", items.iter().map(in_flow).collect::<Vec<_>>().join(", ")),
+        Value::Object(map) => {
+            let entries = map
+                .iter()
+                .map(|(key, value)| format!("{}: {}", in_flow(&Value::from(key.as_str())), in_flow(value)));
+            format!("{{{}}}", entries.collect::<Vec<_>>().join(", "))
+        }
+        scalar => {
+            let text = scalar_text(scalar);
+            let is_plain = text.chars().all(plain) && !text.ends_with(':');
+            let is_safe = is_plain || text.starts_with(['"', '\'']);
+            if is_safe { text } else { quoted(scalar) }
+        }
+    }
+}
+
 /// Writes a scalar on one line, so that [`read`](crate::read()) reads the same value back.
 fn scalar_text(value: &Value) -> String {
-    let quoted = || value.to_string();
-    let Ok(text) = serde_yaml::to_string(value) else { return quoted() };
+    let Ok(text) = serde_yaml::to_string(value) else { return quoted(value) };
     let text = text.trim_end_matches('\n');
-    // JSON's strings are YAML's double-quoted ones; block scalars would need this line's indentation.
+    // A block scalar would need this line's indentation.
     if text.contains('\n') || text.starts_with(['|', '>']) {
-        return quoted();
+        return quoted(value);
     }
-    // What is plain to one reader may be a number to another: `+5`, `0o17`.
-    if value.as_str() == Some(text) && scalar(text, Style::Plain) != *value {
-        return quoted();
+    let is_plain = value.as_str() == Some(text);
+    if is_plain && (scalar(text, Style::Plain) != *value || is_other_than_text(text)) {
+        return quoted(value);
     }
     text.to_string()
+}
+
+/// Writes a text in quotes; anything else as JSON does, which is YAML, too.
+fn quoted(value: &Value) -> String {
+    match value {
+        Value::String(text) if !text.contains(char::is_control) => format!("'{}'", text.replace('\'', "''")),
+        // JSON's strings are YAML's double-quoted ones.
+        other => other.to_string(),
+    }
+}
+
+/// Tells whether some reader of YAML 1.1 or 1.2 may take plain text for a switch, a number or a time.
+fn is_other_than_text(text: &str) -> bool {
+    let words = ["y", "n", "yes", "no", "on", "off", "true", "false", "null", "~"];
+    let number = text.trim_start_matches(['.', '-', '+']);
+    let in_numbers =
+        |b: u8| b.is_ascii_digit() || matches!(b, b'_' | b'.' | b':' | b'+' | b'-' | b'e' | b'E');
+    let with_radix = |prefix: &str| {
+        let digits = number.get(..2).filter(|start| start.eq_ignore_ascii_case(prefix)).map(|_| &number[2..]);
+        digits.is_some_and(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit() || b == b'_'))
+    };
+    words.iter().any(|word| word.eq_ignore_ascii_case(text))
+        || (number.starts_with(|c: char| c.is_ascii_digit()) && number.bytes().all(in_numbers))
+        || ["0x", "0o", "0b"].into_iter().any(with_radix)
+        || matches!(number.to_ascii_lowercase().as_str(), "inf" | "nan" | "")
 }
 
 /// A character, or its escape where a document must not hold it.
@@ -218,7 +257,7 @@ mod tests {
         written.field("targets", &json!([{"name": "a", "files": {"compose": ["x.yaml"]}}, {"name": "b"}]));
         assert_eq!(
             written.text(),
-            "audit:\n  classes: [all, -misc]\n  role: 'a: b'\n\nunset:\n  - a b\ntargets:\n  - name: a\n    \
+            "audit:\n  classes: [all, -misc]\n  role: 'a: b'\n\nunset: ['a b']\ntargets:\n  - name: a\n    \
              files:\n      compose: [x.yaml]\n  - name: b\n"
         );
     }
@@ -232,23 +271,69 @@ mod tests {
         assert_eq!((lines.len(), lines[2]), (3, "# b\\u{202e}\\u{7}"));
     }
 
+    #[test]
+    fn what_another_reader_may_take_for_no_text_is_quoted() {
+        for text in [
+            "no",
+            "Y",
+            "1.10",
+            "0x1",
+            ".5",
+            "-1",
+            "~",
+            ".inf",
+            "1_000",
+            "1e5",
+            "12:30",
+            "2026-11-23",
+            "0.1.0",
+        ] {
+            let written = scalar_text(&json!(text));
+            assert!(written.starts_with(['"', '\'']), "{written}");
+        }
+        for text in ["a", "8MB", "$libdir/x", "kasmweb/postgres:1.16.0", "1d", "a b"] {
+            assert_eq!(scalar_text(&json!(text)), text);
+        }
+    }
+
+    /// Any value that a document may hold, with keys and texts that look like everything else.
+    fn values() -> impl Strategy<Value = Value> {
+        let odd = prop::sample::select(vec![
+            "", "no", "1.10", "0x1", "-", "- a", "a: b", "a:", "#a", "a #b", "'", "\"", "\\", "~", "<<",
+            "@a", "*a", "&a", "!a", "[", "{}", "a,b", "|", ">", "?", "%", "`", "=", "---", "...", " a", "a ",
+            "\n", "a\nb\n", "\ta",
+        ]);
+        let text = || prop_oneof![odd.clone().prop_map(String::from), "[ -~\n\u{e4}\u{20ac}\u{1f600}]{0,12}"];
+        let scalar = prop_oneof![
+            text().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            (-1e20..1e20).prop_map(|number: f64| json!(number)),
+            any::<bool>().prop_map(Value::from),
+            Just(Value::Null),
+        ];
+        // The reader refuses this key in quotes, too: another reader may merge it all the same.
+        let key = text().prop_filter("no merge key", |key| key != "<<");
+        scalar.prop_recursive(4, 40, 5, move |inner| {
+            let map = prop::collection::vec((key.clone(), inner.clone()), 0..5);
+            prop_oneof![
+                prop::collection::vec(inner, 0..5).prop_map(Value::from),
+                map.prop_map(|entries| Value::Object(entries.into_iter().collect())),
+            ]
+        })
+    }
+
     proptest! {
         #[test]
-        fn a_scalar_reads_back_as_it_was(text in "[ -~\n\u{e4}\u{20ac}]{0,12}", number in any::<i64>(), flag in any::<bool>()) {
-            for value in [json!(text), json!(number), json!(flag)] {
-                let mut written = Written::default();
-                written.field("schema", &json!("kasm-db/v1"));
-                written.field("settings", &json!({"my.flag": value}));
-                written.field("x-list", &json!([value]));
-                let reading = crate::read("d", written.text().as_bytes());
-                let wanted = match &value {
-                    Value::String(text) => text.clone(),
-                    Value::Bool(on) => if *on { "on" } else { "off" }.to_string(),
-                    other => other.to_string(),
-                };
-                let desired = reading.desired.unwrap_or_else(|| panic!("{:?}\n{}", reading.diagnostics, written.text()));
-                prop_assert_eq!(&desired.settings()[0].value, &wanted);
-            }
+        fn what_is_written_reads_back_as_the_same_value(value in values(), note in "[ -~]{0,5}") {
+            let mut written = Written::default();
+            written.open("open");
+            written.noted("block", &value, &note);
+            written.close();
+            written.line(&format!("flow: {}", in_flow(&value)));
+            let mut reader = crate::read::Reader::new("d", written.text().as_bytes());
+            let read = reader.text();
+            let wanted = json!({"open": {"block": value}, "flow": value});
+            prop_assert_eq!(read, Some(wanted), "{:?}\n{}", reader.diagnostics, written.text());
         }
     }
 }
