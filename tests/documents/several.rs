@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::Stdio;
 
-use crate::command::Sandbox;
+use crate::command::{Run, Sandbox};
 
 const BASE: &str = "preload: {mode: exact}\naudit: {classes: [read]}\n";
 const SITE: &str = "schema: kasm-db/v1\nextends: ../base.kasm-db.yaml\npreload: {libraries: [pgaudit]}\n";
@@ -47,7 +47,7 @@ fn the_worst_of_several_documents_is_the_exit_code_and_all_are_named() {
     assert!(run.stdout.ends_with("5 documents: 1 with errors, 2 warnings\n"), "{run}");
     let run = sandbox.run("validate -f examples -R -f nothing.yaml").expect(1);
     assert!(run.stderr.contains("error: nothing.yaml: "), "{run}");
-    assert!(run.stdout.ends_with("6 documents: 1 with errors, 2 warnings\n"), "{run}");
+    assert!(run.stdout.ends_with("6 documents: 1 not read, 1 with errors, 2 warnings\n"), "{run}");
     let json = sandbox.run("-q validate --format json -f examples -R").expect(3).bytes;
     let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
     let documents = json["documents"].as_array().unwrap();
@@ -154,4 +154,145 @@ fn a_parent_that_is_no_file_is_not_waited_for() {
     write(&sandbox, "examples/site/kasm-db.yaml", "schema: kasm-db/v1\nextends: ../pipe.kasm-db.yaml\n");
     let run = sandbox.run("validate -f examples/site/kasm-db.yaml").expect(3);
     assert!(run.stderr.contains("examples/pipe.kasm-db.yaml: not a file"), "{run}");
+}
+
+const TWO: &str = "-f examples/new/kasm-db.yaml -f examples/existing/kasm-db.yaml";
+
+/// A document on standard input, for commands whose folder is the sandbox.
+fn piped(sandbox: &Sandbox, arguments: &str, document: &str) -> Run {
+    let path = sandbox.root().join("piped.yaml");
+    std::fs::write(&path, document).unwrap();
+    let mut command = sandbox.command(env!("CARGO_BIN_EXE_kasm-db"));
+    let run = command.args(arguments.split_whitespace()).stdin(std::fs::File::open(&path).unwrap());
+    sandbox.finish(run)
+}
+
+#[test]
+fn a_target_is_looked_for_in_all_documents() {
+    let sandbox = fleet();
+    for (command, code) in [("plan", 0), ("status", 9), ("verify", 9), ("history", 0), ("apply -y", 0)] {
+        let run = sandbox.run(&format!("-q {command} {TWO} --target current")).expect(code);
+        assert!(
+            run.stdout.contains("existing/opt/kasm") || run.stdout.contains("kasm-db.yaml: current"),
+            "{run}"
+        );
+        assert!(!run.stdout.contains("kasm_release"), "{run}");
+        let before = sandbox.seen(sandbox.root());
+        let run = sandbox.run(&format!("-q {command} {TWO} --target curent")).expect(64);
+        assert!(
+            run.stderr.contains("no target matches `curent`") && run.stderr.contains("`current`"),
+            "{run}"
+        );
+        assert!(run.stdout.is_empty() && sandbox.seen(sandbox.root()) == before, "{run}");
+    }
+}
+
+#[test]
+fn a_document_that_is_named_twice_is_one() {
+    let sandbox = fleet();
+    let twice = "-f examples/new/kasm-db.yaml -f ./examples/../examples/new/kasm-db.yaml -f examples/new -R";
+    for command in ["plan", "status", "verify", "history", "render", "validate"] {
+        let once = sandbox.run(&format!("{command} -f examples/new/kasm-db.yaml"));
+        if command == "render" {
+            std::fs::remove_dir_all(sandbox.root().join("examples/new/rendered")).unwrap();
+        }
+        assert_eq!(sandbox.run(&format!("{command} {twice}")).to_string(), once.to_string());
+    }
+}
+
+/// Two documents may well call their targets the same.
+#[test]
+fn what_is_said_of_a_target_names_its_document_where_there_are_several() {
+    let sandbox = fleet();
+    sandbox.edit(&sandbox.document("new"), "name: release", "name: current");
+    for command in ["status", "verify"] {
+        let run = sandbox.run(&format!("-q {command} {TWO}")).expect(9);
+        for example in ["new", "existing"] {
+            assert!(run.stdout.contains(&format!("examples/{example}/kasm-db.yaml: current")), "{run}");
+        }
+        let run = sandbox.run(&format!("-q {command} --format json {TWO}")).expect(9);
+        let json: serde_json::Value = serde_json::from_slice(&run.bytes).unwrap();
+        let names: Vec<_> = json["targets"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|t| (t["document"].as_str().unwrap(), t["name"].as_str().unwrap()))
+            .collect();
+        assert_eq!(
+            names,
+            [("examples/new/kasm-db.yaml", "current"), ("examples/existing/kasm-db.yaml", "current")]
+        );
+        let run = sandbox
+            .run(&format!("-q {command} -f examples/new/kasm-db.yaml"))
+            .expect(if command == "status" { 2 } else { 0 });
+        assert!(run.stdout.starts_with("current"), "{run}");
+    }
+}
+
+#[test]
+fn a_document_that_can_not_be_read_is_counted_and_keeps_no_other_from_being_looked_at() {
+    let sandbox = fleet();
+    let both = "-f nothing.yaml -f examples/new/kasm-db.yaml";
+    let run = sandbox.run(&format!("-q validate {both}")).expect(1);
+    assert_eq!(run.stdout, "2 documents: 1 not read, 0 with errors, 1 warning\n");
+    let run = sandbox.run(&format!("-q validate --format json {both}")).expect(1);
+    let json: serde_json::Value = serde_json::from_slice(&run.bytes).unwrap();
+    let first = &json["documents"][0];
+    assert_eq!((&first["document"], &first["valid"]), (&"nothing.yaml".into(), &false.into()));
+    assert!(first["error"].as_str().unwrap().contains("no such file"), "{first}");
+    assert!(json["documents"][1]["error"].is_null());
+    for (command, shown) in [
+        ("plan", true),
+        ("status", true),
+        ("verify", true),
+        ("render", true),
+        ("apply -y", false),
+        ("history", false),
+    ] {
+        let run = sandbox.run(&format!("-q {command} {both}")).expect(1);
+        assert_eq!(run.stdout.contains("release") || run.stdout.contains("examples/new"), shown, "{run}");
+        assert!(run.stderr.contains("nothing.yaml: can not open the document: no such file"), "{run}");
+    }
+}
+
+#[test]
+fn every_command_takes_a_document_from_standard_input() {
+    let sandbox = fleet();
+    let document = std::fs::read_to_string(sandbox.document("existing")).unwrap();
+    let document = document.replace("deployment: opt", "deployment: examples/existing/opt");
+    let run = |arguments: &str, code: i32| piped(&sandbox, arguments, &document).expect(code);
+    run("validate -f -", 0);
+    run("plan -f - --detailed-exitcode", 2);
+    run("render -f - --out out", 0);
+    assert!(run("apply -f -", 64).stderr.contains("nobody to ask"));
+    run("plan -f - --out plan.json", 0);
+    assert!(sandbox.run("apply plan.json").expect(64).stderr.contains("came from standard input"));
+    run("apply -f - -y", 0);
+    run("plan -f - -f - --detailed-exitcode", 0);
+    run("render -f - --out out --check", 0);
+    for command in ["status", "verify"] {
+        let text = run(&format!("{command} -f - --format json"), 9);
+        let json: serde_json::Value = serde_json::from_slice(&text.bytes).unwrap();
+        assert_eq!(json["targets"][0]["document"], "<stdin>");
+    }
+    run("history -f -", 0);
+    // Where a document is written, it is standard output.
+    let imported = run("import -f - --deployment examples/existing/opt/kasm/current", 0).stdout;
+    piped(&sandbox, "plan -f - --detailed-exitcode", &imported).expect(0);
+}
+
+#[test]
+fn import_writes_one_document_and_searches_for_none() {
+    let sandbox = fleet();
+    let before = sandbox.seen(sandbox.root());
+    for (arguments, message) in [
+        ("-f a.yaml -f b.yaml", "only one document is written"),
+        ("-f examples -R", "`-R` searches a folder"),
+    ] {
+        let run = sandbox
+            .run(&format!("import --deployment examples/existing/opt/kasm/current {arguments}"))
+            .expect(64);
+        assert!(run.stderr.contains(message), "{run}");
+    }
+    assert_eq!(sandbox.seen(sandbox.root()), before);
 }

@@ -98,13 +98,29 @@ fn no_targets() -> Failure {
         .help("add `targets:` to one, or use `--deployment DIR` or `--installer DIR`")
 }
 
+/// A target, and the document that it is of.
+#[derive(Clone, Debug)]
+pub(crate) struct Whose {
+    pub(crate) document: String,
+    pub(crate) target: String,
+    /// Whether there are other documents, which may have a target of the same name.
+    pub(crate) several: bool,
+}
+
+impl Whose {
+    /// Gives a name that no other target of the run has.
+    pub(crate) fn label(&self) -> String {
+        if self.several { format!("{}: {}", self.document, self.target) } else { self.target.clone() }
+    }
+}
+
 /// Goes through the targets of every document that the command line names; the worst of what `see` gives counts.
 ///
 /// A target that can not be looked at does not keep the others from being.
 fn each_place(
     global: &Global,
     terminal: &Terminal,
-    see: &mut dyn FnMut(&DesiredState, &Place) -> Result<Exit, Failure>,
+    see: &mut dyn FnMut(&DesiredState, &Place, &Whose) -> Result<Exit, Failure>,
 ) -> Result<Exit, Failure> {
     let documents = load_all(global)?;
     let several = documents.len() > 1;
@@ -121,7 +137,9 @@ fn each_place(
             let mut exit = Exit::Done;
             for place in places(desired, &loaded.folder, global)? {
                 seen = true;
-                exit = exit.worse(see(desired, &place).unwrap_or_else(|failure| {
+                let target = place.target.name.clone();
+                let whose = Whose { document: loaded.name.clone(), target, several };
+                exit = exit.worse(see(desired, &place, &whose).unwrap_or_else(|failure| {
                     terminal.failure(&failure);
                     failure.exit
                 }));

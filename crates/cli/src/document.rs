@@ -8,6 +8,7 @@ use model::Reading;
 
 use crate::args::Global;
 use crate::exit::{Exit, Failure};
+use crate::target::check_chosen;
 
 /// The document's usual name.
 const DEFAULT: &str = "kasm-db.yaml";
@@ -43,7 +44,7 @@ pub(crate) struct Named {
 /// What `-R` finds in a folder comes in the order of the paths; links to folders are not followed, and folders
 /// whose name starts with a dot are left out.
 pub(crate) fn documents(global: &Global) -> Result<Vec<Named>, Failure> {
-    let mut all: Vec<Named> = Vec::new();
+    let (mut all, mut seen) = (Vec::new(), HashSet::new());
     if global.file.is_empty() {
         all.push(Named { path: default()?, found: false });
     }
@@ -54,8 +55,12 @@ pub(crate) fn documents(global: &Global) -> Result<Vec<Named>, Failure> {
             return Err(Failure::new(Exit::Usage, message).help("`-R` takes every document below it"));
         }
         let found = if folder { below(path)? } else { vec![path.clone()] };
-        let new = found.into_iter().filter(|path| all.iter().all(|known| known.path != *path));
-        all.extend(new.map(|path| Named { path, found: folder }).collect::<Vec<_>>());
+        for path in found {
+            // A document that is named twice is one, whatever way its paths take.
+            if seen.insert(path.canonicalize().unwrap_or_else(|_| path.clone())) {
+                all.push(Named { path, found: folder });
+            }
+        }
     }
     Ok(all)
 }
@@ -112,6 +117,10 @@ pub(crate) fn load_all(global: &Global) -> Result<Vec<(Named, Read)>, Failure> {
         let lacks = loaded.as_ref().is_ok_and(|loaded| lacks_only_keys(named, loaded));
         !(lacks && parents.has(named))
     });
+    // What one that can not be read has in it is not known.
+    let desired: Option<Vec<_>> =
+        all.iter().map(|(_, loaded)| loaded.as_ref().ok()?.reading.desired.as_ref()).collect();
+    check_chosen(desired.unwrap_or_default(), global)?;
     Ok(all)
 }
 

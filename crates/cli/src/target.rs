@@ -31,7 +31,8 @@ impl Place {
     }
 }
 
-/// Lists the targets of a run.
+/// Lists the targets of a document that the command line does not leave out. Whether it names one that is not there
+/// is seen from all documents of a run: see [`check_chosen`].
 pub(crate) fn places(
     desired: &DesiredState,
     document: &Path,
@@ -45,16 +46,33 @@ pub(crate) fn places(
         return Err(Failure::new(Exit::Usage, "the document names no target")
             .help("add `targets:` to it, or use `--deployment DIR` or `--installer DIR`"));
     }
-    for pattern in &global.target {
-        if !desired.targets().iter().any(|target| matches(pattern, &target.name)) {
-            let names: Vec<_> = desired.targets().iter().map(|target| target.name.as_str()).collect();
-            return Err(Failure::new(Exit::Usage, format!("no target matches `{pattern}`"))
-                .help(format!("the document's targets are {}", names.join(", "))));
-        }
-    }
     let chosen = |name: &str| global.target.is_empty() || global.target.iter().any(|p| matches(p, name));
     let chosen = desired.targets().iter().filter(|target| chosen(&target.name));
     chosen.map(|target| place_of(target, document, root)).collect()
+}
+
+/// Refuses a `--target` that none of the documents has: a misspelt one would do nothing and say nothing.
+pub(crate) fn check_chosen<'a>(
+    documents: impl IntoIterator<Item = &'a DesiredState>,
+    global: &Global,
+) -> Result<(), Failure> {
+    let documents: Vec<_> = documents.into_iter().collect();
+    let names: Vec<&str> =
+        documents.iter().flat_map(|desired| desired.targets()).map(|target| target.name.as_str()).collect();
+    // Without any target there is something else to say, and a tree of the command line stands for all.
+    let is_open = !names.is_empty() && named(global).is_none();
+    for pattern in global.target.iter().filter(|_| is_open) {
+        if !names.iter().any(|name| matches(pattern, name)) {
+            let whose =
+                if documents.len() > 1 { "the documents' targets are" } else { "the document's targets are" };
+            let failure = Failure::new(Exit::Usage, format!("no target matches `{pattern}`"));
+            return Err(match model::nearest(pattern, names.iter().copied()) {
+                Some(meant) => failure.help(format!("did you mean `{meant}`?")),
+                None => failure.help(format!("{whose} {}", names.join(", "))),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// Gives the tree that the command line names.

@@ -22,6 +22,13 @@ pub(crate) fn run(args: &Import, global: &Global, terminal: &Terminal) -> Result
         return Err(Failure::new(Exit::Usage, "`--target` names a target of a document, and none is read")
             .help("name what is there by `--deployment`, `--installer`, or `--compose` and `--conf`"));
     }
+    if global.recursive {
+        return Err(Failure::new(
+            Exit::Usage,
+            "`-R` searches a folder for documents, and one is written here",
+        )
+        .help("name it with `-o FILE`"));
+    }
     let named = match &global.file[..] {
         [] => Path::new("kasm-db.yaml"),
         [file] => file,

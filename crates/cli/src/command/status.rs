@@ -21,7 +21,7 @@ use crate::target::Place;
 pub(crate) fn run(args: &Status, global: &Global, terminal: &Terminal) -> Result<Exit, Failure> {
     let options = Options { sslmode: args.sslmode, probe: false };
     let mut standings = Vec::new();
-    let exit = super::each_place(global, terminal, &mut |desired, place| {
+    let exit = super::each_place(global, terminal, &mut |desired, place, whose| {
         let root = place.open()?;
         let standing = Standing {
             files: files(desired, place, &root, global)?,
@@ -33,7 +33,7 @@ pub(crate) fn run(args: &Status, global: &Global, terminal: &Terminal) -> Result
             terminal.failure(&failure);
             exit = exit.worse(failure.exit);
         }
-        standings.push((place.target.name.clone(), standing));
+        standings.push((whose.clone(), standing));
         Ok(exit)
     })?;
     let text = match args.format {

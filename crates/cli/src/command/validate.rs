@@ -13,7 +13,7 @@ pub(crate) fn run(args: &Validate, global: &Global, terminal: &Terminal) -> Resu
     let named = documents(global)?;
     let mut totals = Totals::default();
     let mut reports = json::Reports::default();
-    let mut report = |loaded: &Loaded, totals: &mut Totals| -> Result<(), Failure> {
+    let report = |loaded: &Loaded, totals: &mut Totals, reports: &mut json::Reports| -> Result<(), Failure> {
         let errors = totals.add(loaded);
         match args.format {
             ReportFormat::Json => reports.add(&loaded.name, &loaded.reading.diagnostics),
@@ -30,6 +30,8 @@ pub(crate) fn run(args: &Validate, global: &Global, terminal: &Terminal) -> Resu
                 terminal.failure(&failure);
                 totals.exit = totals.exit.worse(failure.exit);
                 totals.documents += 1;
+                totals.unread += 1;
+                reports.unread(&one.path.display().to_string(), &failure.message);
                 continue;
             }
             Err(failure) => return Err(failure),
@@ -38,14 +40,14 @@ pub(crate) fn run(args: &Validate, global: &Global, terminal: &Terminal) -> Resu
         if lacks_only_keys(one, &loaded) {
             waiting.push(one);
         } else {
-            report(&loaded, &mut totals)?;
+            report(&loaded, &mut totals, &mut reports)?;
         }
     }
     for one in waiting {
         if parents.has(one) {
             totals.documents += 1;
         } else {
-            report(&load(one)?, &mut totals)?;
+            report(&load(one)?, &mut totals, &mut reports)?;
         }
     }
     match args.format {
@@ -61,12 +63,14 @@ struct Totals {
     exit: Exit,
     documents: usize,
     invalid: usize,
+    /// Those that could not be read at all.
+    unread: usize,
     warnings: usize,
 }
 
 impl Default for Totals {
     fn default() -> Self {
-        Self { exit: Exit::Done, documents: 0, invalid: 0, warnings: 0 }
+        Self { exit: Exit::Done, documents: 0, invalid: 0, unread: 0, warnings: 0 }
     }
 }
 
@@ -86,9 +90,10 @@ impl Totals {
     fn line(&self) -> String {
         let documents = count(self.documents, "document", "documents");
         let warnings = count(self.warnings, "warning", "warnings");
+        let unread = if self.unread > 0 { format!("{} not read, ", self.unread) } else { String::new() };
         match self.invalid {
             0 if self.exit == Exit::Done => format!("{documents}: all valid, {warnings}\n"),
-            invalid => format!("{documents}: {invalid} with errors, {warnings}\n"),
+            invalid => format!("{documents}: {unread}{invalid} with errors, {warnings}\n"),
         }
     }
 }

@@ -17,10 +17,10 @@ use crate::target::Place;
 pub(crate) fn run(args: &Verify, global: &Global, terminal: &Terminal) -> Result<Exit, Failure> {
     let options = Options { sslmode: args.sslmode, probe: !args.no_probe };
     let mut reports = Vec::new();
-    let exit = super::each_place(global, terminal, &mut |desired, place| {
+    let exit = super::each_place(global, terminal, &mut |desired, place, whose| {
         let looked = look(desired, place, &place.open()?, options, global);
         let failed = matches!(&looked, Looked::Checked(checks) if checks.iter().any(Check::is_failure));
-        reports.push((place.target.name.clone(), looked));
+        reports.push((whose.clone(), looked));
         Ok(if failed { Exit::Unfinished } else { Exit::Done })
     })?;
     let text = match args.format {

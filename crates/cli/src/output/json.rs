@@ -24,6 +24,8 @@ struct Report {
 struct DocumentReport<'a> {
     document: &'a str,
     valid: bool,
+    /// Why it could not be read at all.
+    error: Option<&'a str>,
     diagnostics: Vec<Finding<'a>>,
 }
 
@@ -120,8 +122,15 @@ impl Reports {
         let report = DocumentReport {
             document,
             valid: !diagnostics.iter().any(Diagnostic::is_error),
+            error: None,
             diagnostics: diagnostics.iter().map(finding).collect(),
         };
+        self.0.push(serde_json::to_value(&report).unwrap_or_default());
+    }
+
+    /// Notes a document that could not be read at all.
+    pub(crate) fn unread(&mut self, document: &str, why: &str) {
+        let report = DocumentReport { document, valid: false, error: Some(why), diagnostics: Vec::new() };
         self.0.push(serde_json::to_value(&report).unwrap_or_default());
     }
 

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use crate::args::Global;
+use crate::command::Whose;
 use crate::command::status::{Files, Server, Since, Standing};
 use crate::command::verify::Looked;
 use crate::live::check::{Check, Verdict};
@@ -12,17 +13,17 @@ use crate::output::human::count;
 use crate::output::{escape, json, secrets, style};
 
 /// Additions raise the second number, anything else the first.
-const VERSION: &str = "1.0";
+const VERSION: &str = "1.1";
 
 /// Renders the checks of each target, and a line that sums them up.
-pub(crate) fn verified(reports: &[(String, Looked)], global: &Global) -> String {
+pub(crate) fn verified(reports: &[(Whose, Looked)], global: &Global) -> String {
     let mut out = String::new();
-    for (index, (name, looked)) in reports.iter().enumerate() {
+    for (index, (whose, looked)) in reports.iter().enumerate() {
         if index > 0 {
             out.push('\n');
         }
         let bold = style::BOLD;
-        let _ = writeln!(out, "{bold}{}{bold:#}\n", escape(name));
+        let _ = writeln!(out, "{bold}{}{bold:#}\n", escape(&whose.label()));
         match looked {
             Looked::Not(why) => {
                 let _ = writeln!(out, "  {}  {why}", word(&Verdict::Skip));
@@ -95,6 +96,7 @@ struct Verified<'a> {
 
 #[derive(Serialize)]
 struct TargetChecks<'a> {
+    document: &'a str,
     name: &'a str,
     /// Why nothing was looked at.
     skipped: Option<&'a str>,
@@ -111,13 +113,18 @@ struct CheckRow<'a> {
 }
 
 /// Writes the checks of each target as JSON.
-pub(crate) fn verified_json(reports: &[(String, Looked)]) -> String {
-    let targets = reports.iter().map(|(name, looked)| {
+pub(crate) fn verified_json(reports: &[(Whose, Looked)]) -> String {
+    let targets = reports.iter().map(|(whose, looked)| {
         let (skipped, checks) = match looked {
             Looked::Not(why) => (Some(*why), &[][..]),
             Looked::Checked(checks) => (None, &checks[..]),
         };
-        TargetChecks { name, skipped, checks: checks.iter().map(row).collect() }
+        TargetChecks {
+            document: &whose.document,
+            name: &whose.target,
+            skipped,
+            checks: checks.iter().map(row).collect(),
+        }
     });
     json::print(&Verified { format: "kasm-db/verify", format_version: VERSION, targets: targets.collect() })
 }
@@ -132,10 +139,10 @@ fn row(check: &Check) -> CheckRow<'_> {
 }
 
 /// Renders a line for each target.
-pub(crate) fn standings(standings: &[(String, Standing)], global: &Global) -> String {
-    let width = standings.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+pub(crate) fn standings(standings: &[(Whose, Standing)], global: &Global) -> String {
+    let width = standings.iter().map(|(whose, _)| whose.label().chars().count()).max().unwrap_or(0);
     let mut out = String::new();
-    for (name, standing) in standings {
+    for (whose, standing) in standings {
         let files = match &standing.files {
             Files::InSync => format!("{0}files in sync{0:#}", style::ADDED),
             Files::Differ { changes, files, since } => format!(
@@ -169,7 +176,7 @@ pub(crate) fn standings(standings: &[(String, Standing)], global: &Global) -> St
             }
             None => String::new(),
         };
-        let _ = writeln!(out, "{:width$}  {files}{pending}; {server}", escape(name));
+        let _ = writeln!(out, "{:width$}  {files}{pending}; {server}", escape(&whose.label()));
     }
     let differs = |standing: &Standing| !matches!(standing.server, Server::InSync | Server::NotAsked(_));
     if !global.quiet && standings.iter().any(|(_, standing)| differs(standing)) {
@@ -196,6 +203,7 @@ struct Status<'a> {
 
 #[derive(Serialize)]
 struct StandingRow<'a> {
+    document: &'a str,
     name: &'a str,
     files: FilesRow,
     /// The step of an apply that is not finished.
@@ -219,9 +227,10 @@ struct ServerRow<'a> {
 }
 
 /// Writes how each target stands as JSON.
-pub(crate) fn standings_json(standings: &[(String, Standing)]) -> String {
-    let targets = standings.iter().map(|(name, standing)| StandingRow {
-        name,
+pub(crate) fn standings_json(standings: &[(Whose, Standing)]) -> String {
+    let targets = standings.iter().map(|(whose, standing)| StandingRow {
+        document: &whose.document,
+        name: &whose.target,
         files: match &standing.files {
             Files::InSync => FilesRow { state: "in_sync", changes: 0, files: 0, why: None },
             Files::Differ { changes, files, since } => FilesRow {

@@ -7,7 +7,7 @@ use super::{Planned, Standing, common, standing};
 use crate::args::Global;
 use crate::document::{Loaded, Named, load};
 use crate::exit::{Exit, Failure};
-use crate::target::{Place, places};
+use crate::target::{Place, check_chosen, places};
 
 /// The document and the choices of a saved plan, as they are now.
 pub(crate) struct Again {
@@ -81,7 +81,8 @@ impl Again {
             let invalid = || vec![format!("{}: is not valid any more", self.loaded.name)];
             return Ok(Err(if changed.is_empty() { invalid() } else { changed }));
         };
-        let places = match places(desired, &self.loaded.folder, &self.global) {
+        let chosen = check_chosen([desired], &self.global);
+        let places = match chosen.and_then(|()| places(desired, &self.loaded.folder, &self.global)) {
             Ok(places) => places,
             Err(_) if !changed.is_empty() => return Ok(Err(changed)),
             Err(failure) => return Err(failure),
