@@ -12,11 +12,12 @@ use std::process::Command;
 use command::{Run, Sandbox};
 
 /// The sentences behind `state:`; programs may compare them.
-const STATES: [&str; 4] = [
+const STATES: [&str; 5] = [
     "nothing changed",
     "rolled back: the files are as before",
     "recovery pending: run `kasm-db recover`",
     "files applied, stack not restarted",
+    "files applied, and what follows is done",
 ];
 
 const COMPOSE: &str = "docker/docker-compose.yaml";

@@ -4,6 +4,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use crate::bed::{Bed, STOCK, WITH, docker, engine, finish, names};
+use crate::steps::{count, in_front, step};
 
 const IF_NEEDED: &str = "restart:\n  policy: if_needed\n  timeout: 60s\n";
 
@@ -289,19 +290,36 @@ fn an_apply_that_is_killed_while_it_stops_or_starts_is_finished_by_the_next_run(
     ] {
         let bed = Bed::running(STOCK);
         bed.document(IF_NEEDED);
-        let path = format!("bin/{script}");
-        let real = bed.read(&path);
-        let work = real.replace("exec ", "");
-        let killer = "kill -9 $PPID\n";
-        let text = if after { format!("{work}{killer}") } else { format!("#!/bin/bash\n{killer}exit 1\n") };
-        bed.script(&path, &text);
+        for other in ["stop", "start"] {
+            in_front(&bed, other, "exec REAL");
+        }
+        let killer = "kill -9 $PPID";
+        in_front(&bed, script, &if after { format!("REAL\n{killer}") } else { killer.to_string() });
         let run = bed.run("apply --yes");
         assert_eq!(run.code, None, "{}", run.stderr);
-        bed.script(&path, &real);
-        bed.run("status").says(&["an apply is not finished"]);
-        bed.run(recover).expect(0);
+        // The files alone do not tell where it was.
+        let before = match script {
+            "stop" => (1, 0),
+            _ => (1, 1),
+        };
+        let calls = || (count(&bed, "stop"), count(&bed, "start"));
+        assert_eq!((step(&bed).as_str(), calls()), (script, before), "where it was killed");
+        in_front(&bed, script, "exec REAL");
+        bed.run("status").says(&["an apply is not finished", &format!("its step `{script}` is next")]);
+        let said = match recover {
+            "recover" => format!("went on at its step `{script}`, and is done"),
+            _ => format!("An earlier apply goes on at its step `{script}`."),
+        };
+        bed.run(recover).expect(0).says(&[&said, "the database answers"]);
+        let behind = match script {
+            "stop" => (2, 1),
+            _ => (1, 2),
+        };
+        assert_eq!((step(&bed).as_str(), calls()), ("", behind), "{script} again, and what follows it");
         bed.run("verify").expect(0);
         bed.run("recover").expect(0).says(&["Nothing to recover"]);
+        bed.run("apply --yes").expect(0);
+        assert_eq!(calls(), behind, "all is done");
     }
 }
 

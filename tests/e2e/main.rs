@@ -10,5 +10,7 @@ mod apply;
 mod bed;
 mod faults;
 mod respelled;
+mod signals;
+mod steps;
 mod tcp;
 mod verify;

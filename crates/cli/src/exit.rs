@@ -60,7 +60,7 @@ impl From<Exit> for ExitCode {
 }
 
 /// An error that ends a run: what, where, what now, and the exit code.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[error("{message}")]
 pub(crate) struct Failure {
     pub(crate) exit: Exit,
@@ -77,6 +77,7 @@ pub(crate) mod state {
     pub(crate) const RECOVERY_PENDING: &str = "recovery pending: run `kasm-db recover`";
     pub(crate) const NOT_RESTARTED: &str = "files applied, what follows is not done";
     pub(crate) const APPLIED: &str = "files applied, stack not restarted";
+    pub(crate) const ALL_DONE: &str = "files applied, and what follows is done";
 }
 
 impl Failure {

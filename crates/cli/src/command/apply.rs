@@ -132,6 +132,7 @@ impl Run<'_> {
     fn one(&self) -> Result<(Done, Exit), (Done, Failure)> {
         let before = |failure: Failure| (Done::Failed, failure);
         let Run { desired, place, args, global, terminal, .. } = *self;
+        interrupt::another();
         let root = place.open().map_err(before)?;
         if args.dry_run
             && let Some(failure) = recovery::interrupted(&root)
@@ -180,6 +181,14 @@ impl Run<'_> {
         let writing = interrupt::writing();
         options.follow_up = follow_up.as_ref().map(FollowUp::encode);
         let outcome = lock.commit_with(&changes, &options);
+        if outcome.is_ok() {
+            interrupt::changed(
+                changes.iter().map(|change| root.path().join(&change.path).display().to_string()),
+            );
+            if let Some(record) = &follow_up {
+                interrupt::next(Some(record.step.name()));
+            }
+        }
         let interrupted = writing.end(outcome.is_ok());
         let report = outcome.map_err(|error| before(failed(&error, interrupted.as_ref().err())))?;
         let after = |failure: Failure| (Done::Applied, failure);

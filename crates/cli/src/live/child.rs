@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
+use crate::interrupt::Commanding;
 use crate::live::program::environment;
 use crate::output::secrets;
 
@@ -29,6 +30,8 @@ pub(crate) struct Job<'a> {
     pub(crate) timeout: Duration,
     /// How many bytes of each stream are kept: the last ones of standard error, the first of standard output.
     pub(crate) limit: usize,
+    /// Who watches over it, where a signal has to wait for its end.
+    pub(crate) commanding: Option<&'a Commanding>,
 }
 
 /// How a child ended.
@@ -116,6 +119,9 @@ pub(crate) fn run(job: &Job<'_>, watch: &mut dyn FnMut(&[u8])) -> Result<Ended, 
         program: program.clone(),
         why: crate::document::reason(&error),
     })?;
+    if let Some(commanding) = job.commanding {
+        commanding.started(child.id());
+    }
     if let Some(mut stdin) = child.stdin.take() {
         let input = job.input.clone().into_bytes();
         // Beside the readers: a child that writes before it has read everything must not wait for ever.
@@ -134,7 +140,7 @@ pub(crate) fn run(job: &Job<'_>, watch: &mut dyn FnMut(&[u8])) -> Result<Ended, 
     drop(send);
     let mut kept =
         Kept { limit: job.limit, stdout: Vec::new(), stderr: Vec::new(), cut: false, cut_before: false };
-    let status = wait(&mut child, &pieces, job.timeout, &mut |piece| {
+    let status = wait(&mut child, &pieces, job, &mut |piece| {
         watch(&piece.1);
         kept.take(&piece);
     });
@@ -189,18 +195,31 @@ fn forward(mut from: impl Read + Send + 'static, is_error: bool, to: SyncSender<
 fn wait(
     child: &mut Child,
     pieces: &Receiver<Piece>,
-    timeout: Duration,
+    job: &Job<'_>,
     take: &mut dyn FnMut(Piece),
 ) -> Option<ExitStatus> {
     let started = Instant::now();
+    let is_late = || {
+        let until = job.commanding.and_then(Commanding::until);
+        started.elapsed() > job.timeout || until.is_some_and(|until| Instant::now() > until)
+    };
+    let gone = || {
+        if let Some(commanding) = job.commanding {
+            commanding.ended();
+        }
+    };
     let mut ended = None;
     loop {
         // What has ended can not be waited for again, and its number may be another process's by then.
         if ended.is_none() {
             ended = child.try_wait().ok().flatten().map(|status| (status, Instant::now()));
+            if ended.is_some() {
+                gone();
+            }
         }
-        if ended.is_none() && started.elapsed() > timeout {
+        if ended.is_none() && is_late() {
             end(child);
+            gone();
             return None;
         }
         if ended.is_some_and(|(_, at)| at.elapsed() > REST) {
@@ -236,7 +255,14 @@ mod tests {
 
     fn shell(script: &str, timeout: Duration, limit: usize) -> Result<Ended, ChildError> {
         let arguments = vec!["-c".into(), script.into()];
-        let job = Job { program: Path::new("/bin/sh"), arguments, input: "in\n".into(), timeout, limit };
+        let job = Job {
+            program: Path::new("/bin/sh"),
+            arguments,
+            input: "in\n".into(),
+            timeout,
+            limit,
+            commanding: None,
+        };
         run(&job, &mut |_| {})
     }
 

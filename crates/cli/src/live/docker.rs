@@ -109,6 +109,7 @@ impl Docker {
             input,
             timeout: TIMEOUT,
             limit: LIMIT,
+            commanding: None,
         };
         child::run(&job, &mut |_| {}).map_err(|error| match &error {
             ChildError::Start { .. } => Unreachable::new(error.to_string(), "check the docker program"),

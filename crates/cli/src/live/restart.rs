@@ -59,6 +59,7 @@ impl Follower<'_> {
     /// started on them.
     pub(crate) fn run(&self, mut record: FollowUp) -> Result<(), Failure> {
         loop {
+            interrupt::next(Some(record.step.name()));
             let failed = match record.step {
                 Step::Stop => self.command("stop", &record.stop, record.timeout),
                 Step::Start => self.command("start", &record.start, record.timeout),
@@ -76,10 +77,14 @@ impl Follower<'_> {
                 });
             }
             let Some(next) = record.step.next() else {
-                return self.lock.clear_follow_up().map_err(|error| unfinished(error.to_string()));
+                self.lock.clear_follow_up().map_err(|error| unfinished(error.to_string()))?;
+                interrupt::next(None);
+                return Ok(());
             };
             record.step = next;
             self.lock.set_follow_up(&record.encode()).map_err(|error| unfinished(error.to_string()))?;
+            interrupt::next(Some(next.name()));
+            interrupt::check()?;
         }
     }
 
@@ -88,31 +93,49 @@ impl Follower<'_> {
         let shown = argv.join(" ");
         let program = program_of(argv, self.root)?;
         self.terminal.note(&format!("{what}: {}\n", escape(&shown)));
+        // A signal waits: the command would go on by itself, with nobody to go on after it.
+        let commanding = interrupt::commanding(&shown);
         let job = Job {
             program: &program,
             arguments: argv[1..].to_vec(),
             input: String::new(),
             timeout,
             limit: 4 << 10,
+            commanding: Some(&commanding),
         };
         let mut lines = Lines { terminal: self.terminal, left: SHOWN, part: Vec::new() };
-        // A signal waits: the command would go on by itself, with nobody to go on after it.
-        let writing = interrupt::writing();
         let ended = child::run(&job, &mut |piece| lines.take(piece));
         lines.end();
-        writing.end(true)?;
-        let help = "mend the command, and run `kasm-db apply` or `kasm-db recover`, which go on with it";
+        drop(commanding);
+        let interrupted = interrupt::check().err();
+        let unfinished = |message: String| match &interrupted {
+            None => unfinished(message),
+            Some(signal) => Failure { message: format!("{}; {message}", signal.message), ..signal.clone() },
+        };
+        let help = |failure: Failure, more: &str| {
+            if failure.exit == Exit::Interrupted {
+                return failure;
+            }
+            failure.help(format!(
+                "mend the command, and run `kasm-db apply` or `kasm-db recover`, which go on with it{more}"
+            ))
+        };
         match ended {
+            // Where a signal came it ends the run behind the record of the next step.
             Ok(ended) if ended.status.success() => Ok(()),
             Ok(ended) => {
                 let words = ended.last_words();
                 let said = if words.is_empty() { String::new() } else { format!(": {words}") };
-                Err(unfinished(format!("`{shown}` {}{said}", ended.how())).help(help))
+                Err(help(unfinished(format!("`{shown}` {}{said}", ended.how())), ""))
             }
-            Err(error @ ChildError::Start { .. }) => Err(unfinished(error.to_string()).help(help)),
+            Err(error @ ChildError::Start { .. }) => Err(help(unfinished(error.to_string()), "")),
+            Err(ChildError::Timeout { .. }) if interrupted.is_some() => {
+                let patience = seconds(&interrupt::PATIENCE);
+                Err(unfinished(format!("`{shown}` did not end within {patience} after it, and was ended")))
+            }
             Err(ChildError::Timeout { after, .. }) => {
                 let message = format!("`{shown}` did not end within {}, and was ended", seconds(&after));
-                Err(unfinished(message).help(format!("{help}; `restart: {{timeout: …}}` gives it more time")))
+                Err(help(unfinished(message), "; `restart: {timeout: …}` gives it more time"))
             }
         }
     }
@@ -239,6 +262,7 @@ impl Follower<'_> {
         }
         let message = match self.run(record) {
             Ok(()) => format!("{}; the database runs again on the old files", failed.message),
+            Err(second) if second.exit == Exit::Interrupted => return second,
             Err(second) => {
                 format!("{}; nor does it come up on the old files: {}", failed.message, second.message)
             }
