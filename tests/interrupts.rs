@@ -3,15 +3,18 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod command;
+#[path = "command/terminal.rs"]
+mod terminal;
 
 use std::fs::File;
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use command::{Run, Sandbox};
 use rustix::process::{Pid, Signal, kill_process};
+use terminal::InTerminal;
 
 const SIGNALS: [(Signal, &str); 3] =
     [(Signal::INT, "SIGINT"), (Signal::TERM, "SIGTERM"), (Signal::HUP, "SIGHUP")];
@@ -96,34 +99,18 @@ fn a_signal_that_the_caller_ignores_is_ignored() {
 
 #[test]
 fn a_signal_ends_the_question_at_once() {
-    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
     for (signal, name) in SIGNALS {
         let sandbox = Sandbox::new();
         let target = sandbox.target("existing");
         let before = sandbox.seen(&target);
-        let mut master = File::from(openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap());
-        grantpt(&master).unwrap();
-        unlockpt(&master).unwrap();
-        let slave = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
-        let open = || File::options().read(true).write(true).open(&slave).unwrap();
-        let mut command = kasm_db(&sandbox, &APPLY[..4]);
-        let mut child = command.stdin(open()).stderr(open()).spawn().unwrap();
-        drop(command);
-        let mut said = String::new();
-        let mut read = |said: &mut String, until: &str| {
-            let mut buffer = [0; 4096];
-            while !said.contains(until) {
-                let count = master.read(&mut buffer).unwrap();
-                said.push_str(std::str::from_utf8(&buffer[..count]).unwrap());
-            }
-        };
-        read(&mut said, "Only `yes` goes on: ");
+        let mut run = InTerminal::start(kasm_db(&sandbox, &APPLY[..4]));
+        run.wait_for("Only `yes` goes on: ");
         let started = Instant::now();
-        send(&child, signal);
-        let code = child.wait().unwrap().code();
+        send(&run.child, signal);
+        let code = run.end();
         assert!(started.elapsed() < SOON);
-        read(&mut said, "state: nothing changed");
-        assert!(said.contains(&format!("interrupted by {name}")), "{said}");
+        assert!(run.said.contains(&format!("interrupted by {name}")), "{}", run.said);
+        assert!(run.said.contains("state: nothing changed"), "{}", run.said);
         assert_eq!(code, Some(130));
         assert_eq!(sandbox.seen(&target), before);
     }

@@ -31,6 +31,7 @@ pub mod postgres;
 mod read;
 mod release;
 mod resolved;
+mod rest;
 pub mod schema;
 pub mod settings;
 mod shown;

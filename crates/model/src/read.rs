@@ -44,9 +44,14 @@ pub fn read(path: &str, bytes: &[u8]) -> Reading {
 /// Reads and checks a document and those that it extends.
 pub fn read_with(path: &str, bytes: &[u8], parents: &Parents<'_>) -> Reading {
     let mut reader = Reader::new(path, bytes);
-    let document = reader.value(parents).and_then(|value| reader.typed(&value));
-    let desired =
-        document.and_then(|document| check::check(document, &reader.texts, &mut reader.diagnostics));
+    let value = reader.value(parents);
+    let desired = value.and_then(|value| match reader.typed(&value) {
+        Some(document) => check::check(document, &reader.texts, &mut reader.diagnostics),
+        None => {
+            reader.rest(value);
+            None
+        }
+    });
     let Reader { mut diagnostics, texts, .. } = reader;
     diagnostics.sort_by_key(|d| {
         d.place.as_ref().map_or((0, 0), |place| (texts.number(&place.path).unwrap_or(0), place.span.start))
@@ -166,10 +171,11 @@ impl<'a> Reader<'a> {
             }
         };
         self.features(&tree);
-        if self.diagnostics.len() > before {
-            return None;
-        }
         if !matches!(tree.written(top).kind, Kind::Mapping(..)) {
+            // What is no mapping for one of these reasons is none for that reason.
+            if self.diagnostics.len() > before {
+                return None;
+            }
             return self.shape(tree.written(top).span.clone(), "expected a mapping with the key `schema`");
         }
         let value = self.json(&tree, top, None);
@@ -295,8 +301,10 @@ impl<'a> Reader<'a> {
     fn json(&mut self, tree: &Tree, id: NodeId, key: Option<&Range<usize>>) -> Value {
         let node = tree.written(id);
         match &node.kind {
+            // What a tag or an alias makes of it, nobody needs to know.
+            Kind::Scalar(..) if node.tag.is_some() => Value::Null,
             Kind::Scalar(text, style) => {
-                if tree.is_null(id) {
+                if tree.is_null(id) && node.anchor.is_none() {
                     let span = key.unwrap_or(&node.span).clone();
                     let spot = self.here(span);
                     self.error(Code::WrongType, spot, "no value is written here").help = Some(
@@ -313,7 +321,7 @@ impl<'a> Reader<'a> {
                 let is_top = tree.documents().contains(&id);
                 let mut map = Map::new();
                 for (key, value) in entries {
-                    let name = tree.scalar(*key).unwrap_or_default();
+                    let Some(name) = tree.scalar(*key).filter(|name| *name != "<<") else { continue };
                     // What stands under these is the author's own business.
                     if is_top && name.starts_with("x-") {
                         continue;
