@@ -185,6 +185,66 @@ fn a_target_triggers_the_code_that_it_is_made_for_and_no_other() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
+/// The data directory is a folder of the host; `PG_VERSION` in it says which server can open it.
+fn data(version: &'static [(&'static str, &'static str)], document: &'static str, image: &str) -> Files {
+    let mount = "/etc/own.conf\", \"./data:/var/lib/postgresql/data\"]";
+    let compose = COMPOSE.replace("/etc/own.conf\"]", mount).replace("postgres:14", image);
+    Files { document: Some(document), compose: Some(compose), more: version, ..Files::default() }
+}
+
+#[test]
+fn a_data_directory_that_can_be_read_tells_the_major() {
+    let own = "registry.example.com/own/postgres:7";
+    let (of_12, of_14) = (&[("data/PG_VERSION", "12\n")][..], &[("data/PG_VERSION", "14\n")][..]);
+    let wanted = "image: postgres:14.1\n";
+    for (version, document, image, expected) in [
+        // Another major than the wanted image's, whatever the present image is called.
+        (of_12, wanted, "postgres:14", Some(Code::MajorChange)),
+        (of_12, wanted, own, Some(Code::MajorChange)),
+        (of_12, DOCUMENT, "postgres:14", Some(Code::MajorChange)),
+        (of_12, DOCUMENT, own, Some(Code::MajorChange)),
+        // The same: nothing is unknown any more.
+        (of_14, wanted, "postgres:14", None),
+        (of_14, wanted, own, None),
+        (of_14, "settings: {work_mem: 8MB}\n", own, None),
+        // Nothing that could be read.
+        (&[], wanted, own, Some(Code::UnknownCurrentMajor)),
+        (&[("data/PG_VERSION", "x")], wanted, own, Some(Code::UnknownCurrentMajor)),
+        (&[], "settings: {work_mem: 8MB}\n", own, Some(Code::ConfUnchecked)),
+        // Nothing that is managed can be meant by it.
+        (of_12, "min_version: 0.1.0\n", "postgres:14", None),
+    ] {
+        let found = found(data(version, document, image));
+        assert_eq!(found, expected.into_iter().collect(), "{version:?} {document} {image}");
+    }
+    // The lines of the conf are held against the major of the data.
+    let files =
+        Files { conf: Some("wal_keep_segments = 32\n"), ..data(of_14, "settings: {work_mem: 8MB}\n", own) };
+    assert_eq!(found(files), [Code::ConfUnknown].into());
+}
+
+#[test]
+fn the_data_directory_is_where_the_command_or_the_environment_says() {
+    let own = "    image: postgres:14\n";
+    for (more, expected) in [
+        ("    environment: {PGDATA: /var/lib/postgresql/data/pg}\n", None),
+        ("    environment: [PGDATA=/var/lib/postgresql/data/pg]\n", None),
+        ("    environment: [PGDATA=$UNSET]\n", None),
+        ("    environment: [OTHER=x]\n", Some(Code::MajorChange)),
+    ] {
+        let mut files =
+            data(&[("data/PG_VERSION", "12\n"), ("data/pg/PG_VERSION", "14\n")], DOCUMENT, "postgres:14");
+        files.compose = files.compose.map(|text| text.replace(own, &format!("{own}{more}")));
+        assert_eq!(found(files), expected.into_iter().collect(), "{more}");
+    }
+    let mut files =
+        data(&[("data/PG_VERSION", "14\n"), ("data/pg/PG_VERSION", "12\n")], DOCUMENT, "postgres:14");
+    files.compose = files
+        .compose
+        .map(|text| text.replace("postgres -c", "postgres -c data_directory=/var/lib/postgresql/data/pg -c"));
+    assert_eq!(found(files), [Code::MajorChange].into());
+}
+
 /// No file is known with which a plan goes wrong, so this one is made wrong before it is proved.
 #[test]
 fn a_plan_that_does_not_lead_to_what_is_wanted_is_not_shown() {

@@ -405,7 +405,7 @@ services:
         example r#"image: registry.example.com/own/database:7
 "#;
     // 5xx: the plan would do harm.
-    MajorChange "KDB501" "major-change" "The new image's PostgreSQL can not open the data directory of the old one."
+    MajorChange "KDB501" "major-change" "The PostgreSQL of the image can not open the data directory."
         allow "the server does not start on a data directory of another major"
         why "The files of a major can not be opened by another one: the server ends at once, until the data is dumped and restored."
         mend "Use an image with the same major, or move the data first with pg_dump or pg_upgrade."

@@ -1,6 +1,7 @@
 //! The view of compose files: finds the database's service and its image, and changes it.
 
 mod command;
+mod data;
 mod edit;
 mod file;
 mod image;
@@ -15,6 +16,7 @@ mod variables;
 
 pub use command::CommandOption;
 pub(crate) use command::{Command, from_arguments};
+pub(crate) use data::USUAL as USUAL_DATA;
 pub(crate) use file::ComposeFile;
 pub(crate) use image::{ImageSite, Origin};
 pub(crate) use mounts::Mounts;
@@ -37,6 +39,8 @@ pub(crate) struct Database {
     pub(crate) site: Result<ImageSite, Diagnostic>,
     pub(crate) command: Command,
     pub(crate) mounts: Mounts,
+    /// The data directory in the container, where it can be told.
+    pub(crate) data: Option<String>,
     /// What the service inherits and could not be read.
     pub(crate) problems: Vec<Diagnostic>,
 }
@@ -57,7 +61,8 @@ impl Database {
         let site = image::find(&stack, &parts);
         let command = command::read(&stack, &parts);
         let mounts = Mounts::read(&stack, &parts);
-        Ok(Some(Self { stack, service, found, site, command, mounts, problems: parts.problems }))
+        let data = data::directory(&stack, &parts, &command);
+        Ok(Some(Self { stack, service, found, site, command, mounts, data, problems: parts.problems }))
     }
 
     /// Gives the file in which the image takes effect.

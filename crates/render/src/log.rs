@@ -1,7 +1,7 @@
 //! Where the server writes its log, and how its lines start.
 
-use crate::compose::Mounts;
-use crate::observe::{DATA, ObservedState};
+use crate::compose::{Mounts, USUAL_DATA};
+use crate::observe::ObservedState;
 use crate::source::{Found, Source, join};
 
 /// What the configuration says about the server's log.
@@ -49,7 +49,8 @@ impl ObservedState {
                 .map_or_else(|| default.to_string(), |value| String::from_utf8_lossy(&value).into_owned())
         };
         let folder = if is_on(&text("logging_collector", "off")) {
-            let folder = join(&text("data_directory", DATA), &text("log_directory", "log"));
+            let data = database.and_then(|database| database.data.as_deref()).unwrap_or(USUAL_DATA);
+            let folder = join(&text("data_directory", data), &text("log_directory", "log"));
             let none = Mounts::default();
             self.log_folder(folder, database.map_or(&none, |database| &database.mounts), source)
         } else {

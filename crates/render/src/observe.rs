@@ -3,8 +3,8 @@
 use model::{Code, Diagnostic};
 
 use crate::compose::{CommandOption, ComposeFile, Database, Mounts, Stack, from_arguments};
-use crate::conf::ObservedConf;
-use crate::source::{Recorder, Snapshot, Source};
+use crate::conf::{ObservedConf, located};
+use crate::source::{Found, Recorder, Snapshot, Source, join};
 use crate::target::{Project, Target};
 
 /// What is there, for one target.
@@ -13,6 +13,8 @@ pub struct ObservedState {
     pub(crate) target: Target,
     pub(crate) databases: Vec<ObservedDatabase>,
     pub(crate) conf: Option<ObservedConf>,
+    /// What the data directory says, where it is a folder of this host that can be read.
+    pub(crate) data: Option<DataMajor>,
     /// Settings on the server's command line that no compose file shows.
     pub(crate) arguments: Vec<CommandOption>,
     pub(crate) skipped: Vec<String>,
@@ -27,8 +29,12 @@ pub(crate) struct ObservedDatabase {
     pub(crate) database: Database,
 }
 
-/// The data directory of the official images up to PostgreSQL 17.
-pub(crate) const DATA: &str = "/var/lib/postgresql/data";
+/// The PostgreSQL major that a data directory was made by, and the file that says so.
+#[derive(Debug)]
+pub(crate) struct DataMajor {
+    pub(crate) major: u16,
+    pub(crate) path: String,
+}
 
 /// Observes a target.
 ///
@@ -54,6 +60,7 @@ pub(crate) fn observe_again(
         target: target.clone(),
         databases: Vec::new(),
         conf: None,
+        data: None,
         arguments,
         skipped: Vec::new(),
         findings: Vec::new(),
@@ -61,6 +68,7 @@ pub(crate) fn observe_again(
     };
     state.compose(&recorder, wanted);
     state.conf(&recorder);
+    state.data = state.data_major(&recorder);
     state.snapshot = recorder.finish();
     state
 }
@@ -146,14 +154,25 @@ impl ObservedState {
         let none = Mounts::default();
         let database = self.main_database().map(|observed| &observed.database);
         let mounts = database.map_or(&none, |database| &database.mounts);
-        let data = database.map(|database| {
-            let option = database.command.options.iter().rev().find(|option| option.name == "data_directory");
-            option.map_or_else(|| DATA.to_string(), |option| option.value.clone())
-        });
-        match ObservedConf::read(&path, data.as_deref(), mounts, source, self.target.kind.has_data()) {
+        let data = database.and_then(|database| database.data.as_deref());
+        match ObservedConf::read(&path, data, mounts, source, self.target.kind.has_data()) {
             Ok(conf) => self.conf = conf,
             Err(why) => self.findings.push(Diagnostic::error(Code::Unreadable, format!("{path}: {why}"))),
         }
+    }
+
+    /// Reads the file by which the server itself tells whether it can open the data directory.
+    fn data_major(&self, source: &dyn Source) -> Option<DataMajor> {
+        let database = self.main_database().filter(|_| self.target.kind.has_data()).map(|d| &d.database)?;
+        let in_conf = self.conf.as_ref().is_some_and(|conf| conf.set.effective("data_directory").is_some());
+        if in_conf && !database.command.options.iter().any(|option| option.name == "data_directory") {
+            return None;
+        }
+        let host = database.mounts.host(&join(database.data.as_deref()?, "PG_VERSION")).flatten()?;
+        let path = located(source, &host, true)?;
+        let Found::Yes(bytes) = source.read(&path) else { return None };
+        let major = std::str::from_utf8(&bytes).ok()?.trim().split('.').next()?.parse().ok()?;
+        Some(DataMajor { major, path })
     }
 
     /// Gives a compose file that was read.

@@ -15,6 +15,7 @@ use crate::source::join;
 use crate::target::TargetKind;
 
 pub(super) fn check(desired: &DesiredState, observed: &ObservedState, draft: &mut Draft) {
+    data_directory(desired, observed, draft);
     match &observed.conf {
         Some(conf) => {
             problems(conf, draft);
@@ -123,8 +124,40 @@ fn resulting_image(desired: &DesiredState, observed: &ObservedState) -> (Option<
     let current = observed.main_database().and_then(|d| image::current(&d.database));
     let image = desired.image().cloned().or(current);
     let known = image.as_ref().and_then(|image| Release::of(image).postgres_major);
-    let major = desired.postgres_major().or(known);
-    (image, major)
+    // A server of another major would not start on this data.
+    let of_data = observed.data.as_ref().map(|data| data.major);
+    (image, desired.postgres_major().or(known).or(of_data))
+}
+
+/// Compares the data directory with the server that will run on it, whether its image is changed or not.
+fn data_directory(desired: &DesiredState, observed: &ObservedState, draft: &mut Draft) {
+    if desired.image().is_none() && !desired.manages_conf() {
+        return;
+    }
+    let (Some(data), (image, Some(major))) = (&observed.data, resulting_image(desired, observed)) else {
+        return;
+    };
+    if data.major == major {
+        return;
+    }
+    let what = match image {
+        Some(image) => format!("{image} is PostgreSQL {major}"),
+        None => format!("the document is for PostgreSQL {major}"),
+    };
+    let message = format!(
+        "{what}, and the data directory was made by PostgreSQL {} (see {}): the server would not start",
+        data.major, data.path
+    );
+    let mut finding = Diagnostic::error(Code::MajorChange, message).help(format!(
+        "declare an image of PostgreSQL {0}; to change the major, dump the database with PostgreSQL {0} and restore it \
+         into a new data directory",
+        data.major
+    ));
+    finding.place = observed.main_database().and_then(|d| {
+        let site = d.database.site.as_ref().ok()?;
+        Some(d.database.image_place(site))
+    });
+    draft.find(finding);
 }
 
 /// Reports settings that the server does not know, and values that it does not take.

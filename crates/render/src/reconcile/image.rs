@@ -141,7 +141,8 @@ fn majors(
     let database = &observed_database.database;
     let Ok(site) = &database.site else { return };
     let place = database.image_place(site);
-    let (Some(found), Some(wanted)) = (found, wanted) else { return };
+    // What the data directory itself says is worth more than the name of an image.
+    let (Some(found), Some(wanted), None) = (found, wanted, &observed.data) else { return };
     let Some(old) = Release::of(found).postgres_major else {
         draft.find(
             Diagnostic::warning(
