@@ -66,7 +66,15 @@ const ROWS: &[Row] = &[
     (nothing, "plan --deployment examples", 1, "error[KDB302]"),
     // The files.
     (|s| link(s, COMPOSE), "apply -y", 1, "docker/docker-compose.yaml: is a symbolic link"),
-    (|s| link(s, "docker"), "apply -y", 1, "docker"),
+    (|s| link(s, "docker"), "apply -y", 1, "error[KDB601]: docker: is a symbolic link"),
+    (|s| link(s, "docker/.conf"), "plan", 1, "error[KDB601]: docker/.conf: is a symbolic link"),
+    (|s| link(s, "docker/.conf"), "apply -y", 1, "error[KDB601]: docker/.conf: is a symbolic link"),
+    (
+        |s| link(s, "docker/.conf"),
+        "import --deployment examples/existing/opt/kasm/current -o -",
+        1,
+        "docker/.conf: is a symbolic link",
+    ),
     (|s| link(s, CONF), "plan", 1, "conf/database/postgresql.conf: is a symbolic link"),
     (|s| fifo(s, CONF), "plan", 1, "conf/database/postgresql.conf: is a FIFO, not a regular file"),
     (|s| fifo(s, COMPOSE), "apply -y", 1, "docker/docker-compose.yaml: is a FIFO, not a regular file"),
@@ -319,6 +327,17 @@ fn a_user_without_the_right_is_told_what_to_do() {
     assert!(refused.stderr.contains("permission denied"), "{refused}");
     assert!(refused.stderr.contains("= help: run as root or as the owner"), "{refused}");
     in_form("apply", &refused);
+    mode(&at(&sandbox, "docker/.conf"), 0o711);
+    let unlisted = run("plan").expect(1);
+    assert!(
+        unlisted.stderr.contains("docker/.conf: can not open the directory: permission denied"),
+        "{unlisted}"
+    );
+    mode(&at(&sandbox, "docker/.conf"), 0o755);
+    fs::write(at(&sandbox, "docker/.env"), "A=b\n").unwrap();
+    mode(&at(&sandbox, "docker/.env"), 0o600);
+    let plan = run("plan --format json").expect(0);
+    assert!(plan.stdout.contains("docker/.env: can not open the file: permission denied"), "{plan}");
     mode(&at(&sandbox, CONF), 0o600);
     let unreadable = run("plan").expect(1);
     assert!(

@@ -35,7 +35,8 @@ impl Disk<'_> {
                 let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Found::No };
                 match Root::open(parent) {
                     Ok(root) => of(&root, Path::new(name)),
-                    Err(_) => return Found::No,
+                    Err(error) if error.is_missing() => return Found::No,
+                    Err(error) => Err(error),
                 }
             }
         };

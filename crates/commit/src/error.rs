@@ -214,7 +214,7 @@ impl Error {
     }
 
     /// Says whether nothing is there, rather than something unusable.
-    pub(crate) fn is_missing(&self) -> bool {
+    pub fn is_missing(&self) -> bool {
         matches!(self.errno(), Some(Errno::NOENT | Errno::NOTDIR))
     }
 

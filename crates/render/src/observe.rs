@@ -91,7 +91,7 @@ impl ObservedState {
     }
 
     fn compose(&mut self, source: &dyn Source, look: &dyn Fn(&Project) -> bool) {
-        let projects = self.target.kind.projects(source);
+        let projects = self.target.kind.projects(source, &mut self.findings);
         let wanted = self.target.kind.service().map(String::from);
         let mut ambiguous = false;
         for project in projects {

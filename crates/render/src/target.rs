@@ -1,5 +1,7 @@
 //! What a target is made of.
 
+use model::{Code, Diagnostic};
+
 use crate::source::{Found, Source};
 
 /// One tree or one set of files, with paths relative to its root.
@@ -62,20 +64,17 @@ impl TargetKind {
         !matches!(self, Self::Installer)
     }
 
-    /// Lists the projects of the target.
-    pub(crate) fn projects(&self, source: &dyn Source) -> Vec<Project> {
+    /// Lists the projects of the target; a folder that can not be listed is a problem.
+    pub(crate) fn projects(&self, source: &dyn Source, problems: &mut Vec<Diagnostic>) -> Vec<Project> {
         match self {
             Self::Files { compose, .. } if compose.is_empty() => Vec::new(),
             Self::Files { compose, .. } => vec![Project { files: compose.clone(), runs: true }],
-            Self::Installer => kasm_files(source, "docker")
+            Self::Installer => kasm_files(source, "docker", problems)
                 .into_iter()
                 .map(|file| Project { files: vec![file], runs: true })
                 .collect(),
             Self::Deployment => {
-                let names = match source.list("docker") {
-                    Found::Yes(names) => names,
-                    _ => Vec::new(),
-                };
+                let names = list(source, "docker", problems);
                 let mut projects = Vec::new();
                 // Compose takes the first of these, and its override beside it.
                 let main = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
@@ -91,7 +90,7 @@ impl TargetKind {
                         std::iter::once(main).chain(over).map(|name| format!("docker/{name}")).collect();
                     projects.push(Project { files, runs: true });
                 }
-                let copies = kasm_files(source, "docker/.conf").into_iter();
+                let copies = kasm_files(source, "docker/.conf", problems).into_iter();
                 projects.extend(copies.map(|file| Project { files: vec![file], runs: false }));
                 projects
             }
@@ -100,11 +99,22 @@ impl TargetKind {
 }
 
 /// Lists Kasm's own `docker-compose-*.yaml` in a folder.
-fn kasm_files(source: &dyn Source, folder: &str) -> Vec<String> {
-    let Found::Yes(mut names) = source.list(folder) else { return Vec::new() };
+fn kasm_files(source: &dyn Source, folder: &str, problems: &mut Vec<Diagnostic>) -> Vec<String> {
+    let mut names = list(source, folder, problems);
     names.retain(|name| {
         name.starts_with("docker-compose-") && (name.ends_with(".yaml") || name.ends_with(".yml"))
     });
     names.sort();
     names.into_iter().map(|name| format!("{folder}/{name}")).collect()
+}
+
+fn list(source: &dyn Source, folder: &str, problems: &mut Vec<Diagnostic>) -> Vec<String> {
+    match source.list(folder) {
+        Found::Yes(names) => names,
+        Found::No => Vec::new(),
+        Found::Unknown(why) => {
+            problems.push(Diagnostic::error(Code::Unreadable, format!("{folder}: {why}")));
+            Vec::new()
+        }
+    }
 }

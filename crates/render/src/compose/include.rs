@@ -5,7 +5,7 @@ use std::sync::Arc;
 use model::yaml::{Kind, NodeId};
 use model::{Code, Diagnostic};
 
-use crate::compose::stack::{Layer, Stack, env, is_remote};
+use crate::compose::stack::{Layer, Stack, is_remote};
 use crate::compose::variables::{Variables, interpolate};
 use crate::source::{Source, folder, join};
 
@@ -88,7 +88,7 @@ impl Stack {
     fn add_project(&mut self, source: &dyn Source, included: &Included, layer: &Layer, depth: usize) {
         let mut variables = Variables::new();
         for path in included.env_files.iter().filter(|path| !is_remote(path)) {
-            variables.extend(env(source, path));
+            variables.extend(self.env(source, path));
         }
         // The including project's own environment wins.
         variables.extend(layer.variables.as_ref().clone());

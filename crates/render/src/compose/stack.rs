@@ -69,7 +69,7 @@ impl Stack {
     pub(crate) fn read(source: &dyn Source, paths: &[String]) -> Self {
         let mut stack = Self::default();
         let project: Arc<str> = paths.first().map_or("", |path| folder(path)).into();
-        let variables = Arc::new(env(source, &join(&project, ".env")));
+        let variables = Arc::new(stack.env(source, &join(&project, ".env")));
         for path in paths {
             stack.add(source, path, &project, &variables, 0, 0);
         }
@@ -235,11 +235,17 @@ impl Stack {
             all.into_iter().map(move |(name, entry)| (layer, name, entry))
         })
     }
-}
 
-pub(super) fn env(source: &dyn Source, path: &str) -> Variables {
-    match source.read(path) {
-        Found::Yes(bytes) => read_env(&bytes),
-        Found::No | Found::Unknown(_) => Variables::new(),
+    /// Reads a file of variables; one that can not be read sets none, and that is said.
+    pub(super) fn env(&mut self, source: &dyn Source, path: &str) -> Variables {
+        match source.read(path) {
+            Found::Yes(bytes) => read_env(&bytes),
+            Found::No => Variables::new(),
+            Found::Unknown(why) => {
+                let message = format!("{path}: {why}; its variables count as not set");
+                self.problems.push(Diagnostic::warning(Code::Unreadable, message));
+                Variables::new()
+            }
+        }
     }
 }
