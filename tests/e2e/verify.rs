@@ -27,6 +27,7 @@ fn the_probe_finds_every_class_in_every_format_of_the_log() {
             conf.replace("log_destination = 'stderr'", &format!("log_destination = '{format}'"))
                 .replace("postgresql-%m-%d.log", "%Y/../kasm-%a-%%-%H.log")
                 .replace("read, write, ddl", "all")
+                + "log_error_verbosity = verbose\nlog_timezone = 'GMT'\npgaudit.log_rows = on\n"
         });
         std::fs::create_dir(bed.tree().join("log/postgres/2026")).unwrap();
         let year = bed.sql("SELECT date_part('year', now())");

@@ -164,7 +164,16 @@ impl StderrLog {
 }
 
 fn audit_at(line: &[u8], colon: usize) -> Result<usize, Reason> {
-    let message = colon + COLON.len();
+    let mut message = colon + COLON.len();
+    // `log_error_verbosity = verbose` writes the SQLSTATE in front: `LOG:  00000: AUDIT: …`.
+    let is_state = |state: &[u8]| state.iter().all(|b| b.is_ascii_digit() || b.is_ascii_uppercase());
+    if let Some((state, rest)) = line[message..].split_at_checked(5)
+        && is_state(state)
+        && rest.starts_with(b": ")
+        && line[message + 7..].starts_with(MARK)
+    {
+        message += 7;
+    }
     if line[message..].starts_with(MARK) { Ok(message + MARK.len()) } else { Err(Reason::Prefix) }
 }
 
@@ -208,4 +217,39 @@ fn entry_end(bytes: &[u8]) -> (usize, u64, bool) {
         }
     }
     (end, lines, false)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Ending, Entry, Reason, Scanner, Visitor};
+
+    #[derive(Default)]
+    struct Counted(usize, Vec<Reason>);
+
+    impl Visitor for Counted {
+        fn entry(&mut self, entry: &Entry<'_>) {
+            assert_eq!(entry.class(), b"READ");
+            self.0 += 1;
+        }
+        fn fault(&mut self, _: u64, reason: Reason) {
+            self.1.push(reason);
+        }
+    }
+
+    #[test]
+    fn a_sqlstate_in_front_of_the_message_is_part_of_neither() {
+        let of = |message: &str| {
+            let log = format!(
+                "2026-01-01 00:00:00.000 UTC [7] LOG:  {message}SESSION,1,1,READ,SELECT,,,select 1,<none>\n"
+            );
+            let mut counted = Counted::default();
+            Scanner::new(None).scan(log.as_bytes(), Ending::End, &mut counted);
+            (counted.0, counted.1)
+        };
+        assert_eq!(of("AUDIT: "), (1, vec![]));
+        assert_eq!(of("00000: AUDIT: "), (1, vec![]));
+        for other in ["0000: AUDIT: ", "00000 AUDIT: ", "0000x: AUDIT: ", "00000: x AUDIT: "] {
+            assert_eq!(of(other), (0, vec![Reason::Prefix]), "{other}");
+        }
+    }
 }

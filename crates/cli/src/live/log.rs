@@ -6,6 +6,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use auditlog::Format;
 use rustix::fs::OFlags;
 
 use crate::live::docker::Container;
@@ -20,7 +21,14 @@ const LIMIT: u64 = 8 << 20;
 pub(crate) struct Log<'a> {
     way: &'a Way,
     place: Place,
+    format: Format,
     from: u64,
+}
+
+/// A piece of a log: one file's, in one format.
+pub(crate) struct Piece {
+    pub(crate) format: Format,
+    pub(crate) bytes: Vec<u8>,
 }
 
 enum Place {
@@ -40,25 +48,26 @@ impl<'a> Log<'a> {
     pub(crate) fn open(way: &'a Way, server: &Server, container: Option<&Container>) -> Result<Self, String> {
         if server.text("logging_collector") == "off" {
             return match container {
-                Some(_) => Ok(Self { way, place: Place::Output, from: 0 }),
+                // Without a collector all goes to standard error, in words.
+                Some(_) => Ok(Self { way, place: Place::Output, format: Format::Stderr, from: 0 }),
                 None => {
                     Err("the server writes its log to its standard error, which can not be seen from here"
                         .into())
                 }
             };
         }
-        let inside = current(way, server)?;
+        let (inside, format) = current(way, server)?;
         if let Some(path) = container.and_then(|container| container.host_path(&inside))
             && let Ok(file) = open(&path)
         {
             let from = file.metadata().map(|metadata| metadata.len()).unwrap_or_default();
-            return Ok(Self { way, place: Place::Host { inside, path }, from });
+            return Ok(Self { way, place: Place::Host { inside, path }, format, from });
         }
         let sql = format!("SELECT 'r', (pg_catalog.pg_stat_file({})).size::text", literal(&inside));
         let answers = way.run(None, &[Statement::new(sql, 1)]).map_err(|unreachable| unreachable.why)?;
         let rows = answers.into_iter().next().unwrap_or_else(|| Err("no answer".into()))?;
         let size = rows.first().and_then(|row| row.first()).and_then(|size| size.parse().ok());
-        Ok(Self { way, place: Place::Server(inside), from: size.unwrap_or_default() })
+        Ok(Self { way, place: Place::Server(inside), format, from: size.unwrap_or_default() })
     }
 
     /// Says where the log is.
@@ -72,22 +81,18 @@ impl<'a> Log<'a> {
 
     /// Gives what was written since the log was opened; of a log that was changed for another since then, all
     /// that the new one holds.
-    pub(crate) fn read(&mut self, server: &Server) -> Result<Vec<u8>, String> {
-        if let Place::Output = &self.place {
-            return match self.way {
-                Way::Docker { docker, container, .. } => {
-                    docker.logs(container).map_err(|unreachable| unreachable.why)
-                }
-                Way::Tcp(_) => Err("there is no container".into()),
-            };
-        }
-        let mut bytes = self.part()?;
-        let was = match &self.place {
-            Place::Host { inside, .. } | Place::Server(inside) => inside.clone(),
-            Place::Output => return Ok(bytes),
+    pub(crate) fn read(&self, server: &Server) -> Result<Vec<Piece>, String> {
+        let was = match (&self.place, self.way) {
+            (Place::Host { inside, .. } | Place::Server(inside), _) => inside,
+            (Place::Output, Way::Docker { docker, container, .. }) => {
+                let bytes = docker.logs(container).map_err(|unreachable| unreachable.why)?;
+                return Ok(vec![Piece { format: self.format, bytes }]);
+            }
+            (Place::Output, Way::Tcp(_)) => return Err("there is no container".into()),
         };
-        let now = current(self.way, server)?;
-        if now != was {
+        let mut pieces = vec![Piece { format: self.format, bytes: self.part()? }];
+        let (now, format) = current(self.way, server)?;
+        if now != *was {
             let place = match &self.place {
                 Place::Host { path, .. } => Place::Host {
                     path: path.with_file_name(Path::new(&now).file_name().unwrap_or_default()),
@@ -95,9 +100,10 @@ impl<'a> Log<'a> {
                 },
                 _ => Place::Server(now),
             };
-            bytes.extend(Self { way: self.way, place, from: 0 }.part()?);
+            let bytes = Self { way: self.way, place, format, from: 0 }.part()?;
+            pieces.push(Piece { format, bytes });
         }
-        Ok(bytes)
+        Ok(pieces)
     }
 
     fn part(&self) -> Result<Vec<u8>, String> {
@@ -127,22 +133,25 @@ fn open(path: &Path) -> std::io::Result<File> {
     if file.metadata()?.is_file() { Ok(file) } else { Err(std::io::Error::other("not a regular file")) }
 }
 
-/// Asks which file the server writes to now: absolute, with every `%` of `log_filename` resolved.
-fn current(way: &Way, server: &Server) -> Result<String, String> {
+/// Asks which file the server writes to now: absolute, with every `%` of `log_filename` resolved; and in which
+/// format.
+fn current(way: &Way, server: &Server) -> Result<(String, Format), String> {
     // Asking for a format that a major does not have is an error.
-    let formats: &[&str] =
-        if server.major() >= 15 { &["stderr", "csvlog", "jsonlog"] } else { &["stderr", "csvlog"] };
-    let list = formats.iter().map(|format| format!("pg_catalog.pg_current_logfile('{format}')"));
-    let sql = format!("SELECT 'r', coalesce({}, '')", list.collect::<Vec<_>>().join(", "));
-    let answers = way.run(None, &[Statement::new(sql, 1)]).map_err(|unreachable| unreachable.why)?;
+    let formats = [("stderr", Format::Stderr), ("csvlog", Format::Csv), ("jsonlog", Format::Json)];
+    let known = if server.major() >= 15 { &formats[..] } else { &formats[..2] };
+    let names =
+        known.iter().map(|(name, _)| format!("coalesce(pg_catalog.pg_current_logfile('{name}'), '')"));
+    let sql = format!("SELECT 'r', {}", names.collect::<Vec<_>>().join(", "));
+    let answers =
+        way.run(None, &[Statement::new(sql, known.len())]).map_err(|unreachable| unreachable.why)?;
     let rows = answers.into_iter().next().unwrap_or_else(|| Err("no answer".into()))?;
-    let path = rows.into_iter().next().and_then(|row| row.into_iter().next()).unwrap_or_default();
-    if path.is_empty() {
+    let paths = rows.into_iter().next().unwrap_or_default();
+    let Some((path, (_, format))) = paths.into_iter().zip(known).find(|(path, _)| !path.is_empty()) else {
         let destination = server.text("log_destination");
         return Err(format!("the server writes no log file: log_destination is `{destination}`"));
-    }
+    };
     Ok(match path.starts_with('/') {
-        true => path,
-        false => format!("{}/{path}", server.text("data_directory")),
+        true => (path, *format),
+        false => (format!("{}/{path}", server.text("data_directory")), *format),
     })
 }

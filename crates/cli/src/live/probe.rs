@@ -3,11 +3,12 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use auditlog::{Ending, Entry, Kind, Prefix, Reason, Scanner, Visitor};
 use model::audit::Class;
 
 use crate::live::docker::Container;
 use crate::live::facts::{Found, Probe, Server};
-use crate::live::log::Log;
+use crate::live::log::{Log, Piece};
 use crate::live::session::{Statement, Unreachable, Way};
 
 /// How long an entry may take from the session to the file: the log has a process of its own.
@@ -27,7 +28,7 @@ pub(crate) fn run(
         return Ok(Probe::Not("pgaudit is not loaded".into()));
     }
     let tag = tag().map_err(|why| Unreachable::new(why, "check /dev/urandom"))?;
-    let mut log = match Log::open(way, server, container) {
+    let log = match Log::open(way, server, container) {
         Ok(log) => log,
         Err(why) => return Ok(Probe::Not(why)),
     };
@@ -42,16 +43,17 @@ pub(crate) fn run(
     }
     let started = Instant::now();
     loop {
-        let bytes = match log.read(server) {
-            Ok(bytes) => bytes,
+        let pieces = match log.read(server) {
+            Ok(pieces) => pieces,
             Err(why) => return Ok(Probe::Not(why)),
         };
+        let entries = entries(&pieces, server.text("log_line_prefix"), &tag);
         let found: Vec<_> = results
             .iter()
             .map(|(class, failed)| {
                 let found = match failed {
                     Some(why) => Found::Failed(why.clone()),
-                    None => look(&bytes, &marker(&tag, *class), *class),
+                    None => look(&entries, &marker(&tag, *class), *class),
                 };
                 (*class, found)
             })
@@ -108,54 +110,128 @@ fn statements(tag: &str, classes: &[Class], server: &Server) -> Vec<(Option<Clas
     all
 }
 
-/// Looks for the entry of a statement, in any of the server's three formats: the part in front of the text
-/// of the statement is the same in all of them, and the statement has one line.
-fn look(log: &[u8], marker: &str, class: Class) -> Found {
+/// An entry of the probe: its class, and the text of its statement.
+#[derive(Debug)]
+struct Seen {
+    class: String,
+    statement: String,
+}
+
+/// Gives the entries of a session's log that have the tag.
+fn entries(pieces: &[Piece], prefix: &str, tag: &str) -> Vec<Seen> {
+    let prefix = Prefix::new(prefix.as_bytes());
+    let mut tagged = Tagged { tag, seen: Vec::new() };
+    for piece in pieces {
+        Scanner::of(piece.format, Some(&prefix)).scan(&piece.bytes, Ending::End, &mut tagged);
+    }
+    tagged.seen
+}
+
+struct Tagged<'a> {
+    tag: &'a str,
+    seen: Vec<Seen>,
+}
+
+impl Visitor for Tagged<'_> {
+    fn entry(&mut self, entry: &Entry<'_>) {
+        let fields = entry.fields();
+        let statement = String::from_utf8_lossy(&fields.statement()).into_owned();
+        if entry.kind() == Kind::Session && statement.contains(self.tag) {
+            let class = String::from_utf8_lossy(entry.class()).into_owned();
+            self.seen.push(Seen { class, statement });
+        }
+    }
+
+    // Others write to the same log, and the end of it may not be written yet.
+    fn fault(&mut self, _: u64, _: Reason) {}
+}
+
+/// Looks for the entry of a statement.
+fn look(entries: &[Seen], marker: &str, class: Class) -> Found {
     // What is classed as `misc_set` is logged as MISC.
     let wanted = if class == Class::MiscSet { Class::Misc } else { class }.name().to_uppercase();
     let mut others = Vec::new();
-    for line in log.split(|&byte| byte == b'\n') {
-        let line = String::from_utf8_lossy(line);
-        let Some((before, _)) = line.split_once(marker) else { continue };
-        let Some((_, entry)) = before.rsplit_once("AUDIT: SESSION,") else { continue };
-        match entry.split(',').nth(2) {
-            Some(found) if found == wanted => return Found::Logged,
-            Some(found) => others.push(found.to_string()),
-            None => {}
+    // Not the name of the class alone: `misc` is the start of `misc_set`.
+    let marker = format!("/* {marker} */");
+    for entry in entries.iter().filter(|entry| entry.statement.contains(&marker)) {
+        if entry.class == wanted {
+            return Found::Logged;
         }
+        others.push(entry.class.clone());
     }
     Found::NotLogged(others)
 }
 
 #[cfg(test)]
 mod tests {
+    use auditlog::Format;
+
     use super::*;
 
+    #[track_caller]
+    fn found(format: Format, prefix: &str, log: &str, class: Class) -> Found {
+        let pieces = [Piece { format, bytes: log.as_bytes().to_vec() }];
+        look(&entries(&pieces, prefix, "0a"), &marker("0a", class), class)
+    }
+
     #[test]
-    fn an_entry_is_found_in_every_format_of_the_log() {
-        let marker = marker("0a", Class::Read);
-        let sql = format!("SELECT /* {marker} */ 1");
-        for line in [
-            format!("2026-01-01 UTC:>LOG:  AUDIT: SESSION,3,1,READ,SELECT,,,{sql},<not logged>"),
-            format!(
-                r#"2026,"u","d",1,"[local]",x,3,"SELECT",LOG,00000,"AUDIT: SESSION,1,1,READ,SELECT,,,{sql},<none>",,"#
-            ),
-            format!(r#"{{"pid":1,"message":"AUDIT: SESSION,1,1,READ,SELECT,,,{sql},<not logged>"}}"#),
-        ] {
-            let log = format!("first\n{line}\nlast\n");
-            assert_eq!(look(log.as_bytes(), &marker, Class::Read), Found::Logged, "{line}");
-            assert_eq!(look(log.as_bytes(), &marker, Class::Write), Found::NotLogged(vec!["READ".into()]));
+    fn an_entry_is_found_in_every_format_of_the_log_with_9_fields_and_10() {
+        let sql = format!("SELECT /* {} */ 'r', 1", marker("0a", Class::Read));
+        for rows in ["", ",3"] {
+            let entry = format!("AUDIT: SESSION,3,1,READ,SELECT,,,\"{sql}\",<not logged>{rows}");
+            let csv = entry.replace('"', "\"\"");
+            let json = entry.replace('"', "\\\"");
+            let logs = [
+                (Format::Stderr, "%m [%p] ", format!("2026-01-01 00:00:00.000 GMT [7] LOG:  {entry}")),
+                (Format::Stderr, "%t:>", format!("2026-01-01 00:00:00 GMT:>LOG:  00000: {entry}")),
+                (Format::Stderr, "", format!("NOTICE:  {entry}")),
+                (
+                    Format::Csv,
+                    "",
+                    format!(
+                        "2026-01-01 00:00:00.000 GMT,\"u\",\"d\",7,\"[local]\",6a.7,3,\"SELECT\",\
+                         2026-01-01 00:00:00 GMT,3/1,0,LOG,00000,\"{csv}\",,,,,,,,,\"\",\"client backend\",,0"
+                    ),
+                ),
+                (
+                    Format::Json,
+                    "",
+                    format!("{{\"pid\":1,\"error_severity\":\"LOG\",\"message\":\"{json}\"}}"),
+                ),
+            ];
+            for (format, prefix, line) in logs {
+                let log = format!("{line}\n");
+                assert_eq!(found(format, prefix, &log, Class::Read), Found::Logged, "{line}");
+                let other = found(format, prefix, &log, Class::Write);
+                assert_eq!(other, Found::NotLogged(Vec::new()), "{line}");
+            }
         }
+    }
+
+    #[test]
+    fn a_statement_of_several_lines_and_one_of_another_class_are_told_apart() {
+        let (read, misc) = (marker("0a", Class::Read), marker("0a", Class::MiscSet));
+        let log = format!(
+            "x LOG:  AUDIT: SESSION,1,1,READ,SELECT,,,\"SELECT 1,\n\t/* {read} */ 2\",<none>\n\
+             x LOG:  AUDIT: SESSION,2,1,MISC,SET,,,SET /* {misc} */ x,<none>\n"
+        );
+        assert_eq!(found(Format::Stderr, "x ", &log, Class::Read), Found::Logged);
+        assert_eq!(found(Format::Stderr, "x ", &log, Class::MiscSet), Found::Logged);
+        assert_eq!(found(Format::Stderr, "x ", &log, Class::Misc), Found::NotLogged(Vec::new()));
+        let wrong = log.replace(",READ,", ",WRITE,");
+        let others = Found::NotLogged(vec!["WRITE".into()]);
+        assert_eq!(found(Format::Stderr, "x ", &wrong, Class::Read), others);
     }
 
     #[test]
     fn a_statement_that_is_logged_for_another_reason_is_no_entry() {
         let marker = marker("0a", Class::Ddl);
-        let log = format!("LOG:  statement: CREATE TABLE /* {marker} */ t ()\nAUDIT: SESSION,1,1,DDL\n");
-        assert_eq!(look(log.as_bytes(), &marker, Class::Ddl), Found::NotLogged(Vec::new()));
-        let set = super::marker("0a", Class::MiscSet);
-        let log = format!("AUDIT: SESSION,1,1,MISC,SET,,,SET /* {set} */ x\n");
-        assert_eq!(look(log.as_bytes(), &set, Class::MiscSet), Found::Logged);
+        let log = format!(
+            "LOG:  statement: CREATE TABLE /* {marker} */ t ()\n\
+             LOG:  AUDIT: OBJECT,1,1,DDL,CREATE TABLE,,,CREATE TABLE /* {marker} */ t (),<none>\n\
+             LOG:  statement: x AUDIT: SESSION,1,1,DDL,CREATE TABLE,,,/* {marker} */,<none>\n"
+        );
+        assert_eq!(found(Format::Stderr, "", &log, Class::Ddl), Found::NotLogged(Vec::new()));
     }
 
     #[test]
