@@ -3,7 +3,7 @@
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use crate::bed::{Bed, STOCK, WITH, docker, engine, finish, names};
+use crate::bed::{Bed, STOCK, WITH, docker, finish, has_no_engine, names};
 use crate::steps::{count, in_front, step};
 
 const IF_NEEDED: &str = "restart:\n  policy: if_needed\n  timeout: 60s\n";
@@ -224,7 +224,7 @@ fn what_a_command_says_of_secrets_is_not_repeated() {
 
 #[test]
 fn a_container_name_that_is_taken_is_what_compose_says_it_is() {
-    if engine().is_none() {
+    if has_no_engine("a container name that is taken") {
         return;
     }
     let bed = Bed::running(STOCK);

@@ -1,5 +1,6 @@
 //! A deployment in the shape of Kasm's, of our own writing, in a temporary folder: with its database running.
 
+use std::io::Write as _;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -18,20 +19,50 @@ pub(crate) const BARE: &str = "kasmweb/postgres:without-psql";
 /// How long a server may take to come up.
 const UP: Duration = Duration::from_secs(60);
 
-/// The engine that `scripts/with-engine` gives; `None` where there is none.
+/// The engine that `scripts/with-engine` gives; `None` where there is none, and PostgreSQL processes stand in.
 pub(crate) fn engine() -> Option<&'static str> {
     static ENGINE: OnceLock<Option<String>> = OnceLock::new();
     let engine = ENGINE.get_or_init(|| {
         let engine = std::env::var("KASM_DB_ENGINE").ok();
-        match &engine {
-            Some(engine) => println!("e2e: on the Docker engine at {engine}"),
-            None => {
-                println!("e2e: without a Docker engine, on PostgreSQL processes; see scripts/with-engine");
-            }
-        }
+        let why = match &engine {
+            Some(engine) => format!("on the Docker engine at {engine}"),
+            None => format!("without a Docker engine ({}), on PostgreSQL processes", without_engine()),
+        };
+        // Past what catches the output of a test that passes: whoever reads the results should know.
+        let _ = writeln!(std::io::stderr(), "e2e: {why}");
         engine
     });
     engine.as_deref()
+}
+
+/// Says why there is no engine. A run that counts does without one only where none can run, or where that is
+/// wanted: `KASM_DB_E2E=processes`.
+fn without_engine() -> String {
+    if std::env::var("KASM_DB_E2E").is_ok_and(|value| value == "processes") {
+        return "as KASM_DB_E2E says".into();
+    }
+    let folders: Vec<_> = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()).collect();
+    let missing = ["dockerd", "docker", "mmdebstrap"]
+        .into_iter()
+        .find(|program| !folders.iter().any(|folder| folder.join(program).exists()));
+    if let Some(program) = missing {
+        return format!("{program} is not there");
+    }
+    let counts = std::env::var("CI").is_ok_and(|value| value == "true");
+    assert!(
+        !counts,
+        "run this with scripts/with-engine, or set KASM_DB_E2E=processes where no engine can run"
+    );
+    "see scripts/with-engine".into()
+}
+
+/// Tells, and says, that a test is about the engine itself, and there is none.
+pub(crate) fn has_no_engine(what: &str) -> bool {
+    let none = engine().is_none();
+    if none {
+        let _ = writeln!(std::io::stderr(), "e2e: without an engine nothing shows {what}");
+    }
+    none
 }
 
 fn compose() -> &'static str {

@@ -1,7 +1,8 @@
 //! The program against a running database: Docker, Compose, PostgreSQL and pgaudit, all of them real.
 //!
 //! `scripts/with-engine` gives the engine. Without one the scenarios run against PostgreSQL processes behind a
-//! `docker` of our own, and those that are about the engine itself are left out; the first line says so.
+//! `docker` of our own, and those that are about the engine itself are left out; standard error says so. With
+//! `CI=true` that is a failure, unless no engine can run here or `KASM_DB_E2E=processes` is set.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 #![allow(clippy::print_stderr, clippy::print_stdout, reason = "a test says what it looked at")]

@@ -284,7 +284,7 @@ pub(crate) fn settings(bytes: &[u8]) -> Vec<Range<usize>> {
 }
 
 /// Settings of PostgreSQL whose text may hold a password.
-const SECRET: &[&str] = &["primary_conninfo", "ssl_passphrase_command"];
+pub(crate) const SECRET: &[&str] = &["primary_conninfo", "ssl_passphrase_command"];
 
 /// Finds what to hide on one line of a conf; no value spans lines.
 fn conf_line(bytes: &[u8], line: Range<usize>, managed: &[Range<usize>]) -> Vec<Hidden> {
