@@ -20,6 +20,10 @@ impl Reader<'_> {
     /// Reports the errors that the checks find in what is left of a value, and drops what one mistake has
     /// brought about twice.
     pub(crate) fn rest(&mut self, value: Value) {
+        let room = MAX_DIAGNOSTICS.saturating_sub(self.diagnostics.len());
+        if room == 0 {
+            return self.once();
+        }
         let mut found = Vec::new();
         let left = Left::of(value);
         if let Some(document) = left.document {
@@ -27,7 +31,6 @@ impl Reader<'_> {
             let _ = check::check(document, &self.texts, &mut found);
         }
         found.retain(|d| d.is_error() && !(d.code == Code::UnknownMajor && left.lacks_keys));
-        let room = MAX_DIAGNOSTICS.saturating_sub(self.diagnostics.len());
         self.diagnostics.extend(found.into_iter().take(room));
         self.once();
     }
@@ -104,7 +107,7 @@ fn take_out(value: &mut Value, pointer: &str) -> bool {
     let Some((key, parents)) = parts[..end].split_last() else { return false };
     let parent: String = parents.iter().map(|part| format!("/{part}")).collect();
     if let Some(Value::Object(map)) = value.pointer_mut(&parent) {
-        map.shift_remove(&key.replace("~1", "/").replace("~0", "~"));
+        map.swap_remove(&key.replace("~1", "/").replace("~0", "~"));
     }
     parents.is_empty()
 }
