@@ -15,6 +15,8 @@ mod server;
 
 #[path = "documents/explained.rs"]
 mod explained;
+#[path = "documents/files.rs"]
+mod files;
 #[path = "documents/on_disk.rs"]
 mod on_disk;
 #[path = "documents/planned.rs"]

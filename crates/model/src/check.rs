@@ -404,11 +404,15 @@ impl Checker<'_, '_> {
         if name.split('.').count() > 2 || !name.split('.').all(part) {
             let message = format!("`{}` is not a setting's name", name.escape_debug());
             let at = self.key(pointer);
-            self.push(
-                Diagnostic::error(Code::InvalidName, message)
-                    .at(at)
-                    .help("a name is letters, digits and `_`, with one dot for an extension's setting"),
-            );
+            let mut diagnostic = Diagnostic::error(Code::InvalidName, message)
+                .at(at.clone())
+                .help("a name is letters, digits and `_`, with one dot for an extension's setting");
+            // Command lines may have `-` for `_`, files may not.
+            let meant = name.replace('-', "_");
+            if postgres::lookup_in(&meant, None).is_some() {
+                diagnostic = diagnostic.help(format!("did you mean `{meant}`?")).fix(at.span, meant);
+            }
+            self.push(diagnostic);
             return false;
         }
         let is_unset = pointer.starts_with("/unset/");

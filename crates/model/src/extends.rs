@@ -54,6 +54,13 @@ impl Reader<'_> {
             // The schema says so where it looks at this text.
             return None;
         }
+        if extends.contains("://") {
+            let message =
+                format!("the document that this one extends can not be read: {extends} is an address");
+            self.error(Code::ParentUnreadable, at, message).help =
+                Some("keep a copy of it in the repository, and write the path to that".into());
+            return None;
+        }
         let path = joined(self.texts.path(self.now), extends);
         if self.texts.has(&path) {
             let message =

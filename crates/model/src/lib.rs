@@ -46,7 +46,7 @@ pub use desired::{Compare, DesiredPreload, DesiredSetting, DesiredState};
 pub use diagnostic::{Diagnostic, Place, Severity};
 pub use extends::{MAX_PARENTS, Parents};
 pub use image::{Image, InvalidImage};
-pub use read::{Reading, read, read_with};
+pub use read::{MAX_DIAGNOSTICS, Reading, read, read_with};
 pub use release::Release;
 pub use resolved::resolved;
 pub use suggest::nearest;

@@ -18,7 +18,7 @@ use crate::violations::Missing;
 use crate::yaml::{self, Kind, NodeId, Style, Tree};
 
 /// A document with more errors than this has one cause; the rest would say the same.
-pub(crate) const MAX_DIAGNOSTICS: usize = 100;
+pub const MAX_DIAGNOSTICS: usize = 100;
 
 /// Documents with more keys and values than this are not read: a fleet of two thousand targets has as many.
 const MAX_VALUES: usize = 20_000;
@@ -190,7 +190,9 @@ impl<'a> Reader<'a> {
     fn is_too_old(&mut self, value: &Value) -> bool {
         let numbers = |text: &str| -> Option<Vec<u64>> { text.split('.').map(|n| n.parse().ok()).collect() };
         let Some(wanted) = value.get("min_version").and_then(Value::as_str) else { return false };
-        if numbers(wanted).is_none_or(|wanted| Some(wanted) <= numbers(OWN_VERSION)) {
+        // What is no version is told by the schema.
+        let wanted_numbers = numbers(wanted).filter(|numbers| numbers.len() == 3);
+        if wanted_numbers.is_none_or(|wanted| Some(wanted) <= numbers(OWN_VERSION)) {
             return false;
         }
         let spot = self.texts.value(self.now..self.now + 1, "/min_version");

@@ -102,8 +102,11 @@ impl Look<'_, '_> {
         let of_pgaudit = format!("pgaudit.{}", name.strip_prefix("pgaudit.").unwrap_or(name));
         let of_pgaudit = settings::pgaudit(&of_pgaudit).filter(|_| parent == "/audit").map(|row| row.key);
         let of_pgaudit = of_pgaudit.filter(|key| free.iter().any(|free| free == key));
-        let meant =
-            of_pgaudit.or_else(|| nearest(name, free.iter().map(|key| key.as_str()))).map(String::from);
+        let meant = of_pgaudit
+            .or_else(|| nearest(name, free.iter().map(|key| key.as_str())))
+            .map(String::from)
+            .or_else(|| required(parent, &free, name))
+            .or_else(|| own_key(parent, name));
         let span = self.key(&format!("{parent}/{}", escaped(name)));
         let of = parent.rsplit('/').find(|part| !part.is_empty() && part.parse::<usize>().is_err());
         let message = match &meant {
@@ -115,7 +118,11 @@ impl Look<'_, '_> {
             Some(of) => format!("not a key of `{of}`"),
             None => "not a key of the document".into(),
         });
-        diagnostic.help = Some(format!("known keys: {}", known.join(", ")));
+        diagnostic.help = Some(if !parent.is_empty() && name.starts_with("x-") {
+            "notes of your own stand at the top of the document".into()
+        } else {
+            format!("known keys: {}", known.join(", "))
+        });
         let meant = meant?;
         diagnostic.fix = Some((span.span, meant.clone()));
         Some(format!("{parent}/{meant}"))
@@ -221,6 +228,21 @@ impl Look<'_, '_> {
     }
 }
 
+/// Gives the only key that is required and missing, where a misspelt one begins like it: `libs` for `libraries`.
+fn required(parent: &str, free: &[&String], name: &str) -> Option<String> {
+    let rule = schema::at(parent)?;
+    let mut missing = rule["required"].as_array()?.iter().filter_map(Value::as_str);
+    let mut missing = missing.by_ref().filter(|key| free.iter().any(|free| free == key));
+    let only = missing.next().filter(|_| missing.next().is_none())?;
+    (name.get(..3).is_some() && name.get(..3) == only.get(..3)).then(|| only.to_string())
+}
+
+/// Gives a key of the user's own that was written in another letter case.
+fn own_key(parent: &str, name: &str) -> Option<String> {
+    let own = name.to_lowercase();
+    (parent.is_empty() && own != name && own.starts_with("x-")).then_some(own)
+}
+
 /// Says what to write for a value of another type, and what a safe replacement would be.
 fn retyped(
     expected: &str,
@@ -247,6 +269,13 @@ fn retyped(
         }
         "a whole number" => {
             (example(), shown.parse::<i64>().ok().map(|number| (number.to_string(), number.into())))
+        }
+        "a mapping" => {
+            let keys = rule["properties"].as_object().map(|keys| {
+                let keys: Vec<_> = keys.keys().map(String::as_str).collect();
+                format!("write a mapping; its keys are {}", keys.join(", "))
+            });
+            (keys.or_else(example), None)
         }
         _ => (example(), None),
     }

@@ -102,9 +102,13 @@ fn show(loaded: &Loaded, errors: usize, several: bool, terminal: &Terminal) -> R
     let valid = super::desired(loaded, terminal).is_ok();
     let name = escape(&loaded.name);
     let warnings = count(loaded.reading.diagnostics.len() - errors, "warning", "warnings");
+    // Beyond that many nothing more is said, and it would be wrong to call them all.
+    let more = if errors >= model::MAX_DIAGNOSTICS { " or more" } else { "" };
     match valid {
         true if several && terminal.quiet => Ok(()),
         true => terminal.result(&format!("{name}: valid, {warnings}\n")),
-        false => terminal.result(&format!("{name}: {}, {warnings}\n", count(errors, "error", "errors"))),
+        false => {
+            terminal.result(&format!("{name}: {}{more}, {warnings}\n", count(errors, "error", "errors")))
+        }
     }
 }
