@@ -145,8 +145,7 @@ impl<'a> Reader<'a> {
                 if self.diagnostics[before..].iter().any(stumbles) {
                     return None;
                 }
-                let help =
-                    error.message.starts_with("not valid UTF-8").then(|| "save it as UTF-8".to_string());
+                let help = syntax_help(&error.message).map(String::from);
                 let spot = self.here(error.offset..error.offset);
                 self.error(Code::DocumentSyntax, spot, error.message).help = help;
                 return None;
@@ -340,6 +339,27 @@ impl<'a> Reader<'a> {
 
 /// The version of this program, which `min_version` is held against.
 const OWN_VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Says what to do about an error of the parser whose own words are for those who know the grammar.
+fn syntax_help(message: &str) -> Option<&'static str> {
+    let helps = [
+        ("not valid UTF-8", "save it as UTF-8"),
+        (
+            "mapping values are not allowed",
+            "put a value that holds `: ` in quotes, and let all keys of a mapping start in one column",
+        ),
+        (
+            "did not find expected '-' indicator",
+            "let all keys of an item start in one column, the one behind `- `",
+        ),
+        (
+            "plain scalar cannot start with '-'",
+            "an item that is taken away is written with its name: `-misc`",
+        ),
+        ("\"-\" is only valid inside a block", "write no blank between `-` and the name: `-misc`"),
+    ];
+    helps.into_iter().find_map(|(part, help)| message.contains(part).then_some(help))
+}
 
 /// Reads a scalar by YAML's core schema: only a plain one can be more than text.
 pub(crate) fn scalar(text: &str, style: Style) -> Value {

@@ -120,6 +120,8 @@ impl Look<'_, '_> {
         });
         diagnostic.help = Some(if !parent.is_empty() && name.starts_with("x-") {
             "notes of your own stand at the top of the document".into()
+        } else if parent == "/verify" && name.contains("password") {
+            "a document holds no password; it stands in the file that PGPASSFILE names".into()
         } else {
             format!("known keys: {}", known.join(", "))
         });
@@ -155,7 +157,14 @@ impl Look<'_, '_> {
             Violation::Type { .. } => {
                 let expected = expected_type(&rule);
                 let (help, fix) = retyped(&expected, found, &shown, &raw, &rule);
-                let message = format!("`{key}` must be {expected}, not {}", kind_of(found));
+                let is_item = pointer.rsplit('/').next().is_some_and(|part| part.parse::<usize>().is_ok());
+                let of = if is_item { "an item of " } else { "" };
+                let kind = if expected == "a whole number" && found.is_f64() {
+                    "a number with a fraction"
+                } else {
+                    kind_of(found)
+                };
+                let message = format!("{of}`{key}` must be {expected}, not {kind}");
                 let diagnostic = self.reader.error(Code::WrongType, span.clone(), message);
                 diagnostic.help = help;
                 // What would only lead to the next error is no suggestion.
@@ -189,10 +198,7 @@ impl Look<'_, '_> {
                 diagnostic.fix = fix;
                 diagnostic.help = Some(if allowed.is_empty() {
                     let pattern = || rule["pattern"].as_str().unwrap_or("its pattern");
-                    match rule["patternErrorMessage"].as_str() {
-                        Some(words) => words.replacen("Write", "write", 1).trim_end_matches('.').to_string(),
-                        None => format!("it must match {}", pattern()),
-                    }
+                    form(&rule).unwrap_or_else(|| format!("it must match {}", pattern()))
                 } else {
                     format!("one of: {}", allowed.join(", "))
                 });
@@ -228,6 +234,12 @@ impl Look<'_, '_> {
     }
 }
 
+/// Says what a text must be like, where the schema says it in words.
+fn form(rule: &Value) -> Option<String> {
+    let words = rule["patternErrorMessage"].as_str()?;
+    Some(words.replacen("Write", "write", 1).trim_end_matches('.').to_string())
+}
+
 /// Gives the only key that is required and missing, where a misspelt one begins like it: `libs` for `libraries`.
 fn required(parent: &str, free: &[&String], name: &str) -> Option<String> {
     let rule = schema::at(parent)?;
@@ -255,6 +267,11 @@ fn retyped(
         || rule["examples"].get(0).map(|example| format!("write {expected}, such as `{}`", in_flow(example)));
     let is = |words: &[&str]| words.iter().any(|word| word.eq_ignore_ascii_case(shown));
     match expected {
+        // In quotes it may still be none of the texts that are taken.
+        "text" if !found.is_object() && !found.is_array() && !accepts(rule, &shown.into()) => {
+            let only = || rule["const"].as_str().map(|only| format!("write `{only}`"));
+            (form(rule).or_else(only).or_else(example), None)
+        }
         "text" if !found.is_object() && !found.is_array() => {
             (Some(format!("write \"{shown}\" in quotes")), Some((format!("\"{shown}\""), shown.into())))
         }
