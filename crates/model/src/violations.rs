@@ -269,8 +269,9 @@ fn retyped(
     match expected {
         // In quotes it may still be none of the texts that are taken.
         "text" if !found.is_object() && !found.is_array() && !accepts(rule, &shown.into()) => {
-            let only = || rule["const"].as_str().map(|only| format!("write `{only}`"));
-            (form(rule).or_else(only).or_else(example), None)
+            let listed = || Some(allowed(rule)).filter(|all| !all.is_empty());
+            let listed = || listed().map(|all| format!("one of: {}", all.join(", ")));
+            (form(rule).or_else(listed).or_else(example), None)
         }
         "text" if !found.is_object() && !found.is_array() => {
             (Some(format!("write \"{shown}\" in quotes")), Some((format!("\"{shown}\""), shown.into())))
