@@ -44,15 +44,12 @@ pub(crate) fn of_paths<'a>(
     let us = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
     let mut refused = BTreeSet::new();
     let mut said = BTreeSet::new();
-    for path in paths {
-        // A file that was read a moment ago and can not be looked at now is found by the checks of a commit.
-        for writable in root.writable_by_others(path).unwrap_or_default() {
-            match severity(&writable, us) {
-                Some(Severity::Error) => refused.insert(writable),
-                Some(Severity::Warning) => said.insert(writable),
-                None => false,
-            };
-        }
+    for writable in root.writable_by_others(paths) {
+        match severity(&writable, us) {
+            Some(Severity::Error) => refused.insert(writable),
+            Some(Severity::Warning) => said.insert(writable),
+            None => false,
+        };
     }
     let refused = diagnostic(&refused, root).map(|(message, help)| match purpose {
         For::Applying => Diagnostic::error(Code::InsecurePermissions, message).help(help),

@@ -10,7 +10,7 @@ use rustix::io::Errno;
 /// More interruptions than signals bring.
 const PATIENCE: u32 = 100;
 
-/// What is read at once, in bytes.
+/// What is read at once of a file that is longer than it was, in bytes.
 const CHUNK: usize = 1 << 16;
 
 /// Writes all bytes where the descriptor stands.
@@ -26,19 +26,24 @@ pub(crate) fn write_all(file: impl AsFd, mut bytes: &[u8]) -> Result<(), Errno> 
 }
 
 /// Reads from where the descriptor stands to the end, but no more than `limit` bytes and one more.
-pub(crate) fn read_up_to(file: impl AsFd, limit: u64) -> Result<Vec<u8>, Errno> {
-    let most = usize::try_from(limit).unwrap_or(usize::MAX).saturating_add(1);
-    let mut bytes = Vec::new();
-    while bytes.len() < most {
-        let before = bytes.len();
-        bytes.resize(before + CHUNK.min(most - before), 0);
-        let got = patiently(|| rustix::io::read(&file, bytes.get_mut(before..).unwrap_or_default()))?;
-        bytes.truncate(before + got);
-        if got == 0 {
-            break;
+///
+/// `likely` is how many bytes there probably are.
+pub(crate) fn read_up_to(file: impl AsFd, limit: u64, likely: u64) -> Result<Vec<u8>, Errno> {
+    let size = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX).saturating_add(1);
+    let most = size(limit);
+    let mut bytes = vec![0; size(likely).min(most)];
+    let mut filled = 0;
+    loop {
+        let got = patiently(|| rustix::io::read(&file, bytes.get_mut(filled..).unwrap_or_default()))?;
+        filled += got;
+        if got == 0 || filled == most {
+            bytes.truncate(filled);
+            return Ok(bytes);
+        }
+        if filled == bytes.len() {
+            bytes.resize(filled + CHUNK.min(most - filled), 0);
         }
     }
-    Ok(bytes)
 }
 
 fn patiently<T>(mut call: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
@@ -71,10 +76,14 @@ mod tests {
         let path = temp.path().join("a");
         let content: Vec<u8> = (0..200_000_u32).map(|at| at.to_le_bytes()[0]).collect();
         write_all(std::fs::File::create(&path).unwrap(), &content).unwrap();
-        let read = |limit| read_up_to(std::fs::File::open(&path).unwrap(), limit).unwrap();
-        assert_eq!(read(u64::MAX), content);
-        assert_eq!(read(200_000), content);
-        assert_eq!(read(70_000), content[..70_001]);
-        assert_eq!(read(0), content[..1]);
+        for likely in [0, 1, 65_535, 65_536, 199_999, 200_000, 200_001, 300_000] {
+            let read = |limit| read_up_to(std::fs::File::open(&path).unwrap(), limit, likely).unwrap();
+            assert_eq!(read(1 << 40), content);
+            assert_eq!(read(200_000), content);
+            assert_eq!(read(199_999), content);
+            assert_eq!(read(199_998), content[..199_999]);
+            assert_eq!(read(70_000), content[..70_001]);
+            assert_eq!(read(0), content[..1]);
+        }
     }
 }

@@ -236,7 +236,7 @@ impl Opened {
         if self.metadata.len() > limit {
             return Ok(None);
         }
-        let bytes = crate::bytes::read_up_to(&self.file, limit)
+        let bytes = crate::bytes::read_up_to(&self.file, limit, self.metadata.len())
             .map_err(|errno| Error::io(path, Operation::Read, errno))?;
         Ok(u64::try_from(bytes.len()).is_ok_and(|len| len <= limit).then_some(bytes))
     }

@@ -80,7 +80,8 @@ fn identity(file: &File, path: &Path) -> Result<Identity, Error> {
 /// Reads a file that should be no longer than `like`; `None` if it is.
 fn content(file: &File, path: &Path, like: &[u8]) -> Result<Option<Vec<u8>>, Error> {
     let limit = u64::try_from(like.len()).unwrap_or(u64::MAX);
-    let found = bytes::read_up_to(file, limit).map_err(|errno| Error::io(path, Operation::Read, errno))?;
+    let found =
+        bytes::read_up_to(file, limit, limit).map_err(|errno| Error::io(path, Operation::Read, errno))?;
     Ok((found.len() <= like.len()).then_some(found))
 }
 

@@ -1,5 +1,7 @@
 //! Who could change a file, or what its name stands for, besides its owner.
 
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -31,39 +33,53 @@ impl Writable {
 }
 
 impl Root {
-    /// Returns what others than its owner can write to: a file, and each directory from the root to it.
+    /// Returns what others than its owner can write to: of these files, and of the directories from the root
+    /// to each.
     ///
     /// A directory with the sticky bit is left out: in it nobody can rename or remove what is another's.
-    /// What is not there is not listed.
-    ///
-    /// # Errors
-    /// [`Error::Path`], [`Error::Symlink`], [`Error::Io`].
-    pub fn writable_by_others(&self, path: &Path) -> Result<Vec<Writable>, Error> {
-        let path = RelPath::parse(path)?;
-        let mut found = Vec::new();
-        look(self.dir(), OsStr::new("."), self.path(), &mut found)?;
-        let mut on_the_way = PathBuf::new();
-        for part in path.parent() {
-            on_the_way.push(part);
-            match self.dir().descend(&on_the_way, Access::Search) {
-                Ok(dir) => look(&dir, OsStr::new("."), dir.path(), &mut found)?,
-                Err(error) if error.is_missing() => return Ok(found),
-                Err(error) => return Err(error),
-            }
+    /// What is not there or can not be looked at is not listed; [`Lock::check`](crate::Lock::check) tells why.
+    pub fn writable_by_others<'p>(&self, paths: impl IntoIterator<Item = &'p Path>) -> BTreeSet<Writable> {
+        let mut looks = Looks { root: self.dir(), dirs: BTreeMap::new(), found: BTreeSet::new() };
+        for path in paths {
+            // The others may be there.
+            let _ = looks.file(path);
         }
-        let dir = self.dir().descend(path.parent(), Access::Search)?;
-        look(&dir, path.name(), &dir.join(path.name()), &mut found)?;
-        Ok(found)
+        looks.found
     }
 }
 
-fn look(dir: &Dir, name: &OsStr, path: &Path, found: &mut Vec<Writable>) -> Result<(), Error> {
+struct Looks<'r, 'p> {
+    root: &'r Dir,
+    /// Each directory once, however many files it has.
+    dirs: BTreeMap<&'p Path, Dir>,
+    found: BTreeSet<Writable>,
+}
+
+impl<'p> Looks<'_, 'p> {
+    fn file(&mut self, path: &'p Path) -> Result<(), Error> {
+        let path = RelPath::parse(path)?;
+        let mut on_the_way: Vec<_> = path.parent().ancestors().collect();
+        on_the_way.reverse();
+        for path in on_the_way {
+            if let Entry::Vacant(vacant) = self.dirs.entry(path) {
+                let dir = vacant.insert(self.root.descend(path, Access::Search)?);
+                look(dir, OsStr::new("."), dir.path(), &mut self.found)?;
+            }
+        }
+        match self.dirs.get(path.parent()) {
+            Some(dir) => look(dir, path.name(), &dir.join(path.name()), &mut self.found),
+            None => Ok(()),
+        }
+    }
+}
+
+fn look(dir: &Dir, name: &OsStr, path: &Path, found: &mut BTreeSet<Writable>) -> Result<(), Error> {
     let Some(entry) = dir.entry(name)? else { return Ok(()) };
     let mode = entry.mode() & 0o7777;
     let is_sticky = entry.is_dir() && mode & 0o1000 != 0;
     // The mode of a link says nothing, and it is not followed.
     if mode & 0o022 != 0 && !is_sticky && !entry.is_symlink() {
-        found.push(Writable { path: path.to_path_buf(), mode, uid: entry.uid(), gid: entry.gid() });
+        found.insert(Writable { path: path.to_path_buf(), mode, uid: entry.uid(), gid: entry.gid() });
     }
     Ok(())
 }
@@ -84,7 +100,7 @@ mod tests {
         for (path, mode) in ["a/b/file", "a/b", "a", ""].into_iter().zip(modes.into_iter().rev()) {
             fs::set_permissions(top.join(path), Permissions::from_mode(mode)).unwrap();
         }
-        let all = Root::open(&top).unwrap().writable_by_others(Path::new("a/b/file")).unwrap();
+        let all = Root::open(&top).unwrap().writable_by_others([Path::new("a/b/file"), Path::new("no/file")]);
         let name = |path: &Path| path.strip_prefix(&top).unwrap().display().to_string();
         all.iter().map(|one| (name(&one.path), one.mode)).collect()
     }
@@ -108,7 +124,6 @@ mod tests {
     fn what_is_not_there_is_not_listed() {
         let temp = tempfile::tempdir().unwrap();
         let root = Root::open(temp.path()).unwrap();
-        assert_eq!(root.writable_by_others(Path::new("no/file")).unwrap(), []);
-        assert_eq!(root.writable_by_others(Path::new("file")).unwrap(), []);
+        assert!(root.writable_by_others([Path::new("no/file"), Path::new("file")]).is_empty());
     }
 }
