@@ -33,8 +33,8 @@ impl Place {
     pub fn new(path: &str, text: &[u8], span: Range<usize>) -> Self {
         let start = span.start.min(text.len());
         let before = &text[..start];
-        let line_start = before.iter().rposition(|&b| b == b'\n').map_or(0, |n| n + 1);
-        let line = 1 + before.iter().filter(|&&b| b == b'\n').count();
+        let line_start = memchr::memrchr(b'\n', before).map_or(0, |n| n + 1);
+        let line = 1 + memchr::memchr_iter(b'\n', before).count();
         let column =
             1 + String::from_utf8_lossy(&before[line_start..]).trim_start_matches('\u{feff}').chars().count();
         Self { path: path.to_string(), span: start..span.end.clamp(start, text.len()), line, column }

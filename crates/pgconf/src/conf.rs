@@ -125,9 +125,8 @@ impl Conf {
         let hash = start + bytes[start..].iter().position(|&b| !is_blank(b))?;
         let inside = hash + bytes[hash..].iter().position(|&b| b != b'#')?;
         let name_at = inside + bytes[inside..].iter().position(|&b| !is_blank(b))?;
-        if inside == hash
-            || !bytes[name_at..].to_ascii_lowercase().starts_with(name.to_ascii_lowercase().as_bytes())
-        {
+        let starts = bytes[name_at..].get(..name.len());
+        if inside == hash || !starts.is_some_and(|start| start.eq_ignore_ascii_case(name.as_bytes())) {
             return None;
         }
         let entry = statement(bytes, name_at, line).0.ok()??;

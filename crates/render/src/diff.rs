@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 
+use crate::lines::lines;
 use crate::plan::FileChange;
 use crate::redact::Shown;
 
@@ -203,8 +204,7 @@ impl<'a> Sides<'a> {
 
     /// Splits at line feeds alone: a lone carriage return ends no line, neither for git nor for patch.
     fn new(before: &'a [u8], after: &'a [u8]) -> Self {
-        let split = |bytes: &'a [u8]| bytes.split_inclusive(|&b| b == b'\n').collect::<Vec<_>>();
-        let (old, new) = (split(before), split(after));
+        let (old, new) = (lines(before).collect::<Vec<_>>(), lines(after).collect::<Vec<_>>());
         let ops = capture_diff_slices(Algorithm::Myers, &old, &new);
         Self { old, new, ops }
     }

@@ -7,6 +7,7 @@ mod adoption;
 mod compose;
 mod conf;
 pub mod diff;
+mod lines;
 mod log;
 mod observe;
 mod plan;

@@ -10,6 +10,7 @@ use model::yaml::{Kind, NodeId, Tree};
 use pgconf::value::{Type, check};
 use pgconf::{Conf, Entry};
 
+use crate::lines::lines;
 use crate::plan::FileKind;
 
 /// Stands for what is not shown. The same for all values, so that it tells nothing of them.
@@ -57,13 +58,13 @@ impl<'a> Shown<'a> {
         };
         hidden.retain(|h| h.always || h.comment || !is_managed(&h.range));
         hidden.sort_by_key(|h| (h.range.start, h.range.end));
-        let mut lines = Vec::new();
+        let mut spans = Vec::new();
         let mut at = 0;
-        for line in bytes.split_inclusive(|&b| b == b'\n') {
-            lines.push(at..at + line.len() - usize::from(line.ends_with(b"\n")));
+        for line in lines(bytes) {
+            spans.push(at..at + line.len() - usize::from(line.ends_with(b"\n")));
             at += line.len();
         }
-        Self { kind, bytes, managed, lines, hidden }
+        Self { kind, bytes, managed, lines: spans, hidden }
     }
 
     /// Gives a line (from 0) without its line feed, as it may be shown.
@@ -269,7 +270,7 @@ fn is_short(text: &str) -> bool {
 /// Finds the values of the preload list and of pgaudit's settings in a conf, active or commented out.
 pub(crate) fn settings(bytes: &[u8]) -> Vec<Range<usize>> {
     let (mut found, mut at) = (Vec::new(), 0);
-    for line in bytes.split_inclusive(|&b| b == b'\n') {
+    for line in lines(bytes) {
         let mark = line.iter().take_while(|b| matches!(b, b'#' | b' ' | b'\t')).count();
         let conf = Conf::parse(&line[mark..]);
         if let Some(entry) = conf.entries().first() {
