@@ -49,20 +49,37 @@ pub(crate) fn documents(global: &Global) -> Result<Vec<Named>, Failure> {
         all.push(Named { path: default()?, found: false });
     }
     for path in &global.file {
-        let folder = path.is_dir();
-        if folder && !global.recursive {
+        let folder = path.is_dir().then(|| Folder { path, real: path.canonicalize().ok() });
+        if folder.is_some() && !global.recursive {
             let message = format!("{} is a folder", path.display());
             return Err(Failure::new(Exit::Usage, message).help("`-R` takes every document below it"));
         }
-        let found = if folder { below(path)? } else { vec![path.clone()] };
+        let found = if folder.is_some() { below(path)? } else { vec![path.clone()] };
         for path in found {
             // A document that is named twice is one, whatever way its paths take.
-            if seen.insert(path.canonicalize().unwrap_or_else(|_| path.clone())) {
-                all.push(Named { path, found: folder });
+            if seen.insert(real(&path, folder.as_ref()).unwrap_or_else(|| path.clone())) {
+                all.push(Named { path, found: folder.is_some() });
             }
         }
     }
     Ok(all)
+}
+
+/// A folder that is searched for documents.
+struct Folder<'a> {
+    path: &'a Path,
+    real: Option<PathBuf>,
+}
+
+/// Gives a document's path without links. No link leads into what was found in a folder, so that only the
+/// document itself can be one.
+fn real(path: &Path, folder: Option<&Folder<'_>>) -> Option<PathBuf> {
+    match folder {
+        Some(folder) if !path.is_symlink() => {
+            Some(folder.real.as_ref()?.join(path.strip_prefix(folder.path).ok()?))
+        }
+        _ => path.canonicalize().ok(),
+    }
 }
 
 /// Gives the document of a command that takes one.
@@ -164,7 +181,7 @@ fn below(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
                 if !entry.file_name().as_encoded_bytes().starts_with(b".") {
                     open.push(path);
                 }
-            } else if has_document_name(&path) && path.is_file() {
+            } else if has_document_name(&path) && (kind.is_file() || path.is_file()) {
                 found.push(path);
             }
         }
@@ -215,7 +232,8 @@ fn default() -> Result<PathBuf, Failure> {
 
 /// Reads at most one byte more than a document may have: enough to say that it is too large.
 fn read(from: &mut dyn std::io::Read, name: &str) -> Result<Vec<u8>, Failure> {
-    let mut bytes = Vec::new();
+    // Room for most documents: without it, a file is read by a few bytes first.
+    let mut bytes = Vec::with_capacity(8192);
     let limit = model::yaml::MAX_BYTES as u64 + 1;
     from.take(limit).read_to_end(&mut bytes).map_err(|error| {
         Failure::new(Exit::Error, format!("{name}: can not read the document: {}", reason(&error)))

@@ -209,6 +209,10 @@ impl<'a> Reader<'a> {
 
     /// Refuses what an editor does not show: control and bidirectional characters.
     fn characters(&mut self) {
+        let is_plain = |&b: &u8| matches!(b, b' '..=b'~' | b'\n' | b'\r' | b'\t');
+        if self.texts.bytes(self.now).iter().all(is_plain) {
+            return;
+        }
         let Ok(text) = std::str::from_utf8(self.texts.bytes(self.now)) else {
             return;
         };
