@@ -24,16 +24,6 @@ struct Block {
     end: u64,
 }
 
-/// What a block has to know of the one before it.
-struct Scan {
-    /// All bits, where it ended inside quotes.
-    open: u64,
-    /// One, where it ended with what a quote may follow.
-    may_open: u64,
-    /// One, where it ended with a closing quote.
-    closed: u64,
-}
-
 /// The masks of a window of bytes that starts where a record does.
 #[derive(Debug, Default)]
 pub(crate) struct Masks {
@@ -50,48 +40,36 @@ impl Masks {
         self.blocks.clear();
         self.inner.clear();
         self.sound = window.len();
+        let (mut open, mut may_open, mut closed) = (0_u64, 1_u64, 0_u64);
         let (chunks, rest) = window.as_chunks::<BLOCK>();
-        self.blocks.reserve(chunks.len() + 1);
-        let mut scan = Scan { open: 0, may_open: 1, closed: 0 };
-        for chunk in chunks {
-            if !self.add(&mut scan, chunk) {
-                return;
+        let mut padded = [0; BLOCK];
+        padded[..rest.len()].copy_from_slice(rest);
+        let last = (!rest.is_empty()).then_some(&padded);
+        for (index, chunk) in chunks.iter().chain(last).enumerate() {
+            let (quote, comma, line) = classify(chunk);
+            let inside = prefix_xor(quote) ^ open;
+            open = 0_u64.wrapping_sub(inside >> 63);
+            let separator = comma & !inside;
+            let end = line & !inside;
+            let opening = quote & inside;
+            let closing = quote & !inside;
+            let delimiter = separator | end;
+            // A quote opens a field, or is the second of two inside one.
+            let before = (delimiter | closing) << 1 | may_open;
+            let behind = closing << 1 | closed;
+            may_open = (delimiter | closing) >> 63;
+            closed = closing >> 63;
+            let broken = (opening & !before) | (behind & !(delimiter | opening));
+            let inner = line & inside;
+            if inner != 0 {
+                self.inner.extend(bits(inner).map(|bit| index * BLOCK + bit));
+            }
+            self.blocks.push(Block { quote, comma, separator, end });
+            if broken != 0 {
+                self.sound = self.sound.min(index * BLOCK + broken.trailing_zeros() as usize);
+                break;
             }
         }
-        if !rest.is_empty() {
-            let mut padded = [0; BLOCK];
-            padded[..rest.len()].copy_from_slice(rest);
-            self.add(&mut scan, &padded);
-        }
-    }
-
-    /// Adds a block; `false` once the bytes are no CSV.
-    #[inline]
-    fn add(&mut self, scan: &mut Scan, chunk: &[u8; BLOCK]) -> bool {
-        let (quote, comma, line) = classify(chunk);
-        let inside = prefix_xor(quote) ^ scan.open;
-        scan.open = 0_u64.wrapping_sub(inside >> 63);
-        let separator = comma & !inside;
-        let end = line & !inside;
-        let opening = quote & inside;
-        let closing = quote & !inside;
-        let delimiter = separator | end;
-        // A quote opens a field, or is the second of two inside one.
-        let before = (delimiter | closing) << 1 | scan.may_open;
-        let behind = closing << 1 | scan.closed;
-        scan.may_open = (delimiter | closing) >> 63;
-        scan.closed = closing >> 63;
-        let broken = (opening & !before) | (behind & !(delimiter | opening));
-        let inner = line & inside;
-        let at = self.blocks.len() * BLOCK;
-        if inner != 0 {
-            self.inner.extend(bits(inner).map(|bit| at + bit));
-        }
-        self.blocks.push(Block { quote, comma, separator, end });
-        if broken != 0 {
-            self.sound = self.sound.min(at + broken.trailing_zeros() as usize);
-        }
-        broken == 0
     }
 
     /// Calls for each whole record, in order, until one is refused: its bytes, where its message is, and the
