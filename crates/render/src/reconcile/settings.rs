@@ -1,11 +1,11 @@
 //! The settings in postgresql.conf: the preload list, pgaudit's, and others.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use model::postgres::{self, Needs as SettingNeeds};
 use model::{Code, Compare, DesiredState, Diagnostic, Place};
 use pgconf::value::Type;
-use pgconf::{Assignment, Conf, ConfSet, Editor, Entry, Quoting};
+use pgconf::{Assignment, Conf, ConfSet, Editor, Quoting};
 
 use crate::conf::ObservedConf;
 use crate::observe::ObservedState;
@@ -118,10 +118,13 @@ fn finish(path: &str, edits: Edits<'_>, draft: &mut Draft) {
     if !added.is_empty() {
         // An added line gets the number that it will have.
         let after = Conf::parse(pgconf::apply(edits.conf.bytes(), &replacements));
+        let mut lines = HashMap::new();
+        for entry in after.entries() {
+            lines.insert(after.name(entry).to_ascii_lowercase(), entry.line);
+        }
         for change in &mut added {
-            let is_it = |entry: &&Entry| after.name(entry).eq_ignore_ascii_case(change.subject.as_bytes());
-            if let Some(entry) = after.entries().iter().rfind(is_it) {
-                change.line = entry.line;
+            if let Some(line) = lines.get(change.subject.to_ascii_lowercase().as_bytes()) {
+                change.line = *line;
             }
         }
     }
