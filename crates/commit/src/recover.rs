@@ -288,11 +288,12 @@ fn remove_beside(cases: &[Case<'_>]) -> Result<(), Error> {
 /// Removes what commits left that were interrupted before they were decided, or after they were made.
 fn tidy(root: &Dir, state: &StateDir) -> Result<(), Error> {
     let mut records: Vec<Generation> = state.intent()?.into_iter().collect();
-    if let Some(last) = state.numbers()?.last() {
+    let numbers = state.numbers()?;
+    if let Some(last) = numbers.last() {
         records.extend(state.manifest(*last).ok().flatten());
     }
     for file in records.iter().flat_map(|record| &record.files) {
         sweep(root, Path::new(&file.path))?;
     }
-    state.sweep()
+    state.sweep_of(&numbers)
 }

@@ -237,19 +237,25 @@ impl StateDir {
     /// Removes what no commit needs any more: generations that never came to be, the oldest beyond those that
     /// are kept, and what was prepared. There must be no journal.
     pub(crate) fn sweep(&self) -> Result<(), Error> {
-        let mut done = Vec::new();
-        for number in self.numbers()? {
-            if self.own(number)?.entry(OsStr::new(MANIFEST))?.is_some() {
-                done.push(number);
+        self.sweep_of(&self.numbers()?)
+    }
+
+    /// As [`StateDir::sweep`], of these generations, which are all that there are.
+    pub(crate) fn sweep_of(&self, numbers: &[u64]) -> Result<(), Error> {
+        let (mut done, mut last) = (Vec::new(), None);
+        for number in numbers {
+            let own = self.own(*number)?;
+            if own.entry(OsStr::new(MANIFEST))?.is_some() {
+                done.push(*number);
+                last = Some(own);
             } else {
-                self.remove_generation(number)?;
+                self.remove_generation(*number)?;
             }
         }
         for number in &done[..done.len().saturating_sub(KEPT)] {
             self.remove_generation(*number)?;
         }
-        if let Some(last) = done.last() {
-            let own = self.own(*last)?;
+        if let Some(own) = last {
             for name in own.names()?.iter().filter(|name| name.to_string_lossy().ends_with(".new")) {
                 own.remove(name, Operation::Remove)?;
             }
