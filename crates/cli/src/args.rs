@@ -198,10 +198,9 @@ impl TypedValueParser for SinkParser {
     }
 }
 
+/// How files are written.
 #[derive(Debug, Args)]
-pub(crate) struct Apply {
-    /// A plan that `kasm-db plan --out` saved; it is applied without asking, or not at all
-    pub(crate) plan: Option<PathBuf>,
+pub(crate) struct Writing {
     /// Does not ask
     #[arg(short, long)]
     pub(crate) yes: bool,
@@ -211,6 +210,14 @@ pub(crate) struct Apply {
     /// Writes into the files instead of replacing them: for files that are mounted by themselves
     #[arg(long)]
     pub(crate) in_place: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Apply {
+    /// A plan that `kasm-db plan --out` saved; it is applied without asking, or not at all
+    pub(crate) plan: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) writing: Writing,
     /// Ends after the files, whatever `restart` of the document says
     #[arg(long, conflicts_with_all = ["no_restart", "rollback_on_failure"])]
     pub(crate) files_only: bool,
@@ -236,15 +243,8 @@ pub(crate) struct History {
 pub(crate) struct Rollback {
     /// The generation whose files to go back to, as `history` lists them [default: the one before the last]
     pub(crate) generation: Option<u64>,
-    /// Does not ask
-    #[arg(short, long)]
-    pub(crate) yes: bool,
-    /// Does everything but write
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-    /// Writes into the files instead of replacing them: for files that are mounted by themselves
-    #[arg(long)]
-    pub(crate) in_place: bool,
+    #[command(flatten)]
+    pub(crate) writing: Writing,
 }
 
 /// What to look at: `--deployment` (default: /opt/kasm/current), `--installer`, or files by name.

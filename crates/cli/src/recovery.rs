@@ -81,6 +81,11 @@ fn pending(error: &commit::Error) -> Failure {
     failure.state(state::RECOVERY_PENDING)
 }
 
+/// Says why nothing was done.
+pub(crate) fn refused(error: &commit::Error) -> Failure {
+    with_help(Failure::new(Exit::Error, error.to_string()), error)
+}
+
 /// Adds the help of an error of the commit.
 pub(crate) fn with_help(failure: Failure, error: &commit::Error) -> Failure {
     match error {

@@ -11,7 +11,7 @@ use crate::document::{Document, VERSION};
 use crate::fits;
 use crate::read::{MAX_DIAGNOSTICS, Reader};
 use crate::schema;
-use crate::violations::escaped;
+use crate::violations::{escaped, unescaped};
 
 /// Each round takes out what the one before has brought to light: a mapping without a key that it needs, say.
 const ROUNDS: usize = 8;
@@ -107,7 +107,7 @@ fn take_out(value: &mut Value, pointer: &str) -> bool {
     let Some((key, parents)) = parts[..end].split_last() else { return false };
     let parent: String = parents.iter().map(|part| format!("/{part}")).collect();
     if let Some(Value::Object(map)) = value.pointer_mut(&parent) {
-        map.swap_remove(&key.replace("~1", "/").replace("~0", "~"));
+        map.swap_remove(&unescaped(key));
     }
     parents.is_empty()
 }

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use crate::diagnostic::Place;
 use crate::extends::normal;
+use crate::violations::unescaped;
 use crate::yaml::{Kind, Layout, NodeId, Tree};
 
 /// One text, with its tree where it could be read.
@@ -118,7 +119,7 @@ impl<'a> Texts<'a> {
 fn find(tree: &Tree, top: NodeId, pointer: &str, part: Part) -> Option<Range<usize>> {
     let (mut key, mut value) = (None, top);
     for name in pointer.split('/').skip(1) {
-        let name = name.replace("~1", "/").replace("~0", "~");
+        let name = unescaped(name);
         if let Some((k, v)) = tree.all(value, &name).last() {
             (key, value) = (Some(k), v);
         } else {

@@ -316,6 +316,11 @@ pub(crate) fn escaped(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
 
+/// Reads a part of a JSON pointer as a key.
+pub(crate) fn unescaped(part: &str) -> String {
+    part.replace("~1", "/").replace("~0", "~")
+}
+
 fn kind_of(value: &Value) -> &'static str {
     match value {
         Value::Null => "empty",

@@ -6,7 +6,7 @@ pub(crate) mod outcome;
 use commit::{Change, Root};
 use render::{Plan, Snapshot, Source as _};
 
-use self::outcome::{Standing as Done, failed, refused, report, written};
+use self::outcome::{Standing as Done, failed, report, written};
 use super::rollback::options;
 use crate::args::{Apply, Global};
 use crate::disk::Disk;
@@ -134,14 +134,14 @@ impl Run<'_> {
         let Run { desired, place, args, global, terminal, .. } = *self;
         interrupt::another();
         let root = place.open().map_err(before)?;
-        if args.dry_run
+        if args.writing.dry_run
             && let Some(failure) = recovery::interrupted(&root)
         {
             return Err(before(failure));
         }
         // From here on nobody else applies: what is read now is what the plan is made from.
         let lock = recovery::lock(&root, global).map_err(before)?;
-        if !args.dry_run
+        if !args.writing.dry_run
             && let Some(text) = recovery::recover(&lock, &root).map_err(before)?
         {
             terminal.note(&text);
@@ -168,12 +168,12 @@ impl Run<'_> {
         let follow_up = self.follow_up(&plan, &root).map_err(before)?;
         let changes = changes(&plan);
         let mut options = options("apply", &changes, self.in_place(&plan));
-        if args.dry_run {
-            lock.check(&changes, &options).map_err(|error| before(refused(&error)))?;
+        if args.writing.dry_run {
+            lock.check(&changes, &options).map_err(|error| before(recovery::refused(&error)))?;
             terminal.note("Dry run: nothing was written.\n");
             return Ok((Done::Planned, Exit::Done));
         }
-        if self.saved.is_none() && !args.yes && !self.confirmed().map_err(before)? {
+        if self.saved.is_none() && !args.writing.yes && !self.confirmed().map_err(before)? {
             terminal.note("Nothing was written.\n");
             return Ok((Done::Declined, Exit::Error));
         }

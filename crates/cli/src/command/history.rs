@@ -34,9 +34,7 @@ pub(crate) fn run(args: &History, global: &Global, terminal: &Terminal) -> Resul
 
 fn one(place: &Place, terminal: &Terminal) -> Result<(String, Vec<Generation>, Exit), Failure> {
     let root = place.open()?;
-    let generations = root
-        .history()
-        .map_err(|error| recovery::with_help(Failure::new(Exit::Error, error.to_string()), &error))?;
+    let generations = root.history().map_err(|error| recovery::refused(&error))?;
     let mut exit = Exit::Done;
     if let Some(failure) = recovery::interrupted(&root) {
         terminal.failure(&failure);

@@ -6,7 +6,7 @@ use commit::{Back, Change, Options, Root};
 use model::{Code, Diagnostic};
 use render::FileKind;
 
-use super::apply::outcome::{failed, leftovers, refused};
+use super::apply::outcome::{failed, leftovers};
 use crate::args::{Global, Rollback};
 use crate::disk::LIMIT;
 use crate::exit::{Exit, Failure, state};
@@ -34,13 +34,13 @@ pub(crate) fn run(args: &Rollback, global: &Global, terminal: &Terminal) -> Resu
 
 fn one(place: &Place, args: &Rollback, global: &Global, terminal: &Terminal) -> Result<Exit, Failure> {
     let root = place.open()?;
-    if args.dry_run
+    if args.writing.dry_run
         && let Some(failure) = recovery::interrupted(&root)
     {
         return Err(failure);
     }
     let lock = recovery::lock(&root, global)?;
-    if !args.dry_run
+    if !args.writing.dry_run
         && let Some(text) = recovery::recover(&lock, &root)?
     {
         terminal.note(&text);
@@ -48,12 +48,13 @@ fn one(place: &Place, args: &Rollback, global: &Global, terminal: &Terminal) -> 
     let to = match args.generation {
         Some(number) => number,
         None => {
-            let last = root.history().map_err(|error| refused(&error))?.last().map(|last| last.number);
+            let last =
+                root.history().map_err(|error| recovery::refused(&error))?.last().map(|last| last.number);
             // With nothing to go back to, the number that there would be says so.
             last.map_or(0, |last| last - 1)
         }
     };
-    let back = root.way_back(to, LIMIT).map_err(|error| refused(&error))?;
+    let back = root.way_back(to, LIMIT).map_err(|error| recovery::refused(&error))?;
     let folder = root.path().display().to_string();
     if back.is_empty() {
         let text =
@@ -69,13 +70,13 @@ fn one(place: &Place, args: &Rollback, global: &Global, terminal: &Terminal) -> 
         return Ok(Exit::Refused);
     }
     let changes: Vec<Change> = back.into_iter().map(|back| back.change).collect();
-    let mut options = options(&format!("rollback to {to}"), &changes, args.in_place);
-    if args.dry_run {
-        lock.check(&changes, &options).map_err(|error| refused(&error))?;
+    let mut options = options(&format!("rollback to {to}"), &changes, args.writing.in_place);
+    if args.writing.dry_run {
+        lock.check(&changes, &options).map_err(|error| recovery::refused(&error))?;
         terminal.note("Dry run: nothing was written.\n");
         return Ok(Exit::Done);
     }
-    if !args.yes && !super::confirmed("Go back?", "kasm-db rollback --yes", global, terminal)? {
+    if !args.writing.yes && !super::confirmed("Go back?", "kasm-db rollback --yes", global, terminal)? {
         terminal.note("Nothing was written.\n");
         return Ok(Exit::Error);
     }

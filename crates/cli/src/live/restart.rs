@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use commit::{Change, Lock, Options, Root};
 
+use crate::disk::LIMIT;
 use crate::exit::{Exit, Failure, state};
 use crate::interrupt;
 use crate::live::child::{self, ChildError, Job, seconds};
@@ -23,9 +24,6 @@ const LINE: usize = 2 << 10;
 
 /// So often Docker may have started the container anew before there is no hope.
 const RESTARTS: u64 = 5;
-
-/// Larger files are neither compose files nor a postgresql.conf.
-const LIMIT: u64 = model::yaml::MAX_BYTES as u64;
 
 /// Who does what follows.
 pub(crate) struct Follower<'a> {

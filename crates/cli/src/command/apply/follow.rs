@@ -56,7 +56,7 @@ impl Run<'_> {
     /// Lists the files that are written in place: where a reload is enough the container must see them, and of a
     /// file that it has mounted by itself it sees the old one when it is replaced.
     pub(super) fn in_place(&self, plan: &Plan) -> bool {
-        self.args.in_place
+        self.args.writing.in_place
             || (plan.needs() == Needs::Reload && plan.files.iter().all(|file| file.kind == FileKind::Conf))
     }
 
@@ -142,7 +142,7 @@ impl Run<'_> {
     /// Goes on where the files are as they should be: with what an earlier run left, or with what the server
     /// itself needs to do as they say.
     pub(super) fn settle(&self, lock: &Lock<'_>, root: &Root) -> Result<Exit, Failure> {
-        if self.args.files_only || self.args.dry_run {
+        if self.args.files_only || self.args.writing.dry_run {
             return Ok(Exit::Done);
         }
         let left = pending(root)?;
@@ -185,7 +185,7 @@ impl Run<'_> {
         if self.args.no_restart {
             return self.go_on(lock, root, record);
         }
-        if self.saved.is_none() && !self.args.yes && !self.confirmed()? {
+        if self.saved.is_none() && !self.args.writing.yes && !self.confirmed()? {
             self.terminal.note("Nothing was done.\n");
             return Ok(Exit::Error);
         }

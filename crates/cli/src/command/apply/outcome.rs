@@ -80,11 +80,6 @@ pub(in crate::command) fn leftovers(report: &Report, terminal: &Terminal) -> Exi
     if report.leftovers.is_empty() { Exit::Done } else { Exit::Unfinished }
 }
 
-/// Says why nothing is written: a commit would not even begin.
-pub(in crate::command) fn refused(error: &commit::Error) -> Failure {
-    recovery::with_help(Failure::new(Exit::Error, error.to_string()), error)
-}
-
 /// Says what holds now for the files; `interrupted` is the error of a signal that came meanwhile.
 pub(in crate::command) fn failed(error: &CommitError, interrupted: Option<&Failure>) -> Failure {
     let (exit, state) = match &error.state {
