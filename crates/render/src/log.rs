@@ -1,5 +1,7 @@
 //! Where the server writes its log, and how its lines start.
 
+use pgconf::value::parse_bool;
+
 use crate::compose::{Mounts, USUAL_DATA};
 use crate::observe::ObservedState;
 use crate::source::{Found, Source, join};
@@ -48,7 +50,7 @@ impl ObservedState {
             value(name)
                 .map_or_else(|| default.to_string(), |value| String::from_utf8_lossy(&value).into_owned())
         };
-        let folder = if is_on(&text("logging_collector", "off")) {
+        let folder = if parse_bool(text("logging_collector", "off").as_bytes()) == Ok(true) {
             let data = database.and_then(|database| database.data.as_deref()).unwrap_or(USUAL_DATA);
             let folder = join(&text("data_directory", data), &text("log_directory", "log"));
             let none = Mounts::default();
@@ -85,11 +87,4 @@ impl ObservedState {
             None => LogFolder::Container(folder),
         }
     }
-}
-
-/// Reads a switch as the server does: words and their beginnings, in any letter case.
-fn is_on(value: &str) -> bool {
-    let value = value.to_ascii_lowercase();
-    let is_start = |word: &str, least: usize| value.len() >= least && word.starts_with(&value);
-    is_start("true", 1) || is_start("yes", 1) || is_start("on", 2) || value == "1"
 }

@@ -3,18 +3,16 @@
 use std::path::PathBuf;
 
 use auditlog::{Entry, Prefix, Scanner};
-use render::{Target, TargetKind};
 
 use crate::args::{self, CountBy, Global, ReportFormat};
 use crate::audit::{
     Filter, Following, Input, Logs, Query, Reading, Tally, View, count_in_pieces, follow, logs_of,
 };
-use crate::disk::prefixed;
 use crate::document::load_all;
 use crate::exit::{Exit, Failure};
 use crate::output::stream::Stream;
 use crate::output::{Terminal, audit, audit_json};
-use crate::target::{Place, places};
+use crate::target::{named, places};
 
 /// Shows, counts or follows what pgaudit logged.
 pub(crate) fn run(args: &args::Audit, global: &Global, terminal: &Terminal) -> Result<Exit, Failure> {
@@ -150,11 +148,7 @@ fn read(
 
 /// Finds the logs of the targets; of several, those that have none are named, and the others are read.
 fn logs(global: &Global, terminal: &Terminal, exit: &mut Exit) -> Result<Vec<Logs>, Failure> {
-    let folder = global.deployment.as_ref().map(|folder| (folder, TargetKind::Deployment));
-    let folder = folder.or_else(|| global.installer.as_ref().map(|folder| (folder, TargetKind::Installer)));
-    if let Some((folder, kind)) = folder {
-        let target = Target { name: folder.display().to_string(), kind };
-        let place = Place { target, folder: prefixed(global.root.as_deref(), folder) };
+    if let Some(place) = named(global) {
         return Ok(vec![logs_of(&place, global)?]);
     }
     let mut all = Vec::new();

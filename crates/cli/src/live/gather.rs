@@ -9,14 +9,12 @@ use model::document::{Connect, Verify};
 use render::ObservedState;
 
 use crate::args::SslMode;
+use crate::disk::LIMIT;
 use crate::live::docker::{Container, Docker};
 use crate::live::facts::{ConfFile, ConfState, Extension, Facts, Line, Override, Probe, Server, Setting};
 use crate::live::session::{Answer, Row, Statement, Unreachable, Way, literal};
 use crate::live::tcp::Tcp;
 use crate::live::{meaning, probe};
-
-/// Larger files are no postgresql.conf.
-const LIMIT: u64 = model::yaml::MAX_BYTES as u64;
 
 /// How to ask.
 #[derive(Clone, Copy, Debug, Default)]
