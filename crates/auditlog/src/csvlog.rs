@@ -1,20 +1,21 @@
 //! csvlog: records of 23 (PostgreSQL 12), 24 (13) or 26 columns (14 and later), the message in the 14th.
 
+use fearless_simd::{Level, Simd, dispatch};
+
 use crate::entry::{Entry, Head, Visitor};
 use crate::fault::Reason;
 use crate::lines::count_lines;
-use crate::masks::Masks;
+use crate::masks::{Masks, WINDOW};
 use crate::message::{self, MARK};
 use crate::record::{Cursor, Found, is_start, tail};
 use crate::scanner::{Ending, LIMIT};
 use crate::text::{Form, Text};
 
-/// Records are looked for in pieces of this size: what belongs to a piece stays in the first cache.
-const WINDOW: usize = 16 * 1024;
-
 /// Reads a csvlog.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Csvlog {
+    /// The vectors that the machine has.
+    level: Level,
     state: State,
     masks: Masks,
     scratch: Vec<u8>,
@@ -35,6 +36,12 @@ enum State {
 impl Default for State {
     fn default() -> Self {
         Self::Search { within: false, at_start: true }
+    }
+}
+
+impl Default for Csvlog {
+    fn default() -> Self {
+        Self { level: Level::new(), state: State::default(), masks: Masks::new(), scratch: Vec::new() }
     }
 }
 
@@ -131,36 +138,8 @@ impl Csvlog {
         let State::Record(cursor) = &mut self.state else { return None };
         if cursor.is_new() {
             let window = &bytes[..bytes.len().min(WINDOW)];
-            self.masks.fill(window);
-            let masks = &self.masks;
-            let done = masks.records(|record, message, lines| {
-                let taken = match message {
-                    Some(field) if is_audit(&window[field.start..]) => {
-                        let inside = field.start + 1 + MARK.len()..field.end - 1;
-                        let start = message::start(&window[inside.clone()]).ok();
-                        let fits = start.filter(|_| match masks.fields(inside.clone()) {
-                            Some((9, _)) => true,
-                            Some((10, rows)) => message::is_number(&window[rows..inside.end]),
-                            _ => false,
-                        });
-                        match fits {
-                            Some(start) => {
-                                let message = Text::new(&window[inside], Form::Csv);
-                                let head = Head::Csv(&window[record]);
-                                visitor.entry(&Entry::new(*line, head, message, start, false));
-                                true
-                            }
-                            None => false,
-                        }
-                    }
-                    Some(_) => true,
-                    None => false,
-                };
-                if taken {
-                    *line += 1 + lines;
-                }
-                taken
-            });
+            let masks = &mut self.masks;
+            let done = dispatch!(self.level, simd => whole_records(simd, masks, window, line, visitor));
             if done > 0 {
                 return Some(done);
             }
@@ -226,6 +205,46 @@ impl Csvlog {
             Err(reason) => visitor.fault(line, reason),
         }
     }
+}
+
+/// Reads the records that are whole and plain, and gives the number of bytes that are done with.
+#[inline(always)]
+fn whole_records<S: Simd>(
+    simd: S,
+    masks: &mut Masks,
+    window: &[u8],
+    line: &mut u64,
+    visitor: &mut impl Visitor,
+) -> usize {
+    masks.fill(simd, window);
+    masks.records(|record, message, lines| {
+        let taken = match message {
+            Some(field) if is_audit(&window[field.start..]) => {
+                let inside = field.start + 1 + MARK.len()..field.end - 1;
+                let start = message::start(&window[inside.clone()]).ok();
+                let fits = start.filter(|_| match masks.fields(inside.clone()) {
+                    Some((9, _)) => true,
+                    Some((10, rows)) => message::is_number(&window[rows..inside.end]),
+                    _ => false,
+                });
+                match fits {
+                    Some(start) => {
+                        let message = Text::new(&window[inside], Form::Csv);
+                        let head = Head::Csv(&window[record]);
+                        visitor.entry(&Entry::new(*line, head, message, start, false));
+                        true
+                    }
+                    None => false,
+                }
+            }
+            Some(_) => true,
+            None => false,
+        };
+        if taken {
+            *line += 1 + lines;
+        }
+        taken
+    })
 }
 
 /// Tells whether a field is an audit message: it is quoted, as it holds commas.
