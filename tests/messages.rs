@@ -103,6 +103,10 @@ const ROWS: &[Row] = &[
         1,
         "docker/docker-compose.yaml: has 2 hard links",
     ),
+    (both_linked, "apply -y", 1, "docker/docker-compose.yaml: has 2 hard links"),
+    (both_linked, "apply -y", 1, "conf/database/postgresql.conf: has 2 hard links"),
+    (both_linked, "apply --dry-run", 1, "conf/database/postgresql.conf: has 2 hard links"),
+    (nothing, "rollback --dry-run", 1, "opt/kasm/1.11.0: nothing was applied here yet"),
     (|s| mode(&at(s, COMPOSE), 0o666), "apply -y", 4, "error[KDB603]"),
     (
         |s| fs::create_dir(at(s, "docker/.docker-compose.yaml.kasm-db-new")).unwrap(),
@@ -178,6 +182,13 @@ fn link(sandbox: &Sandbox, path: &str) {
     let real = path.with_extension("real");
     fs::rename(&path, &real).unwrap();
     symlink(real.file_name().unwrap(), path).unwrap();
+}
+
+/// Gives both files that change a second name.
+fn both_linked(sandbox: &Sandbox) {
+    for path in [COMPOSE, CONF] {
+        fs::hard_link(at(sandbox, path), at(sandbox, path).with_extension("other")).unwrap();
+    }
 }
 
 fn fifo(sandbox: &Sandbox, path: &str) {

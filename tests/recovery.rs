@@ -277,8 +277,8 @@ fn there_is_no_way_back_to_what_is_not_kept() {
     let sandbox = Sandbox::new();
     let run = sandbox.run(&format!("rollback -y {TREE}")).expect(1);
     assert_snapshot!(run.stderr, @r"
-    error: [ROOT]/examples/existing/opt/kasm/1.11.0: there is no generation 0: nothing was committed yet
-      = help: `kasm-db history` lists them
+    error: [ROOT]/examples/existing/opt/kasm/1.11.0: nothing was applied here yet
+      = help: there is nothing to go back to; check that this is the folder that was meant
       = state: nothing changed
     ");
     let case = Case::applied();

@@ -73,7 +73,7 @@ fn confirmed(question: &str, without: &str, global: &Global, terminal: &Terminal
     terminal.note(&format!("\n{question} Only `yes` goes on: "));
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer).map_err(|error| {
-        let reason = crate::document::reason(&error);
+        let reason = commit::reason(&error);
         Failure::new(Exit::Error, format!("standard input: can not read the answer: {reason}"))
     })?;
     Ok(answer.trim() == "yes")

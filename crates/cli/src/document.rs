@@ -103,8 +103,10 @@ pub(crate) fn load(named: &Named) -> Result<Loaded, Failure> {
     }
     let name = path.display().to_string();
     let opened = std::fs::File::open(path).map_err(|error| {
-        let failure =
-            Failure::new(Exit::Error, format!("{name}: can not open the document: {}", reason(&error)));
+        let failure = Failure::new(
+            Exit::Error,
+            format!("{name}: can not open the document: {}", commit::reason(&error)),
+        );
         if name == DEFAULT {
             failure.help("write a kasm-db.yaml here, or name one with `-f FILE`")
         } else {
@@ -168,7 +170,10 @@ impl Parents {
 /// Finds every document below a folder, sorted.
 fn below(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     let told = |path: &Path, error: &std::io::Error| {
-        Failure::new(Exit::Error, format!("{}: can not list the folder: {}", path.display(), reason(error)))
+        Failure::new(
+            Exit::Error,
+            format!("{}: can not list the folder: {}", path.display(), commit::reason(error)),
+        )
     };
     let (mut found, mut open) = (Vec::new(), vec![folder.to_path_buf()]);
     while let Some(folder) = open.pop() {
@@ -210,7 +215,7 @@ fn loaded(name: String, folder: PathBuf, bytes: Vec<u8>) -> Loaded {
 
 /// Reads a document that another one extends.
 pub(crate) fn parent(path: &str) -> Result<Vec<u8>, String> {
-    let told = |error: &std::io::Error| reason(error);
+    let told = |error: &std::io::Error| commit::reason(error);
     // A pipe or a device would not end, or block.
     if !std::fs::metadata(path).map_err(|error| told(&error))?.is_file() {
         return Err("not a file".into());
@@ -236,13 +241,7 @@ fn read(from: &mut dyn std::io::Read, name: &str) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::with_capacity(8192);
     let limit = model::yaml::MAX_BYTES as u64 + 1;
     from.take(limit).read_to_end(&mut bytes).map_err(|error| {
-        Failure::new(Exit::Error, format!("{name}: can not read the document: {}", reason(&error)))
+        Failure::new(Exit::Error, format!("{name}: can not read the document: {}", commit::reason(&error)))
     })?;
     Ok(bytes)
-}
-
-/// Gives an IO error in words, without the number that Rust appends.
-pub(crate) fn reason(error: &std::io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error").next().unwrap_or_default().to_lowercase()
 }

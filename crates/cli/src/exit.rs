@@ -66,6 +66,8 @@ pub(crate) struct Failure {
     pub(crate) exit: Exit,
     pub(crate) message: String,
     pub(crate) help: Option<String>,
+    /// What else is wrong: told with it, so that one run tells all.
+    pub(crate) others: Vec<Failure>,
     /// What holds now for the files: one of [`state`].
     pub(crate) state: &'static str,
 }
@@ -83,7 +85,7 @@ pub(crate) mod state {
 impl Failure {
     /// Starts an error before which nothing was changed.
     pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self { exit, message: message.into(), help: None, state: state::NOTHING_CHANGED }
+        Self { exit, message: message.into(), help: None, others: Vec::new(), state: state::NOTHING_CHANGED }
     }
 
     /// Says what holds for the files, where it is not that nothing changed.

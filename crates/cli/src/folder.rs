@@ -9,8 +9,8 @@ use std::path::{Component, Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
-use crate::document::reason;
 use crate::exit::{Exit, Failure};
+use commit::reason;
 
 /// The list's name; it is committed with the rest.
 pub(crate) const LIST: &str = ".kasm-db-render";

@@ -88,7 +88,7 @@ impl Terminal {
     /// Writes a result to a file.
     pub(crate) fn file(&self, path: &Path, bytes: &[u8]) -> Result<(), Failure> {
         std::fs::write(path, bytes).map_err(|error| {
-            let reason = crate::document::reason(&error);
+            let reason = commit::reason(&error);
             Failure::new(Exit::Error, format!("{}: can not write the file: {reason}", path.display()))
         })
     }
@@ -105,13 +105,12 @@ impl Terminal {
     pub(crate) fn failure(&self, failure: &Failure) {
         let mut text = String::new();
         let (error, bold) = (style::ERROR, style::BOLD);
-        let _ = writeln!(
-            text,
-            "{error}error{error:#}{bold}: {}{bold:#}",
-            escape(&secrets::hide(&failure.message))
-        );
-        if let Some(help) = &failure.help {
-            let _ = writeln!(text, "  = help: {}", escape(&secrets::hide(help)));
+        for failure in std::iter::once(failure).chain(&failure.others) {
+            let message = escape(&secrets::hide(&failure.message));
+            let _ = writeln!(text, "{error}error{error:#}{bold}: {message}{bold:#}");
+            if let Some(help) = &failure.help {
+                let _ = writeln!(text, "  = help: {}", escape(&secrets::hide(help)));
+            }
         }
         self.note(&text);
         self.state(failure.state);
@@ -194,10 +193,7 @@ fn ended(error: &io::Error) -> Result<(), Failure> {
     if error.kind() == io::ErrorKind::BrokenPipe {
         return Ok(());
     }
-    Err(Failure::new(
-        Exit::Error,
-        format!("standard output: can not write to it: {}", crate::document::reason(error)),
-    ))
+    Err(Failure::new(Exit::Error, format!("standard output: can not write to it: {}", commit::reason(error))))
 }
 
 /// Writes a path so that a shell reads it as one word, for commands that help texts offer.

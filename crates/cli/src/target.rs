@@ -130,7 +130,7 @@ fn of_files(
 ) -> Result<(TargetKind, PathBuf), Failure> {
     let absolute = |path: &Path| {
         std::path::absolute(path).map(|path| normalize(&path)).map_err(|error| {
-            let why = crate::document::reason(&error);
+            let why = commit::reason(&error);
             Failure::new(Exit::Error, format!("{}: can not resolve the path: {why}", path.display()))
         })
     };

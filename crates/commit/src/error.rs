@@ -164,7 +164,7 @@ pub enum Error {
         mode: u32,
     },
     /// The operating system refused an operation.
-    #[error("{}: can not {operation}: {}", path.display(), said(source))]
+    #[error("{}: can not {operation}: {}", path.display(), reason(source))]
     Io {
         /// The file or directory it was for.
         path: PathBuf,
@@ -265,8 +265,8 @@ const MOUNT_POINT: &str = "the file is mounted by itself (by `mount --bind` or a
     change the file it is mounted from, or have it written in place";
 
 /// Gives what the operating system said, without the number that Rust appends.
-fn said(source: &io::Error) -> String {
-    let text = source.to_string();
+pub fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
     text.split(" (os error").next().unwrap_or_default().to_lowercase()
 }
 

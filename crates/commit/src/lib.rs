@@ -92,7 +92,7 @@ mod xattr;
 
 pub use change::{Change, Options};
 pub use digest::Digest;
-pub use error::{Error, FileKind, Occupant, Operation, PathProblem, Protection, Stranger};
+pub use error::{Error, FileKind, Occupant, Operation, PathProblem, Protection, Stranger, reason};
 pub use history::Back;
 pub use lock::Lock;
 pub use metadata::Metadata;

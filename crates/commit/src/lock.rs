@@ -69,7 +69,7 @@ impl<'root> Lock<'root> {
     /// `before` is [`Error::Changed`].
     ///
     /// An earlier commit that was interrupted has to be recovered first: [`Error::Interrupted`].
-    pub fn commit(&self, changes: &[Change]) -> Result<Report, CommitError> {
+    pub fn commit(&self, changes: &[Change]) -> Result<Report, Box<CommitError>> {
         self.commit_with(changes, &Options::default())
     }
 
@@ -77,7 +77,7 @@ impl<'root> Lock<'root> {
     ///
     /// # Errors
     /// As [`Lock::commit`].
-    pub fn commit_with(&self, changes: &[Change], options: &Options) -> Result<Report, CommitError> {
+    pub fn commit_with(&self, changes: &[Change], options: &Options) -> Result<Report, Box<CommitError>> {
         set::commit(self.root.dir(), changes, options)
     }
 
@@ -85,7 +85,7 @@ impl<'root> Lock<'root> {
     ///
     /// # Errors
     /// As [`Lock::commit`], as far as they are known without writing: not a full disk.
-    pub fn check(&self, changes: &[Change], options: &Options) -> Result<(), Error> {
+    pub fn check(&self, changes: &[Change], options: &Options) -> Result<(), Box<CommitError>> {
         set::check(self.root.dir(), changes, options)
     }
 

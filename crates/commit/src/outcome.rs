@@ -37,6 +37,8 @@ pub struct LostXattr {
 pub struct CommitError {
     /// What went wrong first.
     pub cause: Error,
+    /// What the checks found besides it, before anything was written: all of it stands in the way.
+    pub others: Vec<Error>,
     /// What holds now.
     pub state: State,
     /// What could not be cleaned up. It does no harm; the next commit for the same files tries again.
@@ -96,8 +98,8 @@ pub enum Content {
 }
 
 impl CommitError {
-    pub(crate) fn nothing_changed(cause: Error) -> CommitError {
-        CommitError { cause, state: State::NothingChanged, leftovers: Vec::new() }
+    pub(crate) fn nothing_changed(cause: Error, others: Vec<Error>) -> Box<CommitError> {
+        Box::new(CommitError { cause, others, state: State::NothingChanged, leftovers: Vec::new() })
     }
 
     /// Returns what to do now: one sentence, or `None` where the error says it all.

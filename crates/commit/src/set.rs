@@ -17,22 +17,23 @@ use crate::stage;
 use crate::state::{StateDir, sync_file};
 
 /// Replaces all files or none. The order of the steps is the whole protocol.
-pub(crate) fn commit(root: &Dir, changes: &[Change], options: &Options) -> Result<Report, CommitError> {
-    let mut set = Set::check(root, changes, &options.in_place).map_err(CommitError::nothing_changed)?;
+pub(crate) fn commit(root: &Dir, changes: &[Change], options: &Options) -> Result<Report, Box<CommitError>> {
+    let mut set = Set::check(root, changes, &options.in_place)?;
     if set.members.is_empty() {
         return Ok(set.finish(root, None));
     }
     let files = set.members.iter().map(Member::record).collect();
-    let mut log = Log::begin(root, files, options).map_err(CommitError::nothing_changed)?;
+    let mut log =
+        Log::begin(root, files, options).map_err(|error| CommitError::nothing_changed(error, Vec::new()))?;
     let made = set.prepare(&mut log).and_then(|()| log.decide()).and_then(|()| set.replace());
     match made {
         Ok(()) => Ok(set.finish(root, Some(log))),
-        Err(cause) => Err(set.roll_back(cause, log)),
+        Err(cause) => Err(Box::new(set.roll_back(cause, log))),
     }
 }
 
 /// Checks as [`commit`] does before it writes, and writes nothing.
-pub(crate) fn check(root: &Dir, changes: &[Change], options: &Options) -> Result<(), Error> {
+pub(crate) fn check(root: &Dir, changes: &[Change], options: &Options) -> Result<(), Box<CommitError>> {
     Set::check(root, changes, &options.in_place).map(drop)
 }
 
@@ -45,47 +46,74 @@ struct Set<'a> {
     dirs: Vec<Rc<Dir>>,
 }
 
+/// What the checks have met.
+#[derive(Debug, Default)]
+struct Seen<'a> {
+    paths: HashSet<&'a Path>,
+    files: HashSet<(u64, u64)>,
+    dirs: BTreeMap<&'a Path, Rc<Dir>>,
+}
+
 impl<'a> Set<'a> {
     /// Checks everything that can be known before anything is written.
-    fn check(root: &Dir, changes: &'a [Change], in_place: &[PathBuf]) -> Result<Set<'a>, Error> {
+    ///
+    /// # Errors
+    /// Whatever stands in the way of any file, each of them.
+    fn check(root: &Dir, changes: &'a [Change], in_place: &[PathBuf]) -> Result<Set<'a>, Box<CommitError>> {
         let mut set = Set { members: Vec::new(), unchanged: Vec::new(), dirs: Vec::new() };
-        let mut dirs: BTreeMap<&Path, Rc<Dir>> = BTreeMap::new();
-        let mut paths = HashSet::new();
-        let mut files = HashSet::new();
+        let mut seen = Seen::default();
+        let mut wrong = Vec::new();
         for change in changes {
-            let path = RelPath::parse_target(&change.path)?;
-            let duplicate = || Error::Duplicate { path: root.path().join(path.path()) };
-            if !paths.insert(path.path()) {
-                return Err(duplicate());
-            }
-            if change.is_none() {
-                set.unchanged.push(path);
-                continue;
-            }
-            let dir = match dirs.get(path.parent()) {
-                Some(dir) => Rc::clone(dir),
-                None => {
-                    let dir = Rc::new(open(root, path)?);
-                    dirs.insert(path.parent(), Rc::clone(&dir));
-                    dir
-                }
-            };
             let in_place = in_place.contains(&change.path);
-            if !in_place {
-                member::check_directory(&dir)?;
-            }
-            let member = Member::check(dir, path, change, in_place)?;
-            // One file under two paths: a directory that is mounted twice.
-            if !files.insert((member.target.dev, member.target.ino)) {
-                return Err(duplicate());
-            }
-            set.members.push(member);
+            wrong.extend(set.check_one(root, change, in_place, &mut seen).err());
         }
-        set.dirs = dirs.into_values().collect();
-        if !set.members.is_empty() {
-            check_state(root)?;
+        if changes.iter().any(|change| !change.is_none()) {
+            wrong.extend(check_state(root).err());
         }
+        let mut told = HashSet::new();
+        // A directory stands in the way of each file in it.
+        let mut wrong = wrong.into_iter().filter(|error| told.insert(error.to_string()));
+        if let Some(cause) = wrong.next() {
+            return Err(CommitError::nothing_changed(cause, wrong.collect()));
+        }
+        set.dirs = seen.dirs.into_values().collect();
         Ok(set)
+    }
+
+    fn check_one(
+        &mut self,
+        root: &Dir,
+        change: &'a Change,
+        in_place: bool,
+        seen: &mut Seen<'a>,
+    ) -> Result<(), Error> {
+        let path = RelPath::parse_target(&change.path)?;
+        let duplicate = || Error::Duplicate { path: root.path().join(path.path()) };
+        if !seen.paths.insert(path.path()) {
+            return Err(duplicate());
+        }
+        if change.is_none() {
+            self.unchanged.push(path);
+            return Ok(());
+        }
+        let dir = match seen.dirs.get(path.parent()) {
+            Some(dir) => Rc::clone(dir),
+            None => {
+                let dir = Rc::new(open(root, path)?);
+                seen.dirs.insert(path.parent(), Rc::clone(&dir));
+                dir
+            }
+        };
+        if !in_place {
+            member::check_directory(&dir)?;
+        }
+        let member = Member::check(dir, path, change, in_place)?;
+        // One file under two paths: a directory that is mounted twice.
+        if !seen.files.insert((member.target.dev, member.target.ino)) {
+            return Err(duplicate());
+        }
+        self.members.push(member);
+        Ok(())
     }
 
     /// Makes every new file and every backup, and then makes all of it last.
@@ -168,7 +196,7 @@ impl<'a> Set<'a> {
         if !matches!(state, State::RecoveryPending(_)) {
             leftovers.extend(log.forget());
         }
-        CommitError { cause, state, leftovers }
+        CommitError { cause, others: Vec::new(), state, leftovers }
     }
 
     /// Removes what this commit made and no longer needs; returns what it could not do.

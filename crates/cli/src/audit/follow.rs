@@ -131,7 +131,7 @@ impl Following<'_> {
                     buffer.scan(scanner, Ending::More, &mut reading);
                 }
                 Err(error) => {
-                    wrong = Some(format!("{name}: {}", crate::document::reason(&error)));
+                    wrong = Some(format!("{name}: {}", commit::reason(&error)));
                     break;
                 }
             }

@@ -11,8 +11,8 @@ use flate2::read::MultiGzDecoder;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::OFlags;
 
-use crate::document::reason;
 use crate::exit::{Exit, Failure};
+use commit::reason;
 
 /// What is read at once. It grows for entries that are longer.
 const BUFFER: usize = 128 << 10;

@@ -169,7 +169,7 @@ impl Run<'_> {
         let changes = changes(&plan);
         let mut options = options("apply", &changes, self.in_place(&plan));
         if args.writing.dry_run {
-            lock.check(&changes, &options).map_err(|error| before(recovery::refused(&error)))?;
+            lock.check(&changes, &options).map_err(|error| before(failed(&error, None)))?;
             terminal.note("Dry run: nothing was written.\n");
             return Ok((Done::Planned, Exit::Done));
         }

@@ -126,7 +126,7 @@ fn read(
         return match counted {
             Ok(tally) => (tally, None),
             Err(error) => {
-                let wrong = format!("{}: {}", input.name, crate::document::reason(&error));
+                let wrong = format!("{}: {}", input.name, commit::reason(&error));
                 (Tally::default(), Some(wrong))
             }
         };

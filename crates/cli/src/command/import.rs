@@ -8,10 +8,10 @@ use render::{Adoption, TargetKind};
 
 use crate::args::{Global, Import};
 use crate::disk::{Disk, normalize};
-use crate::document::reason;
 use crate::exit::{Exit, Failure, state};
 use crate::output::{Terminal, escape};
 use crate::target::{name_of, place_of, relative};
+use commit::reason;
 
 /// Where Kasm's own installer puts the tree that runs.
 const USUAL: &str = "/opt/kasm/current";

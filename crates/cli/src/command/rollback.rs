@@ -48,10 +48,13 @@ fn one(place: &Place, args: &Rollback, global: &Global, terminal: &Terminal) -> 
     let to = match args.generation {
         Some(number) => number,
         None => {
-            let last =
-                root.history().map_err(|error| recovery::refused(&error))?.last().map(|last| last.number);
-            // With nothing to go back to, the number that there would be says so.
-            last.map_or(0, |last| last - 1)
+            let history = root.history().map_err(|error| recovery::refused(&error))?;
+            let Some(last) = history.last() else {
+                let message = format!("{}: nothing was applied here yet", root.path().display());
+                return Err(Failure::new(Exit::Error, message)
+                    .help("there is nothing to go back to; check that this is the folder that was meant"));
+            };
+            last.number - 1
         }
     };
     let back = root.way_back(to, LIMIT).map_err(|error| recovery::refused(&error))?;
@@ -72,7 +75,7 @@ fn one(place: &Place, args: &Rollback, global: &Global, terminal: &Terminal) -> 
     let changes: Vec<Change> = back.into_iter().map(|back| back.change).collect();
     let mut options = options(&format!("rollback to {to}"), &changes, args.writing.in_place);
     if args.writing.dry_run {
-        lock.check(&changes, &options).map_err(|error| recovery::refused(&error))?;
+        lock.check(&changes, &options).map_err(|error| failed(&error, None))?;
         terminal.note("Dry run: nothing was written.\n");
         return Ok(Exit::Done);
     }

@@ -126,7 +126,7 @@ fn files(desired: &DesiredState, place: &Place, root: &Root, global: &Global) ->
 
 /// Compares the files of a plan with what the last apply made of them.
 fn since(plan: &Plan, root: &Root) -> Result<Since, Failure> {
-    let history = root.history().map_err(|error| Failure::new(Exit::Error, error.to_string()))?;
+    let history = root.history().map_err(|error| recovery::refused(&error))?;
     let mut since = Since::NeverApplied;
     for file in &plan.files {
         let mut all = history.iter().rev().flat_map(|generation| &generation.files);

@@ -115,10 +115,9 @@ pub(crate) fn run(job: &Job<'_>, watch: &mut dyn FnMut(&[u8])) -> Result<Ended, 
         .stderr(Stdio::piped())
         // A group of its own, so that what it started ends with it.
         .process_group(0);
-    let mut child = command.spawn().map_err(|error| ChildError::Start {
-        program: program.clone(),
-        why: crate::document::reason(&error),
-    })?;
+    let mut child = command
+        .spawn()
+        .map_err(|error| ChildError::Start { program: program.clone(), why: commit::reason(&error) })?;
     if let Some(commanding) = job.commanding {
         commanding.started(child.id());
     }

@@ -109,9 +109,7 @@ impl<'a> Log<'a> {
     fn part(&self) -> Result<Vec<u8>, String> {
         match &self.place {
             Place::Host { path, .. } => {
-                let named = |error: std::io::Error| {
-                    format!("{}: {}", path.display(), crate::document::reason(&error))
-                };
+                let named = |error: std::io::Error| format!("{}: {}", path.display(), commit::reason(&error));
                 let mut file = open(path).map_err(named)?;
                 file.seek(SeekFrom::Start(self.from)).map_err(named)?;
                 let mut bytes = Vec::new();

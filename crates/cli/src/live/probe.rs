@@ -71,7 +71,7 @@ fn tag() -> Result<String, String> {
     let mut bytes = [0; 8];
     std::fs::File::open("/dev/urandom")
         .and_then(|mut file| std::io::Read::read_exact(&mut file, &mut bytes))
-        .map_err(|error| format!("/dev/urandom: {}", crate::document::reason(&error)))?;
+        .map_err(|error| format!("/dev/urandom: {}", commit::reason(&error)))?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 

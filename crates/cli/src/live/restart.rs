@@ -17,6 +17,7 @@ use crate::live::gather::reach;
 use crate::live::program;
 use crate::live::session::{Statement, Unreachable, Way};
 use crate::output::{Terminal, escape, secrets};
+use crate::recovery;
 
 /// How much of a child's output is shown, and how long one line of it may be.
 const SHOWN: usize = 64 << 10;
@@ -37,7 +38,7 @@ pub(crate) struct Follower<'a> {
 /// # Errors
 /// It can not be read.
 pub(crate) fn pending(root: &Root) -> Result<Option<FollowUp>, Failure> {
-    let bytes = root.follow_up().map_err(|error| Failure::new(Exit::Error, error.to_string()))?;
+    let bytes = root.follow_up().map_err(|error| recovery::refused(&error))?;
     let Some(bytes) = bytes else { return Ok(None) };
     FollowUp::decode(&bytes).map(Some).ok_or_else(|| {
         let message = format!(

@@ -209,7 +209,7 @@ impl Tcp {
 
 async fn within<S>(connect: impl Future<Output = std::io::Result<S>>) -> Result<S, String> {
     match tokio::time::timeout(CONNECT_TIMEOUT, connect).await {
-        Ok(stream) => stream.map_err(|error| crate::document::reason(&error)),
+        Ok(stream) => stream.map_err(|error| commit::reason(&error)),
         Err(_) => Err(format!("no answer within {} seconds", CONNECT_TIMEOUT.as_secs())),
     }
 }
@@ -241,16 +241,15 @@ fn rows(messages: Vec<SimpleQueryMessage>, columns: usize) -> Vec<Vec<String>> {
 fn read_passwords(path: &Path) -> Result<String, Unreachable> {
     let named = |why: String| format!("{}: {why}", path.display());
     let metadata = std::fs::metadata(path).map_err(|error| {
-        Unreachable::new(named(crate::document::reason(&error)), "name the password file in PGPASSFILE")
+        Unreachable::new(named(commit::reason(&error)), "name the password file in PGPASSFILE")
     })?;
     let mode = metadata.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
         let why = named(format!("others can read this password file: its mode is {mode:04o}"));
         return Err(Unreachable::new(why, "take the permissions away: `chmod 600`"));
     }
-    std::fs::read_to_string(path).map_err(|error| {
-        Unreachable::new(named(crate::document::reason(&error)), "check that this user may read it")
-    })
+    std::fs::read_to_string(path)
+        .map_err(|error| Unreachable::new(named(commit::reason(&error)), "check that this user may read it"))
 }
 
 /// Gives the password file of libpq, where there is one.

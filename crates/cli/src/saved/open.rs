@@ -8,8 +8,8 @@ use std::path::Path;
 use rustix::fs::OFlags;
 
 use super::format::{Invalid, MAX_BYTES, PlanFile, decode};
-use crate::document::reason;
 use crate::exit::{Exit, Failure};
+use commit::reason;
 
 /// What a plan file is read for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use kasm_db_commit::{Change, CommitError, Error, Options, Report, State};
 
 use crate::support::{Place, can, change, set_flag, set_mode};
 
-fn commit(place: &Place, changes: &[Change], in_place: &[&str]) -> Result<Report, CommitError> {
+fn commit(place: &Place, changes: &[Change], in_place: &[&str]) -> Result<Report, Box<CommitError>> {
     let in_place = in_place.iter().map(PathBuf::from).collect();
     let options = Options { in_place, ..Options::default() };
     place.root().lock(Duration::ZERO).unwrap().commit_with(changes, &options)

@@ -27,7 +27,7 @@ fn refused(place: &Place, changes: &[Change]) -> CommitError {
         }
     }
     assert_eq!(after, before);
-    error
+    *error
 }
 
 /// As [`refused`], for the second of three files; the other two are fine.
@@ -48,6 +48,22 @@ fn a_file_that_changed_in_between_is_refused() {
         let error = refused_second(&place, "a");
         assert!(matches!(error.cause, Error::Changed { path } if path == place.shown("a")));
     }
+}
+
+#[test]
+fn whatever_stands_in_the_way_is_told_at_once() {
+    let place = Place::with(&[("a", "other"), ("b", "1"), ("d/c", "1"), ("good", "1")]);
+    fs::hard_link(place.at("b"), place.at("b2")).unwrap();
+    let changes = ["a", "b", "gone/x", "gone/y", "good", "d/c"].map(|path| change(path, "1", "2"));
+    let error = refused(&place, &changes);
+    let told: Vec<_> = std::iter::once(&error.cause).chain(&error.others).map(Error::to_string).collect();
+    let expected = [
+        ("a", "changed since it was read"),
+        ("b", "has 2 hard links"),
+        ("gone/x", "does not exist"),
+        ("gone/y", "does not exist"),
+    ];
+    assert_eq!(told, expected.map(|(path, why)| format!("{}: {why}", place.shown(path).display())));
 }
 
 #[test]
@@ -180,13 +196,15 @@ fn a_stale_file_of_another_user_is_left_alone() {
 
 #[test]
 fn a_directory_that_can_not_be_written_to_is_refused_before_anything_is_staged() {
-    let place = Place::with(&[("d/a", "1")]);
+    let place = Place::with(&[("d/a", "1"), ("d/b", "1")]);
     match Frozen::new(place.at("d")) {
         Err(error) => assert!(!can("immutable directories", Err(error))),
         Ok(_frozen) => {
             let error = refused_second(&place, "d/a");
             assert_eq!(error.cause.path(), place.shown("d"));
             assert!(error.help().is_some());
+            let both = refused(&place, &["d/a", "d/b"].map(|path| change(path, "1", "2")));
+            assert!(both.others.is_empty(), "told once: {:?}", both.others);
         }
     }
 }
@@ -238,7 +256,7 @@ fn inside(second: &str) -> Option<CommitError> {
     let changes = [change("first", "1", "2"), change("d/a", "1", "2"), change(second, "1", "2")];
     let error = root.lock(Duration::ZERO).unwrap().commit(&changes).unwrap_err();
     assert!(matches!(error.state, State::NothingChanged), "{error}");
-    Some(error)
+    Some(*error)
 }
 
 fn mounted() -> Place {

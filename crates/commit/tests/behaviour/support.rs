@@ -56,7 +56,7 @@ impl Place {
         self.root().path().join(path)
     }
 
-    pub(crate) fn commit(&self, changes: &[Change]) -> Result<Report, CommitError> {
+    pub(crate) fn commit(&self, changes: &[Change]) -> Result<Report, Box<CommitError>> {
         self.root().lock(Duration::ZERO).unwrap().commit(changes)
     }
 

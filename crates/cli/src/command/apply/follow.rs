@@ -14,6 +14,7 @@ use crate::live::gather::Options;
 use crate::live::hushed::hush;
 use crate::live::restart::{Follower, pending, program_of};
 use crate::output::{escape, report};
+use crate::recovery;
 
 /// How long a server may take to have read its files again.
 const RELOAD: std::time::Duration = std::time::Duration::from_secs(5);
@@ -82,7 +83,7 @@ impl Run<'_> {
                 program_of(argv, root)?;
             }
         }
-        let last = root.history().map_err(|error| Failure::new(Exit::Error, error.to_string()))?;
+        let last = root.history().map_err(|error| recovery::refused(&error))?;
         let last = last.last().map_or(0, |generation| generation.number);
         Ok(FollowUp {
             step,
@@ -189,7 +190,7 @@ impl Run<'_> {
             self.terminal.note("Nothing was done.\n");
             return Ok(Exit::Error);
         }
-        lock.set_follow_up(&record.encode()).map_err(|error| Failure::new(Exit::Error, error.to_string()))?;
+        lock.set_follow_up(&record.encode()).map_err(|error| recovery::refused(&error))?;
         self.go_on(lock, root, record)
     }
 }

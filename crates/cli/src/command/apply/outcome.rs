@@ -108,5 +108,6 @@ pub(in crate::command) fn failed(error: &CommitError, interrupted: Option<&Failu
         State::RecoveryPending(_) => error.help().map(String::from),
         _ => recovery::with_help(Failure::new(exit, ""), &error.cause).help,
     };
-    Failure { exit, message, help, state }
+    let others = error.others.iter().map(recovery::refused).collect();
+    Failure { exit, message, help, others, state }
 }
