@@ -2,23 +2,18 @@
 
 use std::collections::HashMap;
 
-use pgconf::value::ValueError;
-use serde_json::Value;
-
 use crate::audit::{Class, ClassSet};
 use crate::code::Code;
 use crate::desired::{Compare, DesiredPreload, DesiredSetting, DesiredState};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::document::{Document, Mode};
 use crate::image::Image;
-use crate::postgres::{self, Refused};
 use crate::read::MAX_DIAGNOSTICS;
 use crate::release::Release;
-use crate::settings::{self, PGAUDIT, PgauditKind};
-use crate::suggest::nearest;
+use crate::settings::{MAJORS, PGAUDIT, PgauditKind, PgauditSetting};
 use crate::texts::{Spot, Texts};
-use crate::violations::escaped;
-use crate::written::in_flow;
+
+mod settings;
 
 struct Checker<'a, 'd> {
     texts: &'a Texts<'a>,
@@ -221,8 +216,8 @@ impl Checker<'_, '_> {
         wanted
     }
 
-    fn setting_in_major(&mut self, row: &settings::PgauditSetting, document: &Document, major: Option<u16>) {
-        if row.since <= *settings::MAJORS.start() {
+    fn setting_in_major(&mut self, row: &PgauditSetting, document: &Document, major: Option<u16>) {
+        if row.since <= *MAJORS.start() {
             return;
         }
         let at = self.key(&format!("/audit/{}", row.key));
@@ -297,210 +292,6 @@ impl Checker<'_, '_> {
         }
     }
 
-    fn settings(&mut self, document: &Document, major: Option<u16>) -> Vec<DesiredSetting> {
-        let mut wanted: Vec<DesiredSetting> = Vec::new();
-        let mut seen: HashMap<String, String> = HashMap::new();
-        for (written, value) in &document.settings {
-            let pointer = format!("/settings/{}", escaped(written));
-            let name = written.to_ascii_lowercase();
-            if let Some(first) = seen.insert(today(&name, major), pointer.clone()) {
-                let (mut at, mut first) = (self.key(&pointer), self.key(&first));
-                // The map is not in the order of the text.
-                if at.path == first.path && at.span.start < first.span.start {
-                    std::mem::swap(&mut at, &mut first);
-                }
-                let message =
-                    "the setting is there already: letter case does not count, nor does an old name";
-                self.push(
-                    Diagnostic::error(Code::DuplicateItem, message).at(at).related(first, "first here"),
-                );
-                continue;
-            }
-            if !self.name(&name, &pointer) {
-                continue;
-            }
-            let value = match value {
-                Value::Bool(true) => "on".to_string(),
-                Value::Bool(false) => "off".to_string(),
-                Value::String(text) => text.clone(),
-                other => other.to_string(),
-            };
-            let compare = self.typed(&name, &value, &pointer, major);
-            wanted.push(DesiredSetting { name, value, compare });
-        }
-        wanted
-    }
-
-    /// Looks a setting up in PostgreSQL's table and checks its value.
-    fn typed(&mut self, name: &str, value: &str, pointer: &str, major: Option<u16>) -> Compare {
-        if name.contains('.') {
-            return Compare::Text;
-        }
-        let Some(row) = self.known(name, pointer, major) else {
-            return Compare::Text;
-        };
-        if row.context == postgres::Context::Internal {
-            let at = self.key(pointer);
-            self.push(
-                Diagnostic::error(Code::InvalidSetting, format!("`{name}` can not be set in a file")).at(at),
-            );
-        } else if let Err(refused) = postgres::check(row, value.as_bytes(), major.unwrap_or(row.last)) {
-            let at = self.value(pointer);
-            let message = format!("PostgreSQL does not take this value of `{name}`: {refused}");
-            let mut diagnostic = Diagnostic::error(Code::InvalidSetting, message).at(at.clone());
-            if let Some(meant) = meant(&refused, value) {
-                let text = in_flow(&Value::from(meant.as_str()));
-                diagnostic = diagnostic.help(format!("did you mean `{meant}`?")).fix(at.span, text);
-            }
-            self.push(diagnostic);
-        }
-        Compare::of(row.name, row.value)
-    }
-
-    /// Gives the row of a setting without a dot, or reports that PostgreSQL does not know it.
-    fn known(&mut self, name: &str, pointer: &str, major: Option<u16>) -> Option<&'static postgres::Setting> {
-        let majors: Vec<u16> = match major.filter(|major| postgres::MAJORS.contains(major)) {
-            Some(major) => vec![major],
-            None => postgres::MAJORS.rev().collect(),
-        };
-        let row = majors.iter().find_map(|&major| postgres::lookup(name, major));
-        if row.is_none() && self.diagnostics.len() < MAX_DIAGNOSTICS {
-            let at = self.key(pointer);
-            let newest = majors.first().copied().unwrap_or(*postgres::MAJORS.end());
-            let of = if majors.len() == 1 { format!("PostgreSQL {newest}") } else { "PostgreSQL".into() };
-            let meant = postgres::nearest(name, newest);
-            let message = match meant {
-                Some(meant) => format!("{of} has no setting `{name}`; did you mean `{meant}`?"),
-                None => format!("{of} has no setting `{name}`"),
-            };
-            let mut diagnostic = Diagnostic::error(Code::InvalidSetting, message).at(at.clone());
-            if let Some(meant) = meant {
-                diagnostic = diagnostic.fix(at.span.clone(), meant);
-            }
-            if let Some(hint) = postgres::removed_or_renamed(name) {
-                diagnostic = diagnostic.help(hint.advice);
-            } else if let (Some(first), Some(last)) =
-                (postgres::known_in(name).first(), postgres::known_in(name).last())
-            {
-                diagnostic = diagnostic.help(format!("PostgreSQL {first} to {last} have it"));
-            } else if let Some(row) = PGAUDIT.iter().find(|row| row.key == name) {
-                diagnostic = diagnostic.help(match pointer.starts_with("/unset/") {
-                    true => format!("pgaudit's own is called `{}`", row.name),
-                    false => format!("pgaudit's own stands under `audit.{}`", row.key),
-                });
-            }
-            self.push(diagnostic);
-        }
-        row
-    }
-
-    /// Checks a name in `settings` or `unset`: its grammar, and that it has no other place.
-    fn name(&mut self, name: &str, pointer: &str) -> bool {
-        let part = |part: &str| {
-            let mut chars = part.chars();
-            chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
-                && chars.all(|c| c.is_ascii_alphanumeric() || c == '_')
-        };
-        if name.split('.').count() > 2 || !name.split('.').all(part) {
-            let message = format!("`{}` is not a setting's name", name.escape_debug());
-            let at = self.key(pointer);
-            let mut diagnostic = Diagnostic::error(Code::InvalidName, message)
-                .at(at.clone())
-                .help("a name is letters, digits and `_`, with one dot for an extension's setting");
-            // Command lines may have `-` for `_`, files may not.
-            let meant = name.replace('-', "_");
-            if postgres::lookup_in(&meant, None).is_some() {
-                diagnostic = diagnostic.help(format!("did you mean `{meant}`?")).fix(at.span, meant);
-            }
-            self.push(diagnostic);
-            return false;
-        }
-        let is_unset = pointer.starts_with("/unset/");
-        let place = if name == "shared_preload_libraries" && is_unset {
-            let (message, at) = (format!("`{name}` does not belong here"), self.value(pointer));
-            self.push(
-                Diagnostic::error(Code::ReservedSetting, message)
-                    .at(at)
-                    .help("say which libraries may stay under `preload.libraries`, with `mode: exact`"),
-            );
-            return false;
-        } else if name.starts_with("pgaudit.") && is_unset {
-            // A line with a name that pgaudit does not have is worth commenting out; a slip is not.
-            if let Some(meant) = nearest(name, PGAUDIT.iter().map(|row| row.name)) {
-                let (message, at) = (
-                    format!("pgaudit has no setting `{name}`; did you mean `{meant}`?"),
-                    self.value(pointer),
-                );
-                self.push(
-                    Diagnostic::error(Code::InvalidSetting, message).fix(at.span.clone(), meant).at(at),
-                );
-                return false;
-            }
-            return true;
-        } else if name == "shared_preload_libraries" {
-            "`preload.libraries`".to_string()
-        } else if let Some(row) = settings::pgaudit(name) {
-            format!("`audit.{}`", row.key)
-        } else if name.starts_with("pgaudit.") {
-            "`audit`".into()
-        } else if matches!(name, "include" | "include_dir" | "include_if_exists") {
-            let at = self.key(pointer);
-            self.push(
-                Diagnostic::error(Code::ReservedSetting, format!("`{name}` is a directive, not a setting"))
-                    .at(at),
-            );
-            return false;
-        } else {
-            return true;
-        };
-        let message = format!("`{name}` does not belong here");
-        let at = self.key(pointer);
-        self.push(
-            Diagnostic::error(Code::ReservedSetting, message).at(at).help(format!("write it under {place}")),
-        );
-        false
-    }
-
-    fn unset(&mut self, document: &Document, settings: &[DesiredSetting], major: Option<u16>) -> Vec<String> {
-        let mut unset: Vec<String> = Vec::new();
-        let mut seen = HashMap::new();
-        let of_audit = settings.iter().filter_map(|setting| settings::pgaudit(&setting.name));
-        let set: HashMap<String, String> = of_audit
-            .map(|row| (row.name.to_string(), format!("/audit/{}", row.key)))
-            .chain(document.settings.keys().map(|written| {
-                (today(&written.to_ascii_lowercase(), major), format!("/settings/{}", escaped(written)))
-            }))
-            .collect();
-        for (index, written) in document.unset.iter().enumerate() {
-            let pointer = format!("/unset/{index}");
-            let name = written.to_ascii_lowercase();
-            // `unset` may name pgaudit's settings: there is no other way to say that they must go.
-            let audit = settings::pgaudit(&name).is_some();
-            if !audit && !self.name(&name, &pointer) {
-                continue;
-            }
-            if let Some(first) = seen.insert(today(&name, major), index) {
-                let (at, first) = (self.value(&pointer), self.value(&format!("/unset/{first}")));
-                let message = format!("`{written}` is there already");
-                self.push(
-                    Diagnostic::error(Code::DuplicateItem, message).at(at).related(first, "first here"),
-                );
-                continue;
-            }
-            if let Some(set) = set.get(&today(&name, major)) {
-                let (at, set) = (self.value(&pointer), self.key(set));
-                let message = format!("`{name}` is both set and unset");
-                self.push(Diagnostic::error(Code::SetAndUnset, message).at(at).related(set, "set here"));
-            }
-            // A setting that another major had may well stand in the file: that is no error.
-            if !name.contains('.') && postgres::known_in(&name).is_empty() {
-                self.known(&name, &pointer, major);
-            }
-            unset.push(name);
-        }
-        unset
-    }
-
     fn targets(&mut self, document: &Document) {
         let mut seen: HashMap<&str, usize> = HashMap::new();
         for (index, target) in document.targets.iter().enumerate() {
@@ -536,23 +327,5 @@ impl Checker<'_, '_> {
                 );
             }
         }
-    }
-}
-
-/// Gives the name of today for a setting in lower case, so that an old name is the same setting.
-fn today(name: &str, major: Option<u16>) -> String {
-    postgres::lookup_in(name, major).map_or_else(|| name.to_string(), |row| row.name.to_ascii_lowercase())
-}
-
-/// Gives the value that was probably meant for one that PostgreSQL does not take.
-fn meant(refused: &Refused, value: &str) -> Option<String> {
-    match refused {
-        Refused::Value(ValueError::NotInEnum { values }) => {
-            nearest(value, values.iter().copied()).map(String::from)
-        }
-        Refused::Value(ValueError::UnknownUnit { found, meant, .. }) => {
-            Some(format!("{}{}", value.trim_end().strip_suffix(found.trim_end())?, (*meant)?))
-        }
-        _ => None,
     }
 }
