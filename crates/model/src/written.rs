@@ -125,6 +125,9 @@ impl Written {
         let _ = write!(self.text, "{:1$}-", "", 2 * self.depth);
         match item {
             Value::Object(map) => self.mapping_in_list(map),
+            Value::Array(_) => {
+                let _ = writeln!(self.text, " {}", in_flow(item));
+            }
             scalar => {
                 let _ = writeln!(self.text, " {}", scalar_text(scalar));
             }
@@ -255,10 +258,11 @@ mod tests {
         written.gap();
         written.field("unset", &json!(["a b"]));
         written.field("targets", &json!([{"name": "a", "files": {"compose": ["x.yaml"]}}, {"name": "b"}]));
+        written.field("nested", &json!([["a", "\n"], []]));
         assert_eq!(
             written.text(),
             "audit:\n  classes: [all, -misc]\n  role: 'a: b'\n\nunset: ['a b']\ntargets:\n  - name: a\n    \
-             files:\n      compose: [x.yaml]\n  - name: b\n"
+             files:\n      compose: [x.yaml]\n  - name: b\nnested:\n  - [a, \"\\n\"]\n  - []\n"
         );
     }
 
