@@ -10,7 +10,9 @@
 mod apply;
 mod bed;
 mod faults;
+mod log;
 mod respelled;
+mod session;
 mod signals;
 mod steps;
 mod tcp;

@@ -1,5 +1,6 @@
 //! The checks of a running server: facts in, results out, and nobody is asked.
 
+mod log;
 mod setting;
 #[cfg(test)]
 mod tests;
@@ -108,7 +109,9 @@ pub(crate) fn checks(desired: &DesiredState, facts: &Facts) -> Vec<Check> {
     checks.extend(desired.settings().iter().map(|wanted| setting::check(wanted, server)));
     checks.extend(desired.unset().iter().map(|name| setting::unset(name, server)));
     checks.extend(pending(desired, server));
-    checks.extend(server.extensions.iter().map(|(database, state)| extension(database, state)));
+    checks.extend(log::check(desired, server));
+    checks
+        .extend(server.extensions.iter().map(|(database, state)| extension(database, state, server.standby)));
     checks.extend(probe(desired, server));
     checks
 }
@@ -264,11 +267,28 @@ fn pending(desired: &DesiredState, server: &Server) -> Option<Check> {
     })
 }
 
-fn extension(database: &str, state: &Extension) -> Check {
+fn extension(database: &str, state: &Extension, is_standby: bool) -> Check {
     let name = format!("extension pgaudit in {database}");
     let fail = |why: String, fix: String, mend| Check::fail(&name, Code::ExtensionMissing, why, fix, mend);
     match state {
         Extension::Version(version) => Check::ok(&name, format!("version {version}")),
+        Extension::Missing if is_standby => fail(
+            "the database has no extension pgaudit: entries of DDL name no objects".into(),
+            format!("create it in the database {database} of the primary, from which this standby gets it"),
+            Mend::Hand,
+        ),
+        Extension::Idle(triggers) => fail(
+            format!("its event triggers are disabled ({triggers}): entries of DDL name no objects"),
+            format!("run `ALTER EVENT TRIGGER … ENABLE;` for each in the database {database}"),
+            Mend::Hand,
+        ),
+        Extension::Closed => fail(
+            format!("the database {database} allows no connections, so that it can not be made there"),
+            format!(
+                "run `ALTER DATABASE \"{database}\" ALLOW_CONNECTIONS true;`, or take it out of `audit: {{databases: …}}`"
+            ),
+            Mend::Hand,
+        ),
         Extension::Missing => fail(
             "the database has no extension pgaudit: entries of DDL name no objects".into(),
             format!("run `CREATE EXTENSION IF NOT EXISTS pgaudit;` in the database {database}"),
@@ -303,8 +323,9 @@ fn probe(desired: &DesiredState, server: &Server) -> Vec<Check> {
                             others => format!(" as such, but as {}", others.join(", ")),
                         };
                         let why = format!("a statement of this class was run, and is not in {log}{but}");
-                        let fix = "mend what fails above; if nothing does, look at log_min_messages and at what \
-                                   `pgaudit.log` is for this user";
+                        let fix = "mend what fails above; if nothing does, look whether the server still writes \
+                                   to that file (`SELECT pg_rotate_logfile();` makes it open its file anew), and \
+                                   at what `pgaudit.log` is for this user";
                         Check::fail(&name, Code::ClassNotLogged, why, fix, Mend::Hand)
                     }
                 }

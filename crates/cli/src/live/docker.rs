@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::live::child::{self, ChildError, Ended, Job};
 use crate::live::program;
-use crate::live::session::{Answer, Row, Statement, Unreachable};
+use crate::live::session::{Answer, PLAIN_NAMES, Row, Statement, Unreachable};
 use crate::output::secrets;
 
 /// How long one question may take.
@@ -160,9 +160,21 @@ impl Docker {
         Some(secrets::hide(line).chars().take(300).collect())
     }
 
-    /// Gives what the container wrote in the last minute, for a server that logs to standard error.
-    pub(crate) fn logs(&self, name: &str) -> Result<Vec<u8>, Unreachable> {
-        let ended = self.run(&["container", "logs", "--since", "1m", "--", name], String::new())?;
+    /// Gives the last lines that the container wrote, for a server that logs to standard error.
+    ///
+    /// Lines are counted, and no time is named: the engine's clock may be another one.
+    ///
+    /// # Errors
+    /// The engine keeps no output, or more was written than is looked at.
+    pub(crate) fn logs(&self, name: &str) -> Result<Vec<u8>, String> {
+        let arguments = ["container", "logs", "--tail", "20000", "--", name];
+        let ended = self.run(&arguments, String::new()).map_err(|unreachable| unreachable.why)?;
+        if !ended.status.success() {
+            return Err(format!("Docker does not show the container's output: {}", ended.last_words()));
+        }
+        if ended.cut || ended.cut_before {
+            return Err("the container wrote more than is looked at".into());
+        }
         Ok([ended.stdout, ended.stderr].concat())
     }
 
@@ -172,12 +184,19 @@ impl Docker {
         container: &str,
         user: &str,
         database: &str,
+        as_opened: &[Statement],
         statements: &[Statement],
     ) -> Result<Vec<Answer>, Unreachable> {
         let (user_option, database_option) = (format!("--username={user}"), format!("--dbname={database}"));
         let arguments = [
             "exec",
             "-i",
+            // What the container's environment says could lead to another server, or change the session.
+            "--env=PGHOST=",
+            "--env=PGHOSTADDR=",
+            "--env=PGOPTIONS=",
+            // Nothing is converted: texts of configuration files and names of roles have no encoding of a database.
+            "--env=PGCLIENTENCODING=SQL_ASCII",
             "--",
             container,
             "psql",
@@ -192,7 +211,7 @@ impl Docker {
             &user_option,
             &database_option,
         ];
-        let ended = self.run(&arguments, script(statements))?;
+        let ended = self.run(&arguments, script(as_opened, statements))?;
         if !ended.status.success() {
             return Err(self.no_session(container, &ended));
         }
@@ -209,7 +228,7 @@ impl Docker {
         if ended.cut {
             return Err(broken());
         }
-        answers(&ended.stdout, statements).ok_or_else(broken)
+        answers(&ended.stdout, &[as_opened, statements].concat()).ok_or_else(broken)
     }
 
     /// Tells why psql gave no session: the container's state says more than psql does.
@@ -306,6 +325,8 @@ pub(crate) fn session_error(words: &str, no_container: Option<&str>) -> Unreacha
         "wait until the server is up"
     } else if has("too many clients") || has("remaining connection slots") {
         "end some sessions, or raise max_connections"
+    } else if has("too many connections for") {
+        "end some sessions, or raise the CONNECTION LIMIT of this database or role"
     } else {
         "check that the server runs and accepts connections"
     };
@@ -313,12 +334,18 @@ pub(crate) fn session_error(words: &str, no_container: Option<&str>) -> Unreacha
 }
 
 /// Writes the statements with a mark behind each: where the next answer starts, and how this one ended.
-fn script(statements: &[Statement]) -> String {
-    let mut script = String::new();
-    for statement in statements {
-        script.push_str(&statement.sql);
-        script.push_str(";\nSELECT 'end', :'SQLSTATE', :'LAST_ERROR_MESSAGE';\n");
-    }
+fn script(as_opened: &[Statement], statements: &[Statement]) -> String {
+    // The mark is a statement too, and has to run where the one before it failed within a transaction.
+    let mut script = String::from("\\set ON_ERROR_ROLLBACK on\n");
+    let mut add = |statements: &[Statement], then: &str| {
+        for statement in statements {
+            script.push_str(&statement.sql);
+            script.push_str(";\nSELECT 'end', :'SQLSTATE', :'LAST_ERROR_MESSAGE';\n");
+        }
+        script.push_str(then);
+    };
+    add(as_opened, &format!("\\set ON_ERROR_STOP on\n{PLAIN_NAMES};\n\\set ON_ERROR_STOP off\n"));
+    add(statements, "");
     script
 }
 

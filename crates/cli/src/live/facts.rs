@@ -32,8 +32,8 @@ pub(crate) struct Server {
     pub(crate) settings: BTreeMap<String, Setting>,
     /// What stands in the files now, in reading order; the error where that can not be seen.
     pub(crate) lines: Result<Vec<Line>, String>,
-    /// What `ALTER DATABASE` and `ALTER ROLE` set.
-    pub(crate) overrides: Vec<Override>,
+    /// What `ALTER DATABASE` and `ALTER ROLE` set; the error where that can not be seen.
+    pub(crate) overrides: Result<Vec<Override>, String>,
     /// What the server makes of a text: by the setting's name in lower case, and the text.
     pub(crate) meanings: BTreeMap<(String, String), String>,
     /// The names of the files of loaded libraries.
@@ -61,6 +61,8 @@ pub(crate) struct Setting {
     pub(crate) vartype: String,
     /// Such as `8kB`; empty where a number counts nothing with a unit.
     pub(crate) unit: String,
+    /// What it is where nothing sets it, in its own unit.
+    pub(crate) boot: String,
 }
 
 /// A row of `pg_file_settings`: what a reload would find.
@@ -108,8 +110,12 @@ pub(crate) enum ConfState {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Extension {
     Version(String),
+    /// It is there, and these of its event triggers do nothing.
+    Idle(String),
     Missing,
     NoDatabase,
+    /// The database lets nobody in.
+    Closed,
     Unknown(String),
 }
 
@@ -141,7 +147,7 @@ impl Default for Server {
             standby: false,
             settings: BTreeMap::new(),
             lines: Ok(Vec::new()),
-            overrides: Vec::new(),
+            overrides: Ok(Vec::new()),
             meanings: BTreeMap::new(),
             libraries: Ok(Vec::new()),
             confs: Vec::new(),

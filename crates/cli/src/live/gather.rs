@@ -99,7 +99,18 @@ pub(crate) fn reach(
     (Some(container), Ok(way))
 }
 
-/// The questions, in the order of [`server`]'s answers.
+/// Asks for all settings, in a session that nothing was set in.
+fn settings() -> Statement {
+    Statement::new(
+        "SELECT 'r', name, coalesce(setting, ''), coalesce(pg_catalog.current_setting(name, true), ''), \
+         source, coalesce(sourcefile, ''), coalesce(sourceline, 0)::pg_catalog.text, \
+         pending_restart::pg_catalog.text, vartype, coalesce(unit, ''), coalesce(boot_val, '') \
+         FROM pg_catalog.pg_settings",
+        10,
+    )
+}
+
+/// The other questions, in the order of [`server`]'s answers.
 fn questions() -> Vec<Statement> {
     vec![
         Statement::new(
@@ -107,12 +118,6 @@ fn questions() -> Vec<Statement> {
              (SELECT rolsuper::text FROM pg_catalog.pg_roles WHERE rolname = current_user), \
              pg_catalog.pg_is_in_recovery()::text",
             5,
-        ),
-        Statement::new(
-            "SELECT 'r', name, coalesce(setting, ''), coalesce(pg_catalog.current_setting(name, true), ''), \
-             source, coalesce(sourcefile, ''), coalesce(sourceline, 0)::text, pending_restart::text, \
-             vartype, coalesce(unit, '') FROM pg_catalog.pg_settings",
-            9,
         ),
         Statement::new(
             "SELECT 'r', coalesce(name, ''), coalesce(setting, ''), coalesce(sourcefile, ''), \
@@ -146,7 +151,7 @@ fn questions() -> Vec<Statement> {
              WHERE (pg_catalog.pg_stat_file(f)).size <= 1048576",
             2,
         ),
-        Statement::new("SELECT 'r', datname FROM pg_catalog.pg_database WHERE datallowconn", 1),
+        Statement::new("SELECT 'r', datname, datallowconn::text FROM pg_catalog.pg_database", 2),
     ]
 }
 
@@ -156,9 +161,14 @@ fn server(
     host: &Host<'_>,
     container: Option<&Container>,
 ) -> Result<Server, Unreachable> {
-    let mut answers = way.run(None, &questions())?.into_iter();
+    let mut answers = way.run_behind(None, &[settings()], &questions())?.into_iter();
     let mut next = || answers.next().unwrap_or_else(|| Err("no answer".into()));
-    let who = next().map_err(|why| Unreachable::new(why, "check that this is a PostgreSQL server"))?;
+    let refused = |why: String, fix| {
+        let is_late = why.contains("statement timeout");
+        Unreachable::new(why, if is_late { "raise statement_timeout for this user" } else { fix })
+    };
+    let settings = next().map_err(|why| refused(why, "give the user the right to read pg_settings"))?;
+    let who = next().map_err(|why| refused(why, "check that this is a PostgreSQL server"))?;
     let who = who.into_iter().next().unwrap_or_default();
     let field = |row: &Row, index: usize| row.get(index).cloned().unwrap_or_default();
     let mut server = Server {
@@ -169,15 +179,13 @@ fn server(
         standby: field(&who, 4) == "true",
         ..Server::default()
     };
-    let settings =
-        next().map_err(|why| Unreachable::new(why, "give the user the right to read pg_settings"))?;
     server.settings = settings.iter().map(|row| (field(row, 0).to_ascii_lowercase(), setting(row))).collect();
     server.lines = next().map(|rows| rows.iter().map(line).collect());
-    server.overrides = next().unwrap_or_default().iter().filter_map(over).collect();
+    server.overrides = next().map(|rows| rows.iter().filter_map(over).collect());
     meaning::ask(way, desired, &mut server);
     server.libraries = next().map(|rows| rows.iter().map(|row| field(row, 0)).collect());
     server.confs = confs(&server, next(), host, container);
-    let databases: Vec<String> = next().unwrap_or_default().iter().map(|row| field(row, 0)).collect();
+    let databases = next();
     for database in desired.extension_databases() {
         let state = extension(way, database, &databases);
         server.extensions.push((database.clone(), state));
@@ -196,6 +204,7 @@ fn setting(row: &Row) -> Setting {
         pending_restart: field(6) == "true",
         vartype: field(7),
         unit: field(8),
+        boot: field(9),
     }
 }
 
@@ -222,17 +231,25 @@ fn over(row: &Row) -> Option<Override> {
     })
 }
 
-fn extension(way: &Way, database: &str, databases: &[String]) -> Extension {
-    if !databases.iter().any(|known| known == database) {
-        return Extension::NoDatabase;
+fn extension(way: &Way, database: &str, databases: &Answer) -> Extension {
+    if let Ok(databases) = databases {
+        match databases.iter().find(|row| row.first().is_some_and(|name| name == database)) {
+            None => return Extension::NoDatabase,
+            Some(row) if row.get(1).is_some_and(|allows| allows == "false") => return Extension::Closed,
+            Some(_) => {}
+        }
     }
-    let sql = "SELECT 'r', extversion FROM pg_catalog.pg_extension WHERE extname = 'pgaudit'";
-    match way.run(Some(database), &[Statement::new(sql, 1)]) {
+    // A trigger that fires on a replica alone does nothing here either.
+    let sql = "SELECT 'r', extversion, coalesce((SELECT string_agg(evtname, ', ') FROM pg_event_trigger \
+               WHERE evtname LIKE 'pgaudit%' AND evtenabled NOT IN ('O', 'A')), '') \
+               FROM pg_extension WHERE extname = 'pgaudit'";
+    match way.run(Some(database), &[Statement::new(sql, 2)]) {
         Err(unreachable) => Extension::Unknown(unreachable.why),
         Ok(answers) => match answers.into_iter().next() {
-            Some(Ok(rows)) => match rows.into_iter().next().and_then(|row| row.into_iter().next()) {
-                Some(version) => Extension::Version(version),
-                None => Extension::Missing,
+            Some(Ok(rows)) => match rows.into_iter().next().as_deref() {
+                Some([version, idle]) if idle.is_empty() => Extension::Version(version.clone()),
+                Some([_, idle]) => Extension::Idle(idle.clone()),
+                _ => Extension::Missing,
             },
             Some(Err(why)) => Extension::Unknown(why),
             None => Extension::Unknown("no answer".into()),

@@ -2,8 +2,8 @@
 //! the container wrote.
 
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use auditlog::Format;
@@ -32,8 +32,8 @@ pub(crate) struct Piece {
 }
 
 enum Place {
-    /// A file that is the host's too, by a mount.
-    Host { inside: String, path: PathBuf },
+    /// A file that is the host's too, by a mount. It is kept open: who rotates files gives them other names.
+    Host { inside: String, path: PathBuf, file: File },
     /// A file that the server reads for us.
     Server(String),
     /// What Docker keeps of the container's output.
@@ -48,7 +48,8 @@ impl<'a> Log<'a> {
     pub(crate) fn open(way: &'a Way, server: &Server, container: Option<&Container>) -> Result<Self, String> {
         if server.text("logging_collector") == "off" {
             return match container {
-                // Without a collector all goes to standard error, in words.
+                // Without a collector all goes to standard error, in words; but not what goes elsewhere alone.
+                _ if only_elsewhere(server) => Err(no_file(server)),
                 Some(_) => Ok(Self { way, place: Place::Output, format: Format::Stderr, from: 0 }),
                 None => {
                     Err("the server writes its log to its standard error, which can not be seen from here"
@@ -61,9 +62,10 @@ impl<'a> Log<'a> {
             && let Ok(file) = open(&path)
         {
             let from = file.metadata().map(|metadata| metadata.len()).unwrap_or_default();
-            return Ok(Self { way, place: Place::Host { inside, path }, format, from });
+            return Ok(Self { way, place: Place::Host { inside, path, file }, format, from });
         }
-        let sql = format!("SELECT 'r', (pg_catalog.pg_stat_file({})).size::text", literal(&inside));
+        // A file that is not there has no size: somebody may have removed it, and the server writes on to it.
+        let sql = format!("SELECT 'r', (pg_catalog.pg_stat_file({}, true)).size::text", literal(&inside));
         let answers = way.run(None, &[Statement::new(sql, 1)]).map_err(|unreachable| unreachable.why)?;
         let rows = answers.into_iter().next().unwrap_or_else(|| Err("no answer".into()))?;
         let size = rows.first().and_then(|row| row.first()).and_then(|size| size.parse().ok());
@@ -85,41 +87,75 @@ impl<'a> Log<'a> {
         let was = match (&self.place, self.way) {
             (Place::Host { inside, .. } | Place::Server(inside), _) => inside,
             (Place::Output, Way::Docker { docker, container, .. }) => {
-                let bytes = docker.logs(container).map_err(|unreachable| unreachable.why)?;
+                let bytes = docker.logs(container)?;
                 return Ok(vec![Piece { format: self.format, bytes }]);
             }
             (Place::Output, Way::Tcp(_)) => return Err("there is no container".into()),
         };
-        let mut pieces = vec![Piece { format: self.format, bytes: self.part()? }];
         let (now, format) = current(self.way, server)?;
-        if now != *was {
-            let place = match &self.place {
-                Place::Host { path, .. } => Place::Host {
-                    path: path.with_file_name(Path::new(&now).file_name().unwrap_or_default()),
-                    inside: now,
-                },
-                _ => Place::Server(now),
-            };
-            let bytes = Self { way: self.way, place, format, from: 0 }.part()?;
-            pieces.push(Piece { format, bytes });
-        }
-        Ok(pieces)
+        let is_same = now == *was;
+        let (first, second) = match &self.place {
+            Place::Host { path, file, .. } => {
+                let named = |error| format!("{}: {}", path.display(), commit::reason(&error));
+                let first = part(file, self.from).map_err(named)?;
+                let path = path.with_file_name(Path::new(&now).file_name().unwrap_or_default());
+                let second = match open(&path) {
+                    Ok(new) if !is_same || identity(&new) != identity(file) => {
+                        Some(part(&new, 0).map_err(named)?)
+                    }
+                    // Between two names there may be none.
+                    Err(error) if error.kind() != ErrorKind::NotFound => return Err(named(error)),
+                    _ => None,
+                };
+                (first, second)
+            }
+            Place::Server(path) => {
+                let second = (!is_same).then(|| self.ask(&now, 0)).transpose()?;
+                (self.ask(path, self.from)?, second)
+            }
+            Place::Output => return Err("there is no file".into()),
+        };
+        let second = second.map(|bytes| Piece { format, bytes });
+        Ok([Piece { format: self.format, bytes: first }].into_iter().chain(second).collect())
     }
 
-    fn part(&self) -> Result<Vec<u8>, String> {
-        match &self.place {
-            Place::Host { path, .. } => {
-                let named = |error: std::io::Error| format!("{}: {}", path.display(), commit::reason(&error));
-                let mut file = open(path).map_err(named)?;
-                file.seek(SeekFrom::Start(self.from)).map_err(named)?;
-                let mut bytes = Vec::new();
-                file.take(LIMIT).read_to_end(&mut bytes).map_err(named)?;
-                Ok(bytes)
-            }
-            Place::Server(path) => read_part(self.way, path, self.from, LIMIT),
-            Place::Output => Ok(Vec::new()),
+    /// Lets the server read a file from a point on; from its start where it is shorter by now, and nothing of one
+    /// that is not there.
+    fn ask(&self, path: &str, from: u64) -> Result<Vec<u8>, String> {
+        let size = format!("coalesce((pg_catalog.pg_stat_file({}, true)).size, -1)", literal(path));
+        let answers = self.way.run(None, &[Statement::new(format!("SELECT 'r', {size}::text"), 1)]);
+        let rows = answers.map_err(|unreachable| unreachable.why)?.into_iter().next();
+        let rows = rows.unwrap_or_else(|| Err("no answer".into()))?;
+        let size = rows.first().and_then(|row| row.first()).and_then(|size| size.parse::<u64>().ok());
+        match size {
+            None => Ok(Vec::new()),
+            Some(size) => read_part(self.way, path, if size < from { 0 } else { from }, LIMIT),
         }
     }
+}
+
+/// Gives what a file holds from a point on; all of it where it is shorter by now.
+fn part(mut file: &File, from: u64) -> std::io::Result<Vec<u8>> {
+    let from = if file.metadata()?.len() < from { 0 } else { from };
+    file.seek(SeekFrom::Start(from))?;
+    let mut bytes = Vec::new();
+    file.take(LIMIT).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// What tells one file from another of the same name.
+fn identity(file: &File) -> Option<(u64, u64)> {
+    file.metadata().ok().map(|metadata| (metadata.dev(), metadata.ino()))
+}
+
+/// Tells whether the server's log goes nowhere but to where nobody here can see it.
+fn only_elsewhere(server: &Server) -> bool {
+    let destination = server.text("log_destination").to_ascii_lowercase();
+    !destination.split(',').any(|one| matches!(one.trim(), "stderr" | "csvlog" | "jsonlog"))
+}
+
+fn no_file(server: &Server) -> String {
+    format!("the server writes no log file: log_destination is `{}`", server.text("log_destination"))
 }
 
 /// Opens a regular file. The folder is the container's to write to: a link in it could lead anywhere, and
@@ -145,8 +181,7 @@ fn current(way: &Way, server: &Server) -> Result<(String, Format), String> {
     let rows = answers.into_iter().next().unwrap_or_else(|| Err("no answer".into()))?;
     let paths = rows.into_iter().next().unwrap_or_default();
     let Some((path, (_, format))) = paths.into_iter().zip(known).find(|(path, _)| !path.is_empty()) else {
-        let destination = server.text("log_destination");
-        return Err(format!("the server writes no log file: log_destination is `{destination}`"));
+        return Err(no_file(server));
     };
     Ok(match path.starts_with('/') {
         true => (path, *format),

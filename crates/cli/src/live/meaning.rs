@@ -51,7 +51,7 @@ fn questions(desired: &DesiredState, server: &Server) -> BTreeSet<(String, Strin
             continue;
         }
         let Some(now) = server.setting(&wanted.name) else { continue };
-        let overrides = server.overrides.iter().filter(|over| over.name == wanted.name);
+        let overrides = server.overrides.iter().flatten().filter(|over| over.name == wanted.name);
         let line = server.last_line(&wanted.name).map(|line| &line.value);
         let texts = overrides.map(|over| &over.value).chain(line).chain([&now.shown]);
         for text in texts.filter(|text| !server.is_same(wanted, text)) {

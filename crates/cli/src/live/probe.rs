@@ -27,19 +27,30 @@ pub(crate) fn run(
     if server.setting("pgaudit.log").is_none() {
         return Ok(Probe::Not("pgaudit is not loaded".into()));
     }
+    // Where the text of statements is not logged, ours would not be found.
+    let has_no_text = server.text("pgaudit.log_statement") == "off";
+    if has_no_text && !server.superuser {
+        return Ok(Probe::Not(
+            "pgaudit.log_statement is off, which only a superuser can change for a session".into(),
+        ));
+    }
+    if server.text("log_line_prefix").starts_with('\t') {
+        return Ok(Probe::Not("log_line_prefix starts with a tab: its lines can not be told apart".into()));
+    }
     let tag = tag().map_err(|why| Unreachable::new(why, "check /dev/urandom"))?;
     let log = match Log::open(way, server, container) {
         Ok(log) => log,
         Err(why) => return Ok(Probe::Not(why)),
     };
-    let statements = statements(&tag, classes, server);
+    let statements = statements(&tag, classes, has_no_text);
     let texts: Vec<_> = statements.iter().map(|(_, statement)| statement.clone()).collect();
     let answers = way.run(None, &texts)?;
+    // What comes behind a statement that failed fails for its sake.
+    let mut first = None;
     let mut results = Vec::new();
     for ((class, _), answer) in statements.iter().zip(&answers) {
-        if let Some(class) = class {
-            results.push((*class, answer.as_ref().err().cloned()));
-        }
+        let failed = answer.as_ref().err().map(|why| first.get_or_insert_with(|| why.clone()).clone());
+        results.extend(class.map(|class| (class, failed)));
     }
     let started = Instant::now();
     loop {
@@ -80,12 +91,12 @@ fn marker(tag: &str, class: Class) -> String {
 }
 
 /// Writes the transaction; each statement comes with the class that it is there for.
-fn statements(tag: &str, classes: &[Class], server: &Server) -> Vec<(Option<Class>, Statement)> {
+fn statements(tag: &str, classes: &[Class], has_no_text: bool) -> Vec<(Option<Class>, Statement)> {
     let table = format!("kasm_db_probe_{tag}");
     let plain = |sql: String| (None, Statement::new(sql, 0));
-    let mut all = vec![plain("BEGIN".into())];
-    // Where the text of statements is not logged, ours would not be found.
-    if server.superuser && server.text("pgaudit.log_statement") == "off" {
+    // Whatever the default of this user is: nothing of it stays.
+    let mut all = vec![plain("BEGIN READ WRITE".into())];
+    if has_no_text {
         all.push(plain("SET LOCAL pgaudit.log_statement = on".into()));
     }
     let wants_ddl = classes.contains(&Class::Ddl);
@@ -237,9 +248,9 @@ mod tests {
     #[test]
     fn every_statement_stands_in_a_transaction_that_is_rolled_back() {
         let all = model::audit::ClassSet::of(["all"]).unwrap().classes();
-        let statements = statements("0a", &all, &Server::default());
+        let statements = statements("0a", &all, false);
         let texts: Vec<_> = statements.iter().map(|(_, statement)| statement.sql.as_str()).collect();
-        assert_eq!((texts.first(), texts.last()), (Some(&"BEGIN"), Some(&"ROLLBACK")));
+        assert_eq!((texts.first(), texts.last()), (Some(&"BEGIN READ WRITE"), Some(&"ROLLBACK")));
         assert_eq!(statements.iter().filter(|(class, _)| class.is_some()).count(), 7);
     }
 }

@@ -274,8 +274,24 @@ impl Follower<'_> {
 
 /// Makes the extension where it is missing.
 fn create_extension(way: &Way, database: &str) -> Result<(), Unreachable> {
-    let answers = way.run(Some(database), &[Statement::new("CREATE EXTENSION IF NOT EXISTS pgaudit", 0)])?;
-    match answers.into_iter().next() {
+    // A session that may not write may not do this either, also where there is nothing to do.
+    let is_there =
+        Statement::new("SELECT 'r', extname FROM pg_catalog.pg_extension WHERE extname = 'pgaudit'", 1);
+    let is_there = way.run(Some(database), &[is_there])?.into_iter().next();
+    if matches!(is_there, Some(Ok(rows)) if !rows.is_empty()) {
+        return Ok(());
+    }
+    // Its functions go where the database's own objects do.
+    let create = [
+        Statement::new("SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE", 0),
+        Statement::new("CREATE EXTENSION IF NOT EXISTS pgaudit", 0),
+    ];
+    let answers = way.run_behind(Some(database), &create, &[])?;
+    match answers.into_iter().last() {
+        Some(Err(why)) if why.contains("read-only transaction") => Err(Unreachable::new(
+            format!("the extension pgaudit can not be created in the database {database}: {why}"),
+            "create it on the primary, from which a standby gets it",
+        )),
         Some(Err(why)) => Err(Unreachable::new(
             format!("the extension pgaudit can not be created in the database {database}: {why}"),
             "mend what the server says",

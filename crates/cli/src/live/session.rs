@@ -35,6 +35,10 @@ impl Statement {
     }
 }
 
+/// Comes before the statements of a session. Whoever owns a database says where names are looked up in it, and
+/// may put functions and operators of their own there, which would run with the rights of the user that asks.
+pub(crate) const PLAIN_NAMES: &str = "SET search_path = pg_catalog";
+
 /// A way to the server.
 pub(crate) enum Way {
     /// psql inside the container.
@@ -56,11 +60,25 @@ impl Way {
         database: Option<&str>,
         statements: &[Statement],
     ) -> Result<Vec<Answer>, Unreachable> {
+        self.run_behind(database, &[], statements)
+    }
+
+    /// As [`Way::run`], with statements before it that find the session as it was opened: in these every name
+    /// that is looked up needs its schema, types and operators included.
+    ///
+    /// # Errors
+    /// As for [`Way::run`].
+    pub(crate) fn run_behind(
+        &self,
+        database: Option<&str>,
+        as_opened: &[Statement],
+        statements: &[Statement],
+    ) -> Result<Vec<Answer>, Unreachable> {
         match self {
             Self::Docker { docker, container, user, database: main } => {
-                docker.psql(container, user, database.unwrap_or(main), statements)
+                docker.psql(container, user, database.unwrap_or(main), as_opened, statements)
             }
-            Self::Tcp(tcp) => tcp.run(database, statements),
+            Self::Tcp(tcp) => tcp.run(database, as_opened, statements),
         }
     }
 

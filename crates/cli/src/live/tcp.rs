@@ -12,7 +12,7 @@ use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
 
 use crate::args::SslMode;
 use crate::live::docker::session_error;
-use crate::live::session::{Answer, Statement, Unreachable};
+use crate::live::session::{Answer, PLAIN_NAMES, Statement, Unreachable};
 use crate::live::tls;
 
 /// How long one call may take, connecting included.
@@ -104,13 +104,14 @@ impl Tcp {
     pub(crate) fn run(
         &self,
         database: Option<&str>,
+        as_opened: &[Statement],
         statements: &[Statement],
     ) -> Result<Vec<Answer>, Unreachable> {
         let failed = |error: std::io::Error| Unreachable::new(format!("no runtime: {error}"), "try again");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
         let database = database.unwrap_or(&self.database);
         runtime.block_on(async {
-            let work = self.session(database, statements);
+            let work = self.session(database, as_opened, statements);
             tokio::time::timeout(TIMEOUT, work).await.unwrap_or_else(|_| {
                 Err(Unreachable::new(
                     format!("{} gave no answer within {} seconds", self.name(), TIMEOUT.as_secs()),
@@ -120,7 +121,12 @@ impl Tcp {
         })
     }
 
-    async fn session(&self, database: &str, statements: &[Statement]) -> Result<Vec<Answer>, Unreachable> {
+    async fn session(
+        &self,
+        database: &str,
+        as_opened: &[Statement],
+        statements: &[Statement],
+    ) -> Result<Vec<Answer>, Unreachable> {
         let mut config = Config::new();
         config.user(&self.user).dbname(database);
         if let Some(password) = self.password(database)? {
@@ -143,6 +149,13 @@ impl Tcp {
             }
         };
         let client = client.map_err(|error| self.no_session(&error))?;
+        let mut answers = self.answers(&client, as_opened).await?;
+        client.batch_execute(PLAIN_NAMES).await.map_err(|error| self.no_session(&error))?;
+        answers.extend(self.answers(&client, statements).await?);
+        Ok(answers)
+    }
+
+    async fn answers(&self, client: &Client, statements: &[Statement]) -> Result<Vec<Answer>, Unreachable> {
         let mut answers = Vec::new();
         for statement in statements {
             match client.simple_query(&statement.sql).await {

@@ -49,6 +49,13 @@ pub(super) fn effective(name: &str, wanted: &str, same: &dyn Fn(&str) -> bool, s
                 format!("it is {shown} here, but {} has '{}'{}", first.whom, first.value, more(&others));
             return fail(Code::Overridden, why, resets(&others), Mend::Hand);
         }
+        if let Some(check) = for_others(&title, name, now, same, server) {
+            return check;
+        }
+        if let Err(unknown) = &server.overrides {
+            let why = "; what is set for roles and databases can not be seen";
+            return Check::skip(title, format!("{shown}{}{why}: {unknown}", by(now)));
+        }
         return Check::ok(title, format!("{shown}{}", by(now)));
     }
     if let Some(why) = veiled(name, now)
@@ -81,9 +88,13 @@ pub(super) fn effective(name: &str, wanted: &str, same: &dyn Fn(&str) -> bool, s
             "remove the variable from the service's `environment:`, and start it anew".into(),
             Mend::Hand,
         ),
-        "client" | "session" => {
-            Check::skip(title, format!("the session that asks sets it itself, to {shown}"))
-        }
+        "client" | "session" => match server.last_line(name) {
+            None => Check::skip(title, format!("the session that asks sets it itself, to {shown}")),
+            Some(line) => {
+                let why = format!("{}:{} has '{}', not '{wanted}'", line.file, line.line, line.value);
+                fail(Code::NotEffective, why, APPLY.into(), Mend::Hand)
+            }
+        },
         "configuration file" => of_file(&title, name, &is, now, same, server),
         _ => not_from_file(&title, name, &is, same, server),
     }
@@ -92,6 +103,7 @@ pub(super) fn effective(name: &str, wanted: &str, same: &dyn Fn(&str) -> bool, s
 /// Tells why what the server shows of a setting is not the value that it has.
 fn veiled(name: &str, now: &Setting) -> Option<&'static str> {
     match now.source.as_str() {
+        "client" | "session" => Some("the session that asks sets it itself"),
         // `wal_buffers = -1`
         "override" if now.vartype == "integer" => Some("the server works the number out itself"),
         "configuration file" if now.shown == "(disabled)" => Some("it has no effect as other settings are"),
@@ -100,6 +112,32 @@ fn veiled(name: &str, now: &Setting) -> Option<&'static str> {
         }
         _ => None,
     }
+}
+
+/// Looks at what sessions of other users and databases have, where this one has the value by its own user or
+/// database, or by itself; `None` where they have the same.
+fn for_others(
+    title: &str,
+    name: &str,
+    now: &Setting,
+    same: &dyn Fn(&str) -> bool,
+    server: &Server,
+) -> Option<Check> {
+    if !matches!(now.source.as_str(), "database" | "user" | "database user" | "client" | "session") {
+        return None;
+    }
+    let here = format!("it is {} here{}", shown(now), by(now));
+    let elsewhere = match (&server.lines, server.last_line(name)) {
+        (Err(unknown), _) => {
+            return Some(Check::skip(title, format!("{here}; what others have can not be seen: {unknown}")));
+        }
+        (Ok(_), Some(line)) if same(&line.value) && line.error.is_empty() => return None,
+        (Ok(_), Some(line)) => format!("{}:{} has '{}'", line.file, line.line, line.value),
+        (Ok(_), None) if same(&now.boot) => return None,
+        (Ok(_), None) => format!("no file sets it, so that it is '{}'", now.boot),
+    };
+    let why = format!("{here}, but for others {elsewhere}");
+    Some(Check::fail(title, Code::NotEffective, why, APPLY, Mend::Hand))
 }
 
 /// Judges by the line of the files that counts; `None` where that is not what is wanted either.
@@ -229,8 +267,8 @@ fn by(now: &Setting) -> String {
     }
 }
 
-fn of<'a>(name: &'a str, server: &'a Server) -> impl Iterator<Item = &'a Override> {
-    server.overrides.iter().filter(move |over| over.name.eq_ignore_ascii_case(name))
+pub(super) fn of<'a>(name: &'a str, server: &'a Server) -> impl Iterator<Item = &'a Override> {
+    server.overrides.iter().flatten().filter(move |over| over.name.eq_ignore_ascii_case(name))
 }
 
 fn more(others: &[&Override]) -> String {
@@ -240,7 +278,7 @@ fn more(others: &[&Override]) -> String {
     }
 }
 
-fn resets(others: &[&Override]) -> String {
+pub(super) fn resets(others: &[&Override]) -> String {
     let statements: Vec<_> = others.iter().map(|over| format!("`{}`", over.reset)).collect();
     match statements.is_empty() {
         true => "see `\\drds` in psql for what is set, and reset it".into(),

@@ -118,12 +118,16 @@ fn a_value_that_something_else_sets_is_named_with_the_statement_that_mends_it() 
     };
     one(&["setting-overridden", "`ALTER DATABASE kasm RESET pgaudit.log;`", "every role"], |_, server| {
         server.settings.insert("pgaudit.log".into(), set("none", "database", ""));
-        server.overrides.push(role("ALTER DATABASE kasm RESET", "every role in the database kasm"));
+        server
+            .overrides
+            .as_mut()
+            .unwrap()
+            .push(role("ALTER DATABASE kasm RESET", "every role in the database kasm"));
     });
     one(
         &["setting-overridden", "but the role bob has 'none'", "`ALTER ROLE bob RESET pgaudit.log;`"],
         |_, server| {
-            server.overrides.push(role("ALTER ROLE bob RESET", "the role bob"));
+            server.overrides.as_mut().unwrap().push(role("ALTER ROLE bob RESET", "the role bob"));
         },
     );
     one(
@@ -140,6 +144,28 @@ fn a_value_that_something_else_sets_is_named_with_the_statement_that_mends_it() 
     one(&["setting-overridden", "/conf/extra.conf:7 sets it"], |_, server| {
         server.settings.insert("work_mem".into(), set("4096", "configuration file", "/conf/extra.conf"));
         server.lines.as_mut().unwrap().push(line("work_mem", "4MB", ""));
+    });
+}
+
+#[test]
+fn what_one_session_alone_has_is_not_what_others_have() {
+    for source in ["database", "user", "database user", "session"] {
+        one(
+            &["setting-not-effective", "but for others no file sets it, so that it is 'none'"],
+            |_, server| {
+                let here = Setting { boot: "none".into(), ..set("read, write", source, "") };
+                server.settings.insert("pgaudit.log".into(), here);
+                server.lines.as_mut().unwrap().remove(1);
+            },
+        );
+        let same = failures(|_, server| {
+            server.settings.insert("pgaudit.log".into(), set("read, write", source, ""));
+        });
+        assert_eq!(same, [""; 0], "{source}: the file has it too");
+    }
+    one(&["/conf/postgresql.conf:7 has '4MB', not '8MB'"], |_, server| {
+        server.settings.insert("work_mem".into(), set("1024", "client", ""));
+        server.lines.as_mut().unwrap()[2].value = "4MB".into();
     });
 }
 

@@ -1,0 +1,188 @@
+//! What the owner of a database, the defaults of a role, or a container's environment says of a session: none of it
+//! may steer what is asked.
+
+use std::time::{Duration, Instant};
+
+use crate::bed::{Bed, has_no_engine};
+
+const IF_NEEDED: &str = "restart:\n  policy: if_needed\n  timeout: 60s\n";
+
+#[test]
+fn what_the_owner_of_a_database_puts_in_the_way_is_not_run() {
+    let bed = Bed::in_order();
+    bed.document(IF_NEEDED);
+    // Better matches than those of pg_catalog, and the same names in front of it. All of it notes who runs it.
+    bed.sql(
+        "CREATE ROLE mallory; CREATE SCHEMA evil AUTHORIZATION mallory; CREATE TABLE evil.hits (who text, what text); \
+         GRANT ALL ON evil.hits TO PUBLIC; ALTER DATABASE kasm OWNER TO mallory; SET ROLE mallory; \
+         CREATE FUNCTION evil.hit(text) RETURNS void LANGUAGE sql AS \
+         $$ INSERT INTO evil.hits VALUES (current_user, $1) $$; \
+         CREATE FUNCTION evil.current_setting(text) RETURNS text LANGUAGE plpgsql AS \
+         $$ BEGIN PERFORM evil.hit('current_setting'); RETURN pg_catalog.current_setting($1); END $$; \
+         CREATE FUNCTION evil.equal(oid, integer) RETURNS boolean LANGUAGE plpgsql AS \
+         $$ BEGIN PERFORM evil.hit('oid = integer'); RETURN $1 OPERATOR(pg_catalog.=) $2::oid; END $$; \
+         CREATE OPERATOR evil.= (LEFTARG = oid, RIGHTARG = integer, FUNCTION = evil.equal); \
+         CREATE FUNCTION evil.equal(name, name) RETURNS boolean LANGUAGE plpgsql AS \
+         $$ BEGIN PERFORM evil.hit('name = name'); RETURN $1 OPERATOR(pg_catalog.=) $2; END $$; \
+         CREATE OPERATOR evil.= (LEFTARG = name, RIGHTARG = name, FUNCTION = evil.equal); \
+         CREATE FUNCTION evil.joined(text, text) RETURNS text LANGUAGE plpgsql AS \
+         $$ BEGIN PERFORM evil.hit('text || text'); RETURN pg_catalog.concat($1, $2); END $$; \
+         CREATE OPERATOR evil.|| (LEFTARG = text, RIGHTARG = text, FUNCTION = evil.joined); \
+         ALTER DATABASE kasm SET search_path = evil, pg_catalog",
+    );
+    for arguments in ["verify", "status", "apply --yes"] {
+        bed.run(arguments).expect(0);
+        assert_eq!(bed.sql("SELECT * FROM evil.hits"), "", "{arguments}");
+    }
+    let path = bed.document(IF_NEEDED);
+    let text = std::fs::read_to_string(&path).unwrap().replace("[read, write, ddl]", "[role, ddl]");
+    std::fs::write(&path, text).unwrap();
+    bed.run("apply --yes").expect(0).says(&["reload: "]);
+    assert_eq!(bed.sql("SELECT * FROM evil.hits"), "");
+    // What they set is seen all the same.
+    bed.document("settings: {search_path: public}\n");
+    bed.edit_conf(|conf| conf.replace("'role, ddl'", "'read, write, ddl'") + "search_path = public\n");
+    bed.sql("SELECT pg_reload_conf()");
+    bed.run("verify --no-probe").expect(9).says(&[
+        "setting search_path: it is 'evil, pg_catalog', not 'public'",
+        "`ALTER DATABASE kasm RESET search_path;`",
+    ]);
+}
+
+#[test]
+fn a_value_that_only_this_user_or_this_database_has_is_not_the_servers() {
+    let bed = Bed::in_order();
+    bed.document("settings: {work_mem: 4MB}\n");
+    bed.edit_conf(|conf| conf.replace("pgaudit.log = 'read, write, ddl'\n", ""));
+    bed.sql("SELECT pg_reload_conf()");
+    for set in ["ALTER DATABASE kasm", "ALTER ROLE kasmapp"] {
+        // What is the default for all others is no difference.
+        bed.sql(&format!("{set} SET pgaudit.log = 'read, write, ddl'; {set} SET work_mem = '4MB'"));
+        let run = bed.run("verify").expect(9).says(&[
+            "FAIL  setting pgaudit.log: it is 'read, write, ddl' here, by ",
+            "but for others no file sets it, so that it is 'none'",
+            "ok    audit read",
+            "ok    setting work_mem",
+        ]);
+        assert_eq!(run.stdout.matches("  FAIL  ").count(), 1, "{}", run.stdout);
+        bed.sql(&format!("{set} RESET pgaudit.log"));
+    }
+}
+
+#[test]
+fn defaults_of_a_role_do_not_keep_the_probe_and_the_extension_from_being_made() {
+    let bed = Bed::in_order();
+    bed.document(IF_NEEDED);
+    bed.sql("DROP EXTENSION pgaudit");
+    bed.sql("ALTER ROLE kasmapp SET default_transaction_read_only = on");
+    bed.run("apply --yes").expect(0).says(&["the extension must be created"]);
+    bed.run("verify").expect(0).says(&[" 0 FAIL, 0 skipped."]);
+
+    bed.sql("BEGIN READ WRITE; ALTER ROLE kasmapp RESET default_transaction_read_only; COMMIT");
+
+    // One statement of the probe that fails is the reason for all behind it.
+    bed.sql(
+        "CREATE FUNCTION nope() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no ddl today'; END $$; \
+         CREATE EVENT TRIGGER nope ON ddl_command_start EXECUTE FUNCTION nope()",
+    );
+    bed.document("");
+    bed.run("verify").expect(0).says(&[
+        "skip  audit ddl: the probe's statement failed: no ddl today",
+        "skip  audit write: the probe's statement failed: no ddl today",
+    ]);
+    // Nor has it to run where there is nothing to do.
+    let path = bed.document(IF_NEEDED);
+    let text = std::fs::read_to_string(&path).unwrap().replace("[read, write, ddl]", "[role, ddl]");
+    std::fs::write(&path, text).unwrap();
+    bed.run("apply --yes").expect(0).says(&["reload: "]);
+}
+
+#[test]
+fn texts_come_as_they_are_whatever_the_encoding_of_the_session_would_be() {
+    let bed = Bed::in_order();
+    bed.edit_conf(|conf| conf + "search_path = 'k\u{f6}ln'\n");
+    bed.sql("SELECT pg_reload_conf()");
+    bed.sql("CREATE DATABASE latin TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'");
+    for (database, encoding) in [("kasm", "SJIS"), ("kasm", "LATIN1"), ("latin", "UTF8")] {
+        bed.sql(&format!("ALTER ROLE kasmapp SET client_encoding = '{encoding}'"));
+        let path = bed.document(&format!("  database: {database}\nsettings: {{search_path: 'k\u{f6}ln'}}\n"));
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, text.replace("ddl]\n", "ddl]\n  extension: false\n")).unwrap();
+        bed.run("verify").expect(0).says(&["setting search_path: 'k\u{f6}ln'"]);
+    }
+}
+
+#[test]
+fn a_standby_takes_its_settings_and_is_not_asked_to_make_what_the_primary_has() {
+    let bed = Bed::in_order();
+    let path = bed.document(IF_NEEDED);
+    let data = bed.sql("SHOW data_directory");
+    bed.sql(&format!("COPY (SELECT 1) TO '{data}/standby.signal'"));
+    bed.bin("stop");
+    bed.start();
+    assert_eq!(bed.sql("SELECT pg_is_in_recovery()"), "t");
+    let text = std::fs::read_to_string(&path).unwrap().replace("[read, write, ddl]", "[role, ddl]");
+    std::fs::write(&path, &text).unwrap();
+    bed.run("apply --yes").expect(0).says(&["reload: ", "a standby"]);
+    std::fs::write(&path, text.replace("ddl]\n", "ddl]\n  databases: [postgres]\n")).unwrap();
+    bed.run("verify").expect(9).says(&["create it in the database postgres of the primary"]);
+    bed.run("apply --yes").expect(9).says(&["create it in the database postgres of the primary"]);
+    bed.run("recover").expect(0).says(&["Nothing to recover"]);
+}
+
+#[test]
+fn an_extension_that_does_nothing_and_a_database_that_is_closed_are_named() {
+    let bed = Bed::in_order();
+    bed.document("");
+    bed.sql("ALTER EVENT TRIGGER pgaudit_ddl_command_end DISABLE");
+    bed.run("verify --no-probe").expect(9).says(&[
+        "extension pgaudit in kasm: its event triggers are disabled (pgaudit_ddl_command_end)",
+        "ENABLE",
+    ]);
+    bed.sql("ALTER EVENT TRIGGER pgaudit_ddl_command_end ENABLE");
+    bed.sql("CREATE DATABASE shut ALLOW_CONNECTIONS false");
+    let path = bed.document("");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text.replace("ddl]\n", "ddl]\n  databases: [kasm, shut]\n")).unwrap();
+    bed.run("verify --no-probe").expect(9).says(&["the database shut allows no connections"]);
+}
+
+#[test]
+fn what_is_set_for_others_and_may_not_be_seen_is_not_taken_for_nothing() {
+    let bed = Bed::in_order();
+    bed.sql("CREATE ROLE watcher LOGIN; ALTER ROLE kasmapp SET pgaudit.log = 'none'");
+    bed.sql("REVOKE SELECT ON pg_db_role_setting, pg_database FROM PUBLIC");
+    bed.document("  user: watcher\n");
+    bed.run("verify --no-probe").expect(0).says(&[
+        "skip  setting pgaudit.log: 'read, write, ddl'; what is set for roles and databases can not be seen: permission denied",
+        "ok    extension pgaudit in kasm",
+    ]);
+}
+
+#[test]
+fn the_environment_of_the_container_leads_to_no_other_server() {
+    if has_no_engine("the environment of a container") {
+        return;
+    }
+    let bed = Bed::in_order();
+    bed.edit("docker/docker-compose.yaml", |text| {
+        let more = "PGHOST: /nowhere\n      PGHOSTADDR: 192.0.2.1\n      PGOPTIONS: -c pgaudit.log=none\n      POSTGRES_USER:";
+        text.replace("POSTGRES_USER:", more)
+    });
+    bed.bin("stop");
+    bed.bin("start");
+    bed.document("");
+    let started = Instant::now();
+    while bed.run("verify --no-probe").code != Some(0) && started.elapsed() < Duration::from_secs(30) {
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    bed.run("verify").expect(0).says(&[" 0 FAIL, 0 skipped."]);
+}
+
+#[test]
+fn a_role_that_may_open_no_more_sessions_is_named() {
+    let bed = Bed::in_order();
+    bed.document("  user: watcher\n");
+    bed.sql("CREATE ROLE watcher LOGIN CONNECTION LIMIT 0");
+    bed.run("verify").expect(9).says(&["too many connections for role", "CONNECTION LIMIT"]);
+}
