@@ -263,6 +263,26 @@ fn a_server_that_does_not_come_up_goes_back_to_the_old_files_if_that_is_wanted()
     bed.run("verify").expect(0);
 }
 
+#[test]
+fn a_rollback_leaves_no_step_that_nobody_can_take() {
+    // A target of single files, of which nothing says how to stop and start it.
+    let bed = Bed::in_order();
+    let path = bed.document(IF_NEEDED);
+    let text = std::fs::read_to_string(&path).unwrap();
+    let files = "files: {compose: [kasm/docker/docker-compose.yaml], postgresql_conf: kasm/conf/database/postgresql.conf}";
+    let text = text.replace(&format!("deployment: {}", bed.tree().display()), files);
+    std::fs::write(&path, text.replace("[read, write, ddl]", "[role]")).unwrap();
+    bed.run("apply --yes --no-restart").expect(9).says(&["a reload is pending"]);
+    let run = bed.run("rollback --yes").expect(0).says(&["Still needed: restart the database."]);
+    assert!(!run.stdout.contains("kasm-db recover"), "{}", run.stdout);
+    bed.run("recover").expect(0).says(&["Nothing to recover"]);
+    bed.bin("stop");
+    bed.start();
+    std::fs::write(&path, &text).unwrap();
+    bed.run("status").expect(0);
+    bed.run("apply --yes").expect(0);
+}
+
 /// A `docker` that ends whoever called it with SIGKILL at its call number `at`, before or after it did its work.
 fn deadly(bed: &Bed, at: usize) -> String {
     let path = bed.path();

@@ -206,6 +206,14 @@ fn a_database_that_does_not_run_says_why() {
     ]);
     bed.run("status").expect(9).says(&["files in sync; server unreachable: the container"]);
 
+    if !has_no_engine("a container that is paused") {
+        bed.start();
+        docker(&["pause", &bed.name]);
+        bed.run("verify").expect(9).says(&["is paused", "docker unpause"]);
+        docker(&["unpause", &bed.name]);
+        bed.bin("stop");
+    }
+
     // A library that the image lacks: the server ends at its start, and Docker starts it again and again.
     bed.edit_conf(|conf| conf.replace("= 'pgaudit'", "= 'pgaudit, no_such_library'"));
     bed.bin("start");

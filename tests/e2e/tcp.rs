@@ -259,6 +259,18 @@ fn over_tcp_a_wrong_password_and_a_server_that_is_not_there_are_told_apart() {
     server.run(&[], &[("PGPASSWORD", "right-canary"), ("PGPASSFILE", "/nowhere")]).expect(0);
     server.run(&[], &[("PGPORT", "1")]).expect(9).says(&["localhost port 1: connection refused", "PGPORT"]);
     server.run(&[], &[("PGPORT", "x")]).expect(9).says(&["PGPORT is `x`"]);
+    // What would lead elsewhere, or ask for more, is not passed over.
+    for (name, value) in
+        [("PGSERVICE", "other"), ("PGHOSTADDR", "192.0.2.1"), ("PGCHANNELBINDING", "require")]
+    {
+        let set = format!("{name} is set");
+        server.run(&[], &[(name, value)]).expect(9).says(&[&set, &format!("unset {name}")]);
+    }
+    server.run(&[], &[("PGCHANNELBINDING", "prefer")]).expect(0);
+    let old = format!("# k\u{f6}ln\r\n*:{}:*:kasmapp:right-canary\r\n", server.port);
+    std::fs::write(&wrong, old.chars().map(|c| u8::try_from(c).unwrap()).collect::<Vec<_>>()).unwrap();
+    std::fs::set_permissions(&wrong, PermissionsExt::from_mode(0o600)).unwrap();
+    server.run(&[], &[("PGPASSFILE", &path)]).expect(0);
     let socket = server.root.join("data").display().to_string();
     chown(server.root.join("data"), Some(user("-u")), None).unwrap();
     server.run(&[], &[("PGHOST", &socket)]).expect(0).says(&["a Unix socket"]);

@@ -83,8 +83,12 @@ fn one(place: &Place, args: &Rollback, global: &Global, terminal: &Terminal) -> 
         terminal.note("Nothing was written.\n");
         return Ok(Exit::Error);
     }
-    // Whatever step an unfinished apply is at, the database has to be started on these files now.
-    let left = pending(&root)?.map(|left| FollowUp { step: Step::Stop, back_to: None, ..left });
+    // Whatever step an unfinished apply is at, the database has to be started on these files now; where it was to
+    // reload only, and nothing says how to start it, that is for a person to do.
+    let (left, is_for_hands) = match pending(&root)? {
+        Some(left) if left.stop.is_empty() || left.start.is_empty() => (None, true),
+        left => (left.map(|left| FollowUp { step: Step::Stop, back_to: None, ..left }), false),
+    };
     options.follow_up = left.as_ref().map(FollowUp::encode);
     let writing = interrupt::writing();
     let outcome = lock.commit_with(&changes, &options);
@@ -102,6 +106,12 @@ fn one(place: &Place, args: &Rollback, global: &Global, terminal: &Terminal) -> 
     terminal
         .result(&text)
         .map_err(|failure| Failure { exit: Exit::Unfinished, ..failure.state(state::APPLIED) })?;
+    if is_for_hands {
+        lock.clear_follow_up().map_err(|error| Failure {
+            exit: Exit::Unfinished,
+            ..recovery::refused(&error).state(state::APPLIED)
+        })?;
+    }
     let exit = leftovers(&report, terminal);
     interrupted?;
     Ok(exit)

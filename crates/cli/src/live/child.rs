@@ -1,6 +1,6 @@
 //! Child processes: no shell, an environment of their own, a time limit, and bounded output.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -8,6 +8,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::interrupt::Commanding;
@@ -115,9 +116,10 @@ pub(crate) fn run(job: &Job<'_>, watch: &mut dyn FnMut(&[u8])) -> Result<Ended, 
         .stderr(Stdio::piped())
         // A group of its own, so that what it started ends with it.
         .process_group(0);
-    let mut child = command
-        .spawn()
-        .map_err(|error| ChildError::Start { program: program.clone(), why: commit::reason(&error) })?;
+    let mut child = command.spawn().map_err(|error| ChildError::Start {
+        program: program.clone(),
+        why: no_start(job.program, &error),
+    })?;
     if let Some(commanding) = job.commanding {
         commanding.started(child.id());
     }
@@ -153,6 +155,18 @@ pub(crate) fn run(job: &Job<'_>, watch: &mut dyn FnMut(&[u8])) -> Result<Ended, 
         }),
         None => Err(ChildError::Timeout { program, after: job.timeout }),
     }
+}
+
+/// Says why a program that is there does not start: of a script, the system's words are about another file.
+fn no_start(program: &Path, error: &std::io::Error) -> String {
+    if error.raw_os_error() == Some(Errno::NOEXEC.raw_os_error()) {
+        return "it is no program, and its first line names none (`#!/bin/sh`)".into();
+    }
+    if error.kind() == ErrorKind::NotFound && program.exists() {
+        return "what its first line names is not there; a carriage return at its end is part of the name"
+            .into();
+    }
+    commit::reason(error)
 }
 
 /// What is kept of the output.
@@ -289,6 +303,30 @@ mod tests {
         let pid = std::fs::read_to_string(file).unwrap();
         let left = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
         assert!(left.is_empty() || left.contains(") Z "), "{left}");
+    }
+
+    #[test]
+    fn a_script_that_does_not_start_says_what_is_wrong_with_it() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("start");
+        for (text, why) in [
+            ("#!/bin/sh\r\nexit 0\r\n", "what its first line names is not there"),
+            ("exit 0\n", "its first line names none"),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+            let job = Job {
+                program: &path,
+                arguments: Vec::new(),
+                input: String::new(),
+                timeout: LONG,
+                limit: 10,
+                commanding: None,
+            };
+            let error = run(&job, &mut |_| {}).unwrap_err().to_string();
+            assert!(error.contains(why), "{error}");
+        }
     }
 
     #[test]

@@ -272,6 +272,10 @@ impl Docker {
                 format!("the container {name} does not run: it ended with {}{said}", container.exit_code),
                 "start the deployment with its `bin/start`, and see what the container says",
             ),
+            "paused" => Unreachable::new(
+                format!("the container {name} is paused"),
+                format!("let it go on with `docker unpause {name}`"),
+            ),
             other => Unreachable::new(
                 format!("the container {name} does not run: it is {other}{said}"),
                 "start the deployment with its `bin/start`",
@@ -315,8 +319,10 @@ pub(crate) fn session_error(words: &str, no_container: Option<&str>) -> Unreacha
         "put the right password into the file that PGPASSFILE names, and check `verify: {user: …}`"
     } else if has("no password supplied") || has("password missing") {
         "write `verify: {connect: tcp}` and name a password file in PGPASSFILE; or allow `local … trust` in pg_hba.conf"
-    } else if has("no pg_hba.conf entry") {
+    } else if has("no pg_hba.conf entry") || has("pg_hba.conf rejects") {
         "add a line to pg_hba.conf that lets this user in"
+    } else if has("Ident authentication failed") || has("Peer authentication failed") {
+        "change the method in this user's line of pg_hba.conf, or name another user under `verify: {user: …}`"
     } else if has("role \"") && has("does not exist") {
         "name the database's user under `verify: {user: …}` of the document"
     } else if has("database \"") && has("does not exist") {

@@ -19,6 +19,17 @@ use crate::live::tls;
 const TIMEOUT: Duration = Duration::from_secs(60);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Variables of libpq that would lead to another server, or ask for more of it than is done here, with the value that
+/// does so; any, where none is named.
+const REFUSED: &[(&str, Option<&str>)] = &[
+    ("PGSERVICE", None),
+    ("PGHOSTADDR", None),
+    ("PGREQUIREPEER", None),
+    ("PGREQUIREAUTH", None),
+    ("PGCHANNELBINDING", Some("require")),
+    ("PGGSSENCMODE", Some("require")),
+];
+
 /// How to connect.
 pub(crate) struct Tcp {
     host: String,
@@ -46,6 +57,17 @@ impl Tcp {
     /// A variable makes no sense.
     pub(crate) fn new(verify: &Verify, mode: Option<SslMode>) -> Result<Self, Unreachable> {
         let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let is_refused = |(name, value): &&(&str, Option<&str>)| {
+            variable(name).is_some_and(|found| value.is_none_or(|value| value == found))
+        };
+        if let Some((name, _)) = REFUSED.iter().find(is_refused) {
+            return Err(Unreachable::new(
+                format!(
+                    "{name} is set, which kasm-db does not follow: it could ask another server than is meant"
+                ),
+                format!("unset {name}, and name the server in PGHOST and PGPORT"),
+            ));
+        }
         let home = std::env::var_os("HOME").map(PathBuf::from);
         let port = variable("PGPORT").unwrap_or_else(|| "5432".into());
         let port = port.parse().map_err(|_| {
@@ -261,7 +283,9 @@ fn read_passwords(path: &Path) -> Result<String, Unreachable> {
         let why = named(format!("others can read this password file: its mode is {mode:04o}"));
         return Err(Unreachable::new(why, "take the permissions away: `chmod 600`"));
     }
-    std::fs::read_to_string(path)
+    // A comment may be in any encoding.
+    std::fs::read(path)
+        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
         .map_err(|error| Unreachable::new(named(commit::reason(&error)), "check that this user may read it"))
 }
 

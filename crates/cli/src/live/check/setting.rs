@@ -3,7 +3,7 @@
 use model::{Code, DesiredSetting};
 
 use crate::live::check::{Check, Mend, RESTART};
-use crate::live::facts::{Override, Server, Setting};
+use crate::live::facts::{ConfState, Override, Server, Setting};
 
 /// What to say where the files are not as the document says.
 const APPLY: &str = "run `kasm-db plan`, and `kasm-db apply`";
@@ -134,6 +134,10 @@ fn for_others(
         (Ok(_), Some(line)) if same(&line.value) && line.error.is_empty() => return None,
         (Ok(_), Some(line)) => format!("{}:{} has '{}'", line.file, line.line, line.value),
         (Ok(_), None) if same(&now.boot) => return None,
+        // The default of some is not fixed: `client_encoding` is the database's.
+        (Ok(_), None) if matches!(now.source.as_str(), "client" | "session") => {
+            return Some(Check::skip(title, format!("{here}; no file sets it for others")));
+        }
         (Ok(_), None) => format!("no file sets it, so that it is '{}'", now.boot),
     };
     let why = format!("{here}, but for others {elsewhere}");
@@ -174,7 +178,8 @@ pub(super) fn unset(name: &str, server: &Server) -> Check {
             }
             _ => {
                 let why = format!("it is {}{}", shown(now), by(now));
-                Check::fail(title, Code::NotEffective, why, file_fix(name, now), Mend::Hand)
+                let (fix, mend) = file_fix(name, now, server);
+                Check::fail(title, Code::NotEffective, why, fix, mend)
             }
         },
         _ => Check::ok(title, "no file sets it"),
@@ -214,17 +219,26 @@ fn of_file(
         true => Code::NotEffective,
         false => Code::Overridden,
     };
-    Check::fail(title, code, format!("{is}: {at} sets it"), file_fix(name, now), Mend::Hand)
+    let (fix, mend) = file_fix(name, now, server);
+    Check::fail(title, code, format!("{is}: {at} sets it"), fix, mend)
 }
 
 /// Says how a line of a file goes away.
-fn file_fix(name: &str, now: &Setting) -> String {
+fn file_fix(name: &str, now: &Setting, server: &Server) -> (String, Mend) {
     if now.file.ends_with("/postgresql.auto.conf") {
-        format!(
+        let fix = format!(
             "run `ALTER SYSTEM RESET {name};` and `SELECT pg_reload_conf();`, or restart where it needs one"
-        )
-    } else {
-        APPLY.into()
+        );
+        return (fix, Mend::Hand);
+    }
+    match server.confs.iter().find(|conf| conf.path == now.file).map(|conf| &conf.state) {
+        // The host's file may say otherwise.
+        Some(ConfState::Differs) => (RESTART.into(), Mend::Restart),
+        // Nothing that is written here reaches a file that only the server has.
+        None if !server.confs.is_empty() && !now.file.is_empty() => {
+            ("take the line out of that file, and run `SELECT pg_reload_conf();`".into(), Mend::Hand)
+        }
+        _ => (APPLY.into(), Mend::Hand),
     }
 }
 

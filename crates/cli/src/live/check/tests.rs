@@ -141,15 +141,18 @@ fn a_value_that_something_else_sets_is_named_with_the_statement_that_mends_it() 
     one(&["setting-overridden", "-c work_mem=…"], |_, server| {
         server.settings.insert("work_mem".into(), set("4096", "command line", ""));
     });
-    one(&["setting-overridden", "/conf/extra.conf:7 sets it"], |_, server| {
-        server.settings.insert("work_mem".into(), set("4096", "configuration file", "/conf/extra.conf"));
-        server.lines.as_mut().unwrap().push(line("work_mem", "4MB", ""));
-    });
+    one(
+        &["setting-overridden", "/conf/extra.conf:7 sets it", "take the line out of that file"],
+        |_, server| {
+            server.settings.insert("work_mem".into(), set("4096", "configuration file", "/conf/extra.conf"));
+            server.lines.as_mut().unwrap().push(line("work_mem", "4MB", ""));
+        },
+    );
 }
 
 #[test]
 fn what_one_session_alone_has_is_not_what_others_have() {
-    for source in ["database", "user", "database user", "session"] {
+    for source in ["database", "user", "database user"] {
         one(
             &["setting-not-effective", "but for others no file sets it, so that it is 'none'"],
             |_, server| {
@@ -195,6 +198,12 @@ fn what_a_reload_or_a_restart_would_mend_says_so() {
     one(&["conf-not-read", "another content", "[Restart]"], |_, server| {
         server.confs[0].state = ConfState::Differs;
     });
+    let old = failures(|_, server| {
+        server.confs[0].state = ConfState::Differs;
+        server.settings.insert("work_mem".into(), set("4096", "configuration file", CONF));
+        server.lines.as_mut().unwrap()[2].value = "4MB".into();
+    });
+    assert!(old.len() == 2 && old.iter().all(|failure| failure.ends_with("[Restart]")), "{old:#?}");
     one(&["image-not-running", "runs postgres:15, not kasmweb/postgres:develop", "[Restart]"], |facts, _| {
         facts.container.as_mut().unwrap().image = "postgres:15".into();
     });
