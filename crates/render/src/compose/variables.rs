@@ -5,7 +5,15 @@ use std::collections::BTreeMap;
 /// The variables that Compose would know, as far as files tell.
 pub(crate) type Variables = BTreeMap<String, String>;
 
-/// Replaces variables as Compose does, or gives the name of the first one that no file sets.
+/// What variables may add to one text: no path is longer, and no image. Without it, forty lines of a `.env`
+/// file, each with two variables of the line before, would make a terabyte.
+const MAX_GROWTH: usize = 4096;
+
+/// What variables may add to all values of a `.env` file together.
+const MAX_GROWTH_OF_FILE: usize = 256 << 10;
+
+/// Replaces variables as Compose does, or gives the name of the first one that no file sets, or whose value is
+/// longer than anything it could stand for.
 ///
 /// `$NAME`, `${NAME}`, `${NAME:-default}`, `${NAME-default}`, `${NAME:?error}`, `${NAME?error}`,
 /// `${NAME:+other}`, `${NAME+other}`, nested; `$$` is a dollar sign. The shell's own variables win over
@@ -21,6 +29,7 @@ fn interpolate_at(text: &str, variables: &Variables, depth: usize) -> Result<Str
     if depth > MAX_DEPTH {
         return Err("nested defaults".into());
     }
+    let most = text.len() + MAX_GROWTH;
     let mut out = String::new();
     let mut rest = text;
     while let Some(at) = rest.find('$') {
@@ -33,6 +42,9 @@ fn interpolate_at(text: &str, variables: &Variables, depth: usize) -> Result<Str
             // The name alone: what stands behind it may be a part of a password.
             let end = closing(after).ok_or_else(|| after[..name_end(after)].to_string())?;
             out.push_str(&braced(&after[..end], variables, depth)?);
+            if out.len() > most {
+                return Err(after[..name_end(after)].to_string());
+            }
             rest = &after[end + 1..];
         } else {
             let end = name_end(rest);
@@ -41,6 +53,9 @@ fn interpolate_at(text: &str, variables: &Variables, depth: usize) -> Result<Str
                 continue;
             }
             out.push_str(variables.get(&rest[..end]).ok_or_else(|| rest[..end].to_string())?);
+            if out.len() > most {
+                return Err(rest[..end].to_string());
+            }
             rest = &rest[end..];
         }
     }
@@ -96,11 +111,18 @@ fn braced(inner: &str, variables: &Variables, depth: usize) -> Result<String, St
 /// Reads a `.env` file: `NAME=value` or `NAME: value`, quotes that may go over lines, `export`, comments.
 ///
 /// A line that is none of these is left out, and so is a value with a variable that nothing sets: what
-/// Compose makes of it can come from the shell.
+/// Compose makes of it can come from the shell. So is one that variables make longer than anything it could
+/// stand for.
 pub(crate) fn read_env(bytes: &[u8]) -> Variables {
     let text = String::from_utf8_lossy(bytes).replace("\r\n", "\n");
     let mut variables = Variables::new();
     let mut rest = text.trim_start_matches('\u{feff}');
+    let mut room = MAX_GROWTH_OF_FILE;
+    let mut meant = |written: &str, variables: &Variables| {
+        let value = interpolate(written, variables).ok()?;
+        room = room.checked_sub(value.len().saturating_sub(written.len()))?;
+        Some(value)
+    };
     while !rest.is_empty() {
         let (line, after) = rest.split_once('\n').unwrap_or((rest, ""));
         let start = line.trim_start();
@@ -118,12 +140,12 @@ pub(crate) fn read_env(bytes: &[u8]) -> Variables {
                 let open = line.len() - value.len();
                 let Some((value, behind)) = quoted(&rest[open + 1..], quote) else { break };
                 rest = behind.split_once('\n').map_or("", |(_, after)| after);
-                if quote == '"' { interpolate(&value, &variables).ok() } else { Some(value) }
+                if quote == '"' { meant(&value, &variables) } else { Some(value) }
             }
             None => {
                 rest = after;
                 let bare = value.split(" #").next().unwrap_or_default().trim_end();
-                interpolate(if bare.starts_with('#') { "" } else { bare }, &variables).ok()
+                meant(if bare.starts_with('#') { "" } else { bare }, &variables)
             }
         };
         match known {
@@ -191,6 +213,26 @@ mod tests {
             "M=a\\nb", "N=dd", "O=", "P=$A", "Q=x", "U=u",
         ];
         assert_eq!(got, expected);
+    }
+
+    #[test]
+    fn variables_that_would_double_and_double_again_are_left_out() {
+        let doubled = |n: usize| format!("V{}=\"${{V{n}}}$V{n}\"\n", n + 1);
+        let bomb: String = (0..60).map(doubled).collect();
+        let variables = read_env(format!("V0=0123456789abcdef\n{bomb}END=end\n").as_bytes());
+        assert_eq!(variables["V8"].len(), 4096);
+        assert!(!variables.contains_key("V20") && variables["END"] == "end");
+
+        let literal = "x".repeat(500_000);
+        let copies: String = (0..20_000).map(|n| format!("C{n}=$L\n")).collect();
+        let shorter: String = (0..20_000).map(|n| format!("S{n}=$M\n")).collect();
+        let text = format!("L={literal}\nM={}\n{copies}{shorter}", "y".repeat(4000));
+        let variables = read_env(text.as_bytes());
+        assert_eq!(variables["L"], literal, "what is written out is as long as it is");
+        let total: usize = variables.values().map(String::len).sum();
+        assert!(total < 500_000 + 300_000, "{total}");
+        assert_eq!(interpolate("${L}", &variables), Err("L".into()));
+        assert_eq!(interpolate(&"$M".repeat(100_000), &variables), Err("M".into()));
     }
 
     #[test]
