@@ -19,6 +19,8 @@ pub(crate) struct Csvlog {
     state: State,
     masks: Masks,
     scratch: Vec<u8>,
+    /// The last record was none: the vectors look at a whole window, for nothing where it holds such lines.
+    was_none: bool,
 }
 
 #[derive(Debug)]
@@ -41,7 +43,13 @@ impl Default for State {
 
 impl Default for Csvlog {
     fn default() -> Self {
-        Self { level: Level::new(), state: State::default(), masks: Masks::new(), scratch: Vec::new() }
+        Self {
+            level: Level::new(),
+            state: State::default(),
+            masks: Masks::new(),
+            scratch: Vec::new(),
+            was_none: false,
+        }
     }
 }
 
@@ -136,7 +144,7 @@ impl Csvlog {
         visitor: &mut impl Visitor,
     ) -> Option<usize> {
         let State::Record(cursor) = &mut self.state else { return None };
-        if cursor.is_new() {
+        if cursor.is_new() && !self.was_none {
             let window = &bytes[..bytes.len().min(WINDOW)];
             let masks = &mut self.masks;
             let done = dispatch!(self.level, simd => whole_records(simd, masks, window, line, visitor));
@@ -149,6 +157,7 @@ impl Csvlog {
         match cursor.read(bytes, last) {
             Found::Record { end, message } => {
                 let record = &bytes[..end];
+                self.was_none = message.is_none();
                 match message {
                     Some(field) if is_audit(&record[field.start..]) => {
                         let inside = &record[field.start + 1 + MARK.len()..field.end - 1];

@@ -99,6 +99,22 @@ fn an_entry_beyond_the_limit_is_cut_and_the_next_one_is_read() {
 }
 
 #[test]
+#[allow(clippy::disallowed_methods, reason = "the time is what is tested")]
+fn lines_that_are_no_records_cost_no_more_than_records() {
+    let timed = |log: &str| {
+        let started = std::time::Instant::now();
+        let events = read(log.as_bytes(), log.len(), None).len();
+        (started.elapsed(), events)
+    };
+    let between = |log: &str| format!("{}{log}{}", csv(&audit("one")), csv(&audit("two")));
+    let (records, entries) = timed(&between(&csv("x").repeat(100_000)));
+    let (lines, faults) = timed(&between(&"a\n".repeat(100_000)));
+    assert_eq!((entries, faults), (2, 100_002));
+    // A whole window of vectors for each of the lines would be many times as much.
+    assert!(lines < records * 3, "{lines:?} for lines, {records:?} for records");
+}
+
+#[test]
 fn severities_of_every_language_are_taken() {
     for severity in ["LOG", "PROTOKOLL", "JOURNAL", "СООБЩЕНИЕ", "ログ", "NOTICE"] {
         let log = stderr(&format!("{severity}:  {}", audit("x")));
