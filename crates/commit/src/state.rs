@@ -34,6 +34,9 @@ const GENERATIONS: &str = "generations";
 const MANIFEST: &str = "manifest";
 const IGNORE: &str = ".gitignore";
 
+/// More than what follows can come to: it is taken from a document and those that it extends.
+const MAX_FOLLOW_UP: u64 = 16 << 20;
+
 /// How many generations are kept.
 const KEPT: usize = 10;
 
@@ -152,7 +155,7 @@ impl StateDir {
     /// Tells whether what is to follow is there, or was taken over already.
     pub(crate) fn follow_up_is_whole(&self, record: &Generation) -> Result<bool, Error> {
         let Some(wanted) = record.follow_up else { return Ok(true) };
-        let next = read(&self.dir, OsStr::new(FOLLOW_UP_NEXT), u64::MAX)?;
+        let next = read(&self.dir, OsStr::new(FOLLOW_UP_NEXT), MAX_FOLLOW_UP)?;
         Ok(next.is_none_or(|bytes| Digest::of(&bytes) == wanted))
     }
 
@@ -168,7 +171,7 @@ impl StateDir {
     }
 
     pub(crate) fn follow_up(&self) -> Result<Option<Vec<u8>>, Error> {
-        read(&self.dir, OsStr::new(FOLLOW_UP), u64::MAX)
+        read(&self.dir, OsStr::new(FOLLOW_UP), MAX_FOLLOW_UP)
     }
 
     pub(crate) fn set_follow_up(&self, bytes: &[u8]) -> Result<(), Error> {

@@ -152,6 +152,16 @@ fn what_is_to_follow_is_there_with_the_commit_and_until_it_is_cleared() {
 }
 
 #[test]
+fn a_follow_up_that_is_larger_than_any_is_not_read() {
+    let place = Place::with(&[]);
+    let root = place.root();
+    root.lock(Duration::ZERO).unwrap().set_follow_up(b"start").unwrap();
+    let path = place.at(".kasm-db/follow-up");
+    fs::File::options().write(true).open(&path).unwrap().set_len(1 << 40).unwrap();
+    assert!(matches!(root.follow_up(), Err(Error::TooLarge { .. })));
+}
+
+#[test]
 fn what_is_to_follow_needs_no_commit() {
     let place = Place::with(&[]);
     let root = place.root();
