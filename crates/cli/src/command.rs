@@ -160,7 +160,7 @@ fn each_place(
 
 /// Plans one target; nothing is overruled yet.
 fn make_plan(desired: &DesiredState, target: &::render::Target, root: &Root, global: &Global) -> Planned {
-    let disk = Disk { root, prefix: global.root.as_deref() };
+    let disk = Disk::new(root, global.root.as_deref());
     let observed = ::render::observe(target, &disk);
     let plan = ::render::reconcile(desired, &observed);
     Planned { plan, snapshot: observed.into_snapshot(), folder: root.path().display().to_string() }

@@ -1,5 +1,6 @@
 //! A target's files on disk.
 
+use std::cell::Cell;
 use std::path::{Component, Path, PathBuf};
 
 use commit::Root;
@@ -8,14 +9,24 @@ use render::{Found, Source};
 /// Larger files are neither compose files nor a postgresql.conf.
 pub(crate) const LIMIT: u64 = model::yaml::MAX_BYTES as u64;
 
+/// What a target's files may have together. Includes and folders can name any number of them, and each is held
+/// several times over while a plan is made and proved.
+const LIMIT_OF_ALL: u64 = 8 * LIMIT;
+
 /// Gives the files below a root, and those that absolute paths of its host mean.
 pub(crate) struct Disk<'a> {
-    pub(crate) root: &'a Root,
+    root: &'a Root,
     /// The prefix for absolute paths, with `--root`.
-    pub(crate) prefix: Option<&'a Path>,
+    prefix: Option<&'a Path>,
+    /// How many bytes are left of [`LIMIT_OF_ALL`].
+    left: Cell<u64>,
 }
 
-impl Disk<'_> {
+impl<'a> Disk<'a> {
+    pub(crate) fn new(root: &'a Root, prefix: Option<&'a Path>) -> Self {
+        Self { root, prefix, left: Cell::new(LIMIT_OF_ALL) }
+    }
+
     /// Gives the path on this disk for one that leaves the root, or `None` for one that does not.
     fn outside(&self, path: &str) -> Option<PathBuf> {
         if path.starts_with('/') {
@@ -50,7 +61,17 @@ impl Disk<'_> {
 
 impl Source for Disk<'_> {
     fn read(&self, path: &str) -> Found<Vec<u8>> {
-        self.in_folder(path, |root, path| Ok(root.read(path, LIMIT)?.map(|file| file.bytes)))
+        let left = self.left.get();
+        match self.in_folder(path, |root, path| Ok(root.read(path, LIMIT)?.map(|file| file.bytes))) {
+            Found::Yes(bytes) if bytes.len() as u64 > left => Found::Unknown(format!(
+                "with it the files of this target are larger than {LIMIT_OF_ALL} bytes together"
+            )),
+            Found::Yes(bytes) => {
+                self.left.set(left - bytes.len() as u64);
+                Found::Yes(bytes)
+            }
+            other => other,
+        }
     }
 
     fn list(&self, folder: &str) -> Found<Vec<String>> {

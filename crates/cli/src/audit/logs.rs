@@ -20,7 +20,7 @@ pub(crate) struct Logs {
 /// Finds the logs of a target by its compose files and its postgresql.conf.
 pub(crate) fn logs_of(place: &Place, global: &Global) -> Result<Logs, Failure> {
     let root = place.open()?;
-    let disk = Disk { root: &root, prefix: global.root.as_deref() };
+    let disk = Disk::new(&root, global.root.as_deref());
     let observed = render::observe(&place.target, &disk);
     let name = &place.target.name;
     let fails = |message: String| Failure::new(Exit::Error, format!("{name}: {message}"));

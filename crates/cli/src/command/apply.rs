@@ -233,7 +233,7 @@ impl Run<'_> {
     /// Reads everything once more that the plan was made from: somebody may have thought about the answer for
     /// an hour. The files that change are compared again where they are exchanged.
     fn unchanged(&self, snapshot: &Snapshot, root: &Root) -> Result<(), Failure> {
-        let disk = Disk { root, prefix: self.global.root.as_deref() };
+        let disk = Disk::new(root, self.global.root.as_deref());
         for (path, found) in snapshot.files() {
             if disk.read(path) != *found {
                 let path = if path.starts_with('/') { path.into() } else { root.path().join(path) };

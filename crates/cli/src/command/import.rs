@@ -55,7 +55,7 @@ pub(crate) fn run(args: &Import, global: &Global, terminal: &Terminal) -> Result
         }
     }
     let root = place.open()?;
-    let disk = Disk { root: &root, prefix: global.root.as_deref() };
+    let disk = Disk::new(&root, global.root.as_deref());
     let observed = render::observe(&place.target, &disk);
     let adoption = match render::adopt(&observed, args.all_settings) {
         Ok(adoption) => adoption,

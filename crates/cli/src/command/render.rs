@@ -167,7 +167,7 @@ fn plan_text(sections: &[Section], others: &Files, folder: &Folder) -> Result<Ve
 }
 
 fn one(desired: &DesiredState, place: &Place, root: &Root, global: &Global) -> (render::Plan, Vec<Rendered>) {
-    let disk = Disk { root, prefix: global.root.as_deref() };
+    let disk = Disk::new(root, global.root.as_deref());
     let observed = render::observe(&place.target, &disk);
     let mut plan = render::reconcile(desired, &observed);
     plan.allow(&global.allow);

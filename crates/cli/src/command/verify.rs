@@ -51,7 +51,7 @@ pub(crate) fn look(
     }
     let prefix = global.root.as_deref();
     hush(place, root, prefix);
-    let observed = render::observe(&place.target, &Disk { root, prefix });
+    let observed = render::observe(&place.target, &Disk::new(root, prefix));
     match gather(desired, &Host { observed: &observed, root, prefix }, options) {
         Some(facts) => Looked::Checked(checks(desired, &facts)),
         None => Looked::Not("the document says `verify: {connect: none}`"),

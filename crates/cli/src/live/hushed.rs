@@ -14,7 +14,7 @@ const SHORTEST: usize = 4;
 
 /// Says to the output layer which texts are secrets, before a child runs that could say them.
 pub(crate) fn hush(place: &Place, root: &Root, prefix: Option<&std::path::Path>) {
-    let disk = Disk { root, prefix };
+    let disk = Disk::new(root, prefix);
     learn(render::secrets(&render::observe(&place.target, &disk), &disk));
     learn(passwords().into_iter().filter(|password| password.len() >= SHORTEST));
 }
