@@ -79,6 +79,15 @@ fn bomb(name: &str) -> String {
     text
 }
 
+/// Sixty variables, each twice the one before.
+fn doubled() -> String {
+    let double = |n: usize| format!("V{}=${{V{n}}}${{V{n}}}\n", n + 1);
+    (0..60).fold("V0=0123456789abcdef\n".to_string(), |text, n| text + &double(n))
+}
+
+const LARGE: &[&str] =
+    &["1.conf", "2.conf", "3.conf", "4.conf", "5.conf", "6.conf", "7.conf", "8.conf", "9.conf"];
+
 fn swap(text: &str, from: &str, to: &str) -> String {
     assert!(text.contains(from), "{from}");
     text.replace(from, to)
@@ -207,6 +216,26 @@ fn composes() -> Vec<Case> {
             Saying("warning[KDB507]"),
             swap(COMPOSE, "postgres:12-alpine", &format!("postgres@sha256:{}", "a".repeat(64))),
         ),
+        compose(
+            "terminal codes in an image",
+            Well,
+            swap(COMPOSE, "postgres:12-alpine", "\"postgres:12\\x9b31m\\u202e\""),
+        ),
+        // A name that would start a line of the plan.
+        compose(
+            "line feed in the service's name",
+            Saying("services.db\\u{a}Nothing to do.image"),
+            swap(COMPOSE, "  db:", "  \"db\\nNothing to do\":"),
+        ),
+        // It would be 16 * 2^60 bytes; what is not known is replaced, as with any variable that no file sets.
+        Case {
+            more: vec![(".env", doubled().into_bytes())],
+            ..compose(
+                "variables that double and double again",
+                Saying("warning[KDB311]"),
+                swap(COMPOSE, "postgres:12-alpine", "postgres:12${V60}"),
+            )
+        },
         compose("terminal codes in a comment", With(4, "KDB301"), format!("{COMPOSE}#\u{1b}]0;pwn\u{7}\n")),
     ]
 }
@@ -231,6 +260,15 @@ fn confs() -> Vec<Case> {
         Case {
             more: vec![later],
             ..conf("include behind it", Saying("later.conf:1"), format!("{CONF}include 'later.conf'\n"))
+        },
+        // Nine files of almost 1 MiB: eight of them are read.
+        Case {
+            more: LARGE.iter().map(|name| (*name, vec![b'#'; 1_040_000])).collect(),
+            ..conf(
+                "includes of 9 MiB",
+                Saying("larger than 8388608 bytes together"),
+                LARGE.iter().fold(CONF.to_string(), |conf, name| format!("{conf}include '{name}'\n")),
+            )
         },
         conf("NUL in a conf", With(4, "KDB402"), format!("{CONF}\0")),
         conf("byte order mark in a conf", With(4, "postgresql.conf:1:"), format!("\u{feff}{CONF}")),
@@ -258,7 +296,9 @@ fn check(case: &Case) -> Result<(), String> {
     let before = sandbox.seen(sandbox.root());
     let quiet = |run: &command::Run| {
         let text = run.to_string();
-        let unsafe_character = text.chars().find(|c| c.is_control() && !matches!(c, '\n' | '\t'));
+        let is_unsafe =
+            |c: &char| (c.is_control() && !matches!(c, '\n' | '\t')) || ('\u{202a}'..='\u{202e}').contains(c);
+        let unsafe_character = text.chars().find(is_unsafe);
         match (text.contains(CANARY), unsafe_character) {
             (false, None) => Ok(()),
             _ => Err(format!("it prints what it must not:\n{text}")),
@@ -271,6 +311,7 @@ fn check(case: &Case) -> Result<(), String> {
     match case.ends {
         Well | Saying(_) => {
             let plan = ended(run(&sandbox, "plan"), 0)?.to_string();
+            ended(run(&sandbox, "plan --format json"), 0)?;
             if let Saying(text) = case.ends
                 && !plan.contains(text)
             {
@@ -295,12 +336,28 @@ fn check(case: &Case) -> Result<(), String> {
 #[test]
 fn hostile_inputs_end_as_they_must_within_a_second_and_256_mib() {
     let cases: Vec<_> = [documents(), composes(), confs()].into_iter().flatten().collect();
-    assert_eq!(cases.len(), 62);
+    assert_eq!(cases.len(), 66);
     let wrong: Vec<_> = cases
         .iter()
         .filter_map(|case| check(case).err().map(|why| format!("{}: {why}", case.name)))
         .collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+#[test]
+fn what_a_usage_error_repeats_is_escaped() {
+    let sandbox = Sandbox::new();
+    let shown = |value: &str| {
+        let mut command = sandbox.command(env!("CARGO_BIN_EXE_kasm-db"));
+        let run = sandbox.finish(command.args(["plan", "--context", value]).env("CLICOLOR_FORCE", "1"));
+        assert_eq!(run.code, Some(64), "{run}");
+        run.stderr
+    };
+    assert!(shown("x").contains("\u{1b}["), "colours that are ours stay");
+    assert!(shown("x\u{202e}\u{9b}2J").contains("x\\u{202e}\\u{9b}2J"));
+    let title = shown("\u{1b}]0;title\u{7}");
+    let is_ours = |part: &str| part.split_once('m').is_some_and(|(style, _)| style.starts_with('['));
+    assert!(!title.contains('\u{7}') && title.split('\u{1b}').skip(1).all(is_ours), "{title:?}");
 }
 
 /// A limit that nothing could exceed would prove nothing.

@@ -87,12 +87,12 @@ fn signalled(terminal: Terminal, name: &'static str) {
         (Some(command), None) => {
             let text = format!(
                 "{name}: waiting until `{}` ends, at most {} seconds; a second signal ends at once\n",
-                command.shown,
+                escape(&command.shown),
                 PATIENCE.as_secs()
             );
             run.came = Some((name, Instant::now()));
             // Whoever reads this slowly must not keep the next signal waiting.
-            let speaks = move || terminal.note(&escape(&text));
+            let speaks = move || terminal.note(&text);
             let _ = std::thread::Builder::new().spawn(speaks);
         }
         (Some(command), Some(_)) => {

@@ -73,17 +73,32 @@ fn break_if_told() {
 fn usage(error: &clap::Error) -> Exit {
     let terminal = Terminal::new(Color::Auto, false);
     if error.exit_code() != 0 {
-        // Where standard error is gone, there is nowhere left to say so.
-        let _ = error.print();
+        terminal.note(&said(error));
         terminal.state(exit::state::NOTHING_CHANGED);
         return Exit::Usage;
     }
     // Help and version are results, with all that goes with one.
-    match terminal.result(&error.render().ansi().to_string()) {
+    match terminal.result(&said(error)) {
         Ok(()) => Exit::Done,
         Err(failure) => {
             terminal.failure(&failure);
             failure.exit
         }
+    }
+}
+
+/// Gives clap's text. It repeats arguments and variables as they came, which in a pipeline may be the name that
+/// somebody gave to a branch.
+fn said(error: &clap::Error) -> String {
+    let text = error.render();
+    let (plain, styled) = (text.to_string(), text.ansi().to_string());
+    let is_style = |part: &str| {
+        let rest = part.strip_prefix('[').unwrap_or_default();
+        rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';').starts_with('m')
+    };
+    if plain.contains(output::is_unsafe) || !styled.split('\u{1b}').skip(1).all(is_style) {
+        output::escape_lines(&plain)
+    } else {
+        styled
     }
 }

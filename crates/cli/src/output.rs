@@ -28,7 +28,7 @@ use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 use model::Diagnostic;
 
-pub(crate) use self::escape::{escape, escape_bytes, is_unsafe};
+pub(crate) use self::escape::{escape, escape_bytes, escape_json, escape_lines, escape_message, is_unsafe};
 use crate::args::Color;
 use crate::exit::{Exit, Failure};
 
@@ -106,10 +106,10 @@ impl Terminal {
         let mut text = String::new();
         let (error, bold) = (style::ERROR, style::BOLD);
         for failure in std::iter::once(failure).chain(&failure.others) {
-            let message = escape(&secrets::hide(&failure.message));
+            let message = escape_message(&secrets::hide(&failure.message));
             let _ = writeln!(text, "{error}error{error:#}{bold}: {message}{bold:#}");
             if let Some(help) = &failure.help {
-                let _ = writeln!(text, "  = help: {}", escape(&secrets::hide(help)));
+                let _ = writeln!(text, "  = help: {}", escape_message(&secrets::hide(help)));
             }
         }
         self.note(&text);
@@ -127,9 +127,9 @@ impl Terminal {
             return;
         }
         let (color, bold) = (style::WARNING, style::BOLD);
-        let mut text = format!("{color}warning{color:#}{bold}: {}{bold:#}\n", escape(message));
+        let mut text = format!("{color}warning{color:#}{bold}: {}{bold:#}\n", escape_message(message));
         if let Some(help) = help {
-            let _ = writeln!(text, "  = help: {}", escape(help));
+            let _ = writeln!(text, "  = help: {}", escape_message(help));
         }
         self.note(&text);
     }

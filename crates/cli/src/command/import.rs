@@ -9,7 +9,7 @@ use render::{Adoption, TargetKind};
 use crate::args::{Global, Import};
 use crate::disk::{Disk, normalize};
 use crate::exit::{Exit, Failure, state};
-use crate::output::{Terminal, escape};
+use crate::output::{Terminal, escape, escape_lines, escape_message};
 use crate::target::{name_of, place_of, relative};
 use commit::reason;
 
@@ -69,7 +69,7 @@ pub(crate) fn run(args: &Import, global: &Global, terminal: &Terminal) -> Result
     let text = adoption.document(&target);
     try_it(&text, &adoption, folder, global)?;
     match file {
-        None => terminal.result(&escape(&text))?,
+        None => terminal.result(&escape_lines(&text))?,
         Some(file) => {
             write(file, text.as_bytes())?;
             terminal.result(&format!(
@@ -95,7 +95,7 @@ fn says(adoption: &Adoption) -> String {
 /// Says what stays out of the document, and what a plan will meet whatever the document says.
 fn remarks(adoption: &Adoption, terminal: &Terminal) {
     for left in adoption.left_out().iter().filter(|_| !terminal.quiet) {
-        terminal.note(&format!("left out: `{}`: {}\n", escape(&left.subject), escape(&left.why)));
+        terminal.note(&format!("left out: `{}`: {}\n", escape(&left.subject), escape_message(&left.why)));
     }
     let blockers: Vec<_> = adoption.findings().iter().filter(|f| f.is_error()).cloned().collect();
     if !blockers.is_empty() {

@@ -170,8 +170,8 @@ impl Follower<'_> {
                 )));
             }
             if said.elapsed() > Duration::from_secs(10) {
-                let text = format!("still waiting after {}: {}\n", seconds(&started.elapsed()), why.why);
-                self.terminal.note(&escape(&text));
+                let (time, why) = (seconds(&started.elapsed()), escape(&why.why));
+                self.terminal.note(&format!("still waiting after {time}: {why}\n"));
                 said = Instant::now();
             }
             sleep(Duration::from_millis(300));

@@ -1,12 +1,11 @@
 //! Audit entries for programs.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 
 use auditlog::{Entry, Kind};
 use serde::Serialize;
 
-use super::is_unsafe;
+use super::escape_json;
 use crate::args::CountBy;
 use crate::audit::Tally;
 
@@ -138,23 +137,6 @@ fn some(bytes: &[u8]) -> Option<Cow<'_, str>> {
     (!bytes.is_empty()).then(|| String::from_utf8_lossy(bytes))
 }
 
-/// Writes one line; what a terminal would obey is written as an escape of JSON, so that it is still exact.
 fn print(value: &impl Serialize) -> String {
-    let text = serde_json::to_string(value).unwrap_or_default();
-    let mut out = text;
-    if out.contains(is_unsafe) {
-        let mut escaped = String::with_capacity(out.len());
-        for c in out.chars() {
-            if is_unsafe(c) {
-                for unit in c.encode_utf16(&mut [0; 2]) {
-                    let _ = write!(escaped, "\\u{unit:04x}");
-                }
-            } else {
-                escaped.push(c);
-            }
-        }
-        out = escaped;
-    }
-    out.push('\n');
-    out
+    escape_json(serde_json::to_string(value).unwrap_or_default() + "\n")
 }

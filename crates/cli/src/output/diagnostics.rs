@@ -8,7 +8,7 @@ use annotate_snippets::{AnnotationKind, Level, Patch, Renderer, Snippet};
 use model::{Diagnostic, Place, Severity};
 
 use crate::document::has_document_name;
-use crate::output::{escape, style};
+use crate::output::{escape, escape_lines, style};
 
 /// Renders a diagnostic of the document, with its lines and a caret below the place.
 ///
@@ -69,7 +69,7 @@ pub(crate) fn with_source<'t>(diagnostic: &Diagnostic, texts: &dyn Fn(&str) -> &
     let mut report = vec![group];
     let fix;
     if let Some((range, replacement)) = &diagnostic.fix {
-        fix = escape(replacement);
+        fix = escape_lines(replacement);
         let patch = Patch::new(text.range(range.clone()), fix.as_str());
         let title = Level::HELP.secondary_title("write this instead");
         let snippet = Snippet::source(text.text.as_str()).line_start(text.first).path(path.as_str());

@@ -6,7 +6,7 @@ use commit::Generation;
 use render::{Target, TargetKind};
 use serde::Serialize;
 
-use crate::output::{escape, style};
+use crate::output::{escape, json, style};
 
 /// Additions raise the second number, anything else the first.
 const VERSION: &str = "1.0";
@@ -58,10 +58,7 @@ pub(crate) fn json(all: &[Applied]) -> String {
         generations: generations.iter().map(row).collect(),
     });
     let history = History { format: "kasm-db/history", format_version: VERSION, targets: targets.collect() };
-    // These structs hold nothing that JSON can not.
-    let mut text = serde_json::to_string_pretty(&history).unwrap_or_default();
-    text.push('\n');
-    text
+    json::print(&history)
 }
 
 fn row(generation: &Generation) -> GenerationRow<'_> {

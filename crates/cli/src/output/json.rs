@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::args::Global;
 use crate::document::Loaded;
-use crate::output::{escape_bytes, words};
+use crate::output::{escape_bytes, escape_json, words};
 use crate::saved::format::{SavedFile, SavedTarget};
 
 /// Additions raise the second number, anything else the first.
@@ -189,9 +189,8 @@ fn file_row(file: &SavedFile) -> FileRow<'_> {
 /// Writes a struct of the output layer.
 pub(crate) fn print(value: &impl Serialize) -> String {
     // These structs hold nothing that JSON can not: no maps with other keys than text, no NaN.
-    let mut text = serde_json::to_string_pretty(value).unwrap_or_default();
-    text.push('\n');
-    text
+    let text = serde_json::to_string_pretty(value).unwrap_or_default();
+    escape_json(text + "\n")
 }
 
 fn target<'a>(document: &'a str, plan: &'a Plan, folder: &'a str, global: &Global) -> TargetPlan<'a> {

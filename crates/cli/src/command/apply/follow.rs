@@ -13,7 +13,7 @@ use crate::live::follow::{FollowUp, Step};
 use crate::live::gather::Options;
 use crate::live::hushed::hush;
 use crate::live::restart::{Follower, pending, program_of};
-use crate::output::{escape, report};
+use crate::output::report;
 use crate::recovery;
 
 /// How long a server may take to have read its files again.
@@ -181,7 +181,7 @@ impl Run<'_> {
             }
         };
         self.terminal.result(&report::after_apply(&checks))?;
-        self.terminal.note(&escape(&format!("The running server is not as its files say: {what}.\n")));
+        self.terminal.note(&format!("The running server is not as its files say: {what}.\n"));
         let record = self.record(step, root)?;
         if self.args.no_restart {
             return self.go_on(lock, root, record);
