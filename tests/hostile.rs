@@ -345,6 +345,31 @@ fn hostile_inputs_end_as_they_must_within_a_second_and_256_mib() {
 }
 
 #[test]
+fn beyond_the_limit_for_files_a_write_fails_and_everything_is_put_back() {
+    let sandbox = Sandbox::new();
+    let case = case("", Well);
+    for (name, bytes) in [
+        ("kasm-db.yaml", case.document),
+        ("docker-compose.yaml", case.compose),
+        ("postgresql.conf", case.conf),
+    ] {
+        std::fs::write(sandbox.root().join(name), bytes).unwrap();
+    }
+    let before = sandbox.contents(sandbox.root());
+    for arguments in ["apply -y", "render", "plan --out plan.json", "plan --format json=plan.json"] {
+        let script = format!("ulimit -f 0 && exec \"$0\" {arguments}");
+        let program = env!("CARGO_BIN_EXE_kasm-db");
+        let run = sandbox.finish(sandbox.command("sh").args(["-c", &script, program]));
+        assert_eq!(run.code, Some(1), "{arguments}: {run}");
+        assert!(run.stderr.contains("file too large"), "{arguments}: {run}");
+        let _ = std::fs::remove_dir_all(sandbox.root().join("rendered"));
+        let _ = std::fs::remove_file(sandbox.root().join("plan.json"));
+        assert!(sandbox.contents(sandbox.root()) == before, "{arguments} leaves something");
+        assert!(!sandbox.root().join(".kasm-db/journal").exists(), "{arguments}");
+    }
+}
+
+#[test]
 fn what_a_usage_error_repeats_is_escaped() {
     let sandbox = Sandbox::new();
     let shown = |value: &str| {

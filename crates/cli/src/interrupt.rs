@@ -5,11 +5,11 @@
 //! waits for an answer, a lock or a slow reader, and that is where an interrupt must end the run at once.
 
 use std::sync::mpsc::channel;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
 
 use crate::exit::{Exit, Failure, state};
@@ -59,11 +59,14 @@ fn run() -> MutexGuard<'static, Run> {
     RUN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Starts to wait for SIGINT, SIGTERM and SIGHUP.
+/// Starts to wait for SIGINT, SIGTERM and SIGHUP. Beyond `ulimit -f` a write fails then, and ends no process: what was
+/// begun is put back.
 ///
 /// One that the caller has set to be ignored stays so: `nohup` does that, and shells do it for background
 /// jobs.
 pub(crate) fn watch(terminal: Terminal) {
+    // Nobody asks the flag; that there is a handler makes of the signal an error of the write.
+    let _ = signal_hook::flag::register(SIGXFSZ, Arc::default());
     let ignored = ignored();
     let wanted = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| ignored >> (signal - 1) & 1 == 0);
     // Without them the system's own way of ending a process holds, which is what it was before.
