@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use model::Code;
+use model::{Code, Diagnostic};
 use render::{Plan, Target, TargetKind, observe, proved, reconcile};
 
 use crate::common::{Memory, desired};
@@ -47,6 +47,10 @@ fn found(files: Files) -> BTreeSet<Code> {
 
 /// Gives what a plan finds that was changed before it was proved.
 fn found_with(files: Files, spoil: impl FnOnce(&mut Plan)) -> BTreeSet<Code> {
+    findings(files, spoil).into_iter().map(|finding| finding.code).collect()
+}
+
+fn findings(files: Files, spoil: impl FnOnce(&mut Plan)) -> Vec<Diagnostic> {
     let mut all = vec![
         ("compose.yaml".to_string(), files.compose.unwrap_or_else(|| COMPOSE.into()).into_bytes()),
         ("own.conf".to_string(), files.conf.unwrap_or(CONF).into()),
@@ -62,8 +66,7 @@ fn found_with(files: Files, spoil: impl FnOnce(&mut Plan)) -> BTreeSet<Code> {
     let (desired, observed) = (desired(&text), observe(&target, &Memory(all.into_iter().collect())));
     let mut plan = reconcile(&desired, &observed);
     spoil(&mut plan);
-    let plan = proved(plan, &desired, &observed);
-    plan.findings.iter().map(|finding| finding.code).collect()
+    proved(plan, &desired, &observed).findings
 }
 
 fn cases() -> Vec<(Code, Files)> {
@@ -183,6 +186,21 @@ fn a_target_triggers_the_code_that_it_is_made_for_and_no_other() {
         .filter(|(code, found)| *found != [*code].into_iter().chain(companion(*code)).collect())
         .collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn a_missing_folder_is_not_mended_as_a_missing_file() {
+    for (line, expected) in [
+        ("include_dir 'conf.d'\n", "create it, even an empty one will do, or comment the line out"),
+        ("include 'missing.conf'\n", "use `include_if_exists` for a file that may be missing"),
+    ] {
+        let found = findings(
+            Files { conf: Some(line), ..compose("\"./own.conf:/etc/own.conf\"", "./:/etc") },
+            |_| {},
+        );
+        let said = found.iter().find(|finding| finding.code == Code::ConfInclude).unwrap();
+        assert_eq!(said.help.as_deref(), Some(expected), "{line}");
+    }
 }
 
 /// The data directory is a folder of the host; `PG_VERSION` in it says which server can open it.

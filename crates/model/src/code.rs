@@ -359,7 +359,7 @@ services:
 "#;
     ConfInclude "KDB403" "conf-include" "PostgreSQL would not start: an include does not work."
         why "The server does not start when a file that it is told to include can not be included."
-        mend "Correct the path, or use `include_if_exists` for a file that may be missing."
+        mend "Correct the path, use `include_if_exists` for a file that may be missing, or create the folder of an `include_dir`."
         example r#"include 'missing.conf'
 "#;
     ConfUnseen "KDB404" "conf-unseen" "An included file can not be seen from here."

@@ -89,8 +89,10 @@ pub enum ProblemKind {
     Syntax(Vec<u8>),
     /// The include's name is empty or blank.
     EmptyName,
-    /// The included file or folder is not there.
+    /// The included file is not there.
     Missing(String),
+    /// The folder of an `include_dir` is not there.
+    MissingFolder(String),
     /// The included file or folder can not be seen from here: path and reason.
     Unseen(String, String),
     /// The file includes itself, at once or through others.
@@ -258,7 +260,7 @@ impl Reader<'_> {
 
     fn folder(&mut self, path: &str, at: &At, folder: &str, stack: &mut Vec<String>) {
         match self.source.list(folder) {
-            Found::No => self.report(path, at, ProblemKind::Missing(folder.to_string())),
+            Found::No => self.report(path, at, ProblemKind::MissingFolder(folder.to_string())),
             Found::Unknown(why) => self.report(path, at, ProblemKind::Unseen(folder.to_string(), why)),
             Found::Yes(mut names) => {
                 names.retain(|name| !name.starts_with('.') && name.ends_with(".conf") && name.len() > 5);
@@ -406,7 +408,7 @@ mod tests {
             [
                 "c/main.conf:1 '' EmptyName",
                 "c/main.conf:2 'no.conf' Missing(\"c/no.conf\")",
-                "c/main.conf:3 'no' Missing(\"c/no\")",
+                "c/main.conf:3 'no' MissingFolder(\"c/no\")",
                 "c/main.conf:4 'main.conf' Recursion(\"c/main.conf\")",
                 "c/main.conf:5 '/x/y' Unseen(\"/x/y\", \"not on this host\")",
                 "c/bad.conf:2 = Syntax([61])",

@@ -96,6 +96,11 @@ fn problems(conf: &ObservedConf, draft: &mut Draft) {
                 Diagnostic::error(Code::ConfInclude, format!("the included {} is not there", name(file)))
                     .help("use `include_if_exists` for a file that may be missing")
             }
+            ProblemKind::MissingFolder(folder) => Diagnostic::error(
+                Code::ConfInclude,
+                format!("the included folder {} is not there", name(folder)),
+            )
+            .help("create it, even an empty one will do, or comment the line out"),
             ProblemKind::Recursion(file) => {
                 Diagnostic::error(Code::ConfInclude, format!("{} includes itself", name(file)))
             }
