@@ -94,12 +94,14 @@ impl ObservedState {
         let projects = self.target.kind.projects(source, &mut self.findings);
         let wanted = self.target.kind.service().map(String::from);
         let mut ambiguous = false;
+        let mut is_of_version_1 = false;
         for project in projects {
             let is_first = project.runs && self.databases.is_empty();
             if !is_first && !look(&project) {
                 continue;
             }
             let stack = Stack::read(source, &project.files);
+            is_of_version_1 |= stack.is_of_version_1();
             self.findings.extend(stack.problems.iter().cloned());
             match Database::find(stack, wanted.as_deref(), source) {
                 Ok(Some(database)) => {
@@ -118,13 +120,19 @@ impl ObservedState {
             }
         }
         if self.databases.is_empty() && !ambiguous && !self.findings.iter().any(Diagnostic::is_error) {
-            self.findings.extend(self.no_database());
+            self.findings.extend(self.no_database(is_of_version_1));
         }
     }
 
-    fn no_database(&self) -> Option<Diagnostic> {
+    fn no_database(&self, is_of_version_1: bool) -> Option<Diagnostic> {
         if !self.skipped.is_empty() {
             let files = self.skipped.join(", ");
+            if is_of_version_1 {
+                let message = format!("no `services` in {files}");
+                let help = "it is written for Compose 1, which no Compose of today reads: put `services:` above its \
+                            services, and indent them";
+                return Some(Diagnostic::error(Code::NoService, message).help(help));
+            }
             if let Some(service) = self.target.kind.service() {
                 let message = format!("no service `{service}` in {files}");
                 let help = "check the name under `service:` of the target's `files`";

@@ -236,6 +236,18 @@ impl Stack {
         })
     }
 
+    /// Tells whether a file is written as for Compose 1: the services at its top, and no `services`.
+    pub(crate) fn is_of_version_1(&self) -> bool {
+        self.project().iter().any(|layer| {
+            let file = self.file(layer);
+            let is_service =
+                |entry: Entry| ["image", "build"].iter().any(|key| file.find(entry.value, key).is_some());
+            let all = || file.all(layer.document).into_iter();
+            file.services(layer.document).is_none()
+                && all().any(|(name, entry)| !name.starts_with("x-") && is_service(entry))
+        })
+    }
+
     /// Reads a file of variables; one that can not be read sets none, and that is said.
     pub(super) fn env(&mut self, source: &dyn Source, path: &str) -> Variables {
         match source.read(path) {

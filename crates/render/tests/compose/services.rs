@@ -75,3 +75,19 @@ fn a_file_without_the_service_is_refused() {
     refuse_files(At::Found, Code::NoService, &[(FILE, "services: []\n")]);
     refuse_files(At::Found, Code::NoService, &[(FILE, "- services\n")]);
 }
+
+#[test]
+fn a_file_for_compose_1_is_told_from_one_without_the_service() {
+    for (file, expected) in [
+        ("db:\n  image: postgres:9.4\n  links: [web]\nweb:\n  build: .\n", "no `services` in compose.yaml"),
+        ("main:\n  build: ./database\n", "no `services` in compose.yaml"),
+        ("x-base: {image: postgres:12}\nvolumes: {data: {}}\n", "no database service in compose.yaml"),
+        (
+            "db: {image: postgres:12}\nservices: {web: {image: nginx:1}}\n",
+            "no database service in compose.yaml",
+        ),
+    ] {
+        let plan = refuse_files(At::Found, Code::NoService, &[(FILE, file)]);
+        assert_eq!(plan.blockers().next().unwrap().message, expected, "{file}");
+    }
+}
