@@ -242,6 +242,20 @@ fn a_data_directory_that_can_be_read_tells_the_major() {
 }
 
 #[test]
+fn before_10_the_second_number_of_a_version_counts() {
+    for (version, wanted, image, expected) in [
+        (&[("data/PG_VERSION", "9.5\n")][..], "image: postgres:9.6.24\n", "postgres:9.6", true),
+        (&[("data/PG_VERSION", "9.6\n")], "image: postgres:9.6.24\n", "postgres:9.5", false),
+        (&[], "image: postgres:9.6\n", "postgres:9.5-alpine", true),
+        (&[], "image: postgres:9\n", "postgres:9.5-alpine", true),
+        (&[], "image: postgres:9.6.24\n", "postgres:9.6", false),
+    ] {
+        let found = found(data(version, wanted, image)).contains(&Code::MajorChange);
+        assert_eq!(found, expected, "{version:?} {wanted} {image}");
+    }
+}
+
+#[test]
 fn the_data_directory_is_where_the_command_or_the_environment_says() {
     let own = "    image: postgres:14\n";
     for (more, expected) in [

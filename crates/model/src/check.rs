@@ -144,7 +144,7 @@ impl Checker<'_, '_> {
     }
 
     fn major(&mut self, document: &Document, image: Option<&Image>) -> Option<u16> {
-        let known = image.and_then(|image| Release::of(image).postgres_major);
+        let known = image.and_then(|image| Release::of(image).postgres_major());
         if let (Some(declared), Some(known)) = (document.postgres_major, known)
             && declared != known
         {

@@ -47,7 +47,7 @@ pub use diagnostic::{Diagnostic, Place, Severity};
 pub use extends::{MAX_PARENTS, Parents};
 pub use image::{Image, InvalidImage};
 pub use read::{MAX_DIAGNOSTICS, Reading, read, read_with};
-pub use release::Release;
+pub use release::{Release, Series};
 pub use resolved::resolved;
 pub use suggest::nearest;
 pub use written::Written;

@@ -3,19 +3,60 @@
 //! Sources: the Dockerfiles of kasmtech/kasm-db by release branch, the Helm chart's documented server
 //! versions, and docker-library/postgres.
 
+use std::fmt;
+
 use crate::image::Image;
 
 /// What an image brings, as far as its name tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Release {
-    /// The PostgreSQL major, where the tag tells.
-    pub postgres_major: Option<u16>,
+    /// The PostgreSQL in it, where the tag tells.
+    pub series: Option<Series>,
     /// Whether it is one of the images whose contents are known.
     pub known: bool,
     /// Libraries that it brings beyond PostgreSQL's own contrib modules.
     pub libraries: &'static [&'static str],
     /// The `config_file` that its own command names.
     pub config_file: Option<&'static str>,
+}
+
+/// What of PostgreSQL's version a data directory is bound to: `14`, and before PostgreSQL 10 two numbers, `9.5`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Series {
+    major: u16,
+    /// The second number, before PostgreSQL 10.
+    second: Option<u16>,
+}
+
+impl Series {
+    /// Reads the start of a version, of a tag or of `PG_VERSION`: `14`, `14.2-alpine`, `9.5.25`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let major = leading_number(text)?;
+        let rest = text.trim_start_matches(|c: char| c.is_ascii_digit());
+        // The tag `9` is that of the last one, which is 9.6.
+        let second = || rest.strip_prefix('.').and_then(leading_number).unwrap_or(6);
+        Some(Self { major, second: (major < 10).then(second) })
+    }
+
+    /// Gives the first number.
+    pub fn major(self) -> u16 {
+        self.major
+    }
+}
+
+impl From<u16> for Series {
+    fn from(major: u16) -> Self {
+        Self { major, second: (major < 10).then_some(6) }
+    }
+}
+
+impl fmt::Display for Series {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.second {
+            Some(second) => write!(f, "{}.{second}", self.major),
+            None => write!(f, "{}", self.major),
+        }
+    }
 }
 
 /// The Kasm releases `kasmweb/postgres` was built for, and the PostgreSQL major in it.
@@ -46,16 +87,21 @@ impl Release {
         let tag = image.tag().unwrap_or_default();
         if is("kasmweb/postgres") {
             Self {
-                postgres_major: kasm_major(tag),
+                series: kasm_major(tag).map(Series::from),
                 known: true,
                 libraries: &["pgaudit"],
                 config_file: Some("/var/lib/postgresql/conf/postgresql.conf"),
             }
         } else if is("library/postgres") {
-            Self { postgres_major: leading_number(tag), known: true, libraries: &[], config_file: None }
+            Self { series: Series::parse(tag), known: true, libraries: &[], config_file: None }
         } else {
-            Self { postgres_major: None, known: false, libraries: &[], config_file: None }
+            Self { series: None, known: false, libraries: &[], config_file: None }
         }
+    }
+
+    /// Gives the PostgreSQL major, where the tag tells.
+    pub fn postgres_major(&self) -> Option<u16> {
+        self.series.map(Series::major)
     }
 
     /// Tells whether the server would find a preloaded library; `None` where that is not known.
@@ -85,7 +131,7 @@ mod tests {
     use super::*;
 
     fn major(image: &str) -> Option<u16> {
-        Release::of(&Image::parse(image).unwrap()).postgres_major
+        Release::of(&Image::parse(image).unwrap()).postgres_major()
     }
 
     #[test]
@@ -105,6 +151,25 @@ mod tests {
         ] {
             assert_eq!(major(unknown), None, "{unknown}");
         }
+    }
+
+    #[test]
+    fn before_10_a_version_has_two_numbers_that_count() {
+        let series = |tag: &str| Series::parse(tag).map(|series| series.to_string());
+        for (tag, expected) in [
+            ("9.5-alpine", "9.5"),
+            ("9.6.24", "9.6"),
+            ("9", "9.6"),
+            ("9-alpine", "9.6"),
+            ("10.1", "10"),
+            ("14.2-bookworm", "14"),
+            ("16rc1", "16"),
+        ] {
+            assert_eq!(series(tag).as_deref(), Some(expected), "{tag}");
+        }
+        assert_eq!(series("latest"), None);
+        assert_ne!(Series::parse("9.5"), Series::parse("9.6"));
+        assert_eq!(Series::parse("14.1"), Some(Series::from(14)));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What is there: everything that a plan depends on, read once.
 
-use model::{Code, Diagnostic};
+use model::{Code, Diagnostic, Series};
 
 use crate::compose::{CommandOption, ComposeFile, Database, Mounts, Stack, from_arguments};
 use crate::conf::{ObservedConf, located};
@@ -14,7 +14,7 @@ pub struct ObservedState {
     pub(crate) databases: Vec<ObservedDatabase>,
     pub(crate) conf: Option<ObservedConf>,
     /// What the data directory says, where it is a folder of this host that can be read.
-    pub(crate) data: Option<DataMajor>,
+    pub(crate) data: Option<DataSeries>,
     /// Settings on the server's command line that no compose file shows.
     pub(crate) arguments: Vec<CommandOption>,
     pub(crate) skipped: Vec<String>,
@@ -29,10 +29,10 @@ pub(crate) struct ObservedDatabase {
     pub(crate) database: Database,
 }
 
-/// The PostgreSQL major that a data directory was made by, and the file that says so.
+/// The PostgreSQL that a data directory was made by, and the file that says so.
 #[derive(Debug)]
-pub(crate) struct DataMajor {
-    pub(crate) major: u16,
+pub(crate) struct DataSeries {
+    pub(crate) series: Series,
     pub(crate) path: String,
 }
 
@@ -68,7 +68,7 @@ pub(crate) fn observe_again(
     };
     state.compose(&recorder, wanted);
     state.conf(&recorder);
-    state.data = state.data_major(&recorder);
+    state.data = state.data_series(&recorder);
     state.snapshot = recorder.finish();
     state
 }
@@ -170,7 +170,7 @@ impl ObservedState {
     }
 
     /// Reads the file by which the server itself tells whether it can open the data directory.
-    fn data_major(&self, source: &dyn Source) -> Option<DataMajor> {
+    fn data_series(&self, source: &dyn Source) -> Option<DataSeries> {
         let database = self.main_database().filter(|_| self.target.kind.has_data()).map(|d| &d.database)?;
         let in_conf = self.conf.as_ref().is_some_and(|conf| conf.set.effective("data_directory").is_some());
         if in_conf && !database.command.options.iter().any(|option| option.name == "data_directory") {
@@ -179,8 +179,8 @@ impl ObservedState {
         let host = database.mounts.host(&join(database.data.as_deref()?, "PG_VERSION")).flatten()?;
         let path = located(source, &host, true)?;
         let Found::Yes(bytes) = source.read(&path) else { return None };
-        let major = std::str::from_utf8(&bytes).ok()?.trim().split('.').next()?.parse().ok()?;
-        Some(DataMajor { major, path })
+        let series = Series::parse(std::str::from_utf8(&bytes).ok()?.trim())?;
+        Some(DataSeries { series, path })
     }
 
     /// Gives a compose file that was read.

@@ -18,7 +18,7 @@ use crate::redact;
 pub(super) fn adopt(observed: &ObservedState, all_settings: bool, adoption: &mut Adoption) {
     let Some(conf) = &observed.conf else { return };
     let mut majors = observed.databases.iter().map(|observed| {
-        current_image(&observed.database).and_then(|image| model::Release::of(&image).postgres_major)
+        current_image(&observed.database).and_then(|image| model::Release::of(&image).postgres_major())
     });
     let first = majors.next().flatten();
     let major = first.filter(|_| majors.all(|major| major == first));

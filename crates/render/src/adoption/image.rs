@@ -40,7 +40,7 @@ pub(super) fn adopt(observed: &ObservedState, adoption: &mut Adoption) {
         }
     }
     let Some((image, _)) = images.first().cloned() else { return };
-    let majors: Vec<_> = images.iter().map(|(image, _)| Release::of(image).postgres_major).collect();
+    let majors: Vec<_> = images.iter().map(|(image, _)| Release::of(image).postgres_major()).collect();
     let major = majors[0].filter(|_| majors.iter().all(|major| *major == majors[0]));
     if images.iter().all(|(other, _)| *other == image) {
         let others = match images.len() - 1 {

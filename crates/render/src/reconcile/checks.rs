@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use model::postgres::{self, Context, Refused, Setting};
-use model::{Code, DesiredState, Diagnostic, Image, Place, Release};
+use model::{Code, DesiredState, Diagnostic, Image, Place, Release, Series};
 use pgconf::value::ValueError;
 use pgconf::{Assignment, ProblemKind};
 
@@ -124,14 +124,17 @@ fn problems(conf: &ObservedConf, draft: &mut Draft) {
     }
 }
 
-/// Gives the image that the server will run, and the PostgreSQL major in it.
-fn resulting_image(desired: &DesiredState, observed: &ObservedState) -> (Option<Image>, Option<u16>) {
+/// Gives the image that the server will run, and the PostgreSQL in it.
+fn resulting_image(desired: &DesiredState, observed: &ObservedState) -> (Option<Image>, Option<Series>) {
     let current = observed.main_database().and_then(|d| image::current(&d.database));
     let image = desired.image().cloned().or(current);
-    let known = image.as_ref().and_then(|image| Release::of(image).postgres_major);
+    let known = image.as_ref().and_then(|image| Release::of(image).series);
     // A server of another major would not start on this data.
-    let of_data = observed.data.as_ref().map(|data| data.major);
-    (image, desired.postgres_major().or(known).or(of_data))
+    let of_data = observed.data.as_ref().map(|data| data.series);
+    let declared = desired.postgres_major().map(Series::from);
+    // What the name of the image says is more exact than what the document can declare.
+    let known = known.filter(|known| declared.is_none_or(|declared| declared.major() == known.major()));
+    (image, known.or(declared).or(of_data))
 }
 
 /// Compares the data directory with the server that will run on it, whether its image is changed or not.
@@ -139,24 +142,24 @@ fn data_directory(desired: &DesiredState, observed: &ObservedState, draft: &mut 
     if desired.image().is_none() && !desired.manages_conf() {
         return;
     }
-    let (Some(data), (image, Some(major))) = (&observed.data, resulting_image(desired, observed)) else {
+    let (Some(data), (image, Some(series))) = (&observed.data, resulting_image(desired, observed)) else {
         return;
     };
-    if data.major == major {
+    if data.series == series {
         return;
     }
     let what = match image {
-        Some(image) => format!("{image} is PostgreSQL {major}"),
-        None => format!("the document is for PostgreSQL {major}"),
+        Some(image) => format!("{image} is PostgreSQL {series}"),
+        None => format!("the document is for PostgreSQL {series}"),
     };
     let message = format!(
         "{what}, and the data directory was made by PostgreSQL {} (see {}): the server would not start",
-        data.major, data.path
+        data.series, data.path
     );
     let mut finding = Diagnostic::error(Code::MajorChange, message).help(format!(
         "declare an image of PostgreSQL {0}; to change the major, dump the database with PostgreSQL {0} and restore it \
          into a new data directory",
-        data.major
+        data.series
     ));
     finding.place = observed.main_database().and_then(|d| {
         let site = d.database.site.as_ref().ok()?;
@@ -167,7 +170,8 @@ fn data_directory(desired: &DesiredState, observed: &ObservedState, draft: &mut 
 
 /// Reports settings that the server does not know, and values that it does not take.
 fn values(desired: &DesiredState, observed: &ObservedState, conf: &ObservedConf, draft: &mut Draft) {
-    let (_, major) = resulting_image(desired, observed);
+    let (_, series) = resulting_image(desired, observed);
+    let major = series.map(Series::major);
     let Some(major) = major.filter(|major| postgres::MAJORS.contains(major)) else {
         return unchecked(desired, conf, major, draft);
     };

@@ -1,6 +1,6 @@
 //! The image of the database's service, in every project of the target.
 
-use model::{Code, DesiredState, Diagnostic, Image, Release};
+use model::{Code, DesiredState, Diagnostic, Image, Release, Series};
 
 use crate::compose::{Database, ImageSite, Origin, ServiceFound};
 use crate::observe::{ObservedDatabase, ObservedState};
@@ -15,7 +15,7 @@ pub(super) fn reconcile(desired: &DesiredState, observed: &ObservedState, draft:
     }
     let Some(image) = desired.image() else { return };
     for database in &observed.databases {
-        one(image, desired.postgres_major(), database, observed, draft);
+        one(image, desired.postgres_major().map(Series::from), database, observed, draft);
     }
 }
 
@@ -27,7 +27,7 @@ pub(crate) fn current(database: &Database) -> Option<Image> {
 
 fn one(
     image: &Image,
-    major: Option<u16>,
+    declared: Option<Series>,
     observed_database: &ObservedDatabase,
     observed: &ObservedState,
     draft: &mut Draft,
@@ -76,7 +76,8 @@ fn one(
              `build:` if the image is to be pulled"
         )));
     }
-    majors(major, found.as_ref(), observed_database, observed, draft);
+    let wanted = Release::of(image).series.or(declared);
+    majors(wanted, found.as_ref(), observed_database, observed, draft);
     let needs = match observed.target.kind {
         TargetKind::Installer => Needs::Nothing,
         _ if observed_database.project.runs => Needs::Recreate,
@@ -132,7 +133,7 @@ fn variables(database: &Database, site: &ImageSite, draft: &mut Draft) {
 
 /// Compares the PostgreSQL majors of the old and the new image.
 fn majors(
-    wanted: Option<u16>,
+    wanted: Option<Series>,
     found: Option<&Image>,
     observed_database: &ObservedDatabase,
     observed: &ObservedState,
@@ -143,7 +144,7 @@ fn majors(
     let place = database.image_place(site);
     // What the data directory itself says is worth more than the name of an image.
     let (Some(found), Some(wanted), None) = (found, wanted, &observed.data) else { return };
-    let Some(old) = Release::of(found).postgres_major else {
+    let Some(old) = Release::of(found).series else {
         draft.find(
             Diagnostic::warning(
                 Code::UnknownCurrentMajor,
