@@ -104,7 +104,7 @@ fn docker(sandbox: &Sandbox, image: &str, socket: &Path) -> PathBuf {
     let script = format!(
         "#!/bin/sh\ncase \"$1 $2\" in\n\
          'container inspect') printf '%s\\n' id running now 0 0 '' {image} sha256:1 ;;\n\
-         'exec -i') shift 4; PGHOST={socket} exec \"$@\" ;;\n\
+         'exec -i') while [ \"$1\" != -- ]; do shift; done; shift 2; PGHOST={socket} exec \"$@\" ;;\n\
          *) exit 1 ;;\nesac\n"
     );
     let program = folder.join("docker");
