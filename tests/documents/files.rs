@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::process::Command;
 
 use crate::command::Sandbox;
 
@@ -56,7 +57,10 @@ fn a_file_that_may_not_be_read_is_named() {
     let mut command = if rustix::process::geteuid().is_root() {
         // Root reads everything; and another user may not get to where this was built.
         let program = sandbox.root().join("kasm-db");
-        std::fs::copy(env!("CARGO_BIN_EXE_kasm-db"), &program).unwrap();
+        // Not by this process: a child that another test starts meanwhile would have the copy open, too, and a file
+        // that somebody can write to is not run.
+        let copy = Command::new("cp").arg(env!("CARGO_BIN_EXE_kasm-db")).arg(&program).status();
+        assert!(copy.unwrap().success());
         let mut command = sandbox.command("setpriv");
         command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(program);
         command
