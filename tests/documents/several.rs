@@ -94,7 +94,9 @@ fn the_targets_of_several_documents_are_planned_and_applied_in_order() {
     assert_eq!(json["targets"][1]["document"], "examples/existing/kasm-db.yaml");
     // What has no target is there for others.
     let run = sandbox.run("apply -y -f examples -R").expect(0);
-    assert!(run.stdout.ends_with("Targets:\n  current: applied\n  release: applied\n"), "{run}");
+    let ended = "Targets:\n  examples/existing/kasm-db.yaml: current: applied\n  \
+                 examples/new/kasm-db.yaml: release: applied\n";
+    assert!(run.stdout.ends_with(ended), "{run}");
     sandbox.run("plan -f examples -R --detailed-exitcode").expect(0);
 }
 
@@ -107,6 +109,18 @@ fn one_document_with_errors_keeps_all_others_from_being_applied() {
     assert_eq!(sandbox.seen(sandbox.root()), before);
     let run = sandbox.run("plan -f examples -R").expect(3);
     assert!(run.stdout.contains("current (deployment"), "{run}");
+}
+
+#[test]
+fn whatever_is_wrong_with_any_document_is_told_before_an_apply() {
+    let sandbox = fleet();
+    write(&sandbox, "examples/z/kasm-db.yaml", "schema: kasm-db/v1\nimge: x\n");
+    let before = sandbox.seen(sandbox.root());
+    let run = sandbox.run("apply -y -f one.yaml -f examples/z/kasm-db.yaml -f two.yaml").expect(1);
+    for part in ["error: one.yaml: can not open", "error: two.yaml: can not open", "error[KDB101]"] {
+        assert!(run.stderr.contains(part), "{run}");
+    }
+    assert_eq!(sandbox.seen(sandbox.root()), before);
 }
 
 #[test]

@@ -88,6 +88,15 @@ impl Failure {
         Self { exit, message: message.into(), help: None, others: Vec::new(), state: state::NOTHING_CHANGED }
     }
 
+    /// Makes one of several; the worst one ends the run.
+    pub(crate) fn all(failures: Vec<Self>) -> Option<Self> {
+        let exit = failures.iter().map(|failure| failure.exit).reduce(Exit::worse)?;
+        let mut failures = failures.into_iter();
+        let mut first = failures.next()?;
+        first.others.extend(failures);
+        Some(Self { exit, ..first })
+    }
+
     /// Says what holds for the files, where it is not that nothing changed.
     #[must_use]
     pub(crate) fn state(mut self, state: &'static str) -> Self {

@@ -3,10 +3,13 @@
 mod follow;
 pub(crate) mod outcome;
 
+use std::iter::repeat;
+
 use commit::{Change, Root};
 use render::{Plan, Snapshot, Source as _};
 
 use self::outcome::{Standing as Done, failed, report, written};
+use super::Whose;
 use super::rollback::options;
 use crate::args::{Apply, Global};
 use crate::disk::Disk;
@@ -43,12 +46,26 @@ pub(crate) fn run(args: &Apply, global: &Global, terminal: &Terminal) -> Result<
 /// Reads all documents of a run, so that one with errors is known before anything is written.
 fn valid(global: &Global, terminal: &Terminal) -> Result<Vec<Loaded>, Failure> {
     let mut all = Vec::new();
+    let mut failures = Vec::new();
     for (named, loaded) in load_all(global)? {
-        let loaded = loaded?;
+        let loaded = match loaded {
+            Ok(loaded) => loaded,
+            Err(failure) => {
+                failures.push(failure);
+                continue;
+            }
+        };
         let desired = loaded.reading.desired.as_ref();
         if !desired.is_some_and(|desired| super::is_for_others(&named, desired, global, terminal)) {
             all.push(loaded);
         }
+    }
+    if let Some(failure) = Failure::all(failures) {
+        // What is wrong with the others is told with it.
+        for loaded in &all {
+            let _ = super::desired(loaded, terminal);
+        }
+        return Err(failure);
     }
     if all.is_empty() {
         return Err(super::no_targets());
@@ -86,12 +103,13 @@ fn all(
     }
     let mut places = Vec::new();
     for (loaded, desired) in documents.iter().zip(desired.into_iter().flatten()) {
-        places
-            .extend(self::places(desired, &loaded.folder, global)?.into_iter().map(|place| (desired, place)));
+        places.extend(
+            self::places(desired, &loaded.folder, global)?.into_iter().map(|place| (loaded, desired, place)),
+        );
     }
     let mut exit = Exit::Done;
     let mut ended = Vec::new();
-    for (index, (desired, place)) in places.iter().enumerate() {
+    for (index, (_, desired, place)) in places.iter().enumerate() {
         let saved = saved.and_then(|saved| Some((saved.targets.get(index)?, &saved.selection)));
         let run = Run { desired, place, several: places.len() > 1, saved, args, global, terminal };
         let (standing, one) = match run.one() {
@@ -101,7 +119,7 @@ fn all(
                 (standing, failure.exit)
             }
         };
-        ended.push((place.target.name.as_str(), standing));
+        ended.push(standing);
         exit = exit.worse(one);
         // The next target must not follow one that failed.
         if one != Exit::Done {
@@ -109,10 +127,11 @@ fn all(
         }
     }
     if places.len() > 1 {
-        ended.extend(
-            places[ended.len()..].iter().map(|(_, place)| (place.target.name.as_str(), Done::NotStarted)),
-        );
-        terminal.result(&report(&ended))?;
+        let labels = places.iter().map(|(loaded, _, place)| {
+            let (document, target) = (loaded.name.clone(), place.target.name.clone());
+            Whose { document, target, several: documents.len() > 1 }.label()
+        });
+        terminal.result(&report(labels.zip(ended.into_iter().chain(repeat(Done::NotStarted)))))?;
     }
     Ok(exit)
 }

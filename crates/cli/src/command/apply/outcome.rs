@@ -21,7 +21,7 @@ pub(super) enum Standing {
 }
 
 /// Says of every target how it ended.
-pub(super) fn report(targets: &[(&str, Standing)]) -> String {
+pub(super) fn report(targets: impl Iterator<Item = (String, Standing)>) -> String {
     let mut out = String::from("\nTargets:\n");
     for (name, standing) in targets {
         let how = match standing {
@@ -33,7 +33,7 @@ pub(super) fn report(targets: &[(&str, Standing)]) -> String {
             Standing::Failed => "failed",
             Standing::NotStarted => "not started",
         };
-        out.push_str(&format!("  {}: {how}\n", escape(name)));
+        out.push_str(&format!("  {}: {how}\n", escape(&name)));
     }
     out
 }
