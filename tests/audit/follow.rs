@@ -100,6 +100,38 @@ fn a_log_in_words_shows_an_entry_before_the_next_one_comes() {
 }
 
 #[test]
+fn what_was_shown_is_not_shown_again_under_another_name() {
+    let sandbox = Sandbox::new();
+    let folder = sandbox.target("existing").join("log/postgres");
+    let log = folder.join("postgresql-11-23.log");
+    let named = |more: &str| folder.join(format!("postgresql-11-23.log{more}"));
+    let line = |id: usize| {
+        format!("2026-11-23 00:00:00.752 UTC [7] LOG:  AUDIT: SESSION,{id},1,READ,SELECT,,,x,<none>\n")
+    };
+    append(&log, &line(71));
+    let following = Following::start(&sandbox, "--deployment examples/existing/opt/kasm/current --session 7");
+    following.expect(71);
+    // Longer than it takes to look for new files, so that each name is seen.
+    let look = || std::thread::sleep(Duration::from_millis(1500));
+    std::fs::rename(&log, named(".1")).unwrap();
+    look();
+    // The server was not told yet, and writes on.
+    append(&named(".1"), &line(72));
+    following.expect(72);
+    append(&log, &line(73));
+    following.expect(73);
+    std::fs::rename(named(".1"), named(".2")).unwrap();
+    std::fs::rename(&log, named(".1")).unwrap();
+    append(&log, &line(74));
+    following.expect(74);
+    look();
+    let gzip = std::process::Command::new("gzip").arg(named(".2")).status().unwrap();
+    assert!(gzip.success());
+    look();
+    assert_eq!(following.end(), [""; 0]);
+}
+
+#[test]
 fn a_new_file_of_the_target_is_followed_too() {
     let sandbox = Sandbox::new();
     let folder = sandbox.target("existing").join("log/postgres");

@@ -1,9 +1,9 @@
 //! Going on with what is logged from now on.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Seek};
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use auditlog::{Ending, Entry, Prefix, Scanner};
@@ -28,6 +28,8 @@ struct Followed {
     read: u64,
     scanner: Scanner,
     buffer: Buffer,
+    /// Nothing is added to it; it is kept so that it is known under another name.
+    is_done: bool,
 }
 
 /// What a run that follows needs besides its files.
@@ -47,7 +49,6 @@ pub(crate) fn follow(
     list: &dyn Fn() -> Result<Vec<PathBuf>, Failure>,
 ) -> Result<(), Failure> {
     let mut files: Vec<Followed> = Vec::new();
-    let mut done: Vec<PathBuf> = Vec::new();
     let mut looked: Option<Instant> = None;
     while following.stream.is_open() {
         if looked.is_none_or(|looked| looked.elapsed() >= LOOK) {
@@ -60,7 +61,8 @@ pub(crate) fn follow(
                 Err(failure) => return Err(failure),
             };
             for path in listed {
-                if files.iter().any(|file| file.path == path) || done.contains(&path) {
+                // Who rotates files gives them other names, also those of each other.
+                if identity(&path).is_some_and(|found| files.iter().any(|file| file.identity == found)) {
                     continue;
                 }
                 let input = match Input::open(&path) {
@@ -68,17 +70,16 @@ pub(crate) fn follow(
                     Err(_) if !first => continue,
                     Err(failure) => return Err(failure),
                 };
-                if input.is_compressed() {
+                let is_compressed = input.is_compressed();
+                // What is compressed now was read while it was written.
+                if is_compressed && first {
                     following.whole(&input);
-                    done.push(path);
-                } else {
-                    files.extend(Followed::new(path, input.into_file(), following.prefix));
                 }
+                let followed = Followed::new(path, input.into_file(), following.prefix);
+                files.extend(followed.map(|followed| Followed { is_done: is_compressed, ..followed }));
             }
         }
-        for file in &mut files {
-            following.go_on(file);
-        }
+        files.retain_mut(|file| following.goes_on(file));
         following.stream.flush();
         following.stream.wait(PAUSE);
     }
@@ -95,26 +96,30 @@ impl Following<'_> {
         report(&input.name, &tally, wrong.as_deref());
     }
 
-    /// Reads what was added, and starts again where there is another file of the name, or a shorter one.
-    fn go_on(&mut self, file: &mut Followed) {
-        self.read(file, Ending::Pause);
-        let Ok(now) = std::fs::metadata(&file.path) else { return };
-        let is_same = (now.dev(), now.ino()) == file.identity;
-        if is_same && now.len() >= file.read {
-            return;
-        }
-        if !is_same {
-            // What was written between the last look and the rotation.
+    /// Reads what was added, and starts again where the file is shorter by now; `false` where it is no more.
+    fn goes_on(&mut self, file: &mut Followed) -> bool {
+        if !file.is_done {
             self.read(file, Ending::Pause);
         }
-        self.read(file, Ending::End);
-        let again = Input::open(&file.path).ok();
-        if let Some(new) =
-            again.and_then(|input| Followed::new(file.path.clone(), input.into_file(), self.prefix))
-        {
-            *file = new;
+        // A name does not matter: the server writes on to a file that was moved until it is told.
+        let Ok(now) = file.file.metadata() else { return true };
+        if now.nlink() == 0 && identity(&file.path).is_some() {
+            if !file.is_done {
+                self.read(file, Ending::End);
+            }
+            return false;
+        }
+        if now.len() < file.read {
+            self.read(file, Ending::End);
+            if file.file.rewind().is_err() {
+                return false;
+            }
+            file.scanner = Scanner::new(self.prefix);
+            file.buffer.clear();
+            file.read = 0;
             self.read(file, Ending::Pause);
         }
+        true
     }
 
     fn read(&mut self, file: &mut Followed, ending: Ending) {
@@ -145,10 +150,15 @@ impl Following<'_> {
     }
 }
 
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    std::fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
+}
+
 impl Followed {
     fn new(path: PathBuf, file: File, prefix: Option<&Prefix>) -> Option<Self> {
         let metadata = file.metadata().ok()?;
+        let (scanner, buffer) = (Scanner::new(prefix), Buffer::new());
         let identity = (metadata.dev(), metadata.ino());
-        Some(Self { path, file, identity, read: 0, scanner: Scanner::new(prefix), buffer: Buffer::new() })
+        Some(Self { path, file, identity, read: 0, scanner, buffer, is_done: false })
     }
 }
