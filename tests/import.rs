@@ -146,6 +146,8 @@ fn a_blocker_that_is_there_by_itself_is_said_and_stays_the_only_one() {
     let run = sandbox.run(&format!("import {DEPLOYMENT}")).expect(0);
     assert!(run.stderr.contains("postgres:12-alpine has no pgaudit"), "{run}");
     assert!(run.stderr.contains("no document is the cause of it"), "{run}");
+    let written = std::fs::read_to_string(sandbox.root().join("kasm-db.yaml")).unwrap();
+    assert!(written.contains("`kasm-db plan` refuses what is wrong there."), "{written}");
     let plan = sandbox.run("plan").expect(4);
     assert!(plan.stdout.contains("Refused: library-missing. Nothing is written."), "{plan}");
 }

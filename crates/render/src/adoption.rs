@@ -209,10 +209,12 @@ impl Adoption {
     fn written(&self, target: Option<&Target>) -> Written {
         let mut to = Written::default();
         to.line(&format!("# yaml-language-server: $schema={}", model::schema::ID));
-        to.comment(
-            "Written by `kasm-db import` from what is there: `kasm-db plan` finds nothing to do.\n\
-             What is not named here is not managed, and stays as it is.",
-        );
+        let is_blocked = self.findings.iter().any(Diagnostic::is_error);
+        let plan = if is_blocked { "refuses what is wrong there" } else { "finds nothing to do" };
+        to.comment(&format!(
+            "Written by `kasm-db import` from what is there: `kasm-db plan` {plan}.\n\
+             What is not named here is not managed, and stays as it is."
+        ));
         to.line(&format!("schema: {VERSION}"));
         for key in [Key::Image, Key::PostgresMajor] {
             let name = key.subject();
