@@ -36,6 +36,8 @@ struct Followed {
 pub(crate) struct Following<'a> {
     pub(crate) query: &'a Query,
     pub(crate) prefix: Option<&'a Prefix>,
+    /// Opens a file; one of a server follows no link.
+    pub(crate) open: fn(&Path) -> Result<Input, Failure>,
     pub(crate) stream: &'a mut Stream,
     /// Shows an entry of the file of this name.
     pub(crate) show: &'a dyn Fn(&mut Stream, &str, &Entry<'_>),
@@ -65,7 +67,7 @@ pub(crate) fn follow(
                 if identity(&path).is_some_and(|found| files.iter().any(|file| file.identity == found)) {
                     continue;
                 }
-                let input = match Input::open(&path) {
+                let input = match (following.open)(&path) {
                     Ok(input) => input,
                     Err(_) if !first => continue,
                     Err(failure) => return Err(failure),

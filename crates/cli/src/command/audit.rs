@@ -1,6 +1,6 @@
 //! `kasm-db audit`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use auditlog::{Entry, Prefix, Scanner};
 
@@ -37,6 +37,7 @@ pub(crate) fn run(args: &args::Audit, global: &Global, terminal: &Terminal) -> R
         }
         Ok(files)
     };
+    let open: fn(&Path) -> _ = if logs.is_empty() { Input::open } else { Input::open_log };
     let mut stream = terminal.stream();
     if view == View::Entries && args.format == ReportFormat::Human {
         stream.text(&audit::titles());
@@ -62,6 +63,7 @@ pub(crate) fn run(args: &args::Audit, global: &Global, terminal: &Terminal) -> R
         let following = Following {
             query: &query,
             prefix: prefix.as_ref(),
+            open,
             stream: &mut stream,
             show: &show,
             report: &report,
@@ -77,8 +79,7 @@ pub(crate) fn run(args: &args::Audit, global: &Global, terminal: &Terminal) -> R
         if !stream.is_open() {
             break;
         }
-        let opened = if logs.is_empty() { Input::open(path) } else { Input::open_log(path) };
-        let input = match opened {
+        let input = match open(path) {
             Ok(input) => input,
             Err(failure) => {
                 terminal.failure(&failure);
