@@ -19,8 +19,33 @@ pub(crate) struct Csvlog {
     state: State,
     masks: Masks,
     scratch: Vec<u8>,
-    /// The last record was none: the vectors look at a whole window, for nothing where it holds such lines.
-    was_none: bool,
+    pace: Pace,
+}
+
+/// How often the vectors look at a window: less and less where they take little of it.
+///
+/// What they do not take is read one by one, and a whole window for each of many short ones would cost far more
+/// than the records do.
+#[derive(Debug, Default)]
+struct Pace {
+    /// So many records are read one by one before the next look.
+    wait: u32,
+    /// How many that will be, the next time that a look takes little.
+    next: u32,
+}
+
+impl Pace {
+    /// The longest wait, in records.
+    const MOST: u32 = 256;
+
+    fn looked(&mut self, taken: usize, window: usize) {
+        if taken >= window / 8 {
+            *self = Self::default();
+        } else {
+            self.wait = self.next;
+            self.next = (2 * self.next).clamp(1, Self::MOST);
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -48,7 +73,7 @@ impl Default for Csvlog {
             state: State::default(),
             masks: Masks::new(),
             scratch: Vec::new(),
-            was_none: false,
+            pace: Pace::default(),
         }
     }
 }
@@ -144,10 +169,11 @@ impl Csvlog {
         visitor: &mut impl Visitor,
     ) -> Option<usize> {
         let State::Record(cursor) = &mut self.state else { return None };
-        if cursor.is_new() && !self.was_none {
+        if cursor.is_new() && self.pace.wait == 0 {
             let window = &bytes[..bytes.len().min(WINDOW)];
             let masks = &mut self.masks;
             let done = dispatch!(self.level, simd => whole_records(simd, masks, window, line, visitor));
+            self.pace.looked(done, window.len());
             if done > 0 {
                 return Some(done);
             }
@@ -157,7 +183,7 @@ impl Csvlog {
         match cursor.read(bytes, last) {
             Found::Record { end, message } => {
                 let record = &bytes[..end];
-                self.was_none = message.is_none();
+                self.pace.wait = self.pace.wait.saturating_sub(1);
                 match message {
                     Some(field) if is_audit(&record[field.start..]) => {
                         let inside = &record[field.start + 1 + MARK.len()..field.end - 1];
@@ -260,4 +286,33 @@ fn whole_records<S: Simd>(
 #[inline]
 fn is_audit(field: &[u8]) -> bool {
     field.starts_with(b"\"AUDIT: ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Gives how many looks there are while so many records come, of which a look takes `taken` bytes each time.
+    fn looks(records: u32, taken: usize) -> u32 {
+        let (mut pace, mut looks) = (Pace::default(), 0);
+        for _ in 0..records {
+            if pace.wait == 0 {
+                looks += 1;
+                pace.looked(taken, WINDOW);
+            }
+            pace.wait = pace.wait.saturating_sub(1);
+        }
+        looks
+    }
+
+    #[test]
+    fn the_vectors_look_less_and_less_often_where_they_take_little() {
+        assert_eq!(looks(1000, WINDOW), 1000);
+        assert!(looks(10_000, 0) < 60);
+        assert!(looks(10_000, 200) < 60);
+        let mut pace = Pace::default();
+        (0..20).for_each(|_| pace.looked(0, WINDOW));
+        pace.looked(WINDOW, WINDOW);
+        assert_eq!((pace.wait, pace.next), (0, 0));
+    }
 }
