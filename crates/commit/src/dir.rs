@@ -5,11 +5,11 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Component, Path, PathBuf};
 
-use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
 use crate::error::{Error, Occupant, Operation};
-use crate::metadata::require_regular;
+use crate::metadata::{Entry, require_regular};
 
 /// What a directory is opened for.
 #[derive(Clone, Copy, Debug)]
@@ -106,17 +106,15 @@ impl Dir {
     }
 
     fn is_symlink(&self, name: &OsStr) -> Result<bool, Error> {
-        Ok(self.entry(name)?.is_some_and(|found| found.file_type().is_symlink()))
+        Ok(self.entry(name)?.is_some_and(|found| found.kind == FileType::Symlink))
     }
 
     /// Returns what a name stands for, without opening or following it; `None` if there is no such name.
-    pub(crate) fn entry(&self, name: &OsStr) -> Result<Option<std::fs::Metadata>, Error> {
-        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let failed = |error: std::io::Error| Error::io(self.join(name), Operation::Inspect, error);
-        match rustix::fs::openat(&self.fd, name, flags, Mode::empty()) {
-            Ok(fd) => std::fs::File::from(fd).metadata().map(Some).map_err(failed),
+    pub(crate) fn entry(&self, name: &OsStr) -> Result<Option<Entry>, Error> {
+        match rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(found) => Ok(Some(Entry::of_stat(&found))),
             Err(Errno::NOENT) => Ok(None),
-            Err(errno) => Err(failed(errno.into())),
+            Err(errno) => Err(Error::io(self.join(name), Operation::Inspect, errno)),
         }
     }
 
@@ -134,7 +132,7 @@ impl Dir {
             Err(errno) => return Err(Error::io(path, Operation::Open, errno)),
         };
         let metadata = file.metadata().map_err(|error| Error::io(&path, Operation::Inspect, error))?;
-        require_regular(&path, &metadata)?;
+        require_regular(&path, &Entry::of(&metadata))?;
         Ok(Some(Opened { file, metadata }))
     }
 
@@ -203,7 +201,7 @@ impl Dir {
         for inside in dir.names()? {
             dir.remove(&inside, Operation::Remove)?;
         }
-        match rustix::fs::unlinkat(&self.fd, name, rustix::fs::AtFlags::REMOVEDIR) {
+        match rustix::fs::unlinkat(&self.fd, name, AtFlags::REMOVEDIR) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
             Err(errno) => Err(Error::io(self.join(name), Operation::Remove, errno)),
         }
@@ -211,7 +209,7 @@ impl Dir {
 
     /// Removes a name; one that is gone already is as good.
     pub(crate) fn remove(&self, name: &OsStr, operation: Operation) -> Result<(), Error> {
-        match rustix::fs::unlinkat(&self.fd, name, rustix::fs::AtFlags::empty()) {
+        match rustix::fs::unlinkat(&self.fd, name, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
             Err(errno) => Err(Error::io(self.join(name), operation, errno)),
         }

@@ -14,7 +14,7 @@ use crate::bytes;
 use crate::dir::Dir;
 use crate::error::{Error, Operation};
 use crate::member::{Member, Place};
-use crate::metadata::{Identity, require_regular};
+use crate::metadata::{Entry, Identity, require_regular};
 use crate::state::sync_file;
 
 /// Replaces the content of a member's file, which must still be what the checks saw.
@@ -69,7 +69,7 @@ fn open(dir: &Dir, name: &OsStr, path: &Path) -> Result<File, Error> {
     let failed = |errno| Error::io(path, Operation::InPlace, errno);
     let file = File::from(rustix::fs::openat(dir, name, flags, Mode::empty()).map_err(failed)?);
     let found = file.metadata().map_err(|error| Error::io(path, Operation::Inspect, error))?;
-    require_regular(path, &found).map(|()| file)
+    require_regular(path, &Entry::of(&found)).map(|()| file)
 }
 
 fn identity(file: &File, path: &Path) -> Result<Identity, Error> {

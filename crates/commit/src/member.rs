@@ -2,7 +2,6 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::fd::AsFd;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -12,7 +11,7 @@ use crate::change::Change;
 use crate::digest::Digest;
 use crate::dir::Dir;
 use crate::error::{Error, Occupant, Operation, Protection};
-use crate::metadata::{Identity, Rights, occupant};
+use crate::metadata::{Entry, Identity, Rights};
 use crate::path::{RelPath, kept_name, staged_name};
 use crate::record::Replaced;
 use crate::xattr::{self, Xattr};
@@ -63,12 +62,13 @@ impl<'a> Member<'a> {
         let shown = dir.join(name);
         let missing = || Error::Missing { path: shown.clone() };
         let opened = dir.open_regular(name)?.ok_or_else(missing)?;
-        let found = opened.metadata.clone();
+        let found = Entry::of(&opened.metadata);
+        let target = Identity::of(&opened.metadata);
         let stale = stale_names(&dir, name, &found)?;
         // A link that a commit without `RENAME_EXCHANGE` left is a second name, but it goes first.
-        let ours = dir.entry(&kept_name(name))?.is_some_and(|kept| same_inode(&kept, &found));
-        if found.nlink() != if ours { 2 } else { 1 } {
-            return Err(Error::HardLinked { path: shown, links: found.nlink() });
+        let ours = dir.entry(&kept_name(name))?.is_some_and(|kept| kept.is_same(&found));
+        if found.nlink != if ours { 2 } else { 1 } {
+            return Err(Error::HardLinked { path: shown, links: found.nlink });
         }
         refuse_protected(&opened.file, &shown, if in_place { Mounts::Allowed } else { Mounts::Refused })?;
         if in_place {
@@ -83,7 +83,7 @@ impl<'a> Member<'a> {
             change,
             dir,
             name,
-            target: Identity::of(&found),
+            target,
             xattrs,
             stale,
             staged: None,
@@ -167,11 +167,7 @@ pub(crate) fn check_directory(dir: &Dir) -> Result<(), Error> {
 }
 
 /// Returns which of the names beside a file an earlier commit has left, for sure.
-pub(crate) fn stale_names(
-    dir: &Dir,
-    name: &OsStr,
-    target: &std::fs::Metadata,
-) -> Result<Vec<OsString>, Error> {
+pub(crate) fn stale_names(dir: &Dir, name: &OsStr, target: &Entry) -> Result<Vec<OsString>, Error> {
     let mut stale = Vec::new();
     for beside in [staged_name(name), kept_name(name)] {
         let Some(found) = dir.entry(&beside)? else { continue };
@@ -184,23 +180,19 @@ pub(crate) fn stale_names(
 }
 
 /// Says why something can not be the rest of an earlier commit of the file `target`.
-fn stranger(found: &std::fs::Metadata, target: &std::fs::Metadata) -> Option<Occupant> {
-    if let Some(other) = occupant(found) {
+fn stranger(found: &Entry, target: &Entry) -> Option<Occupant> {
+    if let Some(other) = found.occupant() {
         return Some(other);
     }
     // A commit makes its files as the running user and gives them to the owner of the target.
     let us = rustix::process::geteuid().as_raw();
-    if found.uid() != us && found.uid() != target.uid() {
-        return Some(Occupant::OtherOwner(found.uid()));
+    if found.uid != us && found.uid != target.uid {
+        return Some(Occupant::OtherOwner(found.uid));
     }
-    if found.nlink() != if same_inode(found, target) { 2 } else { 1 } {
-        return Some(Occupant::HardLinked(found.nlink()));
+    if found.nlink != if found.is_same(target) { 2 } else { 1 } {
+        return Some(Occupant::HardLinked(found.nlink));
     }
     None
-}
-
-fn same_inode(a: &std::fs::Metadata, b: &std::fs::Metadata) -> bool {
-    (a.dev(), a.ino()) == (b.dev(), b.ino())
 }
 
 /// Refuses what the file system itself says can not be renamed.

@@ -1,9 +1,11 @@
 //! What the file system knows of a file besides its content.
 
 use std::io;
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::SystemTime;
+
+use rustix::fs::{FileType, Stat};
 
 use crate::error::{Error, FileKind, Occupant};
 
@@ -44,6 +46,68 @@ impl Metadata {
     }
 }
 
+/// What a name stands for, as far as that can be told without opening it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Entry {
+    pub(crate) kind: FileType,
+    /// `mode & 0o7777`.
+    pub(crate) mode: u32,
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+    pub(crate) nlink: u64,
+    dev: u64,
+    ino: u64,
+}
+
+impl Entry {
+    /// Takes what `fstatat` gives.
+    #[allow(clippy::useless_conversion, reason = "how wide a link count is depends on the machine")]
+    pub(crate) fn of_stat(found: &Stat) -> Entry {
+        Entry {
+            kind: FileType::from_raw_mode(found.st_mode),
+            mode: found.st_mode & 0o7777,
+            uid: found.st_uid,
+            gid: found.st_gid,
+            nlink: u64::from(found.st_nlink),
+            dev: found.st_dev,
+            ino: found.st_ino,
+        }
+    }
+
+    /// Takes what an open file gives.
+    pub(crate) fn of(found: &std::fs::Metadata) -> Entry {
+        Entry {
+            kind: FileType::from_raw_mode(found.mode()),
+            mode: found.mode() & 0o7777,
+            uid: found.uid(),
+            gid: found.gid(),
+            nlink: found.nlink(),
+            dev: found.dev(),
+            ino: found.ino(),
+        }
+    }
+
+    /// Tells whether both are names of one file.
+    pub(crate) fn is_same(&self, other: &Entry) -> bool {
+        (self.dev, self.ino) == (other.dev, other.ino)
+    }
+
+    /// Says what is there if it is not a regular file.
+    pub(crate) fn occupant(&self) -> Option<Occupant> {
+        let special = match self.kind {
+            FileType::RegularFile => return None,
+            FileType::Symlink => return Some(Occupant::Symlink),
+            FileType::Directory => FileKind::Directory,
+            FileType::Fifo => FileKind::Fifo,
+            FileType::Socket => FileKind::Socket,
+            FileType::BlockDevice => FileKind::BlockDevice,
+            FileType::CharacterDevice => FileKind::CharacterDevice,
+            FileType::Unknown => FileKind::Other,
+        };
+        Some(Occupant::Special(special))
+    }
+}
+
 /// Tells one file from another, and a file from the same one with other rights.
 ///
 /// The link count and the times are left out: renaming and linking a file changes them.
@@ -81,33 +145,10 @@ pub(crate) struct Rights {
 }
 
 /// Refuses everything but a regular file.
-pub(crate) fn require_regular(path: &Path, found: &std::fs::Metadata) -> Result<(), Error> {
-    match occupant(found) {
+pub(crate) fn require_regular(path: &Path, found: &Entry) -> Result<(), Error> {
+    match found.occupant() {
         None => Ok(()),
         Some(Occupant::Special(kind)) => Err(Error::NotRegular { path: path.to_path_buf(), kind }),
         Some(_) => Err(Error::Symlink { path: path.to_path_buf() }),
     }
-}
-
-/// Says what is there if it is not a regular file.
-pub(crate) fn occupant(found: &std::fs::Metadata) -> Option<Occupant> {
-    let kind = found.file_type();
-    let special = if kind.is_file() {
-        return None;
-    } else if kind.is_symlink() {
-        return Some(Occupant::Symlink);
-    } else if kind.is_dir() {
-        FileKind::Directory
-    } else if kind.is_fifo() {
-        FileKind::Fifo
-    } else if kind.is_socket() {
-        FileKind::Socket
-    } else if kind.is_block_device() {
-        FileKind::BlockDevice
-    } else if kind.is_char_device() {
-        FileKind::CharacterDevice
-    } else {
-        FileKind::Other
-    };
-    Some(Occupant::Special(special))
 }

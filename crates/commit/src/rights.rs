@@ -3,8 +3,9 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+
+use rustix::fs::FileType;
 
 use crate::dir::{Access, Dir};
 use crate::error::Error;
@@ -75,11 +76,11 @@ impl<'p> Looks<'_, 'p> {
 
 fn look(dir: &Dir, name: &OsStr, path: &Path, found: &mut BTreeSet<Writable>) -> Result<(), Error> {
     let Some(entry) = dir.entry(name)? else { return Ok(()) };
-    let mode = entry.mode() & 0o7777;
-    let is_sticky = entry.is_dir() && mode & 0o1000 != 0;
+    let mode = entry.mode;
+    let is_sticky = entry.kind == FileType::Directory && mode & 0o1000 != 0;
     // The mode of a link says nothing, and it is not followed.
-    if mode & 0o022 != 0 && !is_sticky && !entry.is_symlink() {
-        found.insert(Writable { path: path.to_path_buf(), mode, uid: entry.uid(), gid: entry.gid() });
+    if mode & 0o022 != 0 && !is_sticky && entry.kind != FileType::Symlink {
+        found.insert(Writable { path: path.to_path_buf(), mode, uid: entry.uid, gid: entry.gid });
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! The steps that make many files one change.
 
 use std::collections::{BTreeMap, HashSet};
+use std::ffi::OsString;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -12,7 +13,7 @@ use crate::exchange;
 use crate::log::Log;
 use crate::member::{self, Member, Place};
 use crate::outcome::{CommitError, LostXattr, Report, State};
-use crate::path::RelPath;
+use crate::path::{RelPath, kept_name, staged_name};
 use crate::stage;
 use crate::state::{StateDir, sync_file};
 
@@ -240,6 +241,11 @@ fn check_state(root: &Dir) -> Result<(), Error> {
 pub(crate) fn sweep(root: &Dir, path: &Path) -> Result<(), Error> {
     let Ok(path) = RelPath::parse_target(path) else { return Ok(()) };
     let Ok(dir) = root.descend(path.parent(), Access::Search) else { return Ok(()) };
+    // Nearly always there is nothing, and then the file itself says nothing either.
+    let is_there = |beside: OsString| !matches!(dir.entry(&beside), Ok(None));
+    if ![staged_name(path.name()), kept_name(path.name())].into_iter().any(is_there) {
+        return Ok(());
+    }
     let Ok(Some(target)) = dir.entry(path.name()) else { return Ok(()) };
     let Ok(stale) = member::stale_names(&dir, path.name(), &target) else { return Ok(()) };
     stale.iter().try_for_each(|name| dir.remove(name, Operation::RemoveStale))

@@ -246,13 +246,16 @@ impl StateDir {
     /// As [`StateDir::sweep`], of these generations, which are all that there are.
     pub(crate) fn sweep_of(&self, numbers: &[u64]) -> Result<(), Error> {
         let (mut done, mut last) = (Vec::new(), None);
-        for number in numbers {
-            let own = self.own(*number)?;
-            if own.entry(OsStr::new(MANIFEST))?.is_some() {
-                done.push(*number);
-                last = Some(own);
-            } else {
-                self.remove_generation(*number)?;
+        if !numbers.is_empty() {
+            let generations = self.generations()?;
+            for number in numbers {
+                let own = generations.descend(Path::new(&number.to_string()), Access::Read)?;
+                if own.entry(OsStr::new(MANIFEST))?.is_some() {
+                    done.push(*number);
+                    last = Some(own);
+                } else {
+                    self.remove_generation(*number)?;
+                }
             }
         }
         for number in &done[..done.len().saturating_sub(KEPT)] {
