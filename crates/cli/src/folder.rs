@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::path::{Component, Path, PathBuf};
 
+use commit::reason;
 use sha2::{Digest as _, Sha256};
 
 use crate::exit::{Exit, Failure};
-use commit::reason;
 
 /// The list's name; it is committed with the rest.
 pub(crate) const LIST: &str = ".kasm-db-render";

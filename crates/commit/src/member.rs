@@ -63,7 +63,6 @@ impl<'a> Member<'a> {
         let missing = || Error::Missing { path: shown.clone() };
         let opened = dir.open_regular(name)?.ok_or_else(missing)?;
         let found = Entry::of(&opened.metadata);
-        let target = Identity::of(&opened.metadata);
         let stale = stale_names(&dir, name, &found)?;
         // A link that a commit without `RENAME_EXCHANGE` left is a second name, but it goes first.
         let ours = dir.entry(&kept_name(name))?.is_some_and(|kept| kept.is_same(&found));
@@ -83,7 +82,7 @@ impl<'a> Member<'a> {
             change,
             dir,
             name,
-            target,
+            target: found.identity,
             xattrs,
             stale,
             staged: None,
@@ -186,8 +185,8 @@ fn stranger(found: &Entry, target: &Entry) -> Option<Occupant> {
     }
     // A commit makes its files as the running user and gives them to the owner of the target.
     let us = rustix::process::geteuid().as_raw();
-    if found.uid != us && found.uid != target.uid {
-        return Some(Occupant::OtherOwner(found.uid));
+    if found.identity.uid != us && found.identity.uid != target.identity.uid {
+        return Some(Occupant::OtherOwner(found.identity.uid));
     }
     if found.nlink != if found.is_same(target) { 2 } else { 1 } {
         return Some(Occupant::HardLinked(found.nlink));

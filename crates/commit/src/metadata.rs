@@ -50,13 +50,8 @@ impl Metadata {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Entry {
     pub(crate) kind: FileType,
-    /// `mode & 0o7777`.
-    pub(crate) mode: u32,
-    pub(crate) uid: u32,
-    pub(crate) gid: u32,
     pub(crate) nlink: u64,
-    dev: u64,
-    ino: u64,
+    pub(crate) identity: Identity,
 }
 
 impl Entry {
@@ -65,12 +60,14 @@ impl Entry {
     pub(crate) fn of_stat(found: &Stat) -> Entry {
         Entry {
             kind: FileType::from_raw_mode(found.st_mode),
-            mode: found.st_mode & 0o7777,
-            uid: found.st_uid,
-            gid: found.st_gid,
             nlink: u64::from(found.st_nlink),
-            dev: found.st_dev,
-            ino: found.st_ino,
+            identity: Identity {
+                dev: found.st_dev,
+                ino: found.st_ino,
+                mode: found.st_mode & 0o7777,
+                uid: found.st_uid,
+                gid: found.st_gid,
+            },
         }
     }
 
@@ -78,18 +75,14 @@ impl Entry {
     pub(crate) fn of(found: &std::fs::Metadata) -> Entry {
         Entry {
             kind: FileType::from_raw_mode(found.mode()),
-            mode: found.mode() & 0o7777,
-            uid: found.uid(),
-            gid: found.gid(),
             nlink: found.nlink(),
-            dev: found.dev(),
-            ino: found.ino(),
+            identity: Identity::of(found),
         }
     }
 
     /// Tells whether both are names of one file.
     pub(crate) fn is_same(&self, other: &Entry) -> bool {
-        (self.dev, self.ino) == (other.dev, other.ino)
+        (self.identity.dev, self.identity.ino) == (other.identity.dev, other.identity.ino)
     }
 
     /// Says what is there if it is not a regular file.

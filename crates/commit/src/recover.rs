@@ -277,7 +277,7 @@ fn remove_beside(cases: &[Case<'_>]) -> Result<(), Error> {
             let Some(found) = case.dir.entry(&name)? else { continue };
             let us = rustix::process::geteuid().as_raw();
             // Of anybody else it can not be the rest of a commit.
-            if found.occupant().is_none() && (found.uid == us || found.uid == case.file.uid) {
+            if found.occupant().is_none() && [us, case.file.uid].contains(&found.identity.uid) {
                 case.dir.remove(&name, Operation::RemoveStale)?;
             }
         }

@@ -9,6 +9,7 @@ use rustix::fs::FileType;
 
 use crate::dir::{Access, Dir};
 use crate::error::Error;
+use crate::metadata::Identity;
 use crate::path::RelPath;
 use crate::root::Root;
 
@@ -76,11 +77,11 @@ impl<'p> Looks<'_, 'p> {
 
 fn look(dir: &Dir, name: &OsStr, path: &Path, found: &mut BTreeSet<Writable>) -> Result<(), Error> {
     let Some(entry) = dir.entry(name)? else { return Ok(()) };
-    let mode = entry.mode;
+    let Identity { mode, uid, gid, .. } = entry.identity;
     let is_sticky = entry.kind == FileType::Directory && mode & 0o1000 != 0;
     // The mode of a link says nothing, and it is not followed.
     if mode & 0o022 != 0 && !is_sticky && entry.kind != FileType::Symlink {
-        found.insert(Writable { path: path.to_path_buf(), mode, uid: entry.uid, gid: entry.gid });
+        found.insert(Writable { path: path.to_path_buf(), mode, uid, gid });
     }
     Ok(())
 }

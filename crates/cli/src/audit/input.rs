@@ -7,12 +7,12 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
 use auditlog::{Ending, LIMIT, Scanner, Visitor};
+use commit::reason;
 use flate2::read::MultiGzDecoder;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::OFlags;
 
 use crate::exit::{Exit, Failure};
-use commit::reason;
 
 /// What is read at once. It grows for entries that are longer.
 const BUFFER: usize = 128 << 10;

@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use commit::reason;
 use model::document::{Files, Target};
 use render::{Adoption, TargetKind};
 
@@ -11,7 +12,6 @@ use crate::disk::{Disk, normalize};
 use crate::exit::{Exit, Failure, state};
 use crate::output::{Terminal, escape, escape_lines, escape_message};
 use crate::target::{name_of, place_of, relative};
-use commit::reason;
 
 /// Where Kasm's own installer puts the tree that runs.
 const USUAL: &str = "/opt/kasm/current";

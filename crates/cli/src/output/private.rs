@@ -5,8 +5,9 @@ use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::exit::{Exit, Failure};
 use commit::reason;
+
+use crate::exit::{Exit, Failure};
 
 /// Writes a new file beside `path`, syncs it, and renames it there. A link is replaced, not followed.
 pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {

@@ -5,11 +5,11 @@ use std::io::Read as _;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
+use commit::reason;
 use rustix::fs::OFlags;
 
 use super::format::{Invalid, MAX_BYTES, PlanFile, decode};
 use crate::exit::{Exit, Failure};
-use commit::reason;
 
 /// What a plan file is read for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
