@@ -24,6 +24,8 @@ pub fn secrets(observed: &ObservedState, source: &dyn Source) -> Vec<String> {
     };
     let is_env = |path: &str| path.ends_with(".env");
     let mut found = Secrets::default();
+    // Every service may name the same one.
+    let mut seen = BTreeSet::new();
     for (_, bytes) in files().filter(|(path, _)| is_env(path)) {
         found.env(bytes);
     }
@@ -33,7 +35,10 @@ pub fn secrets(observed: &ObservedState, source: &dyn Source) -> Vec<String> {
         } else if let Ok(tree) = Tree::parse(bytes) {
             found.compose(&tree, bytes);
             for name in found.env_files(&tree) {
-                if let Found::Yes(bytes) = source.read(&join(folder(path), &name)) {
+                let path = join(folder(path), &name);
+                if seen.insert(path.clone())
+                    && let Found::Yes(bytes) = source.read(&path)
+                {
                     found.env(&bytes);
                 }
             }

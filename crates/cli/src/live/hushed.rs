@@ -14,8 +14,9 @@ const SHORTEST: usize = 4;
 
 /// Says to the output layer which texts are secrets, before a child runs that could say them.
 pub(crate) fn hush(place: &Place, root: &Root, prefix: Option<&std::path::Path>) {
-    let disk = Disk::new(root, prefix);
-    learn(render::secrets(&render::observe(&place.target, &disk), &disk));
+    let observed = render::observe(&place.target, &Disk::new(root, prefix));
+    // What the files may have together is no limit for those that only hold secrets.
+    learn(render::secrets(&observed, &Disk::new(root, prefix)));
     learn(passwords().into_iter().filter(|password| password.len() >= SHORTEST));
 }
 
