@@ -1,6 +1,7 @@
 //! A target's files on disk.
 
 use std::cell::Cell;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 
 use commit::Root;
@@ -12,6 +13,11 @@ pub(crate) const LIMIT: u64 = model::yaml::MAX_BYTES as u64;
 /// What a target's files may have together. Includes and folders can name any number of them, and each is held
 /// several times over while a plan is made and proved.
 const LIMIT_OF_ALL: u64 = 8 * LIMIT;
+
+/// Tells one file from another of the same name: device and inode, with links followed.
+pub(crate) fn identity(path: &Path) -> Option<(u64, u64)> {
+    std::fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
+}
 
 /// Gives the files below a root, and those that absolute paths of its host mean.
 pub(crate) struct Disk<'a> {

@@ -10,6 +10,7 @@ use auditlog::{Ending, Entry, Prefix, Scanner};
 
 use super::input::Buffer;
 use super::{Input, Query, Reading, Tally};
+use crate::disk::identity;
 use crate::exit::Failure;
 use crate::output::stream::Stream;
 
@@ -150,10 +151,6 @@ impl Following<'_> {
         let tally = reading.tally;
         report(&name, &tally, wrong.as_deref());
     }
-}
-
-fn identity(path: &Path) -> Option<(u64, u64)> {
-    std::fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
 }
 
 impl Followed {

@@ -1,7 +1,6 @@
 //! Finds out what a running server does. The only code of `live` that asks.
 
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use commit::Root;
 use model::DesiredState;
@@ -9,7 +8,7 @@ use model::document::{Connect, Verify};
 use render::ObservedState;
 
 use crate::args::SslMode;
-use crate::disk::LIMIT;
+use crate::disk::{LIMIT, identity};
 use crate::live::docker::{Container, Docker};
 use crate::live::facts::{ConfFile, ConfState, Extension, Facts, Line, Override, Probe, Server, Setting};
 use crate::live::session::{Answer, Row, Statement, Unreachable, Way, literal};
@@ -304,11 +303,6 @@ fn compare(path: &str, hex: &str, here: &str, host: &Host<'_>, container: Option
     }
 }
 
-/// Device and inode, with links followed.
-fn identity(path: &PathBuf) -> Option<(u64, u64)> {
-    std::fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
-}
-
 /// Reads what `encode(…, 'hex')` writes.
 pub(crate) fn unhex(text: &str) -> Option<Vec<u8>> {
     let digit = |byte: &u8| char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
@@ -322,8 +316,7 @@ pub(crate) fn read_part(way: &Way, path: &str, offset: u64, length: u64) -> Resu
     let sql = format!(
         "SELECT 'r', pg_catalog.encode(pg_catalog.pg_read_binary_file({path}, {offset}, {length}), 'hex')"
     );
-    let answers = way.run(None, &[Statement::new(sql, 1)]).map_err(|unreachable| unreachable.why)?;
-    let rows = answers.into_iter().next().unwrap_or_else(|| Err("no answer".into()))?;
+    let rows = way.rows(Statement::new(sql, 1))?;
     let hex = rows.into_iter().next().and_then(|row| row.into_iter().next()).unwrap_or_default();
     unhex(&hex).ok_or_else(|| "no hexadecimal text".into())
 }

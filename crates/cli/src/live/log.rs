@@ -64,12 +64,8 @@ impl<'a> Log<'a> {
             let from = file.metadata().map(|metadata| metadata.len()).unwrap_or_default();
             return Ok(Self { way, place: Place::Host { inside, path, file }, format, from });
         }
-        // A file that is not there has no size: somebody may have removed it, and the server writes on to it.
-        let sql = format!("SELECT 'r', (pg_catalog.pg_stat_file({}, true)).size::text", literal(&inside));
-        let answers = way.run(None, &[Statement::new(sql, 1)]).map_err(|unreachable| unreachable.why)?;
-        let rows = answers.into_iter().next().unwrap_or_else(|| Err("no answer".into()))?;
-        let size = rows.first().and_then(|row| row.first()).and_then(|size| size.parse().ok());
-        Ok(Self { way, place: Place::Server(inside), format, from: size.unwrap_or_default() })
+        let from = size(way, &inside)?.unwrap_or_default();
+        Ok(Self { way, place: Place::Server(inside), format, from })
     }
 
     /// Says where the log is.
@@ -122,16 +118,20 @@ impl<'a> Log<'a> {
     /// Lets the server read a file from a point on; from its start where it is shorter by now, and nothing of one
     /// that is not there.
     fn ask(&self, path: &str, from: u64) -> Result<Vec<u8>, String> {
-        let size = format!("coalesce((pg_catalog.pg_stat_file({}, true)).size, -1)", literal(path));
-        let answers = self.way.run(None, &[Statement::new(format!("SELECT 'r', {size}::text"), 1)]);
-        let rows = answers.map_err(|unreachable| unreachable.why)?.into_iter().next();
-        let rows = rows.unwrap_or_else(|| Err("no answer".into()))?;
-        let size = rows.first().and_then(|row| row.first()).and_then(|size| size.parse::<u64>().ok());
-        match size {
+        match size(self.way, path)? {
             None => Ok(Vec::new()),
             Some(size) => read_part(self.way, path, if size < from { 0 } else { from }, LIMIT),
         }
     }
+}
+
+/// Asks for the size of a file. One that is not there has none: somebody may have removed it, and the server writes
+/// on to it.
+fn size(way: &Way, path: &str) -> Result<Option<u64>, String> {
+    let sql =
+        format!("SELECT 'r', coalesce((pg_catalog.pg_stat_file({}, true)).size, -1)::text", literal(path));
+    let rows = way.rows(Statement::new(sql, 1))?;
+    Ok(rows.first().and_then(|row| row.first()).and_then(|size| size.parse().ok()))
 }
 
 /// Gives what a file holds from a point on; all of it where it is shorter by now.
@@ -176,10 +176,7 @@ fn current(way: &Way, server: &Server) -> Result<(String, Format), String> {
     let names =
         known.iter().map(|(name, _)| format!("coalesce(pg_catalog.pg_current_logfile('{name}'), '')"));
     let sql = format!("SELECT 'r', {}", names.collect::<Vec<_>>().join(", "));
-    let answers =
-        way.run(None, &[Statement::new(sql, known.len())]).map_err(|unreachable| unreachable.why)?;
-    let rows = answers.into_iter().next().unwrap_or_else(|| Err("no answer".into()))?;
-    let paths = rows.into_iter().next().unwrap_or_default();
+    let paths = way.rows(Statement::new(sql, known.len()))?.into_iter().next().unwrap_or_default();
     let Some((path, (_, format))) = paths.into_iter().zip(known).find(|(path, _)| !path.is_empty()) else {
         return Err(no_file(server));
     };

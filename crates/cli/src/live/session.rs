@@ -63,6 +63,12 @@ impl Way {
         self.run_behind(database, &[], statements)
     }
 
+    /// Runs one statement in the main database, and gives its rows; else why there are none.
+    pub(crate) fn rows(&self, statement: Statement) -> Answer {
+        let answers = self.run(None, &[statement]).map_err(|unreachable| unreachable.why)?;
+        answers.into_iter().next().unwrap_or_else(|| Err("no answer".into()))
+    }
+
     /// As [`Way::run`], with statements before it that find the session as it was opened: in these every name
     /// that is looked up needs its schema, types and operators included.
     ///
