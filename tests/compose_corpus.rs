@@ -6,9 +6,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 #![allow(clippy::print_stderr, clippy::print_stdout, reason = "a test says what it looked at")]
-
-#[path = "common/compose.rs"]
-mod compose;
+#![allow(clippy::disallowed_methods, reason = "the crate reads no files, its tests do")]
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -16,10 +14,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use compose::{Compose, Outcome, WAYS, set_image};
 use model::Code;
 use model::yaml::{Kind, Style, Tree};
 use serde_yaml::Value;
+use testing::compose::{Compose, Outcome, WAYS, set_image};
 
 const IMAGE: &str = "kasmweb/postgres:1.16.0";
 

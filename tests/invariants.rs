@@ -1,20 +1,17 @@
 //! The invariants of ARCHITECTURE.md that no type can hold, and the generated files.
 //!
-//! `KASM_DB_BLESS=1 cargo test --test invariants` writes the generated files.
+//! `KASM_DB_BLESS=1 cargo test -p kasm-db-render --test invariants` writes the generated files.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 #![allow(clippy::print_stderr, clippy::print_stdout, reason = "a test says what it looked at")]
-
-mod command;
-mod common;
+#![allow(clippy::disallowed_methods, reason = "the crate reads no files, its tests do")]
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use command::{Sandbox, repository};
-use common::{Memory, desired};
+use kasm_db_render::{ObservedState, Plan, Target, TargetKind, observe, reconcile};
 use model::settings::{PGAUDIT, PgauditKind};
-use render::{ObservedState, Plan, Target, TargetKind, observe, reconcile};
+use testing::{Memory, desired, repository};
 
 /// The crates that do no IO.
 const PURE: [&str; 4] = ["pgconf", "model", "render", "auditlog"];
@@ -41,6 +38,14 @@ fn sources(folder: &str) -> Vec<(String, String)> {
     assert!(!paths.is_empty(), "{folder} has no Rust files");
     let name = |path: &Path| path.strip_prefix(&root).unwrap().display().to_string();
     paths.iter().map(|path| (name(path), std::fs::read_to_string(path).unwrap())).collect()
+}
+
+/// Gives the names in a folder of the repository.
+fn names(folder: &str) -> Vec<String> {
+    let entries = std::fs::read_dir(repository().join(folder)).unwrap();
+    let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
 }
 
 /// Gives the lines of code that hold one of the words, as `path:line: text`.
@@ -98,10 +103,60 @@ fn the_pure_crates_do_no_io() {
     }
 }
 
+/// The crates that act, and leave it to their caller to talk.
+const SILENT: [&str; 2] = ["live", "ops"];
+
+// 24
+#[test]
+fn the_libraries_that_act_neither_print_nor_read_the_environment_nor_end_the_process() {
+    for name in SILENT {
+        let words = [
+            "env::var",
+            "env::args",
+            "io::stdin",
+            "io::stdout",
+            "io::stderr",
+            "process::exit",
+            "process::abort",
+            "println!",
+            "print!",
+            "eprintln!",
+            "eprint!",
+            "dbg!",
+            "clap",
+            "anstream",
+        ];
+        let found = lines_with(&format!("crates/{name}/src"), &words);
+        assert!(found.is_empty(), "{found:#?}");
+        let lints = std::fs::read_to_string(repository().join(format!("crates/{name}/clippy.toml"))).unwrap();
+        for method in ["std::env::var", "std::env::var_os", "std::io::stdout", "std::process::exit"] {
+            assert!(lints.contains(&format!("\"{method}\"")), "crates/{name}/clippy.toml allows {method}");
+        }
+        let all = dependencies(name, "dependencies");
+        for terminal in ["clap", "anstream", "anstyle", "annotate-snippets", "signal-hook"] {
+            assert!(!all.contains(terminal), "{name} depends on {terminal}");
+        }
+    }
+}
+
+// 25
+#[test]
+fn no_static_holds_the_state_of_a_run() {
+    let held =
+        ["Mutex<", "RwLock<", "Atomic", "OnceLock<", "OnceCell<", "RefCell<", "LazyLock<", "static mut"];
+    let found: Vec<_> = lines_with("crates", &["static "])
+        .into_iter()
+        .filter(|line| !line.contains("/tests/") && !line.contains("crates/testing/"))
+        .filter(|line| held.iter().any(|kind| line.contains(kind)))
+        .collect();
+    let is_table = |line: &String| line.starts_with("crates/model/src/");
+    assert!(found.iter().all(is_table), "{found:#?}");
+}
+
 // 1
 #[test]
 fn dependencies_point_one_way() {
-    let ours = ["pgconf", "model", "render", "commit", "auditlog"];
+    let ours = ["pgconf", "model", "render", "commit", "auditlog", "live", "ops"];
     let of = |name: &str| -> Vec<String> {
         dependencies(name, "dependencies").into_iter().filter(|name| ours.contains(&name.as_str())).collect()
     };
@@ -110,7 +165,9 @@ fn dependencies_point_one_way() {
     assert_eq!(of("auditlog"), [""; 0]);
     assert_eq!(of("model"), ["pgconf"]);
     assert_eq!(of("render"), ["model", "pgconf"]);
-    assert_eq!(of("cli"), ["auditlog", "commit", "model", "render"]);
+    assert_eq!(of("live"), ["auditlog", "model"]);
+    assert_eq!(of("ops"), ["auditlog", "commit", "live", "model", "render"]);
+    assert_eq!(of("cli"), ["auditlog", "commit", "live", "model", "ops", "render"]);
     for name in PURE {
         let all = dependencies(name, "dependencies");
         for io in ["rustix", "libc", "tokio", "ureq", "postgres", "anstream"] {
@@ -119,38 +176,25 @@ fn dependencies_point_one_way() {
     }
 }
 
-// 2
-#[test]
-fn the_same_document_and_the_same_bytes_give_the_same_plan() {
-    let sandbox = Sandbox::new();
-    // Each process has its own hash seeds, so an order that depends on one shows itself.
-    for example in ["existing", "new"] {
-        for format in ["human", "json", "patch"] {
-            let run = || {
-                sandbox.run(&format!("-f examples/{example}/kasm-db.yaml plan --format {format}")).to_string()
-            };
-            let first = run();
-            for _ in 0..8 {
-                assert_eq!(run(), first);
-            }
-        }
-    }
-}
-
 // 3
 #[test]
-fn only_the_document_and_plan_files_are_deserialised() {
-    let is_test = |line: &str| line.contains("/tests/") || line.contains("/examples/");
+fn only_the_document_plan_files_and_notes_are_deserialised() {
+    let is_test =
+        |line: &str| ["/tests/", "/examples/", "crates/testing/"].iter().any(|part| line.contains(part));
     let strange = |words: &[&str], allowed: &[&str]| -> Vec<String> {
         let found = lines_with("crates", words).into_iter().filter(|line| !is_test(line));
         found.filter(|line| !allowed.iter().any(|path| line.starts_with(path))).collect()
     };
-    let plan_file = "crates/cli/src/saved/format.rs:";
-    assert_eq!(strange(&["Deserialize"], &["crates/model/src/document.rs:", plan_file]), [""; 0]);
+    let plan_file = "crates/ops/src/saved/format.rs:";
+    let note = "crates/ops/src/note.rs:";
+    assert_eq!(strange(&["Deserialize"], &["crates/model/src/document.rs:", plan_file, note]), [""; 0]);
     // With the types in one file, whatever the model reads is the document or a part of it.
-    assert_eq!(strange(&["serde_json::from_", "serde_yaml::"], &["crates/model/src/", plan_file]), [""; 0]);
+    assert_eq!(
+        strange(&["serde_json::from_", "serde_yaml::"], &["crates/model/src/", plan_file, note]),
+        [""; 0]
+    );
     // It writes documents, and reads nothing.
-    for name in ["pgconf", "render", "commit", "cli"] {
+    for name in ["pgconf", "render", "commit", "live", "ops", "cli"] {
         assert!(!dependencies(name, "dependencies").contains("serde_yaml"), "{name} uses serde_yaml");
     }
     for line in lines_with("crates/model/src", &["serde_yaml"]) {
@@ -176,7 +220,10 @@ fn every_change_is_a_text_edit() {
     // One place makes them, from replacements.
     let made = lines_with("crates", &["FileChange {"]);
     let made: Vec<_> = made.iter().filter(|line| !line.contains("struct ")).collect();
-    assert!(matches!(&made[..], [one] if one.starts_with("crates/render/src/reconcile.rs:")), "{made:#?}");
+    assert!(
+        matches!(&made[..], [one] if one.starts_with("crates/render/src/reconcile/draft.rs:")),
+        "{made:#?}"
+    );
 }
 
 // 5
@@ -258,9 +305,9 @@ fn what_a_plan_leads_to_has_an_empty_plan() {
 
 // 12
 #[test]
-fn only_the_output_layer_and_plan_files_serialise() {
+fn only_the_output_layer_plan_files_and_notes_serialise() {
     let found = lines_with("crates", &["Serialize"]);
-    let allowed = ["crates/cli/src/output/", "crates/cli/src/saved/format.rs:"];
+    let allowed = ["crates/cli/src/output/", "crates/ops/src/saved/format.rs:", "crates/ops/src/note.rs:"];
     let is_allowed = |line: &&String| allowed.iter().any(|path| line.starts_with(path));
     let strange: Vec<_> = found.iter().filter(|line| !is_allowed(line)).collect();
     assert!(strange.is_empty(), "{strange:#?}");
@@ -287,6 +334,107 @@ fn every_key_of_audit_is_a_row_of_the_settings_and_is_wanted_when_written() {
         let wanted = desired(&text);
         assert_eq!(wanted.settings().iter().map(|s| s.name.as_str()).collect::<Vec<_>>(), [row.name]);
     }
+}
+
+// 31
+#[test]
+fn a_pure_law_is_built_without_the_program() {
+    for name in names("crates") {
+        assert!(
+            !dependencies(&name, "dependencies").contains("testing"),
+            "{name} uses the crate of the tests"
+        );
+    }
+    // Without its feature, the crate of the tests is as pure as the laws in it.
+    let manifest = std::fs::read_to_string(repository().join("crates/testing/Cargo.toml")).unwrap();
+    assert!(manifest.contains("kasm-db = { path = \"../cli\", optional = true }"));
+    assert!(!dependencies("testing", "features").contains("default"));
+    for name in ["auditlog", "commit", "model", "pgconf", "render"] {
+        let manifest =
+            std::fs::read_to_string(repository().join(format!("crates/{name}/Cargo.toml"))).unwrap();
+        assert!(!manifest.contains("\"program\""), "the tests of {name} need the program");
+        assert!(!dependencies(name, "dev-dependencies").contains("kasm-db"), "so do those of {name}");
+    }
+}
+
+// 30
+#[test]
+fn every_test_file_belongs_to_a_test() {
+    let (mut files, mut roots) = (BTreeSet::new(), Vec::new());
+    let mut holds = |folder: &str| {
+        files.extend(sources(folder).into_iter().map(|(path, _)| repository().join(path)));
+    };
+    holds("tests");
+    for name in names("crates") {
+        let folder = format!("crates/{name}/tests");
+        let manifest =
+            std::fs::read_to_string(repository().join(format!("crates/{name}/Cargo.toml"))).unwrap();
+        let named =
+            manifest.lines().filter_map(|line| line.strip_prefix("path = \"../../")?.strip_suffix('"'));
+        roots.extend(named.map(|path| repository().join(path)));
+        if repository().join(&folder).exists() {
+            holds(&folder);
+            // Cargo finds these by itself.
+            let found = names(&folder).into_iter().map(|name| repository().join(&folder).join(name));
+            roots.extend(found.flat_map(|path| [path.join("main.rs"), path]).filter(|path| path.is_file()));
+        }
+    }
+    let mut taken = BTreeSet::new();
+    // The modules of a root are beside it, those of a module are in the folder of its name.
+    let beside = |root: PathBuf| (root.parent().unwrap().to_path_buf(), root);
+    let mut next: Vec<(PathBuf, PathBuf)> = roots.into_iter().map(beside).collect();
+    while let Some((folder, file)) = next.pop() {
+        let text =
+            std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        let named = text.lines().filter_map(|line| line.strip_suffix(';')?.rsplit_once("mod "));
+        let modules = named.map(|(_, name)| (folder.join(name), folder.join(format!("{name}.rs"))));
+        // One that is named by its path belongs to somebody else.
+        next.extend(modules.filter(|(_, file)| file.exists()));
+        taken.insert(file);
+    }
+    let left: Vec<_> = files.difference(&taken).collect();
+    assert!(left.is_empty(), "no test takes these in: {left:#?}");
+}
+
+// 30
+#[test]
+fn at_most_three_modules_are_named_by_their_path() {
+    let all = ["crates", "tests", "fuzz/fuzz_targets"].into_iter().flat_map(sources);
+    let named = all.flat_map(|(path, text)| {
+        let count = text.lines().filter(|line| line.trim_start().starts_with("#[path")).count();
+        std::iter::repeat_n(path, count)
+    });
+    let named: Vec<_> = named.collect();
+    // Each is compiled once for every crate that takes it in; what several need is a crate.
+    assert!(named.len() <= 3, "{named:#?}");
+}
+
+// 32
+#[test]
+fn the_code_map_names_every_file() {
+    let page = std::fs::read_to_string(repository().join("ARCHITECTURE.md")).unwrap();
+    let mut wrong = Vec::new();
+    for name in names("crates") {
+        let (_, section) = page
+            .split_once(&format!("\n### `crates/{name}`\n"))
+            .unwrap_or_else(|| panic!("no section of ARCHITECTURE.md is about crates/{name}"));
+        let section = section.split("\n### ").next().unwrap();
+        let cells = section.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` |"));
+        let named: Vec<&str> = cells.flat_map(|(cell, _)| cell.split("`, `")).collect();
+        let folder = format!("crates/{name}/src/");
+        for (path, _) in sources(&folder) {
+            let file = path.strip_prefix(&folder).unwrap();
+            // A row that ends with a slash is about everything below.
+            let is_named = |row: &&str| *row == file || (row.ends_with('/') && file.starts_with(*row));
+            // The front page of a crate lists what is in it.
+            if file != "lib.rs" && !named.iter().any(is_named) {
+                wrong.push(format!("no row names {path}"));
+            }
+        }
+        let lost = named.into_iter().filter(|row| !repository().join(&folder).join(row).exists());
+        wrong.extend(lost.map(|row| format!("a row names {folder}{row}, which does not exist")));
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 #[test]
@@ -323,6 +471,6 @@ fn generated(path: &str, text: &str) {
         std::fs::write(&file, text).unwrap();
     }
     let committed = std::fs::read_to_string(&file).unwrap_or_default();
-    let help = "run `KASM_DB_BLESS=1 cargo test --test invariants` and commit the file";
+    let help = "run `KASM_DB_BLESS=1 cargo test -p kasm-db-render --test invariants` and commit the file";
     assert!(committed == text, "{path} is not what the code gives; {help}");
 }

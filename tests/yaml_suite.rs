@@ -5,21 +5,15 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 #![allow(clippy::print_stderr, clippy::print_stdout, reason = "a test says what it looked at")]
-#![allow(dead_code, reason = "the laws are those of other tests, too")]
-
-#[path = "laws/check.rs"]
-mod check;
-mod command;
-#[path = "laws/memory.rs"]
-mod memory;
+#![allow(clippy::disallowed_methods, reason = "the crate reads no files, its tests do")]
 
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::LazyLock;
 
-use check::{desired, files_target, laws};
-use memory::Memory;
 use model::DesiredState;
+use testing::laws::laws;
+use testing::{Memory, desired, files_target};
 
 const OLD: &str = "postgres:12-alpine";
 const NEW: &str = "kasmweb/postgres:1.11.0";
@@ -27,9 +21,9 @@ const NEW: &str = "kasmweb/postgres:1.11.0";
 static DESIRED: LazyLock<DesiredState> =
     LazyLock::new(|| desired(&format!("schema: kasm-db/v1\nimage: {NEW}\n")));
 
-/// Where the cases are; none where they can not be had, which CI does not take for an answer.
+/// Where the cases are; none where they cannot be had, which CI does not take for an answer.
 fn folder() -> Option<PathBuf> {
-    let script = command::repository().join("scripts/get-yaml-suite");
+    let script = testing::repository().join("scripts/get-yaml-suite");
     let output = Command::new(script).output().unwrap();
     if output.status.success() {
         return Some(String::from_utf8(output.stdout).unwrap().trim().into());

@@ -1,6 +1,3 @@
 #![no_main]
 
-#[path = "../../tests/fuzz_bodies/conf_edit.rs"]
-mod body;
-
-libfuzzer_sys::fuzz_target!(|input: &[u8]| body::run(input));
+libfuzzer_sys::fuzz_target!(|input: &[u8]| testing::fuzz::conf_edit::run(input));

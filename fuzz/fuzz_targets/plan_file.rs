@@ -1,6 +1,3 @@
 #![no_main]
 
-#[path = "../../tests/fuzz_bodies/plan_file.rs"]
-mod body;
-
-libfuzzer_sys::fuzz_target!(|input: &[u8]| body::run(input));
+libfuzzer_sys::fuzz_target!(|input: &[u8]| testing::fuzz::plan_file::run(input));

@@ -8,7 +8,7 @@
 | set | after `recover` alone all files are old or all are new |
 | recover | `recover`, and the command again, end well |
 | stray | nothing temporary is left after recovery, or after an error that says that nothing changed |
-| private | journal and generations are readable by their owner alone |
+| private | journal, backups and follow-up are readable by their owner alone, and nobody else can write to any of it |
 | durable | what was reported as done outlasts a power cut |
 | exit, state | the exit code and the `state:` line say what holds |
 | lied | success was reported, but a sync had failed |
@@ -112,7 +112,7 @@ class Judge:
         if there != outside:
             self.bad(where, "touched", "something outside of the root has changed")
         for path, entry in now.items():
-            if path.split("/")[0] == tree.STATE and entry.mode & 0o077:
+            if path.split("/")[0] == tree.STATE and entry.mode & (0o022 if tree.PUBLIC.fullmatch(path) else 0o077):
                 self.bad(where, "private", f"{path} has the mode {entry.mode:04o}")
         return standing
 
@@ -124,7 +124,7 @@ class Judge:
             if generation and path not in but and path + "/manifest" not in there:
                 self.bad(where, "stray", f"{path} has no manifest")
             known = path in self.scenario.old or path in self.scenario.new
-            kept = path == tree.STATE or path.startswith(tree.STATE + "/generations")
+            kept = tree.KEPT.fullmatch(path)
             temporary = tree.TEMPORARY.search(path) or (kept and tree.UNFINISHED.search(path))
             if ((not known and not kept) or temporary) and path not in but:
                 self.bad(where, "stray", f"{path} is left")

@@ -36,6 +36,8 @@ class Kasm:
             "rollback": self.rollback,
             "recover": self.recover,
             "in-place": self.in_place,
+            "upgrade": self.upgrade,
+            "upgrade-recover": self.upgrade_recover,
         }
 
     def _has(self, *words):
@@ -138,3 +140,30 @@ class Kasm:
             return None
         box = self._template("in-place", DEPLOYMENT, BEFORE)
         return Scenario("in-place", box, self._apply("--in-place"), self._recover(), in_place=True)
+
+    def _fixture(self, name, state):
+        """A box with what version 0.1.0 left; all of it belongs to root."""
+        if os.geteuid() != 0:
+            return None
+        box = os.path.join(self.work.path, "templates", name)
+        tree.fixture(os.path.join(self.repository, "tests/fixtures/0.1.0", state + ".tree"), box)
+        os.rename(os.path.join(box, "kasm"), os.path.join(box, ROOT))
+        os.makedirs(os.path.join(box, OUTSIDE))
+        with open(os.path.join(box, "wanted.yaml"), "w", encoding="ascii") as file:
+            file.write(DOCUMENT.format(tag="1.11.0", classes="role"))
+        return box
+
+    def upgrade(self):
+        """The first write to the state folder of an earlier version, which has three generations."""
+        box = self._fixture("upgrade", "generations")
+        return box and Scenario("upgrade", box, self._apply(), self._recover())
+
+    def upgrade_recover(self):
+        """The pending journal of an earlier version, and what follows it."""
+        box = self._fixture("upgrade-recover", "journal")
+        if not box or not self.recovers:
+            return None
+        states = [self._fixture("upgrade-" + state, state) for state in ("plan", "follow-up-extension")]
+        old, new = (tree.read(os.path.join(state, ROOT)) for state in states)
+        recover = self._recover()
+        return Scenario("upgrade-recover", box, recover, recover, recover, old, new)

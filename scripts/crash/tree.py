@@ -7,7 +7,8 @@ import stat
 from typing import NamedTuple
 
 # A record of ours says when it was made. Two states that differ in nothing else are one state.
-CLOCK = re.compile(rb"^(time|sha256) [0-9a-f]+$", re.M)
+# The note says where the box is.
+CLOCK = re.compile(rb"^(time|sha256) [0-9a-f]+$|^note .*$", re.M)
 
 # Written beside a target, and ours alone.
 TEMPORARY = re.compile(r"\.kasm-db-(new|old)$")
@@ -15,7 +16,10 @@ TEMPORARY = re.compile(r"\.kasm-db-(new|old)$")
 # Where the journal and the generations are, below the root; what of it only a run under way has.
 STATE = ".kasm-db"
 UNFINISHED = re.compile(r"/journal$|\.new$|\.next$")
-GENERATION = re.compile(r"\.kasm-db/generations/\d+")
+KEPT = re.compile(STATE + r"(/(\.gitignore|layout|managed|private(/lock)?|(private/)?generations(/.*)?))?")
+GENERATION = re.compile(STATE + r"/(private/)?generations/\d+")
+# What everybody may read of it; in the folder of an earlier version that is nothing.
+PUBLIC = re.compile(STATE + r"(/(\.gitignore|layout(\.new)?|managed(\.\w+)?|generations(/\d+(/manifest(\.new)?)?)?))?")
 
 
 class Entry(NamedTuple):
@@ -98,6 +102,20 @@ def _attributes(path, entry):
     os.chmod(path, entry.mode)
     for name, value in entry.xattrs:
         os.setxattr(path, name, value)
+
+
+def fixture(path, root):
+    """Makes one of the trees of `tests/fixtures` below a folder."""
+    made = {}
+    with open(path, encoding="utf-8") as file:
+        for line in file.read().replace("[ROOT]", root).splitlines():
+            if line[0] in "|\\":
+                text = line[1:] + ("\n" if line[0] == "|" else "")
+                made[name] = made[name]._replace(content=made[name].content + text.encode())
+            elif line[0] != "#":
+                kind, mode, name = line.split(" ", 2)
+                made[name] = Entry("dir" if kind == "folder" else "file", int(mode, 8), 0, 0, (), b"", "")
+    write(made, root)
 
 
 def copy(source, target):

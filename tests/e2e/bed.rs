@@ -369,6 +369,9 @@ impl Bed {
 /// Runs a command to its end.
 pub(crate) fn finish(command: &mut Command) -> Run {
     let output = command.output().unwrap();
+    if testing::envelope::is_json(command.get_args()) {
+        testing::envelope::check(&output.stdout, output.status.code());
+    }
     Run {
         code: output.status.code(),
         stdout: String::from_utf8(output.stdout).unwrap(),

@@ -163,7 +163,7 @@ fn a_missing_extension_and_a_missing_database_are_told_apart() {
     bed.run("verify --no-probe").expect(9).says(&[
         "extension pgaudit in kasm: the database has no extension pgaudit",
         "KDB710",
-        "fix: run `CREATE EXTENSION IF NOT EXISTS pgaudit;` in the database kasm",
+        "fix: run `CREATE EXTENSION IF NOT EXISTS pgaudit SCHEMA pg_catalog;` in the database kasm",
     ]);
     let text = std::fs::read_to_string(&path).unwrap();
     let text = text.replace("ddl]\n", "ddl]\n  databases: [kasm, nowhere]\n");

@@ -103,7 +103,7 @@ fn settings_that_keep_every_entry_out_are_seen_without_a_probe() {
     bed.run("verify").expect(0);
     set("ALTER SYSTEM SET log_destination = ''");
     bed.run("verify --no-probe").expect(9).says(&["log_destination is empty"]);
-    // What goes to syslog can not be seen from here.
+    // What goes to syslog cannot be seen from here.
     set("ALTER SYSTEM SET log_destination = 'syslog'");
     bed.run("verify").expect(0).says(&["skip  audit read: the server writes no log file"]);
 }

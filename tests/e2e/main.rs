@@ -10,6 +10,7 @@
 mod apply;
 mod bed;
 mod faults;
+mod libpq;
 mod log;
 mod respelled;
 mod session;

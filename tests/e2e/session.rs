@@ -186,3 +186,77 @@ fn a_role_that_may_open_no_more_sessions_is_named() {
     bed.sql("CREATE ROLE watcher LOGIN CONNECTION LIMIT 0");
     bed.run("verify").expect(9).says(&["too many connections for role", "CONNECTION LIMIT"]);
 }
+
+#[test]
+fn a_role_with_settings_of_megabytes_keeps_nobody_from_asking_the_server() {
+    let bed = Bed::in_order();
+    bed.document("settings: {search_path: '\"$user\", public'}\n");
+    bed.sql("CREATE ROLE mallory LOGIN");
+    // As that role can do itself; and what together would be more than an answer holds.
+    bed.sql(
+        "CREATE ROLE noisy; DO $$ BEGIN \
+         FOR n IN 1..30 LOOP EXECUTE format('ALTER ROLE noisy SET evil.s%s = %L', n, repeat('x', 1000000)); END LOOP; \
+         SET ROLE mallory; \
+         EXECUTE format('ALTER ROLE mallory SET application_name = %L', repeat('x', 26000000)); END $$",
+    );
+    bed.run("verify --no-probe").expect(0).says(&["ok    connect: PostgreSQL"]);
+    // One that matters is named, and shown in part.
+    bed.sql(
+        "DO $$ BEGIN EXECUTE format('ALTER ROLE mallory SET search_path = %L', repeat('x', 26000000)); END $$",
+    );
+    let run = bed.run("verify --no-probe").expect(9).says(&["the role mallory has 'xxx", "xxx…'"]);
+    assert!(run.stdout.len() < 20_000, "{} bytes", run.stdout.len());
+    bed.sql("ALTER ROLE mallory RESET ALL");
+    bed.sql(
+        "DO $$ BEGIN EXECUTE format('ALTER DATABASE kasm SET search_path = %L', repeat('x', 26000000)); END $$",
+    );
+    let run = bed
+        .run("verify --no-probe")
+        .expect(9)
+        .says(&["it is 'xxx", "`ALTER DATABASE kasm RESET search_path;`"]);
+    assert!(run.stdout.len() < 20_000, "{} bytes", run.stdout.len());
+}
+
+#[test]
+fn the_extension_is_made_where_the_owner_of_the_database_cannot_drop_it() {
+    let bed = Bed::in_order();
+    bed.sql("DROP EXTENSION pgaudit; CREATE ROLE mallory; ALTER DATABASE kasm OWNER TO mallory");
+    let path = bed.document(IF_NEEDED);
+    let text = std::fs::read_to_string(&path).unwrap().replace("[read, write, ddl]", "[role, ddl]");
+    std::fs::write(&path, text).unwrap();
+    bed.sql("SET ROLE mallory; CREATE SCHEMA evil; ALTER DATABASE kasm SET search_path = evil, public");
+    bed.run("apply --yes").says(&["written"]);
+    // Each of these took an extension in `evil` or in `public` with it.
+    bed.sql("SET ROLE mallory; DROP SCHEMA evil CASCADE; DROP SCHEMA public CASCADE; DROP OWNED BY mallory CASCADE");
+    for statement in [
+        "DROP EXTENSION pgaudit CASCADE",
+        "DROP SCHEMA pg_catalog CASCADE",
+        "ALTER EXTENSION pgaudit SET SCHEMA evil",
+    ] {
+        let sql = format!(
+            "CREATE SCHEMA IF NOT EXISTS evil AUTHORIZATION mallory; SET ROLE mallory; DO $$ BEGIN {statement}; EXCEPTION WHEN \
+             insufficient_privilege THEN CREATE TABLE evil.refused (); DROP TABLE evil.refused; RETURN; END $$"
+        );
+        bed.sql(&sql);
+    }
+    let schema = "SELECT extnamespace::regnamespace FROM pg_extension WHERE extname = 'pgaudit'";
+    assert_eq!(bed.sql(schema), "pg_catalog");
+    let run = bed.run("verify").says(&["ok    extension pgaudit in kasm: version 1."]);
+    assert!(!run.stdout.contains("can drop it"), "{}", run.stdout);
+    // One that is there stays where it is, and what that means is said.
+    bed.sql(
+        "CREATE SCHEMA IF NOT EXISTS evil AUTHORIZATION mallory; ALTER EXTENSION pgaudit SET SCHEMA evil",
+    );
+    bed.run("apply --yes");
+    assert_eq!(bed.sql(schema), "evil");
+    bed.run("verify")
+        .expect(0)
+        .says(&["mallory can drop it with the schema evil: `ALTER EXTENSION pgaudit SET SCHEMA"]);
+    bed.sql(
+        "CREATE SCHEMA public AUTHORIZATION pg_database_owner; ALTER EXTENSION pgaudit SET SCHEMA public",
+    );
+    bed.run("verify").says(&["mallory can drop it with the schema public"]);
+    bed.sql("ALTER ROLE mallory SUPERUSER");
+    let run = bed.run("verify");
+    assert!(!run.stdout.contains("can drop it"), "{}", run.stdout);
+}

@@ -12,15 +12,15 @@ use crate::bed::{Run, finish};
 
 const BIN: &str = "/usr/lib/postgresql/15/bin";
 
-const DOCUMENT: &str = "schema: kasm-db/v1\naudit: {classes: [read], extension: false}\n\
+pub(crate) const DOCUMENT: &str = "schema: kasm-db/v1\naudit: {classes: [read], extension: false}\n\
     preload: {libraries: [pgaudit]}\npostgres_major: 15\ntargets:\n  - name: here\n    \
     files: {postgresql_conf: data/postgresql.conf}\nverify: {connect: tcp, database: postgres}\n";
 
 /// Certificates, and a server that has one of them.
-struct Server {
+pub(crate) struct Server {
     _temp: TempDir,
-    root: PathBuf,
-    port: u16,
+    pub(crate) root: PathBuf,
+    pub(crate) port: u16,
     child: Child,
 }
 
@@ -29,14 +29,14 @@ fn user(what: &str) -> u32 {
     String::from_utf8(output.stdout).unwrap().trim().parse().expect("the user `postgres` is there")
 }
 
-fn openssl(folder: &Path, arguments: &str) {
+pub(crate) fn openssl(folder: &Path, arguments: &str) {
     let output =
         Command::new("openssl").args(arguments.split_whitespace()).current_dir(folder).output().unwrap();
     assert!(output.status.success(), "openssl {arguments}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
 impl Server {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let temp = tempfile::Builder::new().prefix("kasm-db-tcp-").tempdir().unwrap();
         let root = temp.path().to_path_buf();
         std::fs::set_permissions(&root, PermissionsExt::from_mode(0o755)).unwrap();
@@ -99,13 +99,13 @@ impl Server {
         sleep(Duration::from_millis(500));
     }
 
-    fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
     }
 
     /// Runs `kasm-db verify` with the right password and authority, but for these variables.
-    fn run(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Run {
+    pub(crate) fn run(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Run {
         std::fs::write(self.root.join("kasm-db.yaml"), DOCUMENT).unwrap();
         self.command(&[&["verify"], arguments].concat(), variables)
     }
@@ -180,12 +180,13 @@ fn certificates(root: &Path) {
 
 /// `openssl x509` of Debian 12 takes no dates; `openssl ca` does.
 fn expired(root: &Path) {
-    let conf = "[ca]\ndefault_ca=d\n[d]\ndatabase=index\nserial=serial\nnew_certs_dir=.\ncertificate=ca\n\
+    let conf = "[ca]\ndefault_ca=d\n[d]\ndatabase=index\nunique_subject=no\nserial=serial\ncrlnumber=crlnumber\nnew_certs_dir=.\ncertificate=ca\n\
         private_key=ca.key\ndefault_md=sha256\npolicy=p\nx509_extensions=e\n[p]\ncommonName=supplied\n[e]\n\
         subjectAltName=DNS:localhost\n";
     std::fs::write(root.join("ca.conf"), conf).unwrap();
     std::fs::write(root.join("index"), "").unwrap();
     std::fs::write(root.join("serial"), "77\n").unwrap();
+    std::fs::write(root.join("crlnumber"), "01\n").unwrap();
     openssl(
         root,
         "ca -batch -notext -config ca.conf -startdate 20200101000000Z -enddate 20200102000000Z -in request -out expired",

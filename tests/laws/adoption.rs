@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 
+use kasm_db_render::{Target, TargetKind, adopt, observe};
 use model::document::{Files, Target as Written};
 use model::{Code, DesiredState, Image};
 use pgconf::ConfSet;
 use proptest::prelude::*;
-use render::{Target, TargetKind, adopt, observe};
+use testing::laws::{NOTHING, laws};
+use testing::{ConfFiles, Memory, desired, files_target, plan};
 
-use crate::check::{NOTHING, desired, files_target, laws, plan};
 use crate::documents::IMAGES;
-use crate::memory::{AsConf, Memory};
 use crate::{compose, corpus, documents};
 
 /// What came of the imports of one kind of target.
@@ -76,7 +76,7 @@ fn law(target: &Target, files: &Memory, all_settings: bool) -> Result<(String, V
     let after = plan(&desired(&text), target, files);
     assert!(after.is_empty(), "{:#?}\n{text}\n{:?}", after.changes, files.0.keys());
     let is_known = |new: &&model::Diagnostic| {
-        before.blockers().any(|old| (old.code, &old.place) == (new.code, &new.place))
+        before.blockers().any(|old| (old.code, &old.location) == (new.code, &new.location))
     };
     let new: Vec<_> = after.blockers().filter(|finding| !is_known(finding)).collect();
     assert!(new.is_empty(), "{new:#?}\n{text}");
@@ -133,7 +133,7 @@ fn counted(table: &mut Table, row: &str, target: &Target, files: &Memory) -> Opt
 /// Compares a document with what the conf says to a reader that is not the importer.
 #[track_caller]
 fn says_it_all(desired: &DesiredState, path: &str, files: &Memory) {
-    let set = ConfSet::read(path, files.get(path), &AsConf(files));
+    let set = ConfSet::read(path, files.get(path), &ConfFiles(files));
     let value = |name: &str| set.effective(name).map(|assignment| assignment.value());
     let items = value("shared_preload_libraries").and_then(|value| pgconf::split_libraries(&value));
     let plain = |item: &&Vec<u8>| item.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_');
@@ -277,6 +277,12 @@ fn is_overridden(desired: &DesiredState, target: &Target, files: &Memory) -> boo
     plan(desired, target, files).findings.iter().any(|finding| codes.contains(&finding.code))
 }
 
+/// Tells whether every document that declares a setting is refused, because the server reads another file.
+fn is_elsewhere(target: &Target, files: &Memory) -> bool {
+    let any = desired("schema: kasm-db/v1\npreload: {libraries: [pgaudit]}\n");
+    plan(&any, target, files).blockers().any(|blocker| blocker.code == Code::ConfElsewhere)
+}
+
 /// Gives every service whose image looks like PostgreSQL, and one that nobody names.
 fn services(bytes: &[u8]) -> Vec<Option<String>> {
     let mut found = vec![None];
@@ -329,6 +335,7 @@ fn an_import_of_every_compose_file_has_an_empty_plan() {
                 if let Some(desired) = counted(&mut table, &row, &target, &files)
                     && !conf.is_empty()
                     && !is_overridden(&desired, &target, &files)
+                    && !is_elsewhere(&target, &files)
                 {
                     says_it_all(&desired, "postgresql.conf", &files);
                 }
@@ -367,7 +374,7 @@ proptest! {
 
 #[test]
 fn what_can_not_be_written_is_left_out_with_its_reason() {
-    let conf = b"shared_preload_libraries = 'pgaudit, /opt/x y.so'\npgaudit.log = 'read, banana'\npgaudit.log_rows = on\n\
+    let conf = b"shared_preload_libraries = 'pgaudit, /opt/xy.so'\npgaudit.log = 'read, banana'\npgaudit.log_rows = on\n\
         archive_command = 'curl -u me:hunter2 x'\nprimary_conninfo = 'password=hunter2'\nmy.token = 'hunter2'\nwork_mem = 8MB\n";
     let compose = b"services:\n  db:\n    image: kasmweb/postgres:1.12.0\n    environment: {POSTGRES_PASSWORD: hunter2}\n";
     let files = Memory::new([("compose.yaml", compose), ("postgresql.conf", conf)]);
@@ -383,7 +390,10 @@ fn what_can_not_be_written_is_left_out_with_its_reason() {
     ];
     assert_eq!(left_out, expected, "{text}");
     assert_eq!(desired(&text).preload().unwrap().libraries, ["pgaudit"]);
-    assert!(text.contains("`audit.log_rows` is left out: `log_rows` needs PostgreSQL 14 or later"), "{text}");
+    assert!(
+        text.contains("`audit.log_rows` is left out: `audit.log_rows` needs PostgreSQL 14 or later"),
+        "{text}"
+    );
 }
 
 #[test]

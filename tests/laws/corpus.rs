@@ -7,11 +7,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use kasm_db_render::{Target, TargetKind};
 use model::postgres::{self, Context};
-use render::{Target, TargetKind};
-
-use crate::check::{desired, files_target, laws, plan};
-use crate::memory::Memory;
+use testing::laws::laws;
+use testing::{Memory, desired, files_target, plan};
 
 pub(crate) fn root() -> Option<PathBuf> {
     let root = std::env::var_os("KASM_DB_CORPUS").map(PathBuf::from);

@@ -1,11 +1,10 @@
 //! Targets and documents that are large or odd on purpose: the results are right, and come in linear
 //! time.
 
+use kasm_db_render::{Plan, Target};
 use model::{Code, Diagnostic};
-use render::{Plan, Target};
-
-use crate::check::{NOTHING, desired, files_target, plan};
-use crate::memory::Memory;
+use testing::laws::NOTHING;
+use testing::{Memory, desired, files_target, plan};
 
 const LARGE: usize = 1 << 20;
 const MANY: usize = 100_000;
@@ -145,7 +144,7 @@ fn a_compose_file_of_too_many_values_is_refused_where_reading_stops() {
         let refused = plan.blockers().next().unwrap();
         assert_eq!(refused.code, Code::ComposeSyntax);
         assert_eq!(refused.message, "more than 50000 keys and values; no more are read");
-        assert!(refused.place.as_ref().unwrap().line.abs_diff(line) < 4, "{refused:?}");
+        assert!(refused.location.as_ref().unwrap().line.abs_diff(line) < 4, "{refused:?}");
     }
 }
 
@@ -156,7 +155,7 @@ fn a_conf_of_too_many_settings_or_libraries_is_refused() {
     assert_eq!(blockers(&plan), [Code::ConfInclude]);
     let refused = plan.blockers().next().unwrap();
     assert_eq!(refused.message, "more than 100,000 settings are read; here it stops");
-    assert_eq!(refused.place.as_ref().unwrap().line, 100_001);
+    assert_eq!(refused.location.as_ref().unwrap().line, 100_001);
     let plan = conf(&format!("shared_preload_libraries = '{}a'\n", "a,".repeat(MANY)));
     assert_eq!(blockers(&plan), [Code::ConfList]);
     assert!(plan.blockers().next().unwrap().message.ends_with("lists more than 1000 libraries"));
@@ -181,7 +180,9 @@ fn errors(text: &str) -> Vec<Diagnostic> {
 #[test]
 fn a_document_of_brackets_or_of_one_long_line_is_refused() {
     for open in ["[", "{a: ", "- ", "? ", "{"] {
-        assert_eq!(errors(&open.repeat(MANY))[0].code, Code::DocumentSyntax, "{open}");
+        assert_eq!(errors(&open.repeat(MANY))[0].code, Code::NotADocument, "{open}");
+        let text = format!("schema: kasm-db/v1\nx-deep:\n  {}", open.repeat(MANY));
+        assert_eq!(errors(&text)[0].code, Code::DocumentSyntax, "{open}");
     }
     let long = "x".repeat(LARGE - 64);
     assert!(!errors(&long).is_empty());
@@ -202,12 +203,15 @@ fn a_document_with_an_alias_bomb_is_refused() {
 
 #[test]
 fn a_document_of_too_many_values_is_one_error() {
-    let keys = |count: usize| (0..count).map(|n| format!("k{n}: 1\n")).collect::<String>();
+    let keys = |count: usize| {
+        let keys = (1..count).map(|n| format!("k{n}: 1\n")).collect::<String>();
+        format!("schema: kasm-db/v1\n{keys}")
+    };
     let [error] = &errors(&keys(80_000))[..] else { panic!("one error") };
     assert_eq!(error.message, "more than 50000 keys and values; no more are read");
     let [error] = &errors(&keys(10_500))[..] else { panic!("one error") };
-    assert_eq!(error.message, "more than 20000 keys and values; a document has no more");
-    assert_eq!(error.place.as_ref().unwrap().line, 10_000);
+    assert_eq!(error.message, "more than 20000 keys and values; a document cannot have more");
+    assert_eq!(error.location.as_ref().unwrap().line, 10_000);
 }
 
 #[test]

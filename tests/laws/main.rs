@@ -1,23 +1,22 @@
 //! The four laws for whole plans: over generated targets, over a corpus of real files, over hostile ones.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::disallowed_methods, reason = "the crate reads no files, its tests do")]
 
 mod adoption;
-mod check;
 mod compose;
 mod corpus;
 mod documents;
 mod hostile;
 mod meaning;
-mod memory;
 mod rendering;
 
 use model::{Code, Image};
 use proptest::prelude::*;
+use testing::laws::laws;
+use testing::{Memory, desired, files_target};
 
-use check::{desired, files_target, laws};
 use documents::IMAGES;
-use memory::Memory;
 
 fn config(cases: u32) -> ProptestConfig {
     let more = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());

@@ -2,14 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use kasm_db_render::{FileKind, Rendered, observe, reconcile, redacted, rendered};
 use model::yaml::{Kind, NodeId, Tree};
 use pgconf::Conf;
 use proptest::prelude::*;
-use render::{FileKind, Rendered, observe, reconcile, redacted, rendered};
+use testing::laws::NOTHING;
+use testing::{Memory, desired, files_target};
 
-use crate::check::{NOTHING, desired, files_target};
 use crate::documents::IMAGES;
-use crate::memory::Memory;
 use crate::{compose, corpus, documents};
 
 const HIDDEN: &str = "<hidden>";

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use serde_json::Value;
+use testing::{Memory, folder_from};
 
-use crate::common::{Memory, folder_from};
 use crate::generate::generated;
 
 /// How many texts are generated.

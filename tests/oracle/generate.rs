@@ -1,26 +1,9 @@
 //! Texts of postgresql.conf that nobody would write, the same in every run.
 
-use crate::common::Memory;
+use testing::{Memory, Random};
 
-/// A small generator (`SplitMix64`): the texts must not change with a dependency.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut bits = self.0;
-        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((bits ^ (bits >> 31)) % end as u64) as usize
-    }
-
-    fn pick<'a>(&mut self, of: &[&'a [u8]]) -> &'a [u8] {
-        of[self.below(of.len())]
-    }
-
-    fn one_in(&mut self, count: usize) -> bool {
-        self.below(count) == 0
-    }
+fn pick<'a>(random: &mut Random, of: &[&'a [u8]]) -> &'a [u8] {
+    of[random.below(of.len())]
 }
 
 /// Names and values that fit them, in many spellings.
@@ -110,39 +93,30 @@ fn text(random: &mut Random, has_junk: bool) -> Vec<u8> {
     let mut text = Vec::new();
     for index in 0..count {
         if has_junk && index == junk_at {
-            text.extend(random.pick(JUNK));
+            text.extend(pick(random, JUNK));
         } else if random.one_in(6) {
-            text.extend(random.pick(&[
-                b"",
-                b" \t",
-                b"# a comment",
-                b"#\xe9t\xe9",
-                b"#-----",
-                b"# CUSTOMIZED OPTIONS",
-            ]));
+            text.extend(pick(
+                random,
+                &[b"", b" \t", b"# a comment", b"#\xe9t\xe9", b"#-----", b"# CUSTOMIZED OPTIONS"],
+            ));
         } else {
             let (name, values) = SETTINGS[random.below(SETTINGS.len())];
             if random.one_in(3) {
-                text.extend(random.pick(&[b"#", b"# ", b"##", b" #\t", b"#  "]));
+                text.extend(pick(random, &[b"#", b"# ", b"##", b" #\t", b"#  "]));
             } else {
-                text.extend(random.pick(&[b"", b"", b"", b" ", b"\t"]));
+                text.extend(pick(random, &[b"", b"", b"", b" ", b"\t"]));
             }
             let upper = random.one_in(5);
             text.extend(name.iter().map(|b| if upper { b.to_ascii_uppercase() } else { *b }));
-            let value = random.pick(values);
+            let value = pick(random, values);
             // Only a quote keeps a name and a value apart by itself.
             let glue: &[u8] = if value.starts_with(b"'") { b"" } else { b" " };
-            text.extend(random.pick(&[b" = ", b" = ", b"=", b" ", b"\t=\t", b"= ", glue]));
+            text.extend(pick(random, &[b" = ", b" = ", b"=", b" ", b"\t=\t", b"= ", glue]));
             text.extend(value);
-            text.extend(random.pick(&[
-                b"",
-                b"",
-                b"# x",
-                b"\t# (change requires restart)",
-                b" ",
-                b" #'",
-                b"\r",
-            ]));
+            text.extend(pick(
+                random,
+                &[b"", b"", b"# x", b"\t# (change requires restart)", b" ", b" #'", b"\r"],
+            ));
         }
         if index + 1 < count || random.one_in(2) {
             text.extend(line_end);

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use kasm_db_render::{Action, Plan, observe_with, reconcile};
 use model::{Code, Compare, DesiredState};
 use pgconf::value::Type;
-use render::{Action, Plan, observe_with, reconcile};
+use testing::postgres::lossy;
+use testing::{ConfFiles, Memory, desired, files};
 
-use crate::client::lossy;
-use crate::common::{ConfFiles, Memory, desired, files};
 use crate::confs::Conf;
 use crate::reading::{Line, Reader, Reading};
 
@@ -89,7 +89,7 @@ fn refusal(plan: &Plan, files: &Memory, before: &Reading, unset: &[String]) -> R
 /// Gives the places of findings as a server would name them.
 pub(crate) fn places(plan: &Plan, files: &Memory, codes: &[Code]) -> BTreeSet<(String, usize)> {
     let findings = plan.findings.iter().filter(|finding| codes.contains(&finding.code));
-    let places = findings.filter_map(|finding| Some((finding, finding.place.as_ref()?)));
+    let places = findings.filter_map(|finding| Some((finding, finding.location.as_ref()?)));
     places
         .map(|(finding, place)| {
             let text = files.0.get(&place.path).map_or(&[][..], Vec::as_slice);

@@ -2,16 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::client::{literal, lossy};
-use crate::common::Memory;
-use crate::server::Server;
+use testing::Memory;
+use testing::postgres::{Server, literal, lossy};
 
 /// One line of a conf as the server sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Line {
     pub file: String,
     pub(crate) line: usize,
-    /// None where the line can not be read at all.
+    /// None where the line cannot be read at all.
     pub(crate) name: Option<Vec<u8>>,
     pub(crate) setting: Vec<u8>,
     pub(crate) error: Option<String>,

@@ -5,11 +5,10 @@ use std::collections::BTreeSet;
 use model::audit::ClassSet;
 use model::{Code, Compare};
 use pgconf::value::Type;
+use testing::Memory;
+use testing::postgres::{Cluster, Server, literal, lossy};
 
-use crate::client::{literal, lossy};
-use crate::common::Memory;
 use crate::judge::{Judged, places};
-use crate::server::{Cluster, Server};
 
 /// Says what a check came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

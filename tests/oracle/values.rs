@@ -2,14 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use kasm_db_render::{observe, reconcile};
 use model::Code;
 use pgconf::value::Type;
-use render::{observe, reconcile};
+use testing::postgres::{Cluster, lossy};
+use testing::{Memory, desired, files};
 
-use crate::client::lossy;
-use crate::common::{Memory, desired, files};
 use crate::reading::Reader;
-use crate::server::Cluster;
 
 /// What the server says of one of its settings.
 struct Setting {

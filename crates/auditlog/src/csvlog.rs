@@ -2,13 +2,13 @@
 
 use fearless_simd::{Level, Simd, dispatch};
 
-use crate::entry::{Entry, Head, Visitor};
+use crate::entry::{AuditEntry, Head, Visitor};
 use crate::fault::Reason;
+use crate::format::{Ending, LIMIT};
 use crate::lines::count_lines;
 use crate::masks::{Masks, WINDOW};
 use crate::message::{self, MARK};
-use crate::record::{Cursor, Found, is_start, tail};
-use crate::scanner::{Ending, LIMIT};
+use crate::record::{Cursor, MESSAGE, Progress, column, find_head, is_any_head, is_start, tail};
 use crate::text::{Form, Text};
 
 /// Reads a csvlog.
@@ -20,7 +20,23 @@ pub(crate) struct Csvlog {
     masks: Masks,
     scratch: Vec<u8>,
     pace: Pace,
+    /// How many columns the last record has that could be read; none is read yet with 0.
+    columns: usize,
+    /// Where the time of that record ends.
+    comma: usize,
+    /// Whether the bytes before these were zeros, and said to be.
+    hole: bool,
 }
+
+/// The columns that a server's major writes: 12, 13, and 14 or later.
+pub(crate) const COLUMNS: [usize; 3] = [23, 24, 26];
+
+/// What stands behind the message of an entry, up to the statement: pgaudit has no detail, no hint and no query of its own,
+/// and hides context and statement.
+const BEHIND: &[u8] = b",,,,,,,";
+
+/// The columns of the context and of the statement.
+const OF_FUNCTION: [usize; 2] = [18, 19];
 
 /// How often the vectors look at a window: less and less where they take little of it.
 ///
@@ -48,22 +64,17 @@ impl Pace {
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 enum State {
-    /// At the start of the log, or behind something broken: at the next line that starts a record.
-    ///
-    /// `within`: the bytes start within a line that is not one. `at_start`: nothing was read yet.
-    Search { within: bool, at_start: bool },
+    /// At the start of the log, which may be within a record.
+    #[default]
+    Start,
     /// At a record.
     Record(Cursor),
+    /// Behind something broken: at the next record of a session, wherever in a line it starts.
+    Torn,
     /// Within a record that was too long.
     Tail { open: bool },
-}
-
-impl Default for State {
-    fn default() -> Self {
-        Self::Search { within: false, at_start: true }
-    }
 }
 
 impl Default for Csvlog {
@@ -74,6 +85,9 @@ impl Default for Csvlog {
             masks: Masks::new(),
             scratch: Vec::new(),
             pace: Pace::default(),
+            columns: 0,
+            comma: 0,
+            hole: false,
         }
     }
 }
@@ -87,9 +101,9 @@ impl Csvlog {
     /// Tells whether a record may start here.
     pub(crate) fn is_between(&self) -> bool {
         match &self.state {
-            State::Search { within, .. } => !within,
+            State::Start => true,
             State::Record(cursor) => cursor.is_new(),
-            State::Tail { .. } => false,
+            State::Torn | State::Tail { .. } => false,
         }
     }
 
@@ -105,7 +119,7 @@ impl Csvlog {
         let mut at = 0;
         while at < bytes.len() {
             let done = match &mut self.state {
-                State::Search { .. } => self.search(&bytes[at..], last, line, visitor),
+                State::Start => self.start(&bytes[at..], last, *line, visitor),
                 State::Tail { open } => match tail(&bytes[at..], open) {
                     Some(end) => {
                         *line += count_lines(&bytes[at..at + end]);
@@ -115,6 +129,18 @@ impl Csvlog {
                     None => {
                         *line += count_lines(&bytes[at..]);
                         Some(bytes.len() - at)
+                    }
+                },
+                State::Torn => match find_head(&bytes[at..], last) {
+                    Ok(found) => {
+                        *line += count_lines(&bytes[at..at + found]);
+                        self.state = State::Record(Cursor::default());
+                        Some(found)
+                    }
+                    Err(0) => None,
+                    Err(done) => {
+                        *line += count_lines(&bytes[at..at + done]);
+                        Some(done)
                     }
                 },
                 State::Record(_) => self.record(&bytes[at..], last, line, visitor),
@@ -127,38 +153,23 @@ impl Csvlog {
         at
     }
 
-    /// Goes to the next line that starts a record.
-    fn search(
-        &mut self,
-        bytes: &[u8],
-        last: bool,
-        line: &mut u64,
-        visitor: &mut impl Visitor,
-    ) -> Option<usize> {
-        let State::Search { within, at_start } = &mut self.state else { return None };
-        let mut at = 0;
-        while at < bytes.len() {
-            if !std::mem::take(within) {
-                match is_start(&bytes[at..]) {
-                    Some(true) => {
-                        self.state = State::Record(Cursor::default());
-                        return Some(at);
-                    }
-                    None if !last => return (at > 0).then_some(at),
-                    _ => {}
-                }
+    /// Looks whether the log starts with a record.
+    fn start(&mut self, bytes: &[u8], last: bool, line: u64, visitor: &mut impl Visitor) -> Option<usize> {
+        if bytes[0] == 0 {
+            if !std::mem::replace(&mut self.hole, true) {
+                visitor.fault(line, Reason::Zeros);
             }
-            if std::mem::take(at_start) {
-                visitor.fault(*line, Reason::Start);
-            }
-            let Some(found) = memchr::memchr(b'\n', &bytes[at..]) else {
-                *within = true;
-                return Some(bytes.len());
-            };
-            at += found + 1;
-            *line += 1;
+            return Some(bytes.iter().take_while(|byte| **byte == 0).count());
         }
-        Some(at)
+        self.state = match is_start(bytes) {
+            Some(true) => State::Record(Cursor::default()),
+            None if !last => return None,
+            _ => {
+                visitor.fault(line, Reason::Start);
+                State::Torn
+            }
+        };
+        Some(0)
     }
 
     fn record(
@@ -169,53 +180,91 @@ impl Csvlog {
         visitor: &mut impl Visitor,
     ) -> Option<usize> {
         let State::Record(cursor) = &mut self.state else { return None };
-        if cursor.is_new() && self.pace.wait == 0 {
-            let window = &bytes[..bytes.len().min(WINDOW)];
-            let masks = &mut self.masks;
-            let done = dispatch!(self.level, simd => whole_records(simd, masks, window, line, visitor));
-            self.pace.looked(done, window.len());
-            if done > 0 {
-                return Some(done);
+        if cursor.is_new() {
+            if bytes[0] == 0 {
+                if !std::mem::replace(&mut self.hole, true) {
+                    visitor.fault(*line, Reason::Zeros);
+                }
+                return Some(bytes.iter().take_while(|byte| **byte == 0).count());
+            }
+            if self.pace.wait == 0 {
+                let (columns, comma) = (self.columns, self.comma);
+                let window = &bytes[..bytes.len().min(WINDOW)];
+                let masks = &mut self.masks;
+                let done = dispatch!(self.level, simd => whole_records(simd, masks, columns, comma, window, line, visitor));
+                self.pace.looked(done, window.len());
+                if done > 0 {
+                    self.hole = false;
+                    return Some(done);
+                }
             }
         }
         // What is beyond the limit by chance makes no difference.
         let (bytes, last) = (&bytes[..bytes.len().min(LIMIT)], last && bytes.len() <= LIMIT);
         match cursor.read(bytes, last) {
-            Found::Record { end, message } => {
+            Progress::Record { end, message, columns } => {
                 let record = &bytes[..end];
                 self.pace.wait = self.pace.wait.saturating_sub(1);
-                match message {
-                    Some(field) if is_audit(&record[field.start..]) => {
-                        let inside = &record[field.start + 1 + MARK.len()..field.end - 1];
-                        self.judge(record, inside, false, *line, visitor);
+                let is_blank = record.iter().all(u8::is_ascii_whitespace);
+                match damage(record, columns, message.is_some(), self.columns) {
+                    _ if is_blank => {}
+                    Some(Reason::Csv) if self.hole => {}
+                    Some(reason) => {
+                        let done = self.torn(record, reason, *line, visitor).unwrap_or(end);
+                        *line += count_lines(&record[..done]);
+                        return Some(done);
                     }
-                    Some(_) => {}
-                    None if record.iter().all(u8::is_ascii_whitespace) => {}
-                    None => visitor.fault(*line, Reason::Csv),
+                    None => {
+                        self.columns = columns;
+                        self.comma = memchr::memchr(b',', record).unwrap_or(0);
+                        if let Some(field) = message.filter(|field| is_audit(&record[field.start..])) {
+                            if is_of_function(record, field.end) {
+                                visitor.fault(*line, Reason::Function);
+                            } else {
+                                let inside = &record[field.start + 1 + MARK.len()..field.end - 1];
+                                self.judge(record, inside, false, *line, visitor);
+                            }
+                        }
+                    }
                 }
+                self.hole = false;
                 *line += count_lines(record);
                 self.state = State::Record(Cursor::default());
                 Some(end)
             }
-            Found::Broken => {
-                visitor.fault(*line, Reason::Csv);
-                self.state = State::Search { within: true, at_start: false };
-                Some(0)
+            Progress::Broken => {
+                let zeros = memchr::memchr(0, &bytes[..cursor.at()]).is_some();
+                visitor.fault(*line, if zeros { Reason::Zeros } else { Reason::Csv });
+                self.state = State::Torn;
+                *line += count_lines(&bytes[..1]);
+                Some(1)
             }
-            Found::More if last => {
-                visitor.fault(*line, Reason::End);
-                *line += count_lines(bytes);
-                Some(bytes.len())
+            Progress::More if last => {
+                let next = self.torn(bytes, Reason::End, *line, visitor);
+                let done = next.unwrap_or(bytes.len());
+                *line += count_lines(&bytes[..done]);
+                Some(done)
             }
-            Found::More if bytes.len() >= LIMIT => {
+            Progress::More if bytes.len() >= LIMIT => {
                 let open = cursor.open;
-                match (cursor.open_message(), cursor.message()) {
+                let (start, whole) = (cursor.open_message(), cursor.message());
+                if find_head(&bytes[1..], true).is_ok() {
+                    let done = self.torn(bytes, Reason::Csv, *line, visitor).unwrap_or(LIMIT);
+                    *line += count_lines(&bytes[..done]);
+                    return Some(done);
+                }
+                match (start, whole) {
                     (Some(field), _) if is_audit(&bytes[field..]) => {
                         self.judge(bytes, &bytes[field + 1 + MARK.len()..], true, *line, visitor);
                     }
                     (_, Some(field)) if is_audit(&bytes[field.start..]) => {
                         let inside = &bytes[field.start + 1 + MARK.len()..field.end - 1];
-                        self.judge(bytes, inside, false, *line, visitor);
+                        let behind = &bytes[field.end..];
+                        if behind.len() >= BEHIND.len() && !behind.starts_with(BEHIND) {
+                            visitor.fault(*line, Reason::Function);
+                        } else {
+                            self.judge(bytes, inside, behind.len() < BEHIND.len(), *line, visitor);
+                        }
                     }
                     _ => {}
                 }
@@ -223,21 +272,31 @@ impl Csvlog {
                 self.state = State::Tail { open };
                 Some(LIMIT)
             }
-            Found::More => None,
+            Progress::More => None,
         }
+    }
+
+    /// Reports a record that is torn, and goes to the record of a session that starts within it.
+    fn torn(
+        &mut self,
+        record: &[u8],
+        reason: Reason,
+        line: u64,
+        visitor: &mut impl Visitor,
+    ) -> Option<usize> {
+        let zeros = memchr::memchr(0, record).is_some();
+        visitor.fault(line, if zeros { Reason::Zeros } else { reason });
+        self.hole = false;
+        self.state = State::Record(Cursor::default());
+        find_head(&record[1..], true).ok().map(|found| found + 1)
     }
 
     /// Judges the message of a record by its own grammar, with its quotes made single.
     fn judge(&mut self, record: &[u8], inside: &[u8], cut: bool, line: u64, visitor: &mut impl Visitor) {
         self.scratch.clear();
         crate::text::undouble(inside, &mut self.scratch);
-        let checked = if cut { message::check_cut(&self.scratch) } else { message::check(&self.scratch) };
-        match checked {
-            Ok(start) => {
-                let message = Text::plain(&self.scratch);
-                visitor.entry(&Entry::new(line, Head::Csv(record), message, start, cut));
-            }
-            Err(reason) => visitor.fault(line, reason),
+        if let Err(reason) = AuditEntry::hand(visitor, line, Head::Csv(record), &self.scratch, cut) {
+            visitor.fault(line, reason);
         }
     }
 }
@@ -247,16 +306,19 @@ impl Csvlog {
 fn whole_records<S: Simd>(
     simd: S,
     masks: &mut Masks,
+    columns: usize,
+    comma: usize,
     window: &[u8],
     line: &mut u64,
     visitor: &mut impl Visitor,
 ) -> usize {
     masks.fill(simd, window);
-    masks.records(|record, message, lines| {
-        let taken = match message {
-            Some(field) if is_audit(&window[field.start..]) => {
+    masks.records(columns, |record, field, lines| {
+        let taken = match is_usual(&window[record.start..], comma) {
+            true if is_audit(&window[field.start..]) => {
                 let inside = field.start + 1 + MARK.len()..field.end - 1;
                 let start = message::start(&window[inside.clone()]).ok();
+                let start = start.filter(|_| window[field.end..].starts_with(BEHIND));
                 let fits = start.filter(|_| match masks.fields(inside.clone()) {
                     Some((9, _)) => true,
                     Some((10, rows)) => message::is_number(&window[rows..inside.end]),
@@ -266,20 +328,64 @@ fn whole_records<S: Simd>(
                     Some(start) => {
                         let message = Text::new(&window[inside], Form::Csv);
                         let head = Head::Csv(&window[record]);
-                        visitor.entry(&Entry::new(*line, head, message, start, false));
+                        visitor.entry(&AuditEntry::new(*line, head, message, start, false));
                         true
                     }
                     None => false,
                 }
             }
-            Some(_) => true,
-            None => false,
+            other => other,
         };
         if taken {
             *line += 1 + lines;
         }
         taken
     })
+}
+
+/// Returns whether a message that ends here has a context or a statement.
+fn is_of_function(record: &[u8], end: usize) -> bool {
+    let has = |index: usize| column(record, index).is_some_and(|(text, _)| !text.is_empty());
+    !record[end..].starts_with(BEHIND) && OF_FUNCTION.into_iter().any(has)
+}
+
+/// Tells what is wrong with a record that ends as one should.
+fn damage(record: &[u8], columns: usize, has_message: bool, usual: usize) -> Option<Reason> {
+    if !has_message {
+        return Some(Reason::Csv);
+    }
+    if memchr::memchr(0, record).is_some() {
+        return Some(Reason::Zeros);
+    }
+    if !COLUMNS.contains(&columns) {
+        return Some(Reason::Columns(columns));
+    }
+    // A torn record with another behind it may have as many columns as those of another major.
+    let is_changed = columns != usual
+        && !(is_any_head(record) && has_severity(record) && find_head(&record[1..], true).is_err());
+    (is_changed || !has_time(record)).then_some(Reason::Csv)
+}
+
+/// Tells whether the severity and the SQLSTATE are where they should be.
+fn has_severity(record: &[u8]) -> bool {
+    let is = |index: usize, is: fn(&[u8]) -> bool| column(record, index).is_some_and(|(text, _)| is(text));
+    is(MESSAGE - 2, |text| {
+        !text.is_empty() && !text.iter().any(u8::is_ascii_digit) || text.starts_with(b"DEBUG")
+    }) && is(MESSAGE - 1, |text| text.len() == 5 && text.iter().all(u8::is_ascii_alphanumeric))
+}
+
+/// Tells whether a record starts with its time, and not with a part of one and another behind it.
+fn has_time(record: &[u8]) -> bool {
+    let comma = memchr::memchr(b',', &record[..record.len().min(41)]);
+    comma.is_some_and(|comma| is_usual(record, comma))
+}
+
+/// Tells quickly whether a record starts with a time that ends where the last one did.
+#[inline(always)]
+fn is_usual(record: &[u8], comma: usize) -> bool {
+    let Some(time) = record.first_chunk::<24>() else { return false };
+    let wrong = (time[10] ^ b' ') | (time[13] ^ b':') | (time[19] ^ b'.') | (time[23] ^ b' ');
+    wrong == 0 && record.get(comma) == Some(&b',')
 }
 
 /// Tells whether a field is an audit message: it is quoted, as it holds commas.

@@ -1,14 +1,17 @@
 //! An entry, as it stands in the log.
 
+use std::borrow::Cow;
+
 use crate::fault::Reason;
-use crate::message::{Fields, Kind, Start};
+use crate::message::{self, AuditType, Fields, Start};
 use crate::record::column;
 use crate::text::{Form, Text};
+use crate::time::{Timestamp, with_offset};
 
 /// What gets the entries of a log, in their order.
 pub trait Visitor {
     /// Takes an entry.
-    fn entry(&mut self, entry: &Entry<'_>);
+    fn entry(&mut self, entry: &AuditEntry<'_>);
 
     /// Takes what could not be understood, with the line that it starts on.
     fn fault(&mut self, line: u64, reason: Reason);
@@ -16,12 +19,14 @@ pub trait Visitor {
 
 /// One entry; it borrows from the log, and decodes what it is asked for.
 #[derive(Clone, Debug)]
-pub struct Entry<'a> {
+pub struct AuditEntry<'a> {
     line: u64,
     head: Head<'a>,
     message: Text<'a>,
     start: Start<'a>,
     cut: bool,
+    /// Seconds east of UTC of a time whose zone has no name of its own; whoever reads the log knows it.
+    offset: Option<i32>,
 }
 
 /// What the server writes besides the message.
@@ -31,10 +36,17 @@ pub(crate) enum Head<'a> {
     Csv(&'a [u8]),
     /// Pieces that were found in a line.
     Parts(Parts<'a>),
+    /// Pieces of a line that can be read in several ways, or contradicts itself.
+    Uncertain {
+        /// Those that all ways have in common.
+        common: Parts<'a>,
+        /// Those of the only way that does not contradict itself.
+        likely: Option<Box<Parts<'a>>>,
+    },
 }
 
 /// The pieces of a head.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Parts<'a> {
     pub(crate) time: Option<Text<'a>>,
     pub(crate) user: Option<Text<'a>>,
@@ -46,10 +58,44 @@ pub(crate) struct Parts<'a> {
     pub(crate) application: Option<Text<'a>>,
 }
 
-impl<'a> Entry<'a> {
+impl Parts<'_> {
+    /// Returns what tells the process from others: its id, or that of its session.
+    pub(crate) fn process(&self) -> Option<Text<'_>> {
+        self.pid.or(self.session)
+    }
+
+    /// Returns those that are the same in both.
+    pub(crate) fn common(self, other: &Self) -> Self {
+        Self {
+            time: self.time.filter(|_| self.time == other.time),
+            user: self.user.filter(|_| self.user == other.user),
+            database: self.database.filter(|_| self.database == other.database),
+            host: self.host.filter(|_| self.host == other.host),
+            port: self.port.filter(|_| self.port == other.port),
+            pid: self.pid.filter(|_| self.pid == other.pid),
+            session: self.session.filter(|_| self.session == other.session),
+            application: self.application.filter(|_| self.application == other.application),
+        }
+    }
+}
+
+impl<'a> AuditEntry<'a> {
     #[inline]
     pub(crate) fn new(line: u64, head: Head<'a>, message: Text<'a>, start: Start<'a>, cut: bool) -> Self {
-        Self { line, head, message, start, cut }
+        Self { line, head, message, start, cut, offset: None }
+    }
+
+    /// Hands the entry of a message to a visitor, or says why the message is not one of pgaudit's.
+    pub(crate) fn hand(
+        visitor: &mut impl Visitor,
+        line: u64,
+        head: Head<'a>,
+        message: &'a [u8],
+        cut: bool,
+    ) -> Result<(), Reason> {
+        let start = if cut { message::check_cut(message) } else { message::check(message) }?;
+        visitor.entry(&Self::new(line, head, Text::plain(message), start, cut));
+        Ok(())
     }
 
     /// Gives the line that the entry starts on, from 1.
@@ -62,8 +108,30 @@ impl<'a> Entry<'a> {
         self.cut
     }
 
+    /// Returns whether the log leaves open who did it, or whether pgaudit wrote it: the line can be read in several ways,
+    /// contradicts itself, may be part of a name, or is cut before what a function would have left there.
+    ///
+    /// The entry then has only what holds in any case.
+    pub fn is_uncertain(&self) -> bool {
+        self.cut || matches!(self.head, Head::Uncertain { .. })
+    }
+
+    /// Returns an uncertain entry as it is most likely meant: in the only way that does not contradict itself.
+    ///
+    /// This is for finding entries. It does not prove who did something.
+    pub fn likely(&self) -> Option<Self> {
+        match &self.head {
+            Head::Uncertain { likely: Some(parts), .. } => {
+                Some(Self { head: Head::Parts(**parts), ..self.clone() })
+            }
+            // What is cut still says who it was.
+            Head::Csv(_) | Head::Parts(_) if self.cut => Some(self.clone()),
+            _ => None,
+        }
+    }
+
     /// Gives who asked for the entry.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> AuditType {
         self.start.kind
     }
 
@@ -92,6 +160,29 @@ impl<'a> Entry<'a> {
         self.part(0, |parts| parts.time)
     }
 
+    /// Returns the time as a number; its zone is the one that [`in_offset`](Self::in_offset) set if the text leaves it open.
+    pub fn timestamp(&self) -> Option<Timestamp> {
+        let time = Timestamp::parse(&self.time()?.bytes())?;
+        Some(Timestamp { offset: time.offset.or(self.offset), ..time })
+    }
+
+    /// Returns the text of the time, as the server wrote it; an offset takes the place of a zone that was left open.
+    pub fn time_text(&self) -> Option<Cow<'a, [u8]>> {
+        let text = self.time()?.bytes();
+        Some(
+            match self.offset.filter(|_| Timestamp::parse(&text).is_some_and(|time| time.offset.is_none())) {
+                Some(offset) => Cow::Owned(with_offset(&text, offset)),
+                None => text,
+            },
+        )
+    }
+
+    /// Returns the entry with what the name of its zone means: so many seconds east of UTC.
+    #[must_use]
+    pub fn in_offset(&self, seconds: i32) -> Self {
+        Self { offset: Some(seconds), ..self.clone() }
+    }
+
     /// Gives the user's name.
     pub fn user(&self) -> Option<Text<'a>> {
         self.part(1, |parts| parts.user)
@@ -111,7 +202,7 @@ impl<'a> Entry<'a> {
     pub fn host(&self) -> Option<Text<'a>> {
         match &self.head {
             Head::Csv(_) => self.remote().map(|(host, _)| host),
-            Head::Parts(parts) => parts.host,
+            Head::Parts(parts) | Head::Uncertain { common: parts, .. } => parts.host,
         }
     }
 
@@ -119,7 +210,7 @@ impl<'a> Entry<'a> {
     pub fn port(&self) -> Option<Text<'a>> {
         match &self.head {
             Head::Csv(_) => self.remote().and_then(|(_, port)| port),
-            Head::Parts(parts) => parts.port,
+            Head::Parts(parts) | Head::Uncertain { common: parts, .. } => parts.port,
         }
     }
 
@@ -139,7 +230,7 @@ impl<'a> Entry<'a> {
                 let (raw, quoted) = column(record, index)?;
                 Some(Text::new(raw, if quoted { Form::Csv } else { Form::Plain }))
             }
-            Head::Parts(parts) => of(parts),
+            Head::Parts(parts) | Head::Uncertain { common: parts, .. } => of(parts),
         };
         part.filter(|text| !text.is_empty())
     }
@@ -149,7 +240,7 @@ impl<'a> Entry<'a> {
         let remote = self.part(4, |parts| parts.host)?;
         let raw = remote.raw();
         let colon = raw.iter().rposition(|b| *b == b':');
-        let Some(colon) = colon.filter(|&at| crate::message::is_number(&raw[at + 1..])) else {
+        let Some(colon) = colon.filter(|&at| message::is_number(&raw[at + 1..])) else {
             return Some((remote, None));
         };
         Some((Text::new(&raw[..colon], remote.form()), Some(Text::plain(&raw[colon + 1..]))))

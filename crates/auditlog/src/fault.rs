@@ -31,6 +31,18 @@ pub enum Reason {
     Prefix,
     /// The line came through syslog, which cuts and escapes.
     Syslog,
+    /// A record of a csvlog with other than 23, 24 or 26 columns.
+    Columns(usize),
+    /// Bytes that were never written: a file system fills them with zeros.
+    Zeros,
+    /// A line breaks off, or another one follows it without a line feed.
+    Torn,
+    /// Nothing looks like a log of PostgreSQL.
+    Format,
+    /// The text is UTF-16.
+    Utf16,
+    /// A message that looks like an entry, but comes with a context or a statement, which pgaudit leaves out.
+    Function,
 }
 
 impl fmt::Display for Reason {
@@ -49,6 +61,12 @@ impl fmt::Display for Reason {
             Self::End => f.write_str("the log ends within an entry"),
             Self::Prefix => f.write_str("what stands before `AUDIT:` is no log_line_prefix"),
             Self::Syslog => f.write_str("the line came through syslog, which is not read"),
+            Self::Columns(count) => write!(f, "the record has {count} columns, not 23, 24 or 26"),
+            Self::Zeros => f.write_str("a hole: NUL bytes where the log should be"),
+            Self::Torn => f.write_str("the line is torn"),
+            Self::Format => f.write_str("not recognised as a log of PostgreSQL"),
+            Self::Utf16 => f.write_str("the text is UTF-16; convert it to UTF-8"),
+            Self::Function => f.write_str("written by a function, not by pgaudit"),
         }
     }
 }

@@ -2,12 +2,12 @@
 //! and `jsonlog`, as PostgreSQL 12 to 18 write them.
 //!
 //! ```
-//! use kasm_db_auditlog::{Ending, Entry, Reason, Scanner, Visitor};
+//! use kasm_db_auditlog::{AuditEntry, Ending, Reason, Scanner, Visitor};
 //!
 //! struct Statements(Vec<String>);
 //!
 //! impl Visitor for Statements {
-//!     fn entry(&mut self, entry: &Entry<'_>) {
+//!     fn entry(&mut self, entry: &AuditEntry<'_>) {
 //!         self.0.push(String::from_utf8_lossy(&entry.fields().statement()).into_owned());
 //!     }
 //!     fn fault(&mut self, line: u64, reason: Reason) {
@@ -21,20 +21,25 @@
 //! assert_eq!((done, statements.0), (log.len(), vec!["select 1, 2".to_string()]));
 //! ```
 //!
-//! Reading is a stream: a [`Scanner`] gets bytes and gives entries to a [`Visitor`]; what is not whole yet is
-//! given again with what follows. It copies little and decodes only what is asked for.
+//! A [`Scanner`] takes bytes and passes entries to a [`Visitor`]. The caller passes an incomplete entry again, together with
+//! what follows it. The scanner copies little and decodes only what is asked for.
 //!
-//! # Limits
+//! # Limitations
 //! - An entry of more than [`LIMIT`] bytes in the log is cut at that length.
 //! - Lines that came through syslog are recognised, and reported as not understood.
-//! - Where a log in words has a prefix that neither is given nor widely used, only what can be told apart is.
-//! - In a log in words, names that stand in the prefix may hold what looks like a message. Such a line is
-//!   reported, and not dropped. csvlog and jsonlog leave no such doubt.
+//! - In a `stderr` log, names in the prefix may hold what looks like the rest of a line, or like other lines. An entry whose
+//!   line can be read in several ways, may be part of a name, contradicts itself, or is next to a line that is not of the log
+//!   is [uncertain](AuditEntry::is_uncertain), and so is each one with a prefix that is neither given nor widely used. A role
+//!   without spaces and a database without `@` are taken for what they are if both readings fit.
+//! - What a function writes looks like an entry, but for the context and the statement that come with it. If the server's
+//!   settings hide them in a `stderr` log, it cannot be told apart there.
+//! - A torn `stderr` log may hold lines of other programs, which look like the rest of an entry without its start.
 
 mod csvlog;
 mod detect;
 mod entry;
 mod fault;
+mod format;
 mod jsonlog;
 mod lines;
 mod masks;
@@ -46,10 +51,15 @@ mod stderr_log;
 mod text;
 pub mod time;
 
-pub use entry::{Entry, Visitor};
+pub use entry::{AuditEntry, Visitor};
 pub use fault::Reason;
-pub use message::{Fields, Kind};
+pub use format::{Ending, Format, LIMIT};
+pub use message::{AuditType, Fields};
 pub use prefix::Prefix;
 pub use record::starts as csv_record_starts;
-pub use scanner::{Ending, Format, LIMIT, Scanner};
+pub use scanner::Scanner;
 pub use text::Text;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -12,6 +12,8 @@ pub(crate) struct Lines {
     reach: usize,
     /// Whether the bytes start within a line that is done with.
     within: bool,
+    /// Whether the bytes before these were zeros, and said to be.
+    hole: bool,
     mark: Finder<'static>,
 }
 
@@ -24,9 +26,20 @@ pub(crate) enum Next {
     Nothing(usize),
 }
 
+/// What [`Lines`] passes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Passed<'a> {
+    /// Lines without a mark, each with its line feed; only the last of a log has none.
+    Lines(&'a [u8]),
+    /// The start of a long line without a mark, as far as one may be.
+    Long(&'a [u8]),
+    /// Zeros where a line should start or be.
+    Zeros,
+}
+
 impl Lines {
     pub(crate) fn new(reach: usize) -> Self {
-        Self { reach, within: false, mark: Finder::new(MARK) }
+        Self { reach, within: false, hole: false, mark: Finder::new(MARK) }
     }
 
     /// Leaves the rest of the current line out.
@@ -34,27 +47,74 @@ impl Lines {
         self.within = true;
     }
 
+    /// Continues after zeros in the middle of a line, as if a line started there.
+    pub(crate) fn behind_zeros(&mut self) {
+        self.hole = true;
+    }
+
     /// Finds the next line from `at` on, and counts those that it passes.
-    pub(crate) fn next(&mut self, bytes: &[u8], mut at: usize, last: bool, line: &mut u64) -> Next {
+    pub(crate) fn next(
+        &mut self,
+        bytes: &[u8],
+        mut at: usize,
+        last: bool,
+        line: &mut u64,
+        passes: &mut impl FnMut(Passed<'_>, u64),
+    ) -> Next {
         loop {
             if self.within {
-                let Some(found) = memchr(b'\n', &bytes[at..]) else { return Next::Nothing(bytes.len()) };
-                at += found + 1;
+                let found = memchr(b'\n', &bytes[at..]);
+                let end = found.map_or(bytes.len(), |found| at + found);
+                if !self.hole && memchr(0, &bytes[at..end]).is_some() {
+                    self.hole = true;
+                    passes(Passed::Zeros, *line);
+                }
+                if found.is_none() {
+                    return Next::Nothing(bytes.len());
+                }
+                at = end + 1;
                 *line += 1;
                 self.within = false;
+                self.hole = false;
+            }
+            if bytes.get(at) == Some(&0) {
+                if !std::mem::replace(&mut self.hole, true) {
+                    passes(Passed::Zeros, *line);
+                }
+                at += bytes[at..].iter().take_while(|byte| **byte == 0).count();
+            }
+            if at == bytes.len() {
+                return Next::Nothing(at);
             }
             let found = self.mark.find(&bytes[at..]);
             let behind = found.map_or(bytes.len(), |found| at + found);
             let start = memrchr(b'\n', &bytes[at..behind]).map_or(at, |found| at + found + 1);
-            *line += count_lines(&bytes[at..start]);
-            at = start;
+            if start > at {
+                passes(Passed::Lines(&bytes[at..start]), *line);
+                *line += count_lines(&bytes[at..start]);
+                self.hole = false;
+                at = start;
+                continue;
+            }
             match found {
-                Some(_) if behind - start <= self.reach => return Next::Line(start),
+                Some(_) if behind - start <= self.reach => {
+                    self.hole = false;
+                    return Next::Line(start);
+                }
                 // The mark of a line that is not whole may yet come, but not any more within reach.
                 None if bytes.len() - start < self.reach + MARK.len() => {
+                    if last {
+                        passes(Passed::Lines(&bytes[start..]), *line);
+                    }
                     return Next::Nothing(if last { bytes.len() } else { start });
                 }
-                _ => self.within = true,
+                _ => {
+                    let head = &bytes[start..start + self.reach];
+                    passes(Passed::Long(head), *line);
+                    self.hole |= memchr(0, head).is_some();
+                    self.within = true;
+                    at = start + self.reach;
+                }
             }
         }
     }
@@ -62,6 +122,12 @@ impl Lines {
 
 pub(crate) fn count_lines(bytes: &[u8]) -> u64 {
     memchr_iter(b'\n', bytes).count() as u64
+}
+
+/// Takes off the zeros that a line starts with, and returns whether there were any.
+pub(crate) fn behind_zeros(line: &[u8]) -> (&[u8], bool) {
+    let zeros = line.iter().take_while(|byte| **byte == 0).count();
+    (&line[zeros..], zeros > 0)
 }
 
 /// Gives the end of the line, behind its line feed.

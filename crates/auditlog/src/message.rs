@@ -16,7 +16,7 @@ pub(crate) const MARK: &[u8] = b"AUDIT: ";
 
 /// Who asked for an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum AuditType {
     /// `pgaudit.log`: the statement is of a class that is logged.
     Session,
     /// `pgaudit.role`: a privilege of that role was used.
@@ -26,7 +26,7 @@ pub enum Kind {
 /// The fields that stand first and are never quoted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Start<'a> {
-    pub(crate) kind: Kind,
+    pub(crate) kind: AuditType,
     pub(crate) statement_id: u64,
     pub(crate) substatement_id: u64,
     pub(crate) class: &'a [u8],
@@ -81,9 +81,9 @@ pub(crate) fn check_cut(message: &[u8]) -> Result<Start<'_>, Reason> {
 #[inline]
 pub(crate) fn start(message: &[u8]) -> Result<Start<'_>, Reason> {
     let (kind, rest) = if let Some(rest) = message.strip_prefix(b"SESSION,") {
-        (Kind::Session, rest)
+        (AuditType::Session, rest)
     } else if let Some(rest) = message.strip_prefix(b"OBJECT,") {
-        (Kind::Object, rest)
+        (AuditType::Object, rest)
     } else {
         return Err(Reason::Type);
     };
@@ -151,6 +151,17 @@ fn split(message: &[u8], cut: bool) -> Result<Spans, Reason> {
     }
 }
 
+/// Returns whether a field without quotes holds a line feed.
+pub(crate) fn has_open_line(message: &[u8]) -> bool {
+    // Most hold none at all.
+    if memchr(b'\n', message).is_none() {
+        return false;
+    }
+    let spans = split(message, true).unwrap_or_default();
+    let fields = &spans.fields[..spans.count];
+    fields.iter().any(|(span, quoted)| !quoted && memchr(b'\n', &message[span.clone()]).is_some())
+}
+
 impl<'a> Fields<'a> {
     /// Splits a message that was checked.
     pub(crate) fn new(message: Text<'a>) -> Self {
@@ -206,7 +217,7 @@ mod tests {
     fn fields_come_without_their_quotes() {
         let message = br#"SESSION,3,1,READ,SELECT,TABLE,public.t,"select ""a"", 1","1,""x""""y""",7"#;
         let start = check(message).unwrap();
-        assert_eq!((start.kind, start.statement_id, start.substatement_id), (Kind::Session, 3, 1));
+        assert_eq!((start.kind, start.statement_id, start.substatement_id), (AuditType::Session, 3, 1));
         assert_eq!(start.class, b"READ");
         assert!(message[start.rest..].starts_with(b"SELECT,"));
         let fields = Fields::new(Text::plain(message));

@@ -30,6 +30,21 @@ impl Timestamp {
     }
 }
 
+/// Writes a time with an offset in place of its zone's name, as PostgreSQL writes one: `+08`, `-03:30`.
+pub(crate) fn with_offset(text: &[u8], seconds: i32) -> Vec<u8> {
+    let named = text.iter().rposition(|byte| *byte == b' ').filter(|at| *at > 10).unwrap_or(text.len());
+    let (hours, rest) = (seconds.abs() / 3600, seconds.abs() % 3600);
+    let sign = if seconds < 0 { '-' } else { '+' };
+    let mut offset = format!(" {sign}{hours:02}");
+    if rest > 0 {
+        offset.push_str(&format!(":{:02}", rest / 60));
+    }
+    if rest % 60 > 0 {
+        offset.push_str(&format!(":{:02}", rest % 60));
+    }
+    [&text[..named], offset.as_bytes()].concat()
+}
+
 /// Reads a date and a time of day, as the clock on the wall shows them; the time may be short or empty.
 pub fn wall(date: &str, time: &str) -> Option<i64> {
     let number = |text: &str, length: usize| -> Option<i64> {
@@ -94,6 +109,8 @@ pub fn offset(zone: &str) -> Option<i32> {
 }
 
 /// Hours of the abbreviations that PostgreSQL's `Default` set has and that mean one thing only.
+///
+/// `CST` is China's too, `IST` India's, Israel's and Ireland's, `PST` that of the Philippines, `BST` that of Bougainville.
 fn named(zone: &str) -> Option<f64> {
     Some(match zone.to_ascii_uppercase().as_str() {
         "UTC" | "GMT" | "Z" | "UCT" | "ZULU" | "WET" => 0.0,
@@ -114,10 +131,10 @@ fn named(zone: &str) -> Option<f64> {
         "NDT" => -2.5,
         "ADT" => -3.0,
         "EDT" => -4.0,
-        "EST" | "CDT" => -5.0,
-        "CST" | "MDT" => -6.0,
+        "EST" => -5.0,
+        "MDT" => -6.0,
         "MST" | "PDT" => -7.0,
-        "PST" | "AKDT" => -8.0,
+        "AKDT" => -8.0,
         "AKST" => -9.0,
         "HST" => -10.0,
         _ => return None,
@@ -145,7 +162,19 @@ mod tests {
         {
             assert_eq!(Timestamp::parse(text.as_bytes()), None, "{text}");
         }
-        let unknown = Timestamp::parse(b"2026-11-22 00:00:00 XYZ").unwrap();
-        assert_eq!(unknown.offset, None);
+        for (text, seconds, expected) in [
+            ("2026-11-22 22:46:35.752 CST", 28_800, "2026-11-22 22:46:35.752 +08"),
+            ("2026-11-22 22:46:35 NST", -12_600, "2026-11-22 22:46:35 -03:30"),
+            ("2026-11-22 22:46:35", 0, "2026-11-22 22:46:35 +00"),
+            ("2026-11-22 22:46:35 LMT", -1_172, "2026-11-22 22:46:35 -00:19:32"),
+        ] {
+            let written = with_offset(text.as_bytes(), seconds);
+            assert_eq!(String::from_utf8_lossy(&written), expected);
+            assert_eq!(Timestamp::parse(&written).unwrap().offset, Some(seconds), "{text}");
+        }
+        for zone in ["XYZ", "CST", "CDT", "IST", "PST", "BST"] {
+            let time = Timestamp::parse(format!("2026-11-22 00:00:00 {zone}").as_bytes());
+            assert_eq!(time.unwrap().offset, None, "{zone}");
+        }
     }
 }

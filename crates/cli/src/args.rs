@@ -1,33 +1,32 @@
 //! The command line.
 
+mod format;
+
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValue, TypedValueParser};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use live::SslMode;
+
+pub(crate) use self::format::SinkChoice;
+use self::format::{FormatParser, SinkParser};
+use crate::exit;
+use crate::output::Color;
+use crate::output::emitter::Format;
+use crate::output::report::Report;
 
 /// Config-as-code for the database of a Kasm Workspaces deployment.
 ///
 /// Reads kasm-db.yaml, compares it with the compose files and the postgresql.conf that are there, shows
 /// the smallest change and what it costs, and applies it.
 #[derive(Debug, Parser)]
-#[command(name = "kasm-db", version, arg_required_else_help = true, disable_help_subcommand = true, after_help = AFTER_HELP)]
+#[command(name = "kasm-db", version, arg_required_else_help = true, disable_help_subcommand = true, after_help = exit::help())]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
     #[command(flatten)]
     pub(crate) global: Global,
 }
-
-const AFTER_HELP: &str = "\
-Exit codes:
-   0  done, or nothing to do             6  another run holds the lock
-   1  error, nothing changed             7  failed and rolled back
-   2  differences (--detailed-exitcode, 8  failed, recovery pending
-      render --check)
-   3  the document is invalid            9  files applied, something behind them is not done
-   4  refused: a blocker                64  wrong usage
-   5  the saved plan is stale          130  interrupted; the message says whether files changed
-Of several targets the worst counts: 8 7 1 9 4 5 6 3 2 0.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -36,12 +35,12 @@ pub(crate) enum Command {
     /// Shows what would change, and what it costs
     #[command(visible_alias = "diff")]
     Plan(Plan),
-    /// Makes it so: all files of a target or none
+    /// Applies the plan: all files of a target, or none
     Apply(Apply),
     /// Shows a saved plan, and whether it still holds
     Show(Show),
     /// Finishes an interrupted apply or takes it back; needs no document
-    Recover,
+    Recover(Recover),
     /// Lists what was applied and can be gone back to
     History(History),
     /// Goes back to what an earlier apply left, by a plan of its own
@@ -56,8 +55,8 @@ pub(crate) enum Command {
     Status(Status),
     /// Reads what pgaudit logged: stderr logs, csvlog and jsonlog, rotated and compressed
     Audit(Box<Audit>),
-    /// Prints the JSON Schema of the document
-    Schema,
+    /// Prints the JSON Schema of the document, or of what a command writes with --format json
+    Schema(Schema),
     /// Explains a code, a field of the document or a setting; alone it lists them
     Explain(Explain),
     /// Prints the completions for a shell
@@ -87,14 +86,18 @@ pub(crate) struct Global {
     /// A prefix for absolute paths of targets: a copy of a host's files
     #[arg(long, global = true, value_name = "DIR", env = "KASM_DB_ROOT")]
     pub(crate) root: Option<PathBuf>,
-    /// Overrules the blocker of this name. May be repeated
+    /// The folder that documents, what they extend and their links may not lead out of [default: the Git work tree of the
+    /// document, else its folder]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) top: Option<PathBuf>,
+    /// Overrides the blocker of this name. May be repeated
     #[arg(long, global = true, value_name = "NAME", value_delimiter = ',')]
     pub(crate) allow: Vec<String>,
     /// Shows values and comments that are hidden otherwise
     #[arg(long, global = true)]
     pub(crate) show_secrets: bool,
     /// Lines around each change of a diff
-    #[arg(long, global = true, value_name = "N", default_value_t = render::diff::CONTEXT)]
+    #[arg(long, global = true, value_name = "N", default_value_t = render::diff::CONTEXT, value_parser = whole_number::<usize>)]
     pub(crate) context: usize,
     /// When to colour the output
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", env = "KASM_DB_COLOR")]
@@ -109,36 +112,35 @@ pub(crate) struct Global {
     #[arg(long, global = true)]
     pub(crate) no_input: bool,
     /// How long to wait for another run, in seconds
-    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 0, env = "KASM_DB_LOCK_TIMEOUT")]
+    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 0, env = "KASM_DB_LOCK_TIMEOUT", value_parser = whole_number::<u64>)]
     pub(crate) lock_timeout: u64,
+    /// How many targets to look at side by side [default: the number of cores]
+    #[arg(long, global = true, value_name = "N", env = "KASM_DB_JOBS", value_parser = jobs)]
+    pub(crate) jobs: Option<u16>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Color {
-    Auto,
-    Always,
-    Never,
+/// Reads a number; what Rust's parser says of a text is not for users.
+fn whole_number<N: std::str::FromStr>(text: &str) -> Result<N, String> {
+    text.parse().map_err(|_| "use a whole number".to_string())
+}
+
+fn jobs(text: &str) -> Result<u16, String> {
+    let jobs = text.parse().ok().filter(|jobs| (1..=1024).contains(jobs));
+    jobs.ok_or_else(|| "use a whole number from 1 to 1024".to_string())
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Validate {
     /// How to write the result
-    #[arg(long, value_name = "FORMAT", default_value = "human")]
-    pub(crate) format: ReportFormat,
-}
-
-/// The ways to write diagnostics.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ReportFormat {
-    Human,
-    Json,
+    #[arg(long, value_name = "FORMAT", default_value = "human", value_parser = FormatParser(Report::Validate))]
+    pub(crate) format: &'static Format,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Plan {
     /// How to write the plan, and where to [default: human]. May be repeated
-    #[arg(long, value_name = "FORMAT[=FILE]", value_parser = SinkParser, env = "KASM_DB_FORMAT")]
-    pub(crate) format: Vec<Sink>,
+    #[arg(long, value_name = "FORMAT[=FILE]", value_parser = SinkParser(Report::Plan), env = "KASM_DB_FORMAT")]
+    pub(crate) format: Vec<SinkChoice>,
     /// Ends with 2 where something would change
     #[arg(long)]
     pub(crate) detailed_exitcode: bool,
@@ -149,53 +151,11 @@ pub(crate) struct Plan {
 
 #[derive(Debug, Args)]
 pub(crate) struct Show {
-    /// The saved plan
+    /// The saved plan, or `-` for standard input
     pub(crate) plan: PathBuf,
     /// How to write the plan, and where to [default: human]. May be repeated
-    #[arg(long, value_name = "FORMAT[=FILE]", value_parser = SinkParser, env = "KASM_DB_FORMAT")]
-    pub(crate) format: Vec<Sink>,
-}
-
-/// The ways to write a plan.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    Human,
-    Json,
-    Patch,
-}
-
-/// A format, and the file that gets it instead of standard output.
-#[derive(Clone, Debug)]
-pub(crate) struct Sink {
-    pub(crate) format: Format,
-    pub(crate) file: Option<PathBuf>,
-}
-
-/// Reads a [`Sink`]. Its formats are known to clap, so that help, completions and tests list them.
-#[derive(Clone, Copy, Debug)]
-struct SinkParser;
-
-impl TypedValueParser for SinkParser {
-    type Value = Sink;
-
-    fn parse_ref(
-        &self,
-        command: &clap::Command,
-        argument: Option<&clap::Arg>,
-        value: &std::ffi::OsStr,
-    ) -> Result<Sink, clap::Error> {
-        let text = clap::builder::StringValueParser::new().parse_ref(command, argument, value)?;
-        let (name, file) = text
-            .split_once('=')
-            .map_or((text.as_str(), None), |(name, file)| (name, Some(PathBuf::from(file))));
-        let format =
-            clap::builder::EnumValueParser::<Format>::new().parse_ref(command, argument, name.as_ref())?;
-        Ok(Sink { format, file })
-    }
-
-    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
-        Some(Box::new(Format::value_variants().iter().filter_map(ValueEnum::to_possible_value)))
-    }
+    #[arg(long, value_name = "FORMAT[=FILE]", value_parser = SinkParser(Report::Show), env = "KASM_DB_FORMAT")]
+    pub(crate) format: Vec<SinkChoice>,
 }
 
 /// How files are written.
@@ -214,7 +174,7 @@ pub(crate) struct Writing {
 
 #[derive(Debug, Args)]
 pub(crate) struct Apply {
-    /// A plan that `kasm-db plan --out` saved; it is applied without asking, or not at all
+    /// A plan that `kasm-db plan --out` saved, or `-` for standard input; it is applied without asking, or not at all
     pub(crate) plan: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) writing: Writing,
@@ -227,24 +187,57 @@ pub(crate) struct Apply {
     /// Puts the old files back, and starts the database on them, where it does not come up on the new ones
     #[arg(long, conflicts_with = "no_restart")]
     pub(crate) rollback_on_failure: bool,
+    /// Leaves out targets that cannot be applied, rather than writing nothing at all; ends with 10
+    #[arg(long)]
+    pub(crate) keep_going: bool,
     /// How far the server has to prove who it is, over TCP [default: PGSSLMODE, else verify-full]
-    #[arg(long, value_name = "MODE")]
+    #[arg(long, value_name = "MODE", value_parser = sslmode())]
     pub(crate) sslmode: Option<SslMode>,
+    /// How to write the result
+    #[arg(long, value_name = "FORMAT", default_value = "human", value_parser = FormatParser(Report::Apply))]
+    pub(crate) format: &'static Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Recover {
+    /// How to write the result
+    #[arg(long, value_name = "FORMAT", default_value = "human", value_parser = FormatParser(Report::Recover))]
+    pub(crate) format: &'static Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Schema {
+    /// The schema of which format, such as plan or status [default: document]
+    #[arg(value_name = "NAME", value_parser = schema_name())]
+    pub(crate) name: Option<String>,
+    /// How to write the result
+    #[arg(long, value_name = "FORMAT", default_value = "human", value_parser = FormatParser(Report::Schema))]
+    pub(crate) format: &'static Format,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct History {
     /// How to write the list
-    #[arg(long, value_name = "FORMAT", default_value = "human")]
-    pub(crate) format: ReportFormat,
+    #[arg(long, value_name = "FORMAT", default_value = "human", value_parser = FormatParser(Report::History))]
+    pub(crate) format: &'static Format,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Rollback {
     /// The generation whose files to go back to, as `history` lists them [default: the one before the last]
+    #[arg(value_parser = whole_number::<u64>)]
     pub(crate) generation: Option<u64>,
     #[command(flatten)]
     pub(crate) writing: Writing,
+    /// Ends after the files, whatever `restart` of the document says
+    #[arg(long, conflicts_with = "no_restart")]
+    pub(crate) files_only: bool,
+    /// Leaves the restart to be done by a later run, and ends with 9
+    #[arg(long)]
+    pub(crate) no_restart: bool,
+    /// How to write the result
+    #[arg(long, value_name = "FORMAT", default_value = "human", value_parser = FormatParser(Report::Rollback))]
+    pub(crate) format: &'static Format,
 }
 
 /// What to look at: `--deployment` (default: /opt/kasm/current), `--installer`, or files by name.
@@ -256,7 +249,7 @@ pub(crate) struct Import {
     /// The postgresql.conf that the server reads
     #[arg(long, value_name = "FILE", conflicts_with_all = ["deployment", "installer"])]
     pub(crate) conf: Option<PathBuf>,
-    /// The database's service in the compose files, where it can not be told
+    /// The database's service in the compose files, where it cannot be told
     #[arg(long, value_name = "NAME", requires = "compose")]
     pub(crate) service: Option<String>,
     /// Where to write; `-` prints [default: the document of `-f`, else ./kasm-db.yaml]
@@ -265,6 +258,9 @@ pub(crate) struct Import {
     /// Takes every setting in that differs from PostgreSQL's sample and is no secret
     #[arg(long)]
     pub(crate) all_settings: bool,
+    /// How to write the result
+    #[arg(long, value_name = "FORMAT", default_value = "human", value_parser = FormatParser(Report::Import))]
+    pub(crate) format: &'static Format,
 }
 
 /// Every file as it would be after an apply, secrets hidden, with plan.txt and document.yaml.
@@ -276,6 +272,9 @@ pub(crate) struct Render {
     /// Writes nothing; shows how the folder differs, and ends with 2 where it does
     #[arg(long)]
     pub(crate) check: bool,
+    /// How to write the result
+    #[arg(long, value_name = "FORMAT", default_value = "human", value_parser = FormatParser(Report::Render))]
+    pub(crate) format: &'static Format,
 }
 
 /// What to read: files, `-` for standard input, or the logs of the targets.
@@ -284,12 +283,20 @@ pub(crate) struct Render {
 /// statement holds.
 #[derive(Debug, Args)]
 pub(crate) struct Audit {
-    /// Log files; their format is told by what they hold [default: the logs of the targets]
+    /// Log files; the first complete record decides on the format [default: the logs of the targets]
     #[arg(conflicts_with_all = ["deployment", "installer", "target"])]
     pub(crate) files: Vec<PathBuf>,
+    /// The format of the logs; what does not fit it is reported [default: of a target's log that of its name, of other files
+    /// that of the first complete record]
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) log_format: Option<LogFormat>,
     /// The server's log_line_prefix [default: that of its postgresql.conf, or one that is widely used]
     #[arg(long, value_name = "TEXT")]
     pub(crate) log_line_prefix: Option<String>,
+    /// The server's log_timezone, such as Asia/Shanghai or +08:00, for abbreviations such as CST that several zones
+    /// share [default: that of its postgresql.conf]
+    #[arg(long, value_name = "ZONE")]
+    pub(crate) log_timezone: Option<String>,
     /// Only these classes. May be repeated
     #[arg(long, value_name = "CLASS", value_delimiter = ',', value_parser = audit_class())]
     pub(crate) class: Vec<String>,
@@ -333,15 +340,37 @@ pub(crate) struct Audit {
     #[arg(long)]
     pub(crate) follow: bool,
     /// How to write the result
-    #[arg(long, value_name = "FORMAT", default_value = "human")]
-    pub(crate) format: ReportFormat,
-    /// Ends with 1 where an entry could not be read, or not wholly
+    #[arg(long, value_name = "FORMAT", default_value = "human", value_parser = FormatParser(Report::AuditEntries))]
+    pub(crate) format: &'static Format,
+    /// Ends with 1 if an entry could not be read, or not wholly, or is uncertain, and if files are left out
     #[arg(long)]
     pub(crate) strict: bool,
 }
 
+fn schema_name() -> clap::builder::PossibleValuesParser {
+    crate::output::json::schemas::names().collect::<Vec<_>>().into()
+}
+
 fn audit_class() -> clap::builder::PossibleValuesParser {
     ["read", "write", "function", "role", "ddl", "misc"].into()
+}
+
+/// The formats of a log, by their names in log_destination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    Stderr,
+    Csvlog,
+    Jsonlog,
+}
+
+impl From<LogFormat> for auditlog::Format {
+    fn from(format: LogFormat) -> Self {
+        match format {
+            LogFormat::Stderr => Self::Stderr,
+            LogFormat::Csvlog => Self::Csv,
+            LogFormat::Jsonlog => Self::Json,
+        }
+    }
 }
 
 /// Who asked for an entry.
@@ -362,12 +391,28 @@ pub(crate) enum CountBy {
     Database,
 }
 
+impl From<CountBy> for ops::audit::CountBy {
+    fn from(by: CountBy) -> Self {
+        match by {
+            CountBy::Class => Self::Class,
+            CountBy::Hour => Self::Hour,
+            CountBy::User => Self::User,
+            CountBy::Object => Self::Object,
+            CountBy::Command => Self::Command,
+            CountBy::Database => Self::Database,
+        }
+    }
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Explain {
     /// A code (KDB101, unknown-key), a field or its last key (audit.log_catalog, libraries), or a setting of
     /// postgresql.conf (work_mem, pgaudit.log)
     #[arg(value_name = "CODE|FIELD|SETTING")]
     pub(crate) subject: Option<String>,
+    /// How to write the result
+    #[arg(long, value_name = "FORMAT", default_value = "human", value_parser = FormatParser(Report::Explain))]
+    pub(crate) format: &'static Format,
 }
 
 #[derive(Debug, Args)]
@@ -380,34 +425,33 @@ pub(crate) struct Verify {
     #[arg(long)]
     pub(crate) no_probe: bool,
     /// How far the server has to prove who it is, over TCP [default: PGSSLMODE, else verify-full]
-    #[arg(long, value_name = "MODE")]
+    #[arg(long, value_name = "MODE", value_parser = sslmode())]
     pub(crate) sslmode: Option<SslMode>,
     /// How to write the result
-    #[arg(long, value_name = "FORMAT", default_value = "human")]
-    pub(crate) format: ReportFormat,
+    #[arg(long, value_name = "FORMAT", default_value = "human", value_parser = FormatParser(Report::Verify))]
+    pub(crate) format: &'static Format,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Status {
     /// How far the server has to prove who it is, over TCP [default: PGSSLMODE, else verify-full]
-    #[arg(long, value_name = "MODE")]
+    #[arg(long, value_name = "MODE", value_parser = sslmode())]
     pub(crate) sslmode: Option<SslMode>,
     /// How to write the result
-    #[arg(long, value_name = "FORMAT", default_value = "human")]
-    pub(crate) format: ReportFormat,
+    #[arg(long, value_name = "FORMAT", default_value = "human", value_parser = FormatParser(Report::Status))]
+    pub(crate) format: &'static Format,
 }
 
-/// How far the server has to prove who it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum SslMode {
-    /// No TLS at all
-    Disable,
-    /// TLS, with whatever certificate
-    Require,
-    /// A certificate of a known authority, for whatever name
-    VerifyCa,
-    /// A certificate of a known authority, for this host
-    VerifyFull,
+/// Reads a mode by the name that `live` has for it.
+fn sslmode() -> impl TypedValueParser<Value = SslMode> {
+    let help = |mode| match mode {
+        SslMode::Disable => "No TLS at all",
+        SslMode::Require => "TLS, with whatever certificate",
+        SslMode::VerifyCa => "A certificate of a known authority, for whatever name",
+        SslMode::VerifyFull => "A certificate of a known authority, for this host",
+    };
+    let values = SslMode::ALL.map(|mode| PossibleValue::new(mode.name()).help(help(mode)));
+    clap::builder::PossibleValuesParser::new(values).try_map(|name| name.parse())
 }
 
 #[derive(Debug, Args)]

@@ -1,114 +1,120 @@
-//! The exit codes, and the errors that end a run.
+//! The exit codes, and the sentences that say what holds for the files.
 
+use std::fmt::Write as _;
 use std::process::ExitCode;
 
-/// How a run ended; the numbers are documented and do not change.
+use ops::{Error, FilesState, Outcome};
+
+/// How the program ends; the numbers are documented and do not change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Exit {
-    /// Done, or nothing to do.
-    Done = 0,
-    /// An error; nothing was changed.
-    Error = 1,
-    /// Differences, and only that.
-    Differences = 2,
-    /// The document is invalid.
-    Invalid = 3,
-    /// Refused: a blocker stands in the way.
-    Refused = 4,
-    /// The saved plan was made from something else than is there now.
-    Stale = 5,
-    /// Another run holds the lock.
-    Locked = 6,
-    /// Failed and rolled back; the files are as before.
-    RolledBack = 7,
-    /// Failed, and not everything could be put back.
-    RecoveryPending = 8,
-    /// The files are written, but something behind them is not done.
-    Unfinished = 9,
-    /// The command line is wrong.
-    Usage = 64,
-    /// A signal ended the run; the message says whether files changed.
-    Interrupted = 130,
+pub(crate) struct Exit(u8);
+
+/// One exit code, as `--help`, the manual pages and README have it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Row {
+    /// The number.
+    pub(crate) code: u8,
+    /// One word for it.
+    pub(crate) name: &'static str,
+    /// What it means, without a full stop.
+    pub(crate) meaning: &'static str,
 }
 
-/// Of several targets the worst result counts, in this order.
-const WORST_FIRST: &[Exit] = &[
-    Exit::RecoveryPending,
-    Exit::RolledBack,
-    Exit::Error,
-    Exit::Unfinished,
-    Exit::Refused,
-    Exit::Stale,
-    Exit::Locked,
-    Exit::Invalid,
-    Exit::Differences,
-    Exit::Done,
-];
+/// Defines the table of exit codes, so that no outcome can be without its row.
+macro_rules! exits {
+    ($($outcome:ident $code:literal $name:literal $meaning:literal;)*) => {
+        /// Every exit code, in ascending order.
+        pub(crate) const TABLE: &[Row] = &[$(Row { code: $code, name: $name, meaning: $meaning },)*];
+
+        impl From<Outcome> for Exit {
+            fn from(outcome: Outcome) -> Self {
+                Self(match outcome { $(Outcome::$outcome => $code,)* })
+            }
+        }
+    };
+}
+
+exits! {
+    Done 0 "done" "done, or nothing to do";
+    Failed 1 "failed" "error, nothing changed";
+    Differences 2 "differences"
+        "differences, and nothing else (`plan --detailed-exitcode`, `render --check`, `status`)";
+    Invalid 3 "invalid" "the document is invalid";
+    Refused 4 "refused" "refused: a blocker";
+    Stale 5 "stale" "the saved plan is stale";
+    Locked 6 "locked" "another run holds the lock";
+    RolledBack 7 "rolled-back" "failed and rolled back; the files are as before";
+    RecoveryPending 8 "recovery-pending" "failed or interrupted, recovery pending: run `kasm-db recover`";
+    Unfinished 9 "unfinished"
+        "files applied, but a follow-up step is pending or failed; `verify` found a failure";
+    PartlyApplied 10 "partly-applied" "partly applied: some targets were written, then the run stopped";
+    Usage 64 "usage" "wrong usage";
+    Interrupted 130 "interrupted" "interrupted; the message says whether files changed";
+}
 
 impl Exit {
-    /// Gives the worse of two results.
-    pub(crate) fn worse(self, other: Self) -> Self {
-        let rank = |exit| WORST_FIRST.iter().position(|known| *known == exit).unwrap_or(0);
-        if rank(self) <= rank(other) { self } else { other }
+    /// Returns the number.
+    pub(crate) fn code(self) -> u8 {
+        self.0
+    }
+}
+
+impl From<&Error> for Exit {
+    fn from(error: &Error) -> Self {
+        error.kind.into()
     }
 }
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(exit as u8)
+        Self::from(exit.0)
     }
 }
 
-/// An error that ends a run: what, where, what now, and the exit code.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("{message}")]
-pub(crate) struct Failure {
-    pub(crate) exit: Exit,
-    pub(crate) message: String,
-    pub(crate) help: Option<String>,
-    /// What else is wrong: told with it, so that one run tells all.
-    pub(crate) others: Vec<Failure>,
-    /// What holds now for the files: one of [`state`].
-    pub(crate) state: &'static str,
+/// Returns the sentence on runs of several targets.
+pub(crate) fn severity() -> String {
+    let codes = |outcomes: &[Outcome], separator: &str| {
+        let codes: Vec<_> = outcomes.iter().map(|outcome| Exit::from(*outcome).code().to_string()).collect();
+        codes.join(separator)
+    };
+    let (at_once, by_target) = ops::WORST_FIRST.split_at(2);
+    format!(
+        "With several targets, the most severe code is returned, in the order {}.\n\
+         {} take precedence over all others.",
+        codes(by_target, " "),
+        codes(at_once, " and ")
+    )
 }
 
-/// The sentences that say what holds for the files; programs may compare them, and they do not change.
-pub(crate) mod state {
-    pub(crate) const NOTHING_CHANGED: &str = "nothing changed";
-    pub(crate) const ROLLED_BACK: &str = "rolled back: the files are as before";
-    pub(crate) const RECOVERY_PENDING: &str = "recovery pending: run `kasm-db recover`";
-    pub(crate) const NOT_RESTARTED: &str = "files applied, what follows is not done";
-    pub(crate) const APPLIED: &str = "files applied, stack not restarted";
-    pub(crate) const ALL_DONE: &str = "files applied, and what follows is done";
+/// Returns the exit codes as `--help` shows them.
+pub(crate) fn help() -> String {
+    let mut text = String::from("Exit codes:\n");
+    for Row { code, meaning, .. } in TABLE {
+        let _ = writeln!(text, "  {code:>3}  {meaning}");
+    }
+    text + &severity()
 }
 
-impl Failure {
-    /// Starts an error before which nothing was changed.
-    pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self { exit, message: message.into(), help: None, others: Vec::new(), state: state::NOTHING_CHANGED }
+/// Returns the exit codes as README has them: a table and a sentence below it.
+pub(crate) fn markdown() -> String {
+    let mut text = String::from("| exit | name | meaning |\n|---|---|---|\n");
+    for Row { code, name, meaning } in TABLE {
+        let _ = writeln!(text, "| {code} | {name} | {meaning} |");
     }
+    format!("{text}\n{}\n", severity())
+}
 
-    /// Makes one of several; the worst one ends the run.
-    pub(crate) fn all(failures: Vec<Self>) -> Option<Self> {
-        let exit = failures.iter().map(|failure| failure.exit).reduce(Exit::worse)?;
-        let mut failures = failures.into_iter();
-        let mut first = failures.next()?;
-        first.others.extend(failures);
-        Some(Self { exit, ..first })
-    }
-
-    /// Says what holds for the files, where it is not that nothing changed.
-    #[must_use]
-    pub(crate) fn state(mut self, state: &'static str) -> Self {
-        self.state = state;
-        self
-    }
-
-    /// Says what to do now.
-    #[must_use]
-    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
-        self
+/// Returns the sentence that says what holds for the files; programs may compare them, and they do not change.
+pub(crate) fn sentence(state: FilesState) -> &'static str {
+    match state {
+        FilesState::NothingChanged => "nothing changed",
+        FilesState::RolledBack => "rolled back: the files are as before",
+        FilesState::RecoveryPending => "recovery pending: run `kasm-db recover`",
+        FilesState::NotFollowed => "files applied, what follows is not done",
+        FilesState::Applied => "files applied, stack not restarted",
+        FilesState::AllDone => "files applied, and what follows is done",
+        FilesState::Written => "the files are written",
+        FilesState::PartlyApplied => "partly applied: some targets are written, others are not",
     }
 }
 
@@ -117,11 +123,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_worst_of_several_counts() {
-        let order = [8, 7, 1, 9, 4, 5, 6, 3, 2, 0];
-        assert_eq!(WORST_FIRST.iter().map(|exit| *exit as u8).collect::<Vec<_>>(), order);
-        assert_eq!(Exit::Differences.worse(Exit::Refused), Exit::Refused);
-        assert_eq!(Exit::RolledBack.worse(Exit::Error), Exit::RolledBack);
-        assert_eq!(Exit::Done.worse(Exit::Done), Exit::Done);
+    fn the_worst_of_several_outcomes_is_the_exit_code() {
+        let order = ops::WORST_FIRST.iter().map(|outcome| Exit::from(*outcome).code());
+        assert_eq!(order.collect::<Vec<_>>(), [130, 64, 8, 10, 7, 1, 9, 4, 5, 6, 3, 2, 0]);
+    }
+
+    #[test]
+    fn the_table_is_in_ascending_order_and_ranks_every_code() {
+        assert!(TABLE.is_sorted_by(|one, next| one.code < next.code));
+        let mut ranked: Vec<_> = ops::WORST_FIRST.iter().map(|outcome| Exit::from(*outcome).code()).collect();
+        ranked.sort_unstable();
+        assert_eq!(ranked, TABLE.iter().map(|row| row.code).collect::<Vec<_>>());
     }
 }

@@ -17,7 +17,7 @@ const CHUNK: usize = 1 << 16;
 pub(crate) fn write_all(file: impl AsFd, mut bytes: &[u8]) -> Result<(), Errno> {
     while !bytes.is_empty() {
         match patiently(|| rustix::io::write(&file, bytes))? {
-            // Of a regular file this can not be; to try on would be forever.
+            // Of a regular file this cannot be; to try on would be forever.
             0 => return Err(Errno::IO),
             written => bytes = bytes.get(written..).unwrap_or_default(),
         }

@@ -30,6 +30,13 @@ pub struct Options {
     /// the moment on in which the commit is decided; see [`Root::follow_up`](crate::Root::follow_up). No file
     /// changes, nothing follows.
     pub follow_up: Option<Vec<u8>>,
+    /// What else the history is to tell, in bytes that only the caller understands: who, from which document, why. At
+    /// most 128 KiB. Whoever can look into the root can read it, so nothing secret belongs there.
+    pub note: Vec<u8>,
+    /// What is managed below the root, in bytes that only the caller understands; `None` leaves what is there. It is
+    /// kept for as long as the root is, however many commits follow; see [`Root::managed`](crate::Root::managed).
+    /// Whoever can look into the root can read it.
+    pub managed: Option<Vec<u8>>,
 }
 
 impl Change {
@@ -46,7 +53,7 @@ impl fmt::Debug for Change {
 }
 
 impl fmt::Debug for Options {
-    /// Leaves out what follows: it is the caller's business.
+    /// Leaves out what follows and what is managed: it is the caller's business.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Options")
             .field("tool", &self.tool)

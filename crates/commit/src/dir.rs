@@ -3,13 +3,17 @@
 use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags};
+use rustix::fs::{AtFlags, CWD, FileType, FsWord, Mode, OFlags, PROC_SUPER_MAGIC, ResolveFlags};
 use rustix::io::Errno;
 
-use crate::error::{Error, Occupant, Operation};
-use crate::metadata::{Entry, require_regular};
+use crate::error::{Error, Occupant, Operation, SpecialFile};
+use crate::metadata::{FileInfo, require_regular};
+
+/// `proc` and `sysfs`, whose number is that of linux/magic.h.
+const KERNEL: [FsWord; 2] = [PROC_SUPER_MAGIC, 0x6265_6572];
 
 /// What a directory is opened for.
 #[derive(Clone, Copy, Debug)]
@@ -47,11 +51,16 @@ impl Dir {
     pub(crate) fn open(path: &Path) -> Result<Dir, Error> {
         let resolved =
             std::fs::canonicalize(path).map_err(|error| Error::io(path, Operation::Resolve, error))?;
+        // Without links, so that the directory in hand is the one the resolved path names in messages.
+        Self::open_resolved(&resolved)
+    }
+
+    /// Opens a directory by an absolute path that has no links in it; one that is there now is refused.
+    pub(crate) fn open_resolved(path: &Path) -> Result<Dir, Error> {
         let fd = rustix::fs::openat(CWD, "/", Access::Search.flags(), Mode::empty())
             .map_err(|errno| Error::io("/", Operation::OpenDirectory, errno))?;
         let top = Dir { fd, path: PathBuf::from("/") };
-        // Without links, so that the directory in hand is the one the resolved path names in messages.
-        top.descend(resolved.strip_prefix("/").unwrap_or(&resolved), Access::Search)
+        top.descend(path.strip_prefix("/").unwrap_or(path), Access::Search)
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -77,8 +86,8 @@ impl Dir {
         }
     }
 
-    /// Does what `openat2` does, one component at a time.
-    fn walk(&self, rel: &Path, access: Access) -> Result<Dir, Error> {
+    /// Does what `openat2` does, one component at a time; its error names the component.
+    pub(crate) fn walk(&self, rel: &Path, access: Access) -> Result<Dir, Error> {
         let mut at = self.reopen(self.path.clone(), Access::Search)?;
         for component in rel.components() {
             let Component::Normal(name) = component else {
@@ -98,6 +107,11 @@ impl Dir {
         at.reopen(at.path.clone(), access)
     }
 
+    /// Opens this directory once more.
+    pub(crate) fn reopened(&self, access: Access) -> Result<Dir, Error> {
+        self.reopen(self.path.clone(), access)
+    }
+
     fn reopen(&self, path: PathBuf, access: Access) -> Result<Dir, Error> {
         match rustix::fs::openat(&self.fd, ".", access.flags(), Mode::empty()) {
             Ok(fd) => Ok(Dir { fd, path }),
@@ -110,9 +124,9 @@ impl Dir {
     }
 
     /// Returns what a name stands for, without opening or following it; `None` if there is no such name.
-    pub(crate) fn entry(&self, name: &OsStr) -> Result<Option<Entry>, Error> {
+    pub(crate) fn entry(&self, name: &OsStr) -> Result<Option<FileInfo>, Error> {
         match rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(found) => Ok(Some(Entry::of_stat(&found))),
+            Ok(found) => Ok(Some(FileInfo::of_stat(&found))),
             Err(Errno::NOENT) => Ok(None),
             Err(errno) => Err(Error::io(self.join(name), Operation::Inspect, errno)),
         }
@@ -132,7 +146,16 @@ impl Dir {
             Err(errno) => return Err(Error::io(path, Operation::Open, errno)),
         };
         let metadata = file.metadata().map_err(|error| Error::io(&path, Operation::Inspect, error))?;
-        require_regular(&path, &Entry::of(&metadata))?;
+        require_regular(&path, &FileInfo::of(&metadata))?;
+        // What the kernel makes up as it is read is regular by its mode, and may be the environment of a process. It is on no
+        // device that has a major number.
+        if rustix::fs::major(metadata.dev()) == 0 {
+            let of =
+                rustix::fs::fstatfs(&file).map_err(|errno| Error::io(&path, Operation::Inspect, errno))?;
+            if KERNEL.contains(&of.f_type) {
+                return Err(Error::NotRegular { path, kind: SpecialFile::Kernel });
+            }
+        }
         Ok(Some(Opened { file, metadata }))
     }
 
@@ -237,6 +260,13 @@ impl Opened {
         let bytes = crate::bytes::read_up_to(&self.file, limit, self.metadata.len())
             .map_err(|errno| Error::io(path, Operation::Read, errno))?;
         Ok(u64::try_from(bytes.len()).is_ok_and(|len| len <= limit).then_some(bytes))
+    }
+
+    /// Reads the first `limit` bytes.
+    pub(crate) fn start(self, limit: u64) -> Result<Vec<u8>, Errno> {
+        let mut bytes = crate::bytes::read_up_to(&self.file, limit, self.metadata.len().min(limit))?;
+        bytes.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(bytes)
     }
 }
 

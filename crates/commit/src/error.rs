@@ -8,9 +8,8 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 
-use crate::record::Damage;
-
-pub use facts::{FileKind, Occupant, Operation, PathProblem, Protection, Stranger};
+pub(crate) use facts::MAX_RECORD;
+pub use facts::{Damage, Occupant, Operation, PathProblem, Protection, SpecialFile, Stranger};
 
 /// Says why a file could not be read, locked or replaced.
 ///
@@ -39,7 +38,7 @@ pub enum Error {
         /// The path.
         path: PathBuf,
         /// What is there.
-        kind: FileKind,
+        kind: SpecialFile,
     },
     /// The file has further names, which would keep the old content.
     #[error("{}: has {links} hard links", path.display())]
@@ -75,7 +74,7 @@ pub enum Error {
         /// The file, by the second of its paths.
         path: PathBuf,
     },
-    /// The file or directory can not be renamed, and the file system says so before it is tried.
+    /// The file or directory cannot be renamed, and the file system says so before it is tried.
     #[error("{}: {by}", path.display())]
     Protected {
         /// The file or directory.
@@ -119,7 +118,7 @@ pub enum Error {
         /// The journal.
         path: PathBuf,
     },
-    /// The journal or the manifest of a generation can not be read.
+    /// The journal or the manifest of a generation cannot be read.
     #[error("{}: is damaged: {damage}", path.display())]
     Damaged {
         /// The journal or manifest.
@@ -163,6 +162,24 @@ pub enum Error {
         /// Its permission bits.
         mode: u32,
     },
+    /// A later version of the program has laid out the state directory.
+    #[error("{}: has the layout {layout}, and this program knows layouts up to {known}", path.display())]
+    NewerLayout {
+        /// The state directory.
+        path: PathBuf,
+        /// Its layout.
+        layout: u64,
+        /// The last layout that this program knows.
+        known: u64,
+    },
+    /// What the caller notes of a commit is too long.
+    #[error("{}: the note of the commit is longer than {limit} bytes", path.display())]
+    LongNote {
+        /// The root.
+        path: PathBuf,
+        /// The limit, in bytes.
+        limit: usize,
+    },
     /// The operating system refused an operation.
     #[error("{}: can not {operation}: {}", path.display(), reason(source))]
     Io {
@@ -201,6 +218,8 @@ impl Error {
             | Error::Backup { path }
             | Error::NoGeneration { path, .. }
             | Error::InsecureState { path, .. }
+            | Error::NewerLayout { path, .. }
+            | Error::LongNote { path, .. }
             | Error::Io { path, .. } => path,
         }
     }
@@ -216,6 +235,11 @@ impl Error {
     /// Says whether nothing is there, rather than something unusable.
     pub fn is_missing(&self) -> bool {
         matches!(self.errno(), Some(Errno::NOENT | Errno::NOTDIR))
+    }
+
+    /// Tells whether the operating system refused it for want of a right.
+    pub fn is_permission_denied(&self) -> bool {
+        matches!(self.errno(), Some(Errno::ACCESS))
     }
 
     /// Returns what to do now: one sentence, or `None` where there is nothing better to say than the error.
@@ -243,12 +267,15 @@ impl Error {
             Error::NotCarriedOver { .. } => Some("run as root or as the owner of the file"),
             Error::Locked { .. } => Some("wait for the other run to end, or wait longer for the lock"),
             Error::Interrupted { .. } => Some("recover it first"),
+            Error::Damaged { damage: Damage::Layout, .. } => {
+                Some("remove this file: the next run looks at what the folder holds, and writes it again")
+            }
             Error::Damaged { .. } => Some(
-                "compare each file with its backup in the last folder of `.kasm-db/generations`, put right what is \
+                "compare each file with its backup in the last folder of `.kasm-db/private/generations`, put right what is \
                  wrong, and remove the damaged file",
             ),
             Error::Unrecognised { .. } => Some(
-                "put its old content back, which is in the last folder of `.kasm-db/generations`, or remove \
+                "put its old content back, which is in the last folder of `.kasm-db/private/generations`, or remove \
                  `.kasm-db/journal` if all files are as they should be; then recover again",
             ),
             Error::Backup { .. } => Some("take the content from a backup of your own"),
@@ -256,6 +283,10 @@ impl Error {
             Error::InsecureState { .. } => Some(
                 "look who has written there; if all is well, give it to root and take the rights from the others",
             ),
+            Error::NewerLayout { .. } => {
+                Some("use the version of the program that wrote there, or a later one")
+            }
+            Error::LongNote { .. } => Some("note less"),
             Error::Io { operation, .. } => self.errno().and_then(|errno| remedy(operation, errno)),
         }
     }
@@ -291,7 +322,7 @@ fn remedy(operation: &Operation, errno: Errno) -> Option<&'static str> {
         Errno::PERM => {
             "look for the immutable or append-only attribute with `lsattr -d`; else run as root or as the owner"
         }
-        Errno::ACCESS => "run as root or as the owner of the file and its directory",
+        Errno::ACCESS => "run as root or with `sudo`",
         Errno::NOSPC => "the file system is full: look at `df -h` and `df -i`",
         Errno::DQUOT => "the disk quota of the file's owner is used up: free space or raise it",
         Errno::XDEV => {
@@ -299,7 +330,7 @@ fn remedy(operation: &Operation, errno: Errno) -> Option<&'static str> {
         }
         Errno::LOOP => "a part of the path is a symbolic link: name the real path",
         Errno::NOENT => "check that the path exists",
-        Errno::NOTDIR => "a part of the path is a file, not a directory",
+        Errno::NOTDIR => "check the path: a part of it is a file, not a directory",
         Errno::NAMETOOLONG => {
             "the name is too long: the copy beside the file needs 13 bytes more than the file's own name"
         }

@@ -7,7 +7,7 @@ use rustix::io::Errno;
 
 use crate::error::{Error, Occupant, Operation};
 use crate::in_place;
-use crate::member::{Member, Place};
+use crate::member::{Member, Progress};
 use crate::outcome::{Content, Kept, Pending};
 
 /// Replaces the file of a member.
@@ -25,14 +25,14 @@ pub(crate) fn replace(member: &mut Member<'_>) -> Result<(), Error> {
 
 fn replace_by_exchange(member: &mut Member<'_>) -> Result<(), Error> {
     match exchange(member) {
-        Ok(()) => member.place = Place::Exchanged,
+        Ok(()) => member.progress = Progress::Exchanged,
         Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => return replace_by_link(member),
         Err(errno) => return Err(Error::io(member.path(), Operation::Exchange, errno)),
     }
     require_old(member, &member.staged_name())
 }
 
-/// Does the same with a hard link and a rename, where the file system can not exchange names.
+/// Does the same with a hard link and a rename, where the file system cannot exchange names.
 ///
 /// What it lacks: a file that another process renames into place between the last look and our rename is lost.
 /// Writes into the old file are still found, through the link.
@@ -46,18 +46,18 @@ pub(crate) fn replace_by_link(member: &mut Member<'_>) -> Result<(), Error> {
     require_old(member, &kept)?;
     rustix::fs::renameat(&*dir, &staged, &*dir, member.name)
         .map_err(|errno| Error::io(member.path(), Operation::Rename, errno))?;
-    member.place = Place::Renamed;
+    member.progress = Progress::Renamed;
     member.litter.retain(|name| *name != staged);
     require_old(member, &kept)
 }
 
 /// Gives the file of a member its old content back, unless another process has written to it meanwhile.
 pub(crate) fn put_back(member: &mut Member<'_>) -> Result<(), Error> {
-    match member.place {
-        Place::Untouched => Ok(()),
-        Place::Exchanged => exchange_back(member),
-        Place::Renamed => rename_back(member),
-        Place::Written => in_place::put_back(member),
+    match member.progress {
+        Progress::Untouched => Ok(()),
+        Progress::Exchanged => exchange_back(member),
+        Progress::Renamed => rename_back(member),
+        Progress::Written => in_place::put_back(member),
     }
 }
 
@@ -65,7 +65,7 @@ fn exchange_back(member: &mut Member<'_>) -> Result<(), Error> {
     let failed = |errno| Error::io(member.path(), Operation::PutBack, errno);
     exchange(member).map_err(failed)?;
     if member.is_new(&member.staged_name())? {
-        member.place = Place::Untouched;
+        member.progress = Progress::Untouched;
         return Ok(());
     }
     // What came out is not what we put in: somebody's newer work. It gets its place again.
@@ -80,7 +80,7 @@ fn rename_back(member: &mut Member<'_>) -> Result<(), Error> {
     let kept = member.kept_name();
     rustix::fs::renameat(&*member.dir, &kept, &*member.dir, member.name)
         .map_err(|errno| Error::io(member.path(), Operation::PutBack, errno))?;
-    member.place = Place::Untouched;
+    member.progress = Progress::Untouched;
     member.litter.retain(|name| *name != kept);
     Ok(())
 }
@@ -88,7 +88,7 @@ fn rename_back(member: &mut Member<'_>) -> Result<(), Error> {
 /// Says where the contents of a member are, by looking, and takes care that none is removed.
 pub(crate) fn pending(member: &mut Member<'_>, why: Error) -> Pending {
     member.litter.clear();
-    let beside = if member.place == Place::Renamed { member.kept_name() } else { member.staged_name() };
+    let beside = if member.progress == Progress::Renamed { member.kept_name() } else { member.staged_name() };
     let content = if member.in_place { Content::Missing } else { seen(member, &beside) };
     let kept = if content == Content::Missing {
         member.backup.clone().map(|path| Kept { path, content: Content::Old })

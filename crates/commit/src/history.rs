@@ -7,10 +7,11 @@ use crate::change::Change;
 use crate::digest::Digest;
 use crate::error::Error;
 use crate::lock;
-use crate::record::{Generation, Replaced};
+use crate::record::{Form, Generation, Replaced};
 use crate::recover;
 use crate::root::Root;
-use crate::state::{StateDir, backup_name, read};
+use crate::state::files::read;
+use crate::state::{StateDir, backup_name};
 
 /// One file on the way back.
 #[derive(Debug)]
@@ -22,10 +23,37 @@ pub struct Back {
     pub edited: bool,
 }
 
+/// What leads back to how an earlier commit left the files.
+#[derive(Debug, Default)]
+pub struct WayBack {
+    /// The files that change, by path.
+    pub files: Vec<Back>,
+    /// The files that are gone since. They are not created again.
+    pub gone: Vec<PathBuf>,
+}
+
+impl WayBack {
+    /// Tells whether the files are as they were.
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty() && self.gone.is_empty()
+    }
+}
+
+/// A commit that was interrupted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Interrupted {
+    /// What it was for, such as `apply`; empty if that is not known.
+    pub what: String,
+    /// Its number, if that is known.
+    pub number: Option<u64>,
+}
+
 impl Root {
     /// Lists the commits that are kept, the oldest first. The last ten are.
     ///
-    /// The [`Replaced::after`] of the last one that names a file tells whether it was changed since.
+    /// The [`Replaced::after`] of the last one that names a file tells whether it was changed since. Who may not look into
+    /// the private part of the state directory gets what everybody may know, and nothing of layout 1.
     ///
     /// # Errors
     /// [`Error::Damaged`], [`Error::InsecureState`], [`Error::Io`].
@@ -45,9 +73,8 @@ impl Root {
     /// read, up to `limit` bytes.
     ///
     /// # Errors
-    /// [`Error::NoGeneration`], [`Error::Backup`], [`Error::Missing`] for a file that is gone, and those of
-    /// [`Root::history`] and [`Root::read`].
-    pub fn way_back(&self, to: u64, limit: u64) -> Result<Vec<Back>, Error> {
+    /// [`Error::NoGeneration`], [`Error::Backup`], and those of [`Root::history`] and [`Root::read`].
+    pub fn way_back(&self, to: u64, limit: u64) -> Result<WayBack, Error> {
         let history = self.history()?;
         let known = history.first().zip(history.last()).map(|(first, last)| (first.number - 1, last.number));
         let state = StateDir::open(self.dir())?;
@@ -56,32 +83,32 @@ impl Root {
             return Err(Error::NoGeneration { path: self.path().to_path_buf(), number: to, known });
         };
         // Of each file the first commit behind `to` has what it was then, and the last one what it should be now.
-        let mut files: BTreeMap<&PathBuf, (u64, usize, &Replaced, Digest)> = BTreeMap::new();
+        let mut files: BTreeMap<&PathBuf, (&Generation, usize, &Replaced, Option<Digest>)> = BTreeMap::new();
         for generation in history.iter().filter(|generation| generation.number > to) {
             for (index, file) in generation.files.iter().enumerate() {
-                files.entry(&file.path).and_modify(|(.., last)| *last = file.after).or_insert((
-                    generation.number,
-                    index,
-                    file,
-                    file.after,
-                ));
+                files
+                    .entry(&file.path)
+                    .and_modify(|(.., last)| *last = file.after)
+                    .or_insert((generation, index, file, file.after));
             }
         }
-        let mut back = Vec::new();
-        for (path, (number, index, file, last)) in files {
-            let own = state.own(number)?;
+        let mut back = WayBack::default();
+        for (path, (generation, index, file, last)) in files {
+            let own = state.own(generation)?;
             let name = backup_name(index);
             let damaged = || Error::Backup { path: own.join(&name) };
             let after = match read(&own, &name, file.before_len) {
-                Ok(Some(bytes)) if Digest::of(&bytes) == file.before => bytes,
+                Ok(Some(bytes)) if Some(Digest::of(&bytes)) == file.before => bytes,
                 Ok(_) | Err(Error::TooLarge { .. }) => return Err(damaged()),
                 Err(error) => return Err(error),
             };
-            let missing = || Error::Missing { path: self.path().join(path) };
-            let before = self.read(path, limit)?.ok_or_else(missing)?.bytes;
+            let Some(before) = self.read(path, limit)?.map(|file| file.bytes) else {
+                back.gone.push(path.clone());
+                continue;
+            };
             if before != after {
-                let edited = Digest::of(&before) != last;
-                back.push(Back { change: Change { path: path.clone(), before, after }, edited });
+                let edited = Some(Digest::of(&before)) != last;
+                back.files.push(Back { change: Change { path: path.clone(), before, after }, edited });
             }
         }
         Ok(back)
@@ -90,19 +117,44 @@ impl Root {
     /// Returns the commit that was interrupted and has to be recovered, if there is one.
     ///
     /// Nothing is written. A commit that another process is just making is none; neither is one whose files
-    /// are all in place, for which nothing is left to do but to say so.
+    /// are all in place, for which nothing is left to do but to say so. Who may not read the journal sees that there is
+    /// one.
     ///
     /// # Errors
     /// [`Error::Damaged`], [`Error::Unrecognised`] where a recovery would fail too, [`Error::InsecureState`],
-    /// [`Error::Io`].
-    pub fn interrupted(&self) -> Result<Option<Generation>, Error> {
+    /// [`Error::NewerLayout`], [`Error::Io`].
+    pub fn interrupted(&self) -> Result<Option<Interrupted>, Error> {
         let Some(state) = StateDir::open(self.dir())? else { return Ok(None) };
-        if !state.has_journal()? || lock::is_held(self)? {
+        if !state.has_journal()? {
             return Ok(None);
         }
+        if state.is_closed() {
+            if lock::is_held(self, None)? {
+                return Ok(None);
+            }
+            let known = state.public_intent()?;
+            let what = known.as_ref().map(|record| record.what.clone()).unwrap_or_default();
+            return Ok(Some(Interrupted { what, number: known.map(|record| record.number) }));
+        }
         let Some(record) = state.journal()? else { return Ok(None) };
+        // A program of layout 1 holds no other lock than that of the root.
+        let file = if record.form == Form::First { None } else { state.lock_file()? };
+        if lock::is_held(self, file.as_ref())? {
+            return Ok(None);
+        }
         let finished = recover::is_finished(self.dir(), &state, &record)?;
-        Ok((!finished).then_some(record))
+        Ok((!finished).then_some(Interrupted { what: record.what, number: Some(record.number) }))
+    }
+
+    /// Returns what is managed, as it was given with the last commit that said so.
+    ///
+    /// # Errors
+    /// [`Error::InsecureState`], [`Error::NewerLayout`], [`Error::Io`].
+    pub fn managed(&self) -> Result<Option<Vec<u8>>, Error> {
+        match StateDir::open(self.dir())? {
+            Some(state) => state.managed(),
+            None => Ok(None),
+        }
     }
 
     /// Returns what is to follow the last commit, as it was given with it or set since.

@@ -13,9 +13,9 @@ use rustix::fs::{Mode, OFlags};
 use crate::bytes;
 use crate::dir::Dir;
 use crate::error::{Error, Operation};
-use crate::member::{Member, Place};
-use crate::metadata::{Entry, Identity, require_regular};
-use crate::state::sync_file;
+use crate::member::{Member, Progress};
+use crate::metadata::{FileInfo, Identity, require_regular};
+use crate::state::files::sync_file;
 
 /// Replaces the content of a member's file, which must still be what the checks saw.
 pub(crate) fn replace(member: &mut Member<'_>) -> Result<(), Error> {
@@ -26,7 +26,7 @@ pub(crate) fn replace(member: &mut Member<'_>) -> Result<(), Error> {
         return Err(Error::Changed { path });
     }
     // Before the first byte: what comes after may have written any number of them.
-    member.place = Place::Written;
+    member.progress = Progress::Written;
     write(&mut file, &path, &member.change.after)
 }
 
@@ -42,7 +42,7 @@ pub(crate) fn put_back(member: &mut Member<'_>) -> Result<(), Error> {
         return Err(Error::Changed { path });
     }
     write(&mut file, &path, before)?;
-    member.place = Place::Untouched;
+    member.progress = Progress::Untouched;
     Ok(())
 }
 
@@ -69,7 +69,7 @@ fn open(dir: &Dir, name: &OsStr, path: &Path) -> Result<File, Error> {
     let failed = |errno| Error::io(path, Operation::InPlace, errno);
     let file = File::from(rustix::fs::openat(dir, name, flags, Mode::empty()).map_err(failed)?);
     let found = file.metadata().map_err(|error| Error::io(path, Operation::Inspect, error))?;
-    require_regular(path, &Entry::of(&found)).map(|()| file)
+    require_regular(path, &FileInfo::of(&found)).map(|()| file)
 }
 
 fn identity(file: &File, path: &Path) -> Result<Identity, Error> {

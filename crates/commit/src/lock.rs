@@ -1,8 +1,8 @@
 //! One writer at a time.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::fs::TryLockError;
-use std::marker::PhantomData;
+use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::thread;
@@ -14,6 +14,7 @@ use rustix::io::Errno;
 use crate::change::{Change, Options};
 use crate::dir::Access;
 use crate::error::{Error, Operation};
+use crate::metadata::FileInfo;
 use crate::outcome::{CommitError, Report};
 use crate::recover::{self, Recovery};
 use crate::root::Root;
@@ -30,8 +31,9 @@ const POLL: Duration = Duration::from_millis(20);
 pub struct Lock<'root> {
     root: &'root Root,
     held: std::fs::File,
-    /// Keeps the lock from being shared: two threads of one process would commit under it at once.
-    not_sync: PhantomData<Cell<()>>,
+    /// The lock file of the state directory, once it is there. Unlike the root, which whoever can read it can lock, it is
+    /// its owner's alone. Its cell keeps the lock from being shared: two threads of one process would commit at once.
+    file: RefCell<Option<std::fs::File>>,
 }
 
 impl<'root> Lock<'root> {
@@ -39,22 +41,34 @@ impl<'root> Lock<'root> {
         let started = Instant::now();
         // A description of its own: two locks in one process exclude each other too.
         let held = root.dir().descend(Path::new(""), Access::Read)?.into_file();
-        loop {
-            // Polled: flock has no timeout, and an alarm signal belongs to the program, not to a library.
-            match held.try_lock() {
-                Ok(()) => return Ok(Lock { root, held, not_sync: PhantomData }),
-                Err(TryLockError::WouldBlock) => {}
-                Err(TryLockError::Error(error)) => {
-                    return Err(Error::io(root.path(), Operation::Lock, error));
-                }
-            }
-            let left = timeout.saturating_sub(started.elapsed());
-            if left.is_zero() {
-                let holder = holder(&held);
-                return Err(Error::Locked { path: root.path().to_path_buf(), waited: timeout, holder });
-            }
-            thread::sleep(left.min(POLL));
+        wait(root, &held, timeout, started)?;
+        // Errors of the state directory are reported where it is read. A user who cannot open the file cannot write there
+        // either.
+        let state = StateDir::open(root.dir()).ok().flatten();
+        let file = state.and_then(|state| state.lock_file().ok().flatten());
+        if let Some(file) = &file {
+            wait(root, file, timeout, started)?;
         }
+        Ok(Lock { root, held, file: RefCell::new(file) })
+    }
+
+    /// Locks the lock file, unless it is held already: the first write makes it.
+    fn hold(&self, state: &StateDir) -> Result<(), Error> {
+        let Some(file) = state.lock_file()? else { return Ok(()) };
+        let info = |file: &std::fs::File| {
+            let found =
+                file.metadata().map_err(|error| Error::io(self.root.path(), Operation::Lock, error))?;
+            Ok::<_, Error>(FileInfo::of(&found))
+        };
+        let mut held = self.file.borrow_mut();
+        if let Some(held) = held.as_ref()
+            && info(held)?.is_same(&info(&file)?)
+        {
+            return Ok(());
+        }
+        wait(self.root, &file, Duration::ZERO, Instant::now())?;
+        *held = Some(file);
+        Ok(())
     }
 
     /// Replaces the content of all files, or of none.
@@ -78,7 +92,7 @@ impl<'root> Lock<'root> {
     /// # Errors
     /// As [`Lock::commit`].
     pub fn commit_with(&self, changes: &[Change], options: &Options) -> Result<Report, Box<CommitError>> {
-        set::commit(self.root.dir(), changes, options)
+        set::commit(self.root.dir(), changes, options, &|state| self.hold(state))
     }
 
     /// Makes the checks that [`Lock::commit_with`] makes before the first write, and writes nothing.
@@ -93,23 +107,45 @@ impl<'root> Lock<'root> {
     /// knowing what it was for. Can be interrupted itself, and called again.
     ///
     /// # Errors
-    /// [`Error::Damaged`] for a journal that can not be read, and [`Error::Unrecognised`] for a file that has
+    /// [`Error::Damaged`] for a journal that cannot be read, and [`Error::Unrecognised`] for a file that has
     /// neither its old nor its new content. Then nothing was written. Any other: call it again once the cause
     /// is gone.
     pub fn recover(&self) -> Result<Recovery, Error> {
-        recover::recover(self.root.dir())
+        recover::recover(self.root.dir(), &|state| self.hold(state))
+    }
+
+    /// Returns the number that the next commit has in the history.
+    ///
+    /// # Errors
+    /// [`Error::InsecureState`], [`Error::NewerLayout`], [`Error::Io`].
+    pub fn next_number(&self) -> Result<u64, Error> {
+        StateDir::open(self.root.dir())?.map_or(Ok(1), |state| state.next())
     }
 
     /// Replaces what is to follow, wholly or not at all; it lasts. See [`Root::follow_up`].
     ///
     /// # Errors
-    /// [`Error::InsecureState`], [`Error::Io`].
+    /// [`Error::InsecureState`], [`Error::NewerLayout`], [`Error::Io`].
     pub fn set_follow_up(&self, bytes: &[u8]) -> Result<(), Error> {
+        self.state()?.set_follow_up(bytes)
+    }
+
+    /// Replaces what is managed, wholly or not at all; it lasts. See [`Root::managed`].
+    ///
+    /// # Errors
+    /// [`Error::InsecureState`], [`Error::NewerLayout`], [`Error::Io`].
+    pub fn set_managed(&self, bytes: &[u8]) -> Result<(), Error> {
+        self.state()?.set_managed(bytes)
+    }
+
+    /// Opens the state directory to write there.
+    fn state(&self) -> Result<StateDir, Error> {
         let (state, created) = StateDir::create(self.root.dir())?;
+        self.hold(&state)?;
         if created {
             self.root.dir().descend(Path::new(""), Access::Read)?.synced()?;
         }
-        state.set_follow_up(bytes)
+        Ok(state)
     }
 
     /// Removes what is to follow: all is done.
@@ -124,19 +160,42 @@ impl<'root> Lock<'root> {
     }
 }
 
-/// Tells whether a process holds the lock.
-pub(crate) fn is_held(root: &Root) -> Result<bool, Error> {
-    let dir = root.dir().descend(Path::new(""), Access::Read)?;
-    match rustix::fs::flock(&dir, FlockOperation::NonBlockingLockShared) {
-        Ok(()) => Ok(false),
-        Err(Errno::WOULDBLOCK) => Ok(true),
-        Err(errno) => Err(Error::io(root.path(), Operation::Lock, errno)),
+/// Waits until nobody else has a lock on what is open, which is the root or the lock file.
+fn wait(root: &Root, file: &std::fs::File, timeout: Duration, started: Instant) -> Result<(), Error> {
+    loop {
+        // Polled: flock has no timeout, and an alarm signal belongs to the program, not to a library.
+        match file.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::WouldBlock) => {}
+            Err(TryLockError::Error(error)) => {
+                return Err(Error::io(root.path(), Operation::Lock, error));
+            }
+        }
+        let left = timeout.saturating_sub(started.elapsed());
+        if left.is_zero() {
+            let holder = holder(file);
+            return Err(Error::Locked { path: root.path().to_path_buf(), waited: timeout, holder });
+        }
+        thread::sleep(left.min(POLL));
     }
 }
 
-/// Finds the process that holds the lock on a directory, where the kernel lists it.
-fn holder(dir: &std::fs::File) -> Option<u32> {
-    let inode = dir.metadata().ok()?.ino().to_string();
+/// Tells whether a process holds the lock: on the lock file, if there is one, and else on the root.
+pub(crate) fn is_held(root: &Root, file: Option<&std::fs::File>) -> Result<bool, Error> {
+    let shared = |held: BorrowedFd<'_>| match rustix::fs::flock(held, FlockOperation::NonBlockingLockShared) {
+        Ok(()) => Ok(false),
+        Err(Errno::WOULDBLOCK) => Ok(true),
+        Err(errno) => Err(Error::io(root.path(), Operation::Lock, errno)),
+    };
+    match file {
+        Some(file) => shared(file.as_fd()),
+        None => shared(root.dir().descend(Path::new(""), Access::Read)?.as_fd()),
+    }
+}
+
+/// Finds the process that holds the lock on what is open, where the kernel lists it.
+fn holder(held: &std::fs::File) -> Option<u32> {
+    let inode = held.metadata().ok()?.ino().to_string();
     let locks = std::fs::read_to_string("/proc/locks").ok()?;
     // `1: FLOCK  ADVISORY  WRITE 4711 fe:00:1234 0 EOF`. By the inode alone: the device is written as the kernel
     // numbers it, which on btrfs and overlayfs is not what stat says.
@@ -147,7 +206,7 @@ fn holder(dir: &std::fs::File) -> Option<u32> {
         let is_it = kind == "FLOCK" && access == "WRITE" && place.rsplit(':').next() == Some(&inode);
         is_it.then(|| pid.parse().ok()).flatten()
     });
-    // Two locks on inodes of one number: which of the two is meant can not be told.
+    // Two locks on inodes of one number: which of the two is meant cannot be told.
     found.next().filter(|pid| *pid != 0 && found.next().is_none())
 }
 
@@ -155,6 +214,9 @@ impl Drop for Lock<'_> {
     /// Closing the file would do, but for a child process that is just being started: until it runs its program
     /// it has a copy of the descriptor. Nothing is left to do if it fails: the file is closed right after.
     fn drop(&mut self) {
+        if let Some(file) = self.file.get_mut() {
+            let _ = file.unlock();
+        }
         let _ = self.held.unlock();
     }
 }

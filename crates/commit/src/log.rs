@@ -1,6 +1,6 @@
 //! The journal and the backups of the commit that is being made.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -10,8 +10,15 @@ use crate::change::Options;
 use crate::digest::Digest;
 use crate::dir::{Access, Dir};
 use crate::error::{Error, Operation};
-use crate::record::{Generation, Replaced};
-use crate::state::{self, StateDir, backup_name, copy_name, sync_file};
+use crate::record::{Form, Generation, Replaced};
+use crate::state::files::sync_file;
+use crate::state::{StateDir, backup_name, copy_name, layout};
+
+/// The most that a caller may note of a commit, in bytes: with it a record has far less than a record may have.
+const MAX_NOTE: usize = 128 << 10;
+
+/// Takes the lock of a state directory, unless it is held already.
+pub(crate) type Hold<'h> = &'h dyn Fn(&StateDir) -> Result<(), Error>;
 
 #[derive(Debug)]
 pub(crate) struct Log {
@@ -27,43 +34,41 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    /// Writes down what is to be done, so that whatever is made from here on is found again.
-    pub(crate) fn begin(root: &Dir, files: Vec<Replaced>, options: &Options) -> Result<Log, Error> {
+    /// Writes down what is to be done, so that whatever is made from here on is found again. `hold` takes the lock of the
+    /// state directory, before anything else is written there.
+    pub(crate) fn begin(
+        root: &Dir,
+        files: Vec<Replaced>,
+        options: &Options,
+        hold: Hold<'_>,
+    ) -> Result<Log, Error> {
         let root = root.descend(Path::new(""), Access::Read)?;
+        if options.note.len() > MAX_NOTE {
+            return Err(Error::LongNote { path: root.path().to_path_buf(), limit: MAX_NOTE });
+        }
         let (state, created) = StateDir::create(&root)?;
         let undo = |error: Error, number: Option<u64>| {
-            // What can not be removed is found by the next commit.
+            // What cannot be removed is found by the next commit.
             let _ = state.sweep();
             let _ = number.map(|number| state.remove_generation(number));
             if created {
-                let _ = state::remove(&root);
+                let _ = layout::remove(&root);
             }
             error
         };
-        let number = match state.numbers() {
-            Ok(numbers) => numbers.last().map_or(1, |last| last + 1),
+        let number = match hold(&state).and_then(|()| state.next()) {
+            Ok(number) => number,
             Err(error) => return Err(undo(error, None)),
         };
-        let time = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |time| time.as_secs());
-        let Options { tool, what, follow_up, .. } = options;
-        let record = Generation {
-            number,
-            time,
-            tool: tool.clone(),
-            what: what.clone(),
-            files,
-            follow_up: follow_up.as_deref().map(Digest::of),
-        };
+        let record = record(number, files, options);
         let begun = || {
-            state.generations()?.create_dir(&OsString::from(number.to_string()))?;
-            let own = state.own(number)?;
+            let own = state.begin_generation(&record)?;
             state.intend(&record)?;
             if created {
                 root.synced()?;
             }
-            if let Some(bytes) = follow_up {
-                state.stage_follow_up(bytes)?;
-            }
+            options.follow_up.iter().try_for_each(|bytes| state.stage_follow_up(bytes))?;
+            options.managed.iter().try_for_each(|bytes| state.stage_managed(bytes))?;
             Ok(own)
         };
         match begun() {
@@ -99,7 +104,10 @@ impl Log {
     pub(crate) fn sync(&mut self) -> Result<(), Error> {
         std::mem::take(&mut self.written).iter().try_for_each(|(file, path)| sync_file(file, path))?;
         self.own.synced()?;
-        self.state.generations()?.synced()
+        self.state.sync_generations()?;
+        // Whatever was staged beside the journal must be there when that decides.
+        let has_staged = self.record.follow_up.is_some() || self.record.managed.is_some();
+        if has_staged { self.state.dir().synced() } else { Ok(()) }
     }
 
     /// The commit point: from here on the files will change, whatever happens.
@@ -108,7 +116,7 @@ impl Log {
         self.state.decide()
     }
 
-    /// Ends a commit that is made. What it can not do, the next recovery does.
+    /// Ends a commit that is made. What it cannot do, the next recovery does.
     pub(crate) fn end(self) -> Vec<Error> {
         match self.state.end(&self.record) {
             Ok(()) => self.state.sweep().err().into_iter().collect(),
@@ -134,8 +142,25 @@ impl Log {
         failed.extend(self.state.remove_generation(self.record.number).err());
         failed.extend(self.state.sweep().err());
         if self.created {
-            failed.extend(state::remove(&self.root).err());
+            failed.extend(layout::remove(&self.root).err());
         }
         failed
+    }
+}
+
+/// Makes the record of a commit that begins now.
+fn record(number: u64, files: Vec<Replaced>, options: &Options) -> Generation {
+    let time = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |time| time.as_secs());
+    let Options { tool, what, note, follow_up, managed, .. } = options;
+    Generation {
+        number,
+        time,
+        tool: tool.clone(),
+        what: what.clone(),
+        files,
+        note: note.clone(),
+        follow_up: follow_up.as_deref().map(Digest::of),
+        managed: managed.as_deref().map(Digest::of),
+        form: Form::Full,
     }
 }

@@ -11,7 +11,7 @@ use crate::change::Change;
 use crate::digest::Digest;
 use crate::dir::Dir;
 use crate::error::{Error, Occupant, Operation, Protection};
-use crate::metadata::{Entry, Identity, Rights};
+use crate::metadata::{FileInfo, Identity, Rights};
 use crate::path::{RelPath, kept_name, staged_name};
 use crate::record::Replaced;
 use crate::xattr::{self, Xattr};
@@ -29,8 +29,8 @@ pub(crate) struct Member<'a> {
     pub(crate) stale: Vec<OsString>,
     /// The new file, once it is complete.
     pub(crate) staged: Option<Identity>,
-    pub(crate) place: Place,
-    /// Names this commit made and has to remove, whatever happens; but see [`Place`].
+    pub(crate) progress: Progress,
+    /// Names this commit made and has to remove, whatever happens; but see [`Progress`].
     pub(crate) litter: Vec<OsString>,
     pub(crate) lost_xattrs: Vec<String>,
     pub(crate) in_place: bool,
@@ -40,7 +40,7 @@ pub(crate) struct Member<'a> {
 
 /// Where the two contents of a member are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum Progress {
     /// The old one is in the file.
     Untouched,
     /// The new one is in the file, the old one under the staged name.
@@ -62,7 +62,7 @@ impl<'a> Member<'a> {
         let shown = dir.join(name);
         let missing = || Error::Missing { path: shown.clone() };
         let opened = dir.open_regular(name)?.ok_or_else(missing)?;
-        let found = Entry::of(&opened.metadata);
+        let found = FileInfo::of(&opened.metadata);
         let stale = stale_names(&dir, name, &found)?;
         // A link that a commit without `RENAME_EXCHANGE` left is a second name, but it goes first.
         let ours = dir.entry(&kept_name(name))?.is_some_and(|kept| kept.is_same(&found));
@@ -86,7 +86,7 @@ impl<'a> Member<'a> {
             xattrs,
             stale,
             staged: None,
-            place: Place::Untouched,
+            progress: Progress::Untouched,
             litter: Vec::new(),
             lost_xattrs: Vec::new(),
             in_place,
@@ -100,9 +100,9 @@ impl<'a> Member<'a> {
         let Rights { mode, uid, gid } = self.target.rights();
         Replaced {
             path: path.clone(),
-            before: Digest::of(before),
+            before: Some(Digest::of(before)),
             before_len: len(before),
-            after: Digest::of(after),
+            after: Some(Digest::of(after)),
             after_len: len(after),
             mode,
             uid,
@@ -155,7 +155,7 @@ fn len(bytes: &[u8]) -> u64 {
     u64::try_from(bytes.len()).unwrap_or(u64::MAX)
 }
 
-/// Refuses a directory in which names can not be changed.
+/// Refuses a directory in which names cannot be changed.
 pub(crate) fn check_directory(dir: &Dir) -> Result<(), Error> {
     refuse_protected(dir, dir.path(), Mounts::Allowed)?;
     // Without AT_EACCESS: real and effective user are one here, and `faccessat2` is often missing from seccomp
@@ -166,7 +166,7 @@ pub(crate) fn check_directory(dir: &Dir) -> Result<(), Error> {
 }
 
 /// Returns which of the names beside a file an earlier commit has left, for sure.
-pub(crate) fn stale_names(dir: &Dir, name: &OsStr, target: &Entry) -> Result<Vec<OsString>, Error> {
+pub(crate) fn stale_names(dir: &Dir, name: &OsStr, target: &FileInfo) -> Result<Vec<OsString>, Error> {
     let mut stale = Vec::new();
     for beside in [staged_name(name), kept_name(name)] {
         let Some(found) = dir.entry(&beside)? else { continue };
@@ -178,8 +178,8 @@ pub(crate) fn stale_names(dir: &Dir, name: &OsStr, target: &Entry) -> Result<Vec
     Ok(stale)
 }
 
-/// Says why something can not be the rest of an earlier commit of the file `target`.
-fn stranger(found: &Entry, target: &Entry) -> Option<Occupant> {
+/// Says why something cannot be the rest of an earlier commit of the file `target`.
+fn stranger(found: &FileInfo, target: &FileInfo) -> Option<Occupant> {
     if let Some(other) = found.occupant() {
         return Some(other);
     }
@@ -194,9 +194,9 @@ fn stranger(found: &Entry, target: &Entry) -> Option<Occupant> {
     None
 }
 
-/// Refuses what the file system itself says can not be renamed.
+/// Refuses what the file system itself says cannot be renamed.
 fn refuse_protected(file: impl AsFd, path: &Path, mounts: Mounts) -> Result<(), Error> {
-    // Where it can not be asked, the rename will tell.
+    // Where it cannot be asked, the rename will tell.
     let Ok(found) = rustix::fs::statx(file, "", AtFlags::EMPTY_PATH, StatxFlags::empty()) else {
         return Ok(());
     };

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use rustix::fs::{FileType, Stat};
 
-use crate::error::{Error, FileKind, Occupant};
+use crate::error::{Error, Occupant, SpecialFile};
 
 /// Describes a regular file as it was when it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,17 +48,17 @@ impl Metadata {
 
 /// What a name stands for, as far as that can be told without opening it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Entry {
+pub(crate) struct FileInfo {
     pub(crate) kind: FileType,
     pub(crate) nlink: u64,
     pub(crate) identity: Identity,
 }
 
-impl Entry {
+impl FileInfo {
     /// Takes what `fstatat` gives.
     #[allow(clippy::useless_conversion, reason = "how wide a link count is depends on the machine")]
-    pub(crate) fn of_stat(found: &Stat) -> Entry {
-        Entry {
+    pub(crate) fn of_stat(found: &Stat) -> FileInfo {
+        FileInfo {
             kind: FileType::from_raw_mode(found.st_mode),
             nlink: u64::from(found.st_nlink),
             identity: Identity {
@@ -72,8 +72,8 @@ impl Entry {
     }
 
     /// Takes what an open file gives.
-    pub(crate) fn of(found: &std::fs::Metadata) -> Entry {
-        Entry {
+    pub(crate) fn of(found: &std::fs::Metadata) -> FileInfo {
+        FileInfo {
             kind: FileType::from_raw_mode(found.mode()),
             nlink: found.nlink(),
             identity: Identity::of(found),
@@ -81,7 +81,7 @@ impl Entry {
     }
 
     /// Tells whether both are names of one file.
-    pub(crate) fn is_same(&self, other: &Entry) -> bool {
+    pub(crate) fn is_same(&self, other: &FileInfo) -> bool {
         (self.identity.dev, self.identity.ino) == (other.identity.dev, other.identity.ino)
     }
 
@@ -90,12 +90,12 @@ impl Entry {
         let special = match self.kind {
             FileType::RegularFile => return None,
             FileType::Symlink => return Some(Occupant::Symlink),
-            FileType::Directory => FileKind::Directory,
-            FileType::Fifo => FileKind::Fifo,
-            FileType::Socket => FileKind::Socket,
-            FileType::BlockDevice => FileKind::BlockDevice,
-            FileType::CharacterDevice => FileKind::CharacterDevice,
-            FileType::Unknown => FileKind::Other,
+            FileType::Directory => SpecialFile::Directory,
+            FileType::Fifo => SpecialFile::Fifo,
+            FileType::Socket => SpecialFile::Socket,
+            FileType::BlockDevice => SpecialFile::BlockDevice,
+            FileType::CharacterDevice => SpecialFile::CharacterDevice,
+            FileType::Unknown => SpecialFile::Other,
         };
         Some(Occupant::Special(special))
     }
@@ -138,7 +138,7 @@ pub(crate) struct Rights {
 }
 
 /// Refuses everything but a regular file.
-pub(crate) fn require_regular(path: &Path, found: &Entry) -> Result<(), Error> {
+pub(crate) fn require_regular(path: &Path, found: &FileInfo) -> Result<(), Error> {
     match found.occupant() {
         None => Ok(()),
         Some(Occupant::Special(kind)) => Err(Error::NotRegular { path: path.to_path_buf(), kind }),

@@ -83,7 +83,7 @@ pub(crate) fn staged_name(name: &OsStr) -> OsString {
     beside(name, STAGED)
 }
 
-/// The name of the hard link that keeps the old content where names can not be exchanged.
+/// The name of the hard link that keeps the old content where names cannot be exchanged.
 pub(crate) fn kept_name(name: &OsStr) -> OsString {
     beside(name, KEPT)
 }

@@ -2,19 +2,23 @@
 //! afterwards. Both are one format, so that one rename ends a commit.
 //!
 //! ```text
-//! kasm-db journal 1
+//! kasm-db journal 2
 //! generation 7
 //! time 1785000000
-//! tool kasm-db 0.1.0
+//! tool kasm-db 0.2.0
 //! what apply
+//! note <what the caller noted>
 //! follow-up -
+//! managed -
 //! exchange 0644 0 0 <sha256 before> 4711 <sha256 after> 4720 docker/docker-compose.yaml
 //! in-place 0600 70 70 <sha256 before> 22000 <sha256 after> 22031 conf/database/postgresql.conf
 //! sha256 <of everything above this line>
 //! ```
 //!
 //! Neither contents nor anything of them but length and digest. There is one way to write a record, and any
-//! other is refused.
+//! other is refused. Two more forms share all of this: the records of layout 1, which begin with
+//! `kasm-db journal 1` and have neither note nor `managed`, and what everybody may read of a generation. That begins
+//! with `kasm-db generation 2`, ends with the note, and has `-` for the digests of files that not everybody could read.
 
 use std::collections::HashSet;
 use std::ffi::OsString;
@@ -23,13 +27,8 @@ use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::PathBuf;
 
 use crate::digest::Digest;
+use crate::error::{Damage, MAX_RECORD};
 use crate::path::RelPath;
-
-/// Raised with every change of the format.
-const FIRST: &str = "kasm-db journal 1";
-
-/// More than any set of files needs.
-pub(crate) const MAX_BYTES: u64 = 1 << 20;
 
 /// One commit, as the journal and the history have it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,7 +44,35 @@ pub struct Generation {
     pub what: String,
     /// The files that it changed.
     pub files: Vec<Replaced>,
+    /// What the caller noted of it; see [`Options::note`](crate::Options::note).
+    pub note: Vec<u8>,
     pub(crate) follow_up: Option<Digest>,
+    pub(crate) managed: Option<Digest>,
+    pub(crate) form: Form,
+}
+
+/// Which of the forms a record has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// The journal or manifest of layout 1.
+    First,
+    /// The journal or manifest of layout 2.
+    Full,
+    /// What everybody may read of a generation.
+    Public,
+}
+
+/// The first line of each form; another one with every change of the format.
+const STARTS: [(Form, &str); 3] = [
+    (Form::First, "kasm-db journal 1"),
+    (Form::Full, "kasm-db journal 2"),
+    (Form::Public, "kasm-db generation 2"),
+];
+
+impl Form {
+    fn start(self) -> &'static str {
+        STARTS.iter().find(|(form, _)| *form == self).map_or("", |(_, start)| start)
+    }
 }
 
 /// One file of a [`Generation`].
@@ -54,12 +81,13 @@ pub struct Generation {
 pub struct Replaced {
     /// The file, relative to the root.
     pub path: PathBuf,
-    /// The digest of the content that it had.
-    pub before: Digest,
+    /// The digest of the content that it had. `None` if the caller may read only what everybody may, and not everybody
+    /// could read the file.
+    pub before: Option<Digest>,
     /// The length of that content, in bytes.
     pub before_len: u64,
-    /// The digest of the content that it got.
-    pub after: Digest,
+    /// The digest of the content that it got; `None` as for [`Replaced::before`].
+    pub after: Option<Digest>,
     /// The length of that content, in bytes.
     pub after_len: u64,
     /// The permission bits, with set-user-ID, set-group-ID and sticky.
@@ -72,43 +100,33 @@ pub struct Replaced {
     pub in_place: bool,
 }
 
-/// Says why bytes are no record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Damage {
-    /// It is of another version of the format, or something else altogether.
-    #[error("it does not begin with `{FIRST}`")]
-    Version,
-    /// The digest at its end is not that of what is above.
-    #[error("its checksum is missing or wrong")]
-    Checksum,
-    /// It is complete, but does not make sense.
-    #[error("line {0} is not as this program writes it")]
-    Line(usize),
-    /// It is larger than a record can be.
-    #[error("it is larger than {MAX_BYTES} bytes")]
-    Size,
-    /// It is the record of another generation than the one that it lies in.
-    #[error("it is the record of another generation")]
-    Number,
-}
-
 impl Generation {
     /// Writes the record.
     pub fn encode(&self) -> Vec<u8> {
+        let digest =
+            |digest: Option<Digest>| digest.map_or_else(|| "-".to_owned(), |digest| digest.to_string());
         let mut text = format!(
-            "{FIRST}\ngeneration {}\ntime {}\ntool {}\nwhat {}\n",
+            "{}\ngeneration {}\ntime {}\ntool {}\nwhat {}\n",
+            self.form.start(),
             self.number,
             self.time,
             escape(self.tool.as_bytes()),
             escape(self.what.as_bytes())
         );
-        let follow_up = self.follow_up.map_or_else(|| "-".to_owned(), |digest| digest.to_string());
-        // Writing to a string can not fail.
-        let _ = writeln!(text, "follow-up {follow_up}");
+        // Writing to a string cannot fail.
+        if self.form != Form::First {
+            let _ = writeln!(text, "note {}", escape(&self.note));
+        }
+        if self.form != Form::Public {
+            let _ = writeln!(text, "follow-up {}", digest(self.follow_up));
+        }
+        if self.form == Form::Full {
+            let _ = writeln!(text, "managed {}", digest(self.managed));
+        }
         for file in &self.files {
             let Replaced { path, before, before_len, after, after_len, mode, uid, gid, in_place } = file;
             let how = if *in_place { "in-place" } else { "exchange" };
+            let (before, after) = (digest(*before), digest(*after));
             let path = escape(path.as_os_str().as_bytes());
             let _ = writeln!(
                 text,
@@ -120,30 +138,40 @@ impl Generation {
         text.into_bytes()
     }
 
+    /// Returns what everybody may read of it.
+    pub(crate) fn public(&self) -> Generation {
+        let file = |file: &Replaced| {
+            let is_public = file.mode & 0o004 != 0;
+            let (before, after) = (file.before.filter(|_| is_public), file.after.filter(|_| is_public));
+            Replaced { before, after, ..file.clone() }
+        };
+        let files = self.files.iter().map(file).collect();
+        Generation { files, follow_up: None, managed: None, form: Form::Public, ..self.clone() }
+    }
+
     /// Reads a record.
     ///
     /// # Errors
     /// [`Damage`] for anything that [`Generation::encode`] did not write.
     pub fn decode(bytes: &[u8]) -> Result<Generation, Damage> {
-        if u64::try_from(bytes.len()).is_ok_and(|len| len > MAX_BYTES) {
+        if u64::try_from(bytes.len()).is_ok_and(|len| len > MAX_RECORD) {
             return Err(Damage::Size);
         }
         let text = str::from_utf8(bytes).map_err(|_| Damage::Checksum)?;
-        if text.lines().next() != Some(FIRST) {
-            return Err(Damage::Version);
-        }
+        let start = text.lines().next().unwrap_or_default();
+        let form = STARTS.iter().find(|(_, known)| *known == start).ok_or(Damage::Version)?.0;
         let end = text.rfind("\nsha256 ").ok_or(Damage::Checksum)? + 1;
         let sum = text[end..].strip_prefix("sha256 ").and_then(|rest| rest.strip_suffix('\n'));
         if sum.and_then(Digest::parse) != Some(Digest::of(&bytes[..end])) {
             return Err(Damage::Checksum);
         }
-        let read = parse(&text[..end])?;
+        let read = parse(form, &text[..end])?;
         // Whatever was read leniently above is found here: leading zeros, a second blank, another escape.
         if read.encode() == bytes { Ok(read) } else { Err(Damage::Line(1)) }
     }
 }
 
-fn parse(text: &str) -> Result<Generation, Damage> {
+fn parse(form: Form, text: &str) -> Result<Generation, Damage> {
     let mut lines = text.lines().enumerate().skip(1);
     let mut field = |name: &str| {
         let (index, line) = lines.next().ok_or(Damage::Line(0))?;
@@ -158,19 +186,37 @@ fn parse(text: &str) -> Result<Generation, Damage> {
     let tool = words(tool).ok_or(bad)?;
     let (what, bad) = field("what")?;
     let what = words(what).ok_or(bad)?;
-    let follow_up = match field("follow-up")? {
-        ("-", _) => None,
-        (digest, bad) => Some(Digest::parse(digest).ok_or(bad)?),
+    let note = match form {
+        Form::First => Vec::new(),
+        Form::Full | Form::Public => {
+            let (note, bad) = field("note")?;
+            unescape(note).ok_or(bad)?
+        }
     };
+    let mut digest = |name| {
+        let (digest, bad) = field(name)?;
+        optional(digest).ok_or(bad)
+    };
+    let follow_up = if form == Form::Public { None } else { digest("follow-up")? };
+    let managed = if form == Form::Full { digest("managed")? } else { None };
     let (mut files, mut paths) = (Vec::new(), HashSet::new());
     for (index, line) in lines {
         let file = replaced(line).ok_or(Damage::Line(index + 1))?;
+        let is_known = file.before.is_some() && file.after.is_some();
+        if !is_known && form != Form::Public {
+            return Err(Damage::Line(index + 1));
+        }
         if !paths.insert(file.path.clone()) {
             return Err(Damage::Line(index + 1));
         }
         files.push(file);
     }
-    Ok(Generation { number, time, tool, what, files, follow_up })
+    Ok(Generation { number, time, tool, what, files, note, follow_up, managed, form })
+}
+
+/// Reads a digest, or `-` for none.
+fn optional(text: &str) -> Option<Option<Digest>> {
+    if text == "-" { Some(None) } else { Digest::parse(text).map(Some) }
 }
 
 fn replaced(line: &str) -> Option<Replaced> {
@@ -184,9 +230,9 @@ fn replaced(line: &str) -> Option<Replaced> {
     let mode = u32::from_str_radix(next()?, 8).ok().filter(|mode| *mode <= 0o7777)?;
     let uid = next()?.parse().ok()?;
     let gid = next()?.parse().ok()?;
-    let before = Digest::parse(next()?)?;
+    let before = optional(next()?)?;
     let before_len = next()?.parse().ok()?;
-    let after = Digest::parse(next()?)?;
+    let after = optional(next()?)?;
     let after_len = next()?.parse().ok()?;
     let path = PathBuf::from(OsString::from_vec(unescape(next()?)?));
     // What is read here leads to writing: the same paths as in a change, and no others.
@@ -233,9 +279,9 @@ mod tests {
     fn file(path: &str, in_place: bool) -> Replaced {
         Replaced {
             path: path.into(),
-            before: Digest::of(b"old"),
+            before: Some(Digest::of(b"old")),
             before_len: 3,
-            after: Digest::of(b"newer"),
+            after: Some(Digest::of(b"newer")),
             after_len: 5,
             mode: 0o4640,
             uid: 70,
@@ -251,8 +297,16 @@ mod tests {
             tool: "kasm-db 0.1.0".into(),
             what: "rollback to 3".into(),
             files: vec![file("d/a b%\n\u{e4}", false), file("e", true)],
+            note: b"by anna\n\xff".to_vec(),
             follow_up: Some(Digest::of(b"then")),
+            managed: Some(Digest::of(b"all")),
+            form: Form::Full,
         }
+    }
+
+    /// As layout 1 has it.
+    fn first() -> Generation {
+        Generation { note: Vec::new(), managed: None, form: Form::First, ..record() }
     }
 
     /// The text with another body, and the checksum that fits.
@@ -269,6 +323,22 @@ mod tests {
         assert_eq!(Generation::decode(&record().encode()), Ok(record()));
         let plain = Generation { follow_up: None, files: Vec::new(), what: String::new(), ..record() };
         assert_eq!(Generation::decode(&plain.encode()), Ok(plain));
+        assert_eq!(Generation::decode(&first().encode()), Ok(first()));
+        let public = record().public();
+        assert_eq!(Generation::decode(&public.encode()), Ok(public));
+    }
+
+    #[test]
+    fn everybody_may_read_the_digest_of_what_everybody_could_read() {
+        let with = |mode| {
+            let files = vec![Replaced { mode, ..file("e", false) }];
+            let public = Generation { files, ..record() }.public();
+            assert_eq!((public.note.clone(), public.follow_up, public.managed), (record().note, None, None));
+            let [file] = public.files.as_slice() else { panic!("{public:?}") };
+            (file.before.is_some(), file.after.is_some())
+        };
+        assert_eq!([0o644, 0o604].map(with), [(true, true); 2]);
+        assert_eq!([0o640, 0o600, 0o4751].map(with), [(false, false), (false, false), (false, false)]);
     }
 
     #[test]
@@ -296,6 +366,9 @@ mod tests {
             ("exchange", "remove"),
             ("4640", "14640"),
             ("in-place 4640 70", "in-place 4640 99999999999"),
+            ("note by%20", "note by "),
+            ("managed ", "managed -"),
+            (&Digest::of(b"old").to_string(), "-"),
             (" e\n", " ../e\n"),
             (" e\n", " /e\n"),
             (" e\n", " .e.kasm-db-new\n"),
@@ -306,13 +379,17 @@ mod tests {
         ] {
             assert!(matches!(Generation::decode(&with(from, to)), Err(Damage::Line(_))), "{to}");
         }
-        assert_eq!(Generation::decode(&with("journal 1", "journal 2")), Err(Damage::Version));
+        assert_eq!(Generation::decode(&with("journal 2", "journal 3")), Err(Damage::Version));
+        // A form is what its first line says.
+        for other in ["journal 1", "generation 2"] {
+            assert!(matches!(Generation::decode(&with("journal 2", other)), Err(Damage::Line(_))), "{other}");
+        }
         assert!(Generation::decode(&with("what rollback%20to%203", "what apply")).is_ok());
     }
 
     #[test]
     fn a_record_can_not_be_too_large() {
-        let large = vec![b'x'; usize::try_from(MAX_BYTES).unwrap() + 1];
+        let large = vec![b'x'; usize::try_from(MAX_RECORD).unwrap() + 1];
         assert_eq!(Generation::decode(&large), Err(Damage::Size));
     }
 }

@@ -15,12 +15,14 @@ use crate::digest::Digest;
 use crate::dir::{Access, Dir};
 use crate::error::{Error, Operation, Stranger};
 use crate::in_place;
+use crate::log::Hold;
 use crate::metadata::{Identity, Rights};
 use crate::path::{RelPath, kept_name, staged_name};
 use crate::record::{Generation, Replaced};
 use crate::set::sweep;
 use crate::stage::restage;
-use crate::state::{StateDir, backup_name, copy_name, read};
+use crate::state::files::read;
+use crate::state::{StateDir, backup_name, copy_name};
 use crate::xattr;
 
 /// Says what a recovery did.
@@ -55,6 +57,8 @@ enum Here {
 /// One file of an interrupted commit, and the ways that lead on from it.
 struct Case<'a> {
     file: &'a Replaced,
+    before: Digest,
+    after: Digest,
     index: usize,
     name: &'a OsStr,
     dir: Dir,
@@ -68,15 +72,16 @@ struct Case<'a> {
 }
 
 /// Recovers; the lock is held.
-pub(crate) fn recover(root: &Dir) -> Result<Recovery, Error> {
+pub(crate) fn recover(root: &Dir, hold: Hold<'_>) -> Result<Recovery, Error> {
     let Some(state) = StateDir::open(root)? else {
         return Ok(Recovery { outcome: Outcome::Nothing, leftovers: Vec::new() });
     };
+    hold(&state)?;
     let outcome = match state.journal()? {
         None => Outcome::Nothing,
         Some(record) => {
             let cases = look(root, &state, &record)?;
-            let whole = state.follow_up_is_whole(&record)?;
+            let whole = state.staged_is_whole(&record)?;
             if whole && cases.iter().all(Case::can_finish) {
                 finish(&state, &record, &cases)?;
                 Outcome::Finished(record)
@@ -95,11 +100,11 @@ pub(crate) fn recover(root: &Dir) -> Result<Recovery, Error> {
 /// Looks, without a write, whether a recovery has something to do to the files.
 pub(crate) fn is_finished(root: &Dir, state: &StateDir, record: &Generation) -> Result<bool, Error> {
     let cases = look(root, state, record)?;
-    Ok(!state.follow_up_waits()? && cases.iter().all(|case| case.here == Here::New))
+    Ok(!state.staged_waits()? && cases.iter().all(|case| case.here == Here::New))
 }
 
 fn look<'a>(root: &Dir, state: &StateDir, record: &'a Generation) -> Result<Vec<Case<'a>>, Error> {
-    let own = state.own(record.number)?;
+    let own = state.own(record)?;
     record.files.iter().enumerate().map(|(index, file)| case(root, &own, index, file)).collect()
 }
 
@@ -115,6 +120,10 @@ fn case<'a>(root: &Dir, own: &Dir, index: usize, file: &'a Replaced) -> Result<C
         Err(error) if error.is_missing() => return Err(strange(Stranger::Missing)),
         found => found?,
     };
+    // A journal has both digests; a public manifest is not a journal.
+    let (Some(before), Some(after)) = (file.before, file.after) else {
+        return Err(strange(Stranger::Content));
+    };
     let opened = dir.open_regular(name)?.ok_or_else(|| strange(Stranger::Missing))?;
     let is_ours = Identity::of(&opened.metadata).rights() == rights(file);
     let longest = file.before_len.max(file.after_len);
@@ -124,11 +133,11 @@ fn case<'a>(root: &Dir, own: &Dir, index: usize, file: &'a Replaced) -> Result<C
         Err(Error::TooLarge { .. }) => Ok(None),
         found => Ok(found?.filter(|bytes| Digest::of(bytes) == wanted)),
     };
-    let backup = of(&backup_name(index), file.before, file.before_len)?;
-    let copy = if file.in_place { of(&copy_name(index), file.after, file.after_len)? } else { None };
-    let here = if digest == file.after {
+    let backup = of(&backup_name(index), before, file.before_len)?;
+    let copy = if file.in_place { of(&copy_name(index), after, file.after_len)? } else { None };
+    let here = if digest == after {
         Here::New
-    } else if digest == file.before {
+    } else if digest == before {
         Here::Old
     } else {
         match (&backup, &copy) {
@@ -140,13 +149,10 @@ fn case<'a>(root: &Dir, own: &Dir, index: usize, file: &'a Replaced) -> Result<C
         let names = [staged_name(name), kept_name(name)].into_iter();
         names.filter(|_| !file.in_place).find(|name| is_replacement(&dir, name, file, wanted, limit))
     };
-    let new = if file.in_place {
-        copy.is_some().then(|| copy_name(index))
-    } else {
-        beside(file.after, file.after_len)
-    };
-    let old = beside(file.before, file.before_len);
-    Ok(Case { file, index, name, dir, here, is_ours, new, old, has_backup: backup.is_some() })
+    let new =
+        if file.in_place { copy.is_some().then(|| copy_name(index)) } else { beside(after, file.after_len) };
+    let old = beside(before, file.before_len);
+    Ok(Case { file, before, after, index, name, dir, here, is_ours, new, old, has_backup: backup.is_some() })
 }
 
 /// Tells whether a name stands for a file that may take the place of another: with its content, and with its
@@ -187,7 +193,7 @@ impl Case<'_> {
 
 /// Says why neither way leads on.
 fn stuck(state: &StateDir, record: &Generation, cases: &[Case<'_>]) -> Error {
-    let generation = state.own(record.number).map_or_else(|_| state.journal_path(), |own| own.path().into());
+    let generation = state.own(record).map_or_else(|_| state.journal_path(), |own| own.path().into());
     let blocks = |case: &&Case<'_>| !case.can_finish() && !case.can_undo();
     let case = cases.iter().find(blocks).or_else(|| cases.iter().find(|case| !case.can_finish()));
     match case {
@@ -201,13 +207,13 @@ fn stuck(state: &StateDir, record: &Generation, cases: &[Case<'_>]) -> Error {
 }
 
 fn finish(state: &StateDir, record: &Generation, cases: &[Case<'_>]) -> Result<(), Error> {
-    let own = state.own(record.number)?;
+    let own = state.own(record)?;
     for case in cases.iter().filter(|case| case.here != Here::New) {
         let Some(new) = &case.new else { continue };
         if case.file.in_place {
             overwrite(case, &own, new)?;
         } else {
-            exchange(case, new, case.file.before)?;
+            exchange(case, new, case.before)?;
         }
     }
     sync(cases)?;
@@ -216,11 +222,11 @@ fn finish(state: &StateDir, record: &Generation, cases: &[Case<'_>]) -> Result<(
 }
 
 fn undo(root: &Dir, state: &StateDir, record: &Generation, cases: &[Case<'_>]) -> Result<(), Error> {
-    let own = state.own(record.number)?;
+    let own = state.own(record)?;
     for case in cases.iter().filter(|case| case.here != Here::Old) {
         match &case.old {
             _ if case.file.in_place => overwrite(case, &own, &backup_name(case.index))?,
-            Some(old) => exchange(case, old, case.file.after)?,
+            Some(old) => exchange(case, old, case.after)?,
             None => {
                 let backup = backup_name(case.index);
                 let content = read(&own, &backup, case.file.before_len)?
@@ -231,7 +237,7 @@ fn undo(root: &Dir, state: &StateDir, record: &Generation, cases: &[Case<'_>]) -
                 let there = there.ok_or_else(|| Error::Missing { path: path.clone() })?;
                 let xattrs = xattr::read_all(&there.file, &path)?;
                 restage(&case.dir, case.name, &content, rights(case.file), &xattrs)?;
-                exchange(case, &staged_name(case.name), case.file.after)?;
+                exchange(case, &staged_name(case.name), case.after)?;
             }
         }
     }
@@ -276,7 +282,7 @@ fn remove_beside(cases: &[Case<'_>]) -> Result<(), Error> {
         for name in [staged_name(case.name), kept_name(case.name)] {
             let Some(found) = case.dir.entry(&name)? else { continue };
             let us = rustix::process::geteuid().as_raw();
-            // Of anybody else it can not be the rest of a commit.
+            // Of anybody else it cannot be the rest of a commit.
             if found.occupant().is_none() && [us, case.file.uid].contains(&found.identity.uid) {
                 case.dir.remove(&name, Operation::RemoveStale)?;
             }

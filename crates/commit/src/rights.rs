@@ -27,19 +27,12 @@ pub struct Writable {
     pub gid: u32,
 }
 
-impl Writable {
-    /// Tells whether everybody can write to it, and not its group alone.
-    pub fn by_everybody(&self) -> bool {
-        self.mode & 0o002 != 0
-    }
-}
-
 impl Root {
     /// Returns what others than its owner can write to: of these files, and of the directories from the root
     /// to each.
     ///
     /// A directory with the sticky bit is left out: in it nobody can rename or remove what is another's.
-    /// What is not there or can not be looked at is not listed; [`Lock::check`](crate::Lock::check) tells why.
+    /// What is not there or cannot be looked at is not listed; [`Lock::check`](crate::Lock::check) tells why.
     pub fn writable_by_others<'p>(&self, paths: impl IntoIterator<Item = &'p Path>) -> BTreeSet<Writable> {
         let mut looks = Looks { root: self.dir(), dirs: BTreeMap::new(), found: BTreeSet::new() };
         for path in paths {

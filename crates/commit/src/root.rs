@@ -5,6 +5,8 @@ use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
+use rustix::io::Errno;
+
 use crate::dir::{Access, Dir};
 use crate::error::{Error, Operation};
 use crate::lock::Lock;
@@ -34,9 +36,17 @@ impl Root {
     /// Opens the directory at `path`, following symbolic links.
     ///
     /// # Errors
-    /// [`Error::Io`] if there is no such directory or it can not be searched.
+    /// [`Error::Io`] if there is no such directory or it cannot be searched.
     pub fn open(path: &Path) -> Result<Root, Error> {
         Ok(Root { dir: Dir::open(path)? })
+    }
+
+    /// Opens the directory at an absolute path that has no links in it, and follows none that is there now.
+    ///
+    /// # Errors
+    /// [`Error::Symlink`]; [`Error::Io`] if there is no such directory or it cannot be searched.
+    pub fn open_resolved(path: &Path) -> Result<Root, Error> {
+        Ok(Root { dir: Dir::open_resolved(path)? })
     }
 
     /// Returns the absolute path of the directory with all links resolved, for messages.
@@ -66,6 +76,23 @@ impl Root {
         }
     }
 
+    /// Reads the first `limit` bytes of a regular file, however many follow.
+    ///
+    /// # Errors
+    /// Those of [`Root::read`], except that of its size. Nothing is there: [`Error::is_missing`].
+    pub fn read_start(self, path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
+        let path = RelPath::parse(path)?;
+        let dir = match path.parent() {
+            here if here.as_os_str().is_empty() => self.dir,
+            parent => self.dir.descend(parent, Access::Search)?,
+        };
+        let shown = dir.join(path.name());
+        let Some(opened) = dir.open_regular(path.name())? else {
+            return Err(Error::io(shown, Operation::Open, Errno::NOENT));
+        };
+        opened.start(limit).map_err(|errno| Error::io(shown, Operation::Read, errno))
+    }
+
     /// Lists the names in a directory, in byte order; `.` is the root itself.
     ///
     /// Returns `None` if there is no such directory.
@@ -82,8 +109,9 @@ impl Root {
 
     /// Locks the root against every other [`Root::lock`] on the same directory.
     ///
-    /// It is `flock` on the directory itself: it leaves no file behind and ends with the process, however
-    /// that ends. With a `timeout` of zero it is tried once.
+    /// It is `flock` on the directory itself, and on `.kasm-db/private/lock` once a commit has made that: it ends with
+    /// the process, however that ends, and who changes nothing leaves nothing behind. With a `timeout` of zero it is
+    /// tried once.
     ///
     /// # Errors
     /// [`Error::Locked`] if it is still taken after `timeout`; [`Error::Io`].

@@ -10,22 +10,28 @@ use crate::change::{Change, Options};
 use crate::dir::{Access, Dir};
 use crate::error::{Error, Operation};
 use crate::exchange;
-use crate::log::Log;
-use crate::member::{self, Member, Place};
+use crate::log::{Hold, Log};
+use crate::member::{self, Member, Progress};
 use crate::outcome::{CommitError, LostXattr, Report, State};
 use crate::path::{RelPath, kept_name, staged_name};
 use crate::stage;
-use crate::state::{StateDir, sync_file};
+use crate::state::StateDir;
+use crate::state::files::sync_file;
 
 /// Replaces all files or none. The order of the steps is the whole protocol.
-pub(crate) fn commit(root: &Dir, changes: &[Change], options: &Options) -> Result<Report, Box<CommitError>> {
+pub(crate) fn commit(
+    root: &Dir,
+    changes: &[Change],
+    options: &Options,
+    hold: Hold<'_>,
+) -> Result<Report, Box<CommitError>> {
     let mut set = Set::check(root, changes, &options.in_place)?;
     if set.members.is_empty() {
         return Ok(set.finish(root, None));
     }
     let files = set.members.iter().map(Member::record).collect();
-    let mut log =
-        Log::begin(root, files, options).map_err(|error| CommitError::nothing_changed(error, Vec::new()))?;
+    let mut log = Log::begin(root, files, options, hold)
+        .map_err(|error| CommitError::nothing_changed(error, Vec::new()))?;
     let made = set.prepare(&mut log).and_then(|()| log.decide()).and_then(|()| set.replace());
     match made {
         Ok(()) => Ok(set.finish(root, Some(log))),
@@ -161,10 +167,10 @@ impl<'a> Set<'a> {
     }
 
     fn roll_back(mut self, cause: Error, mut log: Log) -> CommitError {
-        let touched = self.members.iter().any(|member| member.place != Place::Untouched);
+        let touched = self.members.iter().any(|member| member.progress != Progress::Untouched);
         let mut pending = Vec::new();
         let mut back = Vec::new();
-        for member in self.members.iter_mut().filter(|member| member.place != Place::Untouched).rev() {
+        for member in self.members.iter_mut().filter(|member| member.progress != Progress::Untouched).rev() {
             match exchange::put_back(member) {
                 Ok(()) => back.push(member),
                 Err(why) => pending.push(exchange::pending(member, why)),
@@ -231,7 +237,10 @@ fn check_state(root: &Dir) -> Result<(), Error> {
     match StateDir::open(root)? {
         None => member::check_directory(root),
         Some(state) if state.has_journal()? => Err(Error::Interrupted { path: state.journal_path() }),
-        Some(state) => member::check_directory(state.dir()),
+        Some(state) => {
+            member::check_directory(state.dir())?;
+            state.private()?.map_or(Ok(()), member::check_directory)
+        }
     }
 }
 

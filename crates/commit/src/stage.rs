@@ -42,7 +42,7 @@ pub(crate) fn restage(
     let file = dir.create(&staged, Operation::Stage)?;
     let path = dir.join(&staged);
     fill(&file, &path, content, rights, xattrs)?;
-    crate::state::sync_file(&file, &path)
+    crate::state::files::sync_file(&file, &path)
 }
 
 /// Gives a new file its content, owner, attributes and mode.

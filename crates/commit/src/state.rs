@@ -1,91 +1,137 @@
-//! The state directory: the journal, the generations with their backups, and what is to follow a commit.
+//! The state directory: the journal, the generations with their backups, what is to follow a commit and what is managed.
 //!
 //! ```text
-//! .kasm-db/               0700
-//!   .gitignore            so that a checkout stays clean
-//!   journal               a commit is decided and under way
-//!   journal.new           a commit is being prepared
-//!   follow-up             what is to be done once the files are there
-//!   follow-up.next        the same, of a commit that is under way
-//!   generations/7/
-//!     manifest            what was the journal, once the commit is done
-//!     0.old               what the first of its files held before
-//!     0.new               while a file is written in place: what it gets
+//! .kasm-db/               0755
+//!   .gitignore            0644  so that a checkout stays clean
+//!   layout                0644  the number of this layout, 2
+//!   journal               0600  a commit is decided and under way
+//!   journal.new           0600  a commit is being prepared
+//!   follow-up             0600  what is to be done once the files are there
+//!   follow-up.next        0600  the same, of a commit that is under way
+//!   managed               0644  what is managed
+//!   managed.next          0644  the same, of a commit that is under way
+//!   generations/7/        0755
+//!     manifest            0644  what everybody may know of the generation
+//!     manifest.new        0644  the same, of a commit that is under way
+//!   private/              0700
+//!     lock                0600
+//!     generations/7/      0700
+//!       manifest          0600  what was the journal, once the commit is done
+//!       0.old             0600  what the first of its files held before
+//!       0.new             0600  while a file is written in place: what it gets
 //! ```
+//!
+//! Everybody sees whether there is a journal or a follow-up record, and so whether something is pending; what is in them
+//! their owner alone can read. A marker of its own could be there without them, or they without it.
+//!
+//! Layout 1 has no `private`, and the mode 0700. Its generations, with manifest and backups, stay where they are and as
+//! they are until they are too old to be kept: `generations/7/` 0700. Journal and follow-up record have one place in both
+//! layouts, so that a program that does not know this one refuses what it finds there.
+
+pub(crate) mod files;
+mod generations;
+mod kept;
+pub(crate) mod layout;
+mod version;
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 
-use crate::bytes;
-use crate::digest::Digest;
-use crate::dir::{Access, Dir};
-use crate::error::{Error, Operation};
-use crate::path::STATE_DIR;
-use crate::record::{Damage, Generation, MAX_BYTES};
+use rustix::io::Errno;
 
-pub(crate) const JOURNAL: &str = "journal";
+use self::files::{Readers, read, stage, trusted};
+use crate::dir::{Access, Dir};
+use crate::error::{Damage, Error, MAX_RECORD, Operation};
+use crate::path::STATE_DIR;
+use crate::record::{Form, Generation};
+
+const JOURNAL: &str = "journal";
 const INTENT: &str = "journal.new";
-const FOLLOW_UP: &str = "follow-up";
-const FOLLOW_UP_NEXT: &str = "follow-up.next";
-const FOLLOW_UP_NEW: &str = "follow-up.new";
+const PRIVATE: &str = "private";
+const LOCK: &str = "lock";
 const GENERATIONS: &str = "generations";
 const MANIFEST: &str = "manifest";
-const IGNORE: &str = ".gitignore";
-
-/// More than what follows can come to: it is taken from a document and those that it extends.
-const MAX_FOLLOW_UP: u64 = 16 << 20;
-
-/// How many generations are kept.
-const KEPT: usize = 10;
+const MANIFEST_NEW: &str = "manifest.new";
 
 /// The state directory of a root, open.
 #[derive(Debug)]
 pub(crate) struct StateDir {
     dir: Dir,
+    private: Private,
+    /// Not so for a directory of layout 1, and for one that was being made.
+    is_current: bool,
+}
+
+/// The private part of a state directory.
+#[derive(Debug)]
+enum Private {
+    /// There is none, as in layout 1.
+    Absent,
+    /// It is somebody else's.
+    Closed,
+    Open(Dir),
 }
 
 impl StateDir {
     /// Opens the directory; `None` if nothing was ever committed.
     pub(crate) fn open(root: &Dir) -> Result<Option<StateDir>, Error> {
         let dir = match root.descend(Path::new(STATE_DIR), Access::Read) {
-            Err(error) if error.is_missing() => return Ok(None),
+            // Something else under its name is not nothing.
+            Err(error) if error.is_missing() => match root.entry(OsStr::new(STATE_DIR))? {
+                None => return Ok(None),
+                Some(_) => return Err(not_a_directory(root.join(OsStr::new(STATE_DIR)))),
+            },
             found => found?,
         };
-        let found = rustix::fs::fstat(dir.as_fd())
-            .map_err(|errno| Error::io(dir.path(), Operation::Inspect, errno))?;
-        // What is read here leads to writing, so nobody else may have had a hand in it.
-        let (uid, mode) = (found.st_uid, found.st_mode & 0o7777);
-        if (uid != 0 && uid != rustix::process::geteuid().as_raw()) || mode & 0o022 != 0 {
-            return Err(Error::InsecureState { path: dir.path().to_path_buf(), uid, mode });
+        trusted(&dir)?;
+        let private = match dir.descend(Path::new(PRIVATE), Access::Read) {
+            Err(error) if error.is_missing() && dir.entry(OsStr::new(PRIVATE))?.is_none() => Private::Absent,
+            Err(error) if error.is_missing() => return Err(not_a_directory(dir.join(OsStr::new(PRIVATE)))),
+            Err(error) if error.is_permission_denied() => Private::Closed,
+            found => Private::Open(found?),
+        };
+        if let Private::Open(private) = &private {
+            trusted(private)?;
         }
-        Ok(Some(StateDir { dir }))
-    }
-
-    /// Opens the directory, and makes it where it is not there; says whether it did.
-    pub(crate) fn create(root: &Dir) -> Result<(StateDir, bool), Error> {
-        if let Some(state) = StateDir::open(root)? {
-            state.dir.create_dir(OsStr::new(GENERATIONS))?;
-            return Ok((state, false));
-        }
-        root.create_dir(OsStr::new(STATE_DIR))?;
-        let open =
-            || StateDir::open(root)?.ok_or_else(|| Error::Missing { path: root.join(STATE_DIR.as_ref()) });
-        let made = open().and_then(|state| {
-            let ignore = state.dir.create(OsStr::new(IGNORE), Operation::Journal)?;
-            let path = state.dir.join(OsStr::new(IGNORE));
-            bytes::write_all(&ignore, b"*\n").map_err(|errno| Error::io(path, Operation::Journal, errno))?;
-            state.dir.create_dir(OsStr::new(GENERATIONS))?;
-            Ok(state)
-        });
-        made.map(|state| (state, true)).inspect_err(|_| {
-            let _ = remove(root);
-        })
+        let is_current = version::is_current(&dir)?;
+        Ok(Some(StateDir { dir, private, is_current }))
     }
 
     pub(crate) fn dir(&self) -> &Dir {
         &self.dir
+    }
+
+    /// Returns the private part; `None` if there is none.
+    ///
+    /// # Errors
+    /// It is somebody else's.
+    pub(crate) fn private(&self) -> Result<Option<&Dir>, Error> {
+        match &self.private {
+            Private::Absent => Ok(None),
+            Private::Open(private) => Ok(Some(private)),
+            Private::Closed => {
+                let path = self.dir.join(OsStr::new(PRIVATE));
+                Err(Error::io(path, Operation::OpenDirectory, Errno::ACCESS))
+            }
+        }
+    }
+
+    /// Returns the private part, which is there.
+    fn own_part(&self) -> Result<&Dir, Error> {
+        let missing = || Error::Missing { path: self.dir.join(OsStr::new(PRIVATE)) };
+        self.private()?.ok_or_else(missing)
+    }
+
+    /// Says whether only the public part can be read.
+    pub(crate) fn is_closed(&self) -> bool {
+        matches!(self.private, Private::Closed)
+    }
+
+    /// Opens the file that a run locks which writes here; `None` if there is none, or it is somebody else's.
+    pub(crate) fn lock_file(&self) -> Result<Option<File>, Error> {
+        let Private::Open(private) = &self.private else { return Ok(None) };
+        Ok(private.open_regular(OsStr::new(LOCK))?.map(|opened| opened.file))
     }
 
     /// Reads the journal of a commit that is under way.
@@ -111,7 +157,7 @@ impl StateDir {
 
     fn record(&self, dir: &Dir, name: &str) -> Result<Option<Generation>, Error> {
         let damaged = |damage| Error::Damaged { path: dir.join(OsStr::new(name)), damage };
-        match read(dir, OsStr::new(name), MAX_BYTES) {
+        match read(dir, OsStr::new(name), MAX_RECORD) {
             Ok(Some(bytes)) => Generation::decode(&bytes).map(Some).map_err(damaged),
             Ok(None) => Ok(None),
             Err(Error::TooLarge { .. }) => Err(damaged(Damage::Size)),
@@ -121,9 +167,7 @@ impl StateDir {
 
     /// Writes down what a commit has in mind, so that it lasts.
     pub(crate) fn intend(&self, record: &Generation) -> Result<(), Error> {
-        let name = OsStr::new(INTENT);
-        self.dir.remove(name, Operation::RemoveStale)?;
-        self.write(name, &record.encode(), Operation::Journal)?;
+        stage(&self.dir, INTENT, &record.encode(), Readers::Owner, Operation::Journal)?;
         self.dir.synced()
     }
 
@@ -137,13 +181,10 @@ impl StateDir {
     ///
     /// That need not be synced. A journal that a power cut brings back tells of files that are all new.
     pub(crate) fn end(&self, record: &Generation) -> Result<(), Error> {
-        if record.follow_up.is_some() && self.dir.entry(OsStr::new(FOLLOW_UP_NEXT))?.is_some() {
-            let (next, name) = (OsStr::new(FOLLOW_UP_NEXT), OsStr::new(FOLLOW_UP));
-            self.dir.rename(next, &self.dir, name, Operation::FollowUp)?;
-            self.dir.synced()?;
-        }
-        let own = self.own(record.number)?;
-        self.dir.rename(OsStr::new(JOURNAL), &own, OsStr::new(MANIFEST), Operation::EndJournal)
+        self.take_over(record)?;
+        let own = self.own(record)?;
+        self.dir.rename(OsStr::new(JOURNAL), &own, OsStr::new(MANIFEST), Operation::EndJournal)?;
+        if record.form == Form::Full { self.publish(record) } else { Ok(()) }
     }
 
     /// Takes a decision back, so that it lasts.
@@ -151,147 +192,10 @@ impl StateDir {
         self.dir.remove(OsStr::new(JOURNAL), Operation::EndJournal)?;
         self.dir.synced()
     }
-
-    /// Tells whether what is to follow is there, or was taken over already.
-    pub(crate) fn follow_up_is_whole(&self, record: &Generation) -> Result<bool, Error> {
-        let Some(wanted) = record.follow_up else { return Ok(true) };
-        let next = read(&self.dir, OsStr::new(FOLLOW_UP_NEXT), MAX_FOLLOW_UP)?;
-        Ok(next.is_none_or(|bytes| Digest::of(&bytes) == wanted))
-    }
-
-    pub(crate) fn follow_up_waits(&self) -> Result<bool, Error> {
-        Ok(self.dir.entry(OsStr::new(FOLLOW_UP_NEXT))?.is_some())
-    }
-
-    /// Writes what is to follow a commit that is being prepared.
-    pub(crate) fn stage_follow_up(&self, bytes: &[u8]) -> Result<(), Error> {
-        let name = OsStr::new(FOLLOW_UP_NEXT);
-        self.dir.remove(name, Operation::RemoveStale)?;
-        self.write(name, bytes, Operation::FollowUp)
-    }
-
-    pub(crate) fn follow_up(&self) -> Result<Option<Vec<u8>>, Error> {
-        read(&self.dir, OsStr::new(FOLLOW_UP), MAX_FOLLOW_UP)
-    }
-
-    pub(crate) fn set_follow_up(&self, bytes: &[u8]) -> Result<(), Error> {
-        let (new, name) = (OsStr::new(FOLLOW_UP_NEW), OsStr::new(FOLLOW_UP));
-        self.dir.remove(new, Operation::RemoveStale)?;
-        let set = self
-            .write(new, bytes, Operation::FollowUp)
-            .and_then(|()| self.dir.rename(new, &self.dir, name, Operation::FollowUp));
-        set.inspect_err(|_| {
-            let _ = self.dir.remove(new, Operation::Remove);
-        })?;
-        self.dir.synced()
-    }
-
-    pub(crate) fn clear_follow_up(&self) -> Result<(), Error> {
-        self.dir.remove(OsStr::new(FOLLOW_UP), Operation::FollowUp)?;
-        self.dir.synced()
-    }
-
-    fn write(&self, name: &OsStr, bytes: &[u8], operation: Operation) -> Result<(), Error> {
-        let path = self.dir.join(name);
-        let file = self.dir.create(name, operation.clone())?;
-        bytes::write_all(&file, bytes).map_err(|errno| Error::io(&path, operation, errno))?;
-        sync_file(&file, &path)
-    }
-
-    /// Opens the folder of generations.
-    pub(crate) fn generations(&self) -> Result<Dir, Error> {
-        self.dir.descend(Path::new(GENERATIONS), Access::Read)
-    }
-
-    /// Opens the folder of one generation.
-    pub(crate) fn own(&self, number: u64) -> Result<Dir, Error> {
-        self.generations()?.descend(Path::new(&number.to_string()), Access::Read)
-    }
-
-    /// Returns the numbers of all generations, also of those that are not done, in order.
-    pub(crate) fn numbers(&self) -> Result<Vec<u64>, Error> {
-        let names = match self.generations() {
-            Err(error) if error.is_missing() => return Ok(Vec::new()),
-            found => found?.names()?,
-        };
-        let number = |name: &OsString| {
-            let text = name.to_str()?;
-            text.parse().ok().filter(|number: &u64| number.to_string() == text)
-        };
-        let mut numbers: Vec<u64> = names.iter().filter_map(number).collect();
-        numbers.sort_unstable();
-        Ok(numbers)
-    }
-
-    /// Reads the manifest of a generation; `None` if it never came to be.
-    pub(crate) fn manifest(&self, number: u64) -> Result<Option<Generation>, Error> {
-        let dir = match self.own(number) {
-            Err(error) if error.is_missing() => return Ok(None),
-            found => found?,
-        };
-        match self.record(&dir, MANIFEST)? {
-            Some(found) if found.number != number => {
-                Err(Error::Damaged { path: dir.join(OsStr::new(MANIFEST)), damage: Damage::Number })
-            }
-            found => Ok(found),
-        }
-    }
-
-    /// Removes what no commit needs any more: generations that never came to be, the oldest beyond those that
-    /// are kept, and what was prepared. There must be no journal.
-    pub(crate) fn sweep(&self) -> Result<(), Error> {
-        self.sweep_of(&self.numbers()?)
-    }
-
-    /// As [`StateDir::sweep`], of these generations, which are all that there are.
-    pub(crate) fn sweep_of(&self, numbers: &[u64]) -> Result<(), Error> {
-        let (mut done, mut last) = (Vec::new(), None);
-        if !numbers.is_empty() {
-            let generations = self.generations()?;
-            for number in numbers {
-                let own = generations.descend(Path::new(&number.to_string()), Access::Read)?;
-                if own.entry(OsStr::new(MANIFEST))?.is_some() {
-                    done.push(*number);
-                    last = Some(own);
-                } else {
-                    self.remove_generation(*number)?;
-                }
-            }
-        }
-        for number in &done[..done.len().saturating_sub(KEPT)] {
-            self.remove_generation(*number)?;
-        }
-        if let Some(own) = last {
-            for name in own.names()?.iter().filter(|name| name.to_string_lossy().ends_with(".new")) {
-                own.remove(name, Operation::Remove)?;
-            }
-        }
-        for name in [INTENT, FOLLOW_UP_NEXT, FOLLOW_UP_NEW] {
-            if self.dir.entry(OsStr::new(name))?.is_some() {
-                self.dir.remove(OsStr::new(name), Operation::RemoveStale)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Removes a generation: its manifest first, so that what is left of it counts for nothing.
-    pub(crate) fn remove_generation(&self, number: u64) -> Result<(), Error> {
-        let generations = self.generations()?;
-        let name = OsString::from(number.to_string());
-        if let Ok(own) = generations.descend(Path::new(&name), Access::Read) {
-            own.remove(OsStr::new(MANIFEST), Operation::Remove)?;
-        }
-        generations.remove_dir(&name)
-    }
 }
 
-/// Removes a state directory in which nothing is kept yet.
-pub(crate) fn remove(root: &Dir) -> Result<(), Error> {
-    let name = OsStr::new(STATE_DIR);
-    if let Ok(dir) = root.descend(Path::new(STATE_DIR), Access::Read) {
-        dir.remove_dir(OsStr::new(GENERATIONS))?;
-    }
-    root.remove_dir(name)
+fn not_a_directory(path: PathBuf) -> Error {
+    Error::io(path, Operation::OpenDirectory, Errno::NOTDIR)
 }
 
 /// The backup of the file at `index` of a record.
@@ -302,16 +206,4 @@ pub(crate) fn backup_name(index: usize) -> OsString {
 /// What a file that is written in place will get.
 pub(crate) fn copy_name(index: usize) -> OsString {
     format!("{index}.new").into()
-}
-
-/// Reads a file of at most `limit` bytes; `None` if there is none.
-pub(crate) fn read(dir: &Dir, name: &OsStr, limit: u64) -> Result<Option<Vec<u8>>, Error> {
-    let path = dir.join(name);
-    let Some(opened) = dir.open_regular(name)? else { return Ok(None) };
-    opened.read(&path, limit)?.map(Some).ok_or(Error::TooLarge { path, limit })
-}
-
-/// Makes a file last. An `fsync` that failed is never tried again: the lost pages would count as written.
-pub(crate) fn sync_file(file: &File, path: &Path) -> Result<(), Error> {
-    rustix::fs::fsync(file).map_err(|errno| Error::io(path, Operation::Sync, errno))
 }

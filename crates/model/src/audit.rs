@@ -95,6 +95,12 @@ impl ClassSet {
         CLASSES.iter().map(|row| row.0).filter(|class| self.0 & bit(*class) != 0).collect()
     }
 
+    /// Returns the names of [`ClassSet::classes`] as a list, and `none` if there are none.
+    pub fn list(self) -> String {
+        let names: Vec<_> = self.classes().into_iter().map(Class::name).collect();
+        if names.is_empty() { Class::None.name().to_string() } else { names.join(", ") }
+    }
+
     /// Tells whether nothing is audited.
     pub fn is_empty(self) -> bool {
         self.0 == 0

@@ -5,13 +5,12 @@ use std::collections::HashMap;
 use crate::audit::{Class, ClassSet};
 use crate::code::Code;
 use crate::desired::{Compare, DesiredPreload, DesiredSetting, DesiredState};
-use crate::diagnostic::{Diagnostic, Place};
+use crate::diagnostic::{Diagnostic, Location, MAX_DIAGNOSTICS};
 use crate::document::{Document, Mode};
 use crate::image::Image;
-use crate::read::MAX_DIAGNOSTICS;
+use crate::locations::{Spot, Texts};
 use crate::release::Release;
 use crate::settings::{MAJORS, PGAUDIT, PgauditKind, PgauditSetting};
-use crate::texts::{Spot, Texts};
 
 mod settings;
 
@@ -39,6 +38,7 @@ pub(crate) fn check(
     settings.extend(checker.settings(&document, postgres_major));
     let unset = checker.unset(&document, &settings, postgres_major);
     checker.targets(&document);
+    let places = checker.places(&document);
     let verify = document.verify.unwrap_or_default();
     let extension_databases = match &document.audit {
         Some(audit) if audits && audit.extension != Some(false) => {
@@ -57,27 +57,63 @@ pub(crate) fn check(
         targets: document.targets,
         restart: document.restart.unwrap_or_default(),
         verify,
+        places,
     })
 }
 
+/// What findings of a plan point at, besides the libraries and the targets.
+const DECLARED: &[&str] = &["/image", "/postgres_major", "/preload", "/audit", "/settings", "/unset"];
+
 impl Checker<'_, '_> {
-    fn place(&self, spot: Spot) -> Place {
+    fn location(&self, spot: Spot) -> Location {
         if self.diagnostics.len() >= MAX_DIAGNOSTICS {
-            return Place { path: String::new(), span: spot.span, line: 0, column: 0 };
+            return Location { path: String::new(), span: spot.span, line: 0, column: 0 };
         }
-        self.texts.place(spot)
+        self.texts.location(spot)
     }
 
-    fn value(&self, pointer: &str) -> Place {
-        self.place(self.value_spot(pointer))
+    fn value(&self, pointer: &str) -> Location {
+        self.location(self.value_spot(pointer))
     }
 
     fn value_spot(&self, pointer: &str) -> Spot {
         self.texts.value(0..self.texts.len(), pointer)
     }
 
-    fn key(&self, pointer: &str) -> Place {
-        self.place(self.texts.key(0..self.texts.len(), pointer))
+    fn key(&self, pointer: &str) -> Location {
+        self.location(self.texts.key(0..self.texts.len(), pointer))
+    }
+
+    /// Finds what findings of a plan point at.
+    fn places(&self, document: &Document) -> HashMap<String, Location> {
+        let libraries = document.preload.iter().flat_map(|preload| 0..preload.libraries.len());
+        let libraries = libraries.map(|index| format!("/preload/libraries/{index}"));
+        let targets = document.targets.iter().enumerate().map(|(index, target)| {
+            let kind = match target {
+                target if target.deployment.is_some() => "deployment",
+                target if target.installer.is_some() => "installer",
+                _ => "files",
+            };
+            format!("/targets/{index}/{kind}")
+        });
+        let spot = |pointer: String| {
+            let spot =
+                match pointer.starts_with("/targets") || pointer.ends_with(|c: char| c.is_ascii_digit()) {
+                    true => self.texts.value(0..self.texts.len(), &pointer),
+                    false => self.texts.key(0..self.texts.len(), &pointer),
+                };
+            (pointer, spot)
+        };
+        let is_declared = |pointer: &&&str| match **pointer {
+            "/image" => document.image.is_some(),
+            "/postgres_major" => document.postgres_major.is_some(),
+            "/preload" => document.preload.is_some(),
+            "/audit" => document.audit.is_some(),
+            "/settings" => !document.settings.is_empty(),
+            _ => !document.unset.is_empty(),
+        };
+        let declared = DECLARED.iter().filter(is_declared).map(|pointer| (*pointer).to_string());
+        self.texts.locations(declared.chain(libraries).chain(targets).map(spot).collect())
     }
 
     fn push(&mut self, diagnostic: Diagnostic) {
@@ -91,11 +127,11 @@ impl Checker<'_, '_> {
     fn image(&mut self, document: &Document) -> Option<Image> {
         let text = document.image.as_deref()?;
         let spot = self.value_spot("/image");
-        let place = self.place(spot.clone());
+        let location = self.location(spot.clone());
         let image = match Image::parse(text) {
             Ok(image) => image,
             Err(error) => {
-                let mut at = place;
+                let mut at = location;
                 // Behind the quote, if there is one, and only where no escape moves the offset.
                 let quote =
                     usize::from(matches!(self.texts.bytes(spot.text).get(at.span.start), Some(b'"' | b'\'')));
@@ -105,36 +141,41 @@ impl Checker<'_, '_> {
                         .get(error.offset..)
                         .and_then(|rest| rest.chars().next())
                         .map_or(0, char::len_utf8);
-                    at = self.place(Spot { span: start..start + wide, ..spot });
+                    at = self.location(Spot { span: start..start + wide, ..spot });
                 }
-                let help = if text.contains('$') {
-                    "variables are not supported here: the document says what it wants".to_string()
+                let repository = &text[..text.find([':', '@']).unwrap_or(text.len())];
+                let help = if repository.chars().any(char::is_uppercase) {
+                    "write the repository in lower case".to_string()
+                } else if text.contains('$') {
+                    "write the tag out: variables are not supported in a document".to_string()
                 } else {
                     "write `repository:tag`, as in `kasmweb/postgres:1.11.0`".to_string()
                 };
-                self.push(Diagnostic::error(Code::InvalidImage, error.to_string()).at(at).help(help));
+                let message = format!("invalid value for `image`: {error}");
+                self.push(Diagnostic::error(Code::InvalidImage, message).at(at).help(help));
                 return None;
             }
         };
         match image.tag() {
             None => {
-                self.push(Diagnostic::error(Code::InvalidImage, "the image has no tag").at(place).help(
-                    "write `repository:tag`; without one Docker takes `latest`, whatever that is today",
-                ));
+                let help = match image.digest() {
+                    Some(_) => "write `repository:tag@sha256:…`: the tag says which release the digest is",
+                    None => "write `repository:tag`; without a tag, Docker takes `latest`",
+                };
+                self.push(
+                    Diagnostic::error(Code::InvalidImage, "`image` has no tag").at(location).help(help),
+                );
             }
             Some(tag) if image.digest().is_none() => {
                 let moves = tag == "latest" || tag == "develop" || tag.ends_with("-rolling");
                 let (code, message) = if moves {
-                    (Code::MutableTag, format!("the tag `{tag}` is moved by its publisher"))
+                    (Code::MutableTag, format!("the tag `{tag}` of `image` is mutable"))
                 } else {
-                    (
-                        Code::NoDigest,
-                        "the image has no digest; its tag can be moved by its publisher".to_string(),
-                    )
+                    (Code::NoDigest, "`image` has no digest, and its tag is mutable".to_string())
                 };
                 self.push(
                     Diagnostic::warning(code, message)
-                        .at(place)
+                        .at(location)
                         .help("append `@sha256:…` to pin the contents"),
                 );
             }
@@ -154,7 +195,7 @@ impl Checker<'_, '_> {
                 Diagnostic::error(Code::MajorMismatch, message)
                     .at(at)
                     .related(image_at, format!("PostgreSQL {known}"))
-                    .help("remove `postgres_major`: the tag tells"),
+                    .help("remove `postgres_major`: the tag determines the major"),
             );
         }
         document.postgres_major.or(known)
@@ -170,10 +211,11 @@ impl Checker<'_, '_> {
                 self.push(
                     Diagnostic::error(
                         Code::DuplicateItem,
-                        format!("the library `{library}` is there already"),
+                        format!("`preload.libraries[{index}]` repeats the library `{library}`"),
                     )
                     .at(at)
-                    .related(first, "first here"),
+                    .related(first, "first here")
+                    .help("remove one of the two"),
                 );
             }
         }
@@ -222,12 +264,14 @@ impl Checker<'_, '_> {
         }
         let at = self.key(&format!("/audit/{}", row.key));
         let Some(major) = major else {
-            let message =
-                format!("`{}` needs a known PostgreSQL major: only {} and later have it", row.key, row.since);
+            let message = format!(
+                "`audit.{}` needs a known PostgreSQL major: only {} and later have it",
+                row.key, row.since
+            );
             self.push(
                 Diagnostic::error(Code::UnknownMajor, message)
                     .at(at)
-                    .help("say the image's with `postgres_major:`"),
+                    .help("add `postgres_major:` with the major of the image"),
             );
             return;
         };
@@ -237,12 +281,16 @@ impl Checker<'_, '_> {
                 None => ("/image", format!("holds PostgreSQL {major}")),
             };
             let related = self.value(pointer);
-            let message = format!("`{}` needs PostgreSQL {} or later", row.key, row.since);
+            let message = format!("`audit.{}` needs PostgreSQL {} or later", row.key, row.since);
             self.push(
                 Diagnostic::error(Code::SettingNotInMajor, message)
                     .at(at)
                     .label(format!("the pgaudit of PostgreSQL {major} has no {}", row.name))
-                    .related(related, why),
+                    .related(related, why)
+                    .help(format!(
+                        "remove `audit.{}`, or use an image with PostgreSQL {}",
+                        row.key, row.since
+                    )),
             );
         }
     }
@@ -261,12 +309,11 @@ impl Checker<'_, '_> {
             }
             let name = item.trim_start_matches('-');
             let message = match Class::from_name(name) {
-                Some(Class::None) => format!("`{item}` changes nothing: it does not take away other classes"),
-                _ if item.starts_with('-') => {
-                    format!("`{item}` changes nothing: the class is not in what stands before it")
-                }
-                _ => format!("`{item}` changes nothing: the class is in what stands before it"),
+                Some(Class::None) => "it does not subtract other classes",
+                _ if item.starts_with('-') => "the items before it do not include the class",
+                _ => "the items before it include the class",
             };
+            let message = format!("`{item}` in `audit.classes[{index}]` has no effect: {message}");
             let at = self.value(&format!("/audit/classes/{index}"));
             self.push(Diagnostic::warning(Code::ClassWithoutEffect, message).at(at).help("remove it"));
         }
@@ -283,11 +330,11 @@ impl Checker<'_, '_> {
             self.push(
                 Diagnostic::error(
                     Code::PreloadMissing,
-                    "nothing is audited: the exact preload list has no pgaudit",
+                    "`preload.libraries` has no pgaudit, and `preload.mode` is exact: nothing would be audited",
                 )
                 .at(at)
-                .related(audit, "auditing is wanted here")
-                .help("add `pgaudit` to the list"),
+                .related(audit, "auditing is declared here")
+                .help("add `pgaudit` to `preload.libraries`"),
             );
         }
     }
@@ -299,9 +346,13 @@ impl Checker<'_, '_> {
             if let Some(first) = seen.insert(&target.name, index) {
                 let at = self.value(&format!("{pointer}/name"));
                 let first = self.value(&format!("/targets/{first}/name"));
-                let message = format!("two targets are called `{}`", target.name);
+                let message =
+                    format!("`targets[{index}].name` is the name of another target: `{}`", target.name);
                 self.push(
-                    Diagnostic::error(Code::DuplicateTarget, message).at(at).related(first, "the other one"),
+                    Diagnostic::error(Code::DuplicateTarget, message)
+                        .at(at)
+                        .related(first, "the other target")
+                        .help("give each target a name of its own"),
                 );
             }
             let kinds = [target.deployment.is_some(), target.installer.is_some(), target.files.is_some()];
@@ -310,7 +361,7 @@ impl Checker<'_, '_> {
                 let at = self.value(&format!("{pointer}/name"));
                 let has = if count == 0 { "none" } else { "more than one" };
                 let message = format!(
-                    "the target `{}` has {has} of `deployment`, `installer` and `files`",
+                    "`targets[{index}]`, named `{}`, has {has} of `deployment`, `installer` and `files`",
                     target.name
                 );
                 self.push(
@@ -321,9 +372,9 @@ impl Checker<'_, '_> {
             if files.is_some_and(|files| files.compose.is_empty() && files.postgresql_conf.is_none()) {
                 let at = self.key(&format!("{pointer}/files"));
                 self.push(
-                    Diagnostic::error(Code::TargetKind, "`files` names no file")
+                    Diagnostic::error(Code::TargetKind, format!("`targets[{index}].files` names no file"))
                         .at(at)
-                        .help("name files under `compose`, or one under `postgresql_conf`"),
+                        .help("add `compose:` or `postgresql_conf:`"),
                 );
             }
         }

@@ -1,6 +1,6 @@
 //! Every diagnostic code: one row for each.
 
-/// Defines [`Code`] from the table below, so that a code can not be without its row.
+/// Defines [`Code`] from the table below, so that a code cannot be without its row.
 macro_rules! codes {
     ($(
         $variant:ident $id:literal $name:literal $title:literal $(allow $allow:literal)?
@@ -66,9 +66,9 @@ macro_rules! codes {
 }
 
 codes! {
-    // 0xx: the document can not be read.
+    // 0xx: the document cannot be read.
     DocumentSyntax "KDB001" "document-syntax" "The document is not YAML."
-        why "What is not YAML can not be read at all, so this is the only error until it is mended."
+        why "What is not YAML cannot be read at all, so this is the only error until it is mended."
         mend "Mend the text at the place that is named: a quote or a bracket that is not closed, a tab in front of a key, a colon without a blank behind it."
         example r#"schema: kasm-db/v1
 preload:
@@ -102,8 +102,8 @@ preload: &shared
 postgres_major: 12
 postgres_major: 14
 "#;
-    ParentUnreadable "KDB006" "parent-unreadable" "The document that `extends` names can not be read."
-        why "Without the document that it extends it can not be told what this one wants."
+    ParentUnreadable "KDB006" "parent-unreadable" "The document that `extends` names cannot be read."
+        why "Without the document that it extends it cannot be told what this one wants."
         mend "Check the path: it starts at the folder of the document that names it, and the name ends in `kasm-db.yaml`."
         example r#"schema: kasm-db/v1
 extends: ../nowhere/base.kasm-db.yaml
@@ -119,6 +119,11 @@ extends: kasm-db.yaml
         mend "Install the version that `min_version` names, or a later one; `kasm-db --version` tells yours."
         example r#"schema: kasm-db/v1
 min_version: 999.0.0
+"#;
+    NotADocument "KDB009" "not-a-document" "The file is not a kasm-db document."
+        why "Without a line `schema: kasm-db/…` it may be any file of this machine, a private key among them, so nothing that it holds is shown."
+        mend "Check the path that leads to it. If it is a document, add the line `schema: kasm-db/v1`; then everything else that is wrong is shown."
+        example r#"image: kasmweb/postgres
 "#;
     // 1xx: the document does not fit the schema.
     UnknownKey "KDB101" "unknown-key" "The key is not one of this mapping."
@@ -156,7 +161,7 @@ audit:
         example r#"schema: kasm-db/v1
 image: kasmweb/postgres
 "#;
-    UnknownMajor "KDB202" "unknown-major" "The PostgreSQL major is needed and can not be told from the image."
+    UnknownMajor "KDB202" "unknown-major" "The PostgreSQL major is needed and cannot be told from the image."
         why "Which settings there are depends on the major, and the tag of this image does not tell it."
         mend "Say it with `postgres_major`."
         example r#"schema: kasm-db/v1
@@ -186,7 +191,7 @@ settings:
   shared_preload_libraries: pgaudit
 "#;
     SetAndUnset "KDB206" "set-and-unset" "The setting is both set and unset."
-        why "The setting can not both have a value and be commented out."
+        why "The setting cannot both have a value and be commented out."
         mend "Remove it from `unset`, or from where it is set."
         example r#"schema: kasm-db/v1
 settings:
@@ -258,9 +263,9 @@ image: kasmweb/postgres:1.16.0
 audit:
   classes: [read, none]
 "#;
-    // 3xx: what is there can not be reconciled: compose files.
+    // 3xx: what is there cannot be reconciled: compose files.
     ComposeSyntax "KDB301" "compose-syntax" "A compose file is not YAML."
-        why "What is not YAML can not be changed safely, and Compose does not read it either."
+        why "What is not YAML cannot be changed safely, and Compose does not read it either."
         mend "Mend the file at the place that is named; `docker compose config` shows whether it is read."
         example r#"services:
   db: {image: postgres:14
@@ -273,27 +278,27 @@ audit:
     deployment: /opt/kasm        # /opt/kasm/current was meant
 "#;
     NoService "KDB303" "no-database-service" "No compose file of the target has the database service."
-        why "The image of a service that is not there can not be set; a deployment with an external database has none."
+        why "The image of a service that is not there cannot be set; a deployment with an external database has none."
         mend "Name the service with `files.service`, or leave `image` out and manage postgresql.conf alone."
         example r#"services:
   web: {image: nginx:1.27}
 "#;
     AmbiguousService "KDB304" "ambiguous-service" "More than one service may be the database."
         why "Changing the wrong one would replace the image of another program."
-        mend "Name the service with `service:` under the target's `files`."
+        mend "Give `container_name: kasm_db` to one service alone; in a target of `files`, name it with `service:`."
         example r#"services:
   one: {image: "postgres:14", container_name: kasm_db}
   two: {image: "postgres:14", container_name: kasm_db}
 "#;
     DuplicateImage "KDB305" "duplicate-image" "The service has two `image` keys."
-        why "Compose refuses such a file, and which of the two is meant can not be told."
+        why "Compose refuses such a file, and which of the two is meant cannot be told."
         mend "Remove one of the two lines."
         example r#"services:
   db:
     image: postgres:14
     image: postgres:16
 "#;
-    ImageShape "KDB306" "image-shape" "The image is written in a way that can not be changed safely."
+    ImageShape "KDB306" "image-shape" "The image is written in a way that cannot be changed safely."
         why "Only the image may change; written like this, something else would change with it."
         mend "Write the image as plain text at the service itself."
         example r#"services:
@@ -314,7 +319,7 @@ audit:
         example r#"services:
   db: {image: "mysql:8"}
 "#;
-    ComposeReference "KDB309" "compose-reference" "A file that a compose file names can not be read."
+    ComposeReference "KDB309" "compose-reference" "A file that a compose file names cannot be read."
         why "What the named file says can change the database's service, so it must be read."
         mend "Check the path; it starts at the folder of the file that names it."
         example r#"include: [missing.yaml]
@@ -336,15 +341,15 @@ services:
         example r#"services:
   db: {image: "postgres:${PG_TAG:-14}"}
 "#;
-    CommandUnreadable "KDB312" "command-unreadable" "The service's command can not be read."
-        why "The command may set values that win over postgresql.conf, and this one can not be taken apart."
+    CommandUnreadable "KDB312" "command-unreadable" "The service's command cannot be read."
+        why "The command may set values that win over postgresql.conf, and this one cannot be taken apart."
         mend "Write `command:` as a list."
         example r#"services:
   db:
     image: postgres:14
     command: postgres -c "work_mem=8MB
 "#;
-    // 4xx: what is there can not be reconciled: postgresql.conf.
+    // 4xx: what is there cannot be reconciled: postgresql.conf.
     NoConf "KDB401" "no-postgresql-conf" "The database has no postgresql.conf that could be edited."
         why "Settings are wanted and there is no file to write them to; releases before Kasm 1.10 mount none."
         mend "Check the path of the target, or manage the image alone."
@@ -358,12 +363,12 @@ services:
         example r#"log_line_prefix = '%m [%p]
 "#;
     ConfInclude "KDB403" "conf-include" "PostgreSQL would not start: an include does not work."
-        why "The server does not start when a file that it is told to include can not be included."
+        why "The server does not start when a file that it is told to include cannot be included."
         mend "Correct the path, use `include_if_exists` for a file that may be missing, or create the folder of an `include_dir`."
         example r#"include 'missing.conf'
 "#;
-    ConfUnseen "KDB404" "conf-unseen" "An included file can not be seen from here."
-        why "What the file sets may win over this one, and it lies where this host can not look."
+    ConfUnseen "KDB404" "conf-unseen" "An included file cannot be seen from here."
+        why "What the file sets may win over this one, and it lies where this host cannot look."
         mend "Look into the file on the database's host, or in its container."
         example r#"include_if_exists '/etc/postgresql/site.conf'
 "#;
@@ -399,21 +404,21 @@ services:
         example r#"services:
   db: {image: "postgres:14"}                 # no volume with postgresql.conf
 "#;
-    ConfUnchecked "KDB410" "conf-unchecked" "The settings in the file can not be checked against a PostgreSQL major."
-        why "Without the major it can not be told which settings and values the server knows."
+    ConfUnchecked "KDB410" "conf-unchecked" "The settings in the file cannot be checked against a PostgreSQL major."
+        why "Without the major it cannot be told which settings and values the server knows."
         mend "Say it with `postgres_major`."
         example r#"image: registry.example.com/own/database:7
 "#;
     // 5xx: the plan would do harm.
-    MajorChange "KDB501" "major-change" "The PostgreSQL of the image can not open the data directory."
+    MajorChange "KDB501" "major-change" "The PostgreSQL of the image cannot open the data directory."
         allow "the server does not start on a data directory of another major"
-        why "The files of a major can not be opened by another one: the server ends at once, until the data is dumped and restored."
+        why "The files of a major cannot be opened by another one: the server ends at once, until the data is dumped and restored."
         mend "Use an image with the same major, or move the data first with pg_dump or pg_upgrade."
         example r#"image: kasmweb/postgres:1.16.0    # PostgreSQL 14, and the deployment has 12
 "#;
     LibraryMissing "KDB502" "library-missing" "The image lacks a library that the server is told to preload."
         allow "the server does not start when a preloaded library is missing"
-        why "The server does not start when it can not load a preloaded library; the official images have no pgaudit."
+        why "The server does not start when it cannot load a preloaded library; the official images have no pgaudit."
         mend "Use an image that brings the library, such as kasmweb/postgres, or take it out of the list."
         example r#"image: postgres:14
 preload:
@@ -449,14 +454,20 @@ work_mem = '4MB'
         example r#"services: {db: &db {image: "postgres:14"}, other: *db}
 "#;
     UnknownCurrentMajor "KDB507" "unknown-current-major" "The PostgreSQL major of the present image is not known."
-        why "Whether the data directory fits the new image can not be told from the present one's name."
+        why "Whether the data directory fits the new image cannot be told from the present one's name."
         mend "Make sure that both have the same PostgreSQL major."
         example r#"services:
   db: {image: "registry.example.com/own/postgres:7"}
 "#;
+    MajorUnknown "KDB508" "major-unknown" "The PostgreSQL major of the new image is not known."
+        allow "the server may not start on the data directory that is there"
+        why "A server does not start on the data directory of another major, and the name of this image does not tell its own."
+        mend "Say which major the image has with `postgres_major`, or use a kasm-db that knows this release."
+        example r#"image: kasmweb/postgres:9.99.0       # a release that this version does not know
+"#;
     // 6xx: reading.
-    Unreadable "KDB601" "unreadable" "A file can not be read."
-        why "What can not be read can not be compared."
+    Unreadable "KDB601" "unreadable" "A file cannot be read."
+        why "What cannot be read cannot be compared."
         mend "Run with the rights that the file needs, or correct what stands at its path."
         example r#"docker/docker-compose.yaml         # a folder, a link, or a file of more than 1 MiB
 "#;
@@ -471,6 +482,18 @@ work_mem = '4MB'
         why "A rollback puts back what an earlier apply left, and with it goes what was changed since."
         mend "Keep what is needed of the lines that the diff removes, then overrule; or leave the file as it is."
         example r#"conf/database/postgresql.conf      # edited by hand after `kasm-db apply`
+"#;
+    FileGone "KDB605" "file-gone" "A file that a rollback would put back is gone."
+        allow "the file stays away, and the others are put back"
+        why "A rollback replaces files and creates none: whoever removed this one may have had a reason."
+        mend "Leave it out with `--allow file-gone`, or put a file of this name there first."
+        example r#"docker/.conf/docker-compose-all-upgrade.yaml   # removed after `kasm-db apply`
+"#;
+    ForeignOwner "KDB606" "foreign-owner" "A program that root runs, or a folder above the target, belongs to another user."
+        allow "that user decides what root runs"
+        why "Whoever owns a program, or a folder on the way to it, can replace it, and what is there then runs as root."
+        mend "Give it to root, or name the user under `restart.trust` in a document that belongs to root."
+        example r#"bin/stop                           # belongs to the user kasm, and apply runs as root
 "#;
     // 7xx: the running server.
     Unreachable "KDB701" "server-unreachable" "The running server could not be asked."
@@ -522,7 +545,7 @@ work_mem = '4MB'
 "#;
     ExtensionMissing "KDB710" "extension-missing" "A database lacks the extension of pgaudit."
         why "Without it entries of DDL do not name the objects; a restored dump may have lost it."
-        mend "Run `CREATE EXTENSION pgaudit;` in the database, or apply with `restart: {policy: if_needed}`."
+        mend "Run `CREATE EXTENSION pgaudit SCHEMA pg_catalog;` in the database, or apply with `restart: {policy: if_needed}`."
         example r#"audit:
   databases: [kasm]                 # where CREATE EXTENSION was never run
 "#;

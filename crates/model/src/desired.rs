@@ -1,8 +1,11 @@
 //! The desired state: a document that passed every check.
 
+use std::collections::HashMap;
+
 use pgconf::value::Type;
 
 use crate::audit::ClassSet;
+use crate::diagnostic::Location;
 use crate::document::{Mode, Restart, Target, Verify};
 use crate::image::Image;
 
@@ -19,6 +22,8 @@ pub struct DesiredState {
     pub(crate) targets: Vec<Target>,
     pub(crate) restart: Restart,
     pub(crate) verify: Verify,
+    /// Where values are declared, by JSON pointer.
+    pub(crate) places: HashMap<String, Location>,
 }
 
 /// The preload libraries that are wanted.
@@ -92,6 +97,11 @@ const WORDS: &[(&str, bool)] = &[
     ("wal_consistency_checking", false),
 ];
 
+/// Tells whether a setting is a list of words.
+pub(crate) fn is_list_of_words(name: &str) -> bool {
+    WORDS.iter().any(|(list, _)| list.eq_ignore_ascii_case(name))
+}
+
 impl Compare {
     /// Tells how texts of one of PostgreSQL's settings are compared.
     pub(crate) fn of(name: &str, kind: Type) -> Self {
@@ -154,6 +164,47 @@ impl DesiredState {
     /// Gives the targets as they are written.
     pub fn targets(&self) -> &[Target] {
         &self.targets
+    }
+
+    /// Returns where the image is declared.
+    pub fn image_place(&self) -> Option<&Location> {
+        self.places.get("/image")
+    }
+
+    /// Returns where the PostgreSQL major comes from: `postgres_major`, else `image`.
+    pub fn major_place(&self) -> Option<&Location> {
+        self.places.get("/postgres_major").or_else(|| self.image_place())
+    }
+
+    /// Returns where auditing is declared.
+    pub fn audit_place(&self) -> Option<&Location> {
+        self.places.get("/audit")
+    }
+
+    /// Returns where the preload list is declared.
+    pub fn preload_place(&self) -> Option<&Location> {
+        self.places.get("/preload")
+    }
+
+    /// Returns where a preload library is declared.
+    pub fn library_place(&self, library: &[u8]) -> Option<&Location> {
+        let libraries = &self.preload.as_ref()?.libraries;
+        let index = libraries.iter().position(|one| pgconf::same_library(one.as_bytes(), library))?;
+        self.places.get(&format!("/preload/libraries/{index}"))
+    }
+
+    /// Returns where the first thing is declared that is written to postgresql.conf.
+    pub fn conf_place(&self) -> Option<&Location> {
+        ["/preload", "/audit", "/settings", "/unset"].iter().find_map(|pointer| self.places.get(*pointer))
+    }
+
+    /// Returns the key of a target's path, and where it is declared.
+    pub fn target_place(&self, name: &str) -> Option<(String, &Location)> {
+        let index = self.targets.iter().position(|target| target.name == name)?;
+        ["deployment", "installer", "files"].iter().find_map(|key| {
+            let place = self.places.get(&format!("/targets/{index}/{key}"))?;
+            Some((format!("targets[{index}].{key}"), place))
+        })
     }
 
     /// Gives the restart policy.

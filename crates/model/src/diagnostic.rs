@@ -4,6 +4,9 @@ use std::ops::Range;
 
 use crate::code::Code;
 
+/// A document with more errors than this has one cause; the rest would say the same.
+pub const MAX_DIAGNOSTICS: usize = 100;
+
 /// How bad a [`Diagnostic`] is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
@@ -15,7 +18,7 @@ pub enum Severity {
 
 /// A place in a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct Location {
     /// The file, as the user knows it.
     pub path: String,
     /// The bytes; empty for a point.
@@ -26,7 +29,7 @@ pub struct Place {
     pub column: usize,
 }
 
-impl Place {
+impl Location {
     /// Finds line and column of `span` in the text of the file at `path`.
     ///
     /// Bytes that are not UTF-8 count one column each; a span behind the end is moved to it.
@@ -51,11 +54,11 @@ pub struct Diagnostic {
     /// What is wrong, in one sentence part without a full stop.
     pub message: String,
     /// Where.
-    pub place: Option<Place>,
+    pub location: Option<Location>,
     /// A few words at the place.
     pub label: Option<String>,
     /// A second place that has to do with it, and why.
-    pub related: Option<(Place, String)>,
+    pub related: Option<(Location, String)>,
     /// What to do now.
     pub help: Option<String>,
     /// The bytes that would mend it.
@@ -74,13 +77,13 @@ impl Diagnostic {
     }
 
     fn new(code: Code, severity: Severity, message: String) -> Self {
-        Self { code, severity, message, place: None, label: None, related: None, help: None, fix: None }
+        Self { code, severity, message, location: None, label: None, related: None, help: None, fix: None }
     }
 
     /// Says where.
     #[must_use]
-    pub fn at(mut self, place: Place) -> Self {
-        self.place = Some(place);
+    pub fn at(mut self, location: Location) -> Self {
+        self.location = Some(location);
         self
     }
 
@@ -93,8 +96,8 @@ impl Diagnostic {
 
     /// Points at a second place.
     #[must_use]
-    pub fn related(mut self, place: Place, why: impl Into<String>) -> Self {
-        self.related = Some((place, why.into()));
+    pub fn related(mut self, location: Location, why: impl Into<String>) -> Self {
+        self.related = Some((location, why.into()));
         self
     }
 
@@ -125,11 +128,11 @@ mod tests {
     #[test]
     fn columns_count_characters_and_not_the_byte_order_mark() {
         let text = "\u{feff}a: ü\nb: üx\n".as_bytes();
-        let place = Place::new("f", text, 3..4);
-        assert_eq!((place.line, place.column), (1, 1));
+        let location = Location::new("f", text, 3..4);
+        assert_eq!((location.line, location.column), (1, 1));
         let x = text.len() - 2;
-        let place = Place::new("f", text, x..x + 1);
-        assert_eq!((place.line, place.column), (2, 5));
-        assert_eq!(Place::new("f", b"a", 9..12).span, 1..1);
+        let location = Location::new("f", text, x..x + 1);
+        assert_eq!((location.line, location.column), (2, 5));
+        assert_eq!(Location::new("f", b"a", 9..12).span, 1..1);
     }
 }

@@ -7,6 +7,9 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
+use crate::bounds::{IMAGE_LENGTH, MAJORS, PARAMETER_SIZES, PATH_LENGTH, ROLE_LENGTH};
+use crate::form;
+
 /// The value of `schema` that this version reads.
 pub const VERSION: &str = "kasm-db/v1";
 
@@ -24,20 +27,20 @@ pub struct Document {
     /// A path that starts at this document's folder. Paths of targets start at the folder of the document
     /// that is asked for, also where a parent has them.
     #[schemars(
-        length(max = 512),
-        regex(pattern = r"^([^/~\x00-\x1f][^\x00-\x1f]*/)?([^/~\x00-\x1f][^/\x00-\x1f]*\.)?kasm-db\.ya?ml$"),
+        length(max = PATH_LENGTH),
+        regex(pattern = form::DOCUMENT_PATH.pattern),
         extend("examples" = ["../base.kasm-db.yaml"])
     )]
     pub extends: Option<String>,
     /// The oldest kasm-db that may read this document.
-    #[schemars(regex(pattern = r"^[0-9]{1,4}(\.[0-9]{1,4}){2}$"), extend("examples" = ["0.1.0"]))]
+    #[schemars(regex(pattern = form::VERSION.pattern), extend("examples" = ["0.1.0"]))]
     pub min_version: Option<String>,
     /// The database image, as one string: `[registry/]repository:tag[@sha256:digest]`.
-    #[schemars(length(min = 1, max = 512), extend("examples" = ["kasmweb/postgres:1.11.0"]))]
+    #[schemars(length(min = 1, max = IMAGE_LENGTH), extend("examples" = ["kasmweb/postgres:1.11.0"]))]
     pub image: Option<String>,
     /// The PostgreSQL major in the image, where its tag does not tell.
     #[serde(default, deserialize_with = "whole")]
-    #[schemars(range(min = 12, max = 19), extend("examples" = [14]))]
+    #[schemars(range(min = *MAJORS.start(), max = *MAJORS.end()), extend("examples" = [14]))]
     pub postgres_major: Option<u16>,
     /// The libraries that the server loads at its start (`shared_preload_libraries`).
     #[schemars(extend("examples" = [{ "libraries": ["pgaudit"] }]))]
@@ -115,7 +118,7 @@ pub struct Preload {
     #[schemars(
         length(min = 1),
         inner(
-            regex(pattern = r"^(\$libdir/)?[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}$"),
+            regex(pattern = form::LIBRARY.pattern),
         ),
         extend("examples" = [["pgaudit"]])
     )]
@@ -141,7 +144,7 @@ pub struct Audit {
     #[schemars(
         length(min = 1),
         inner(
-            regex(pattern = r"^-?(read|write|function|role|ddl|misc|misc_set|all|none)$"),
+            regex(pattern = form::CLASS.pattern),
         ),
         extend("examples" = [["read", "write", "ddl"]])
     )]
@@ -157,7 +160,7 @@ pub struct Audit {
     pub log_parameter: Option<bool>,
     /// Parameters longer than this are not logged; in bytes, 0 for no limit. PostgreSQL 16 and later.
     #[serde(deserialize_with = "whole")]
-    #[schemars(range(min = 0, max = 1_073_741_823), extend("examples" = [8192]))]
+    #[schemars(range(min = *PARAMETER_SIZES.start(), max = *PARAMETER_SIZES.end()), extend("examples" = [8192]))]
     pub log_parameter_max_size: Option<i64>,
     /// Whether each relation of a statement has an entry of its own.
     pub log_relation: Option<bool>,
@@ -168,7 +171,7 @@ pub struct Audit {
     /// Whether text and parameters are logged with the first entry of a statement only.
     pub log_statement_once: Option<bool>,
     /// The role whose grants select the objects to log; empty for none.
-    #[schemars(length(max = 63), extend("examples" = ["auditor"]))]
+    #[schemars(length(max = ROLE_LENGTH), extend("examples" = ["auditor"]))]
     pub role: Option<String>,
     /// Whether the extension is created in the databases. Default: true.
     #[schemars(extend("default" = true))]
@@ -177,7 +180,7 @@ pub struct Audit {
     #[schemars(
         length(min = 1),
         inner(
-            regex(pattern = r"^[^-\s=/][^\s=/]{0,62}$"),
+            regex(pattern = form::IDENTIFIER.pattern),
         ),
         extend("examples" = [["kasm"]])
     )]
@@ -214,7 +217,7 @@ impl LogLevel {
 #[schemars(title = "Target")]
 pub struct Target {
     /// A unique name, for output and for `--target`.
-    #[schemars(regex(pattern = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"), extend("examples" = ["current"]))]
+    #[schemars(regex(pattern = form::TARGET.pattern), extend("examples" = ["current"]))]
     pub name: String,
     /// An installed tree, such as `/opt/kasm/current`.
     #[schemars(length(min = 1), extend("examples" = ["/opt/kasm/current"]))]
@@ -238,7 +241,7 @@ pub struct Files {
     /// The postgresql.conf that the server reads.
     #[schemars(length(min = 1), extend("examples" = ["conf/postgresql.conf"]))]
     pub postgresql_conf: Option<String>,
-    /// The database's service, where it can not be told.
+    /// The database's service, where it cannot be told.
     #[schemars(length(min = 1), extend("examples" = ["db"]))]
     pub service: Option<String>,
 }
@@ -257,8 +260,11 @@ pub struct Restart {
     /// The command that starts it. Default: `bin/start` of the deployment.
     #[schemars(length(min = 1), extend("examples" = [["/opt/kasm/bin/start"]]))]
     pub start: Option<Vec<String>>,
+    /// The users whose programs root may run to stop and start it, such as the owner of the deployment. Default: none.
+    #[schemars(length(min = 1), inner(length(min = 1)), extend("examples" = [["kasm"]]))]
+    pub trust: Option<Vec<String>>,
     /// How long the database may take to come up: a number with `s`, `min` or `h`. Default: `5min`.
-    #[schemars(regex(pattern = r"^[1-9][0-9]{0,5}(s|min|h)$"), extend("examples" = ["5min"]))]
+    #[schemars(regex(pattern = form::TIMEOUT.pattern), extend("examples" = ["5min"]))]
     pub timeout: Option<String>,
 }
 
@@ -296,13 +302,13 @@ pub struct Verify {
     #[schemars(extend("default" = "docker"))]
     pub connect: Connect,
     /// The container. Default: `kasm_db`.
-    #[schemars(regex(pattern = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"), extend("default" = "kasm_db"))]
+    #[schemars(regex(pattern = form::CONTAINER.pattern), extend("default" = "kasm_db"))]
     pub container: Option<String>,
     /// The database user. Default: `kasmapp`.
-    #[schemars(regex(pattern = r"^[^-\s=/][^\s=/]{0,62}$"), extend("default" = "kasmapp"))]
+    #[schemars(regex(pattern = form::IDENTIFIER.pattern), extend("default" = "kasmapp"))]
     pub user: Option<String>,
     /// The database. Default: `kasm`.
-    #[schemars(regex(pattern = r"^[^-\s=/][^\s=/]{0,62}$"), extend("default" = "kasm"))]
+    #[schemars(regex(pattern = form::IDENTIFIER.pattern), extend("default" = "kasm"))]
     pub database: Option<String>,
 }
 

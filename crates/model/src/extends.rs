@@ -5,11 +5,11 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use crate::code::Code;
-use crate::fits;
-use crate::read::Reader;
+use crate::limits;
+use crate::reader::Reader;
 use crate::violations::Missing;
 
-/// Gives the bytes of the document at a path, or says why it can not be read, as a sentence part.
+/// Gives the bytes of the document at a path, or says why it cannot be read, as a sentence part.
 ///
 /// The path starts where that of the first document does: `sites/kasm-db.yaml` that extends
 /// `../base.kasm-db.yaml` asks for `base.kasm-db.yaml`.
@@ -37,7 +37,7 @@ impl Reader<'_> {
             }
         }
         for (text, value) in values.iter().enumerate() {
-            if !fits::apart_from_missing(value) {
+            if !limits::apart_from_missing(value) {
                 self.violations(text..text + 1, value, Missing::Not);
             }
         }
@@ -50,27 +50,26 @@ impl Reader<'_> {
     /// Reads the document that the present text extends.
     fn parent(&mut self, extends: &str, parents: &Parents<'_>) -> Option<Value> {
         let at = self.texts.value(self.now..self.now + 1, "/extends");
-        if !fits::is_document_path(extends) {
+        if !limits::is_document_path(extends) {
             // The schema says so where it looks at this text.
             return None;
         }
         if extends.contains("://") {
-            let message =
-                format!("the document that this one extends can not be read: {extends} is an address");
+            let message = format!("`extends` is an address, not a path: {extends}");
             self.error(Code::ParentUnreadable, at, message).help =
-                Some("keep a copy of it in the repository, and write the path to that".into());
+                Some("copy the document to the repository, and write the path of the copy".into());
             return None;
         }
         let path = joined(self.texts.path(self.now), extends);
         if self.texts.has(&path) {
-            let message =
-                format!("the documents extend each other in a circle: {path} is one of them already");
+            let message = format!("`extends` leads in a circle: {path} is one of the documents already");
             self.error(Code::ParentChain, at, message).help =
                 Some("extend a document that does not lead back here".into());
             return None;
         }
         if self.texts.len() > MAX_PARENTS {
-            let message = format!("more than {MAX_PARENTS} documents extend one another");
+            let message =
+                format!("`extends` leads to more than {MAX_PARENTS} documents, one after the other");
             self.error(Code::ParentChain, at, message).help = Some("merge some of them".into());
             return None;
         }
@@ -80,9 +79,10 @@ impl Reader<'_> {
                 self.text()
             }
             Err(why) => {
-                let message = format!("the document that this one extends can not be read: {path}: {why}");
-                self.error(Code::ParentUnreadable, at, message).help =
-                    Some("the path starts at the folder of the document that names it".into());
+                let message = format!("`extends` names a document that cannot be read: {path}: {why}");
+                self.error(Code::ParentUnreadable, at, message).help = Some(
+                    "check the path: it starts at the folder of the document that has the `extends`".into(),
+                );
                 None
             }
         }
@@ -107,28 +107,13 @@ fn merged(parent: Value, child: Value) -> Value {
 }
 
 /// Gives the path that `extends` names, as seen from where the path of the child starts.
+///
+/// `.` and `..` are resolved by name, as Compose does for the files that it extends.
 fn joined(child: &str, extends: &str) -> String {
     match child.rsplit_once('/') {
-        Some((folder, _)) => normal(&format!("{folder}/{extends}")),
-        None => normal(extends),
+        Some((folder, _)) => pgconf::normalize(&format!("{folder}/{extends}")),
+        None => pgconf::normalize(extends),
     }
-}
-
-/// Resolves `.` and `..` by name, as Compose does for the files that it extends.
-pub(crate) fn normal(path: &str) -> String {
-    let mut parts: Vec<&str> = Vec::new();
-    for part in path.split('/') {
-        match part {
-            "." => {}
-            "" if !parts.is_empty() => {}
-            ".." if parts.last().is_some_and(|last| !matches!(*last, ".." | "")) => {
-                parts.pop();
-            }
-            ".." if parts == [""] => {}
-            part => parts.push(part),
-        }
-    }
-    parts.join("/")
 }
 
 #[cfg(test)]

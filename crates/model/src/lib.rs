@@ -9,8 +9,8 @@
 //! let reading = model::read("kasm-db.yaml", document);
 //! assert!(reading.desired.is_none());
 //! let error = reading.diagnostics.iter().find(|d| d.is_error()).unwrap();
-//! assert_eq!(error.message, "unknown key `clases`; did you mean `classes`?");
-//! assert_eq!(error.place.as_ref().map(|place| (place.line, place.column)), Some((4, 3)));
+//! assert_eq!(error.message, "unknown key `audit.clases`; did you mean `audit.classes`?");
+//! assert_eq!(error.location.as_ref().map(|at| (at.line, at.column)), Some((4, 3)));
 //! ```
 //!
 //! # Limitations
@@ -18,6 +18,7 @@
 //! - Values of settings with a dot (of extensions other than pgaudit) are not checked.
 
 pub mod audit;
+mod bounds;
 mod check;
 mod code;
 mod desired;
@@ -25,29 +26,48 @@ mod diagnostic;
 pub mod document;
 pub mod explain;
 mod extends;
-mod fits;
+mod form;
 mod image;
+mod limits;
+mod locations;
+mod pointer;
 pub mod postgres;
+mod preload;
 mod read;
+mod reader;
 mod release;
 mod resolved;
-mod rest;
+mod scalar;
 pub mod schema;
+mod server_value;
 pub mod settings;
-mod shown;
+mod stranger;
 mod suggest;
-mod texts;
+mod syntax;
+mod typed;
+mod valid_part;
 mod violations;
 mod written;
 pub mod yaml;
+mod yaml_error;
 
 pub use code::Code;
 pub use desired::{Compare, DesiredPreload, DesiredSetting, DesiredState};
-pub use diagnostic::{Diagnostic, Place, Severity};
+pub use diagnostic::{Diagnostic, Location, MAX_DIAGNOSTICS, Severity};
 pub use extends::{MAX_PARENTS, Parents};
 pub use image::{Image, InvalidImage};
-pub use read::{MAX_DIAGNOSTICS, Reading, read, read_with};
+pub use preload::{is_library, preload_is_met};
+pub use read::{Reading, read, read_with};
 pub use release::{Release, Series};
 pub use resolved::resolved;
+pub use stranger::names_schema;
 pub use suggest::nearest;
+pub use typed::{TypedValue, typed};
 pub use written::Written;
+
+/// Stands for what is not shown. The same for all values, so that it tells nothing of them.
+pub const HIDDEN: &str = "<hidden>";
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

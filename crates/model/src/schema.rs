@@ -6,33 +6,10 @@ use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
 use crate::document::Document;
+use crate::form::{FORMS, Form};
 
 /// The schema's own name; it carries the version.
 pub const ID: &str = "https://kasm-db.dev/schemas/kasm-db.v1.schema.json";
-
-/// What each pattern asks for, in words: editors show `patternErrorMessage` in place of the pattern.
-const PATTERNS: &[(&str, &str)] = &[
-    (
-        r"^([^/~\x00-\x1f][^\x00-\x1f]*/)?([^/~\x00-\x1f][^/\x00-\x1f]*\.)?kasm-db\.ya?ml$",
-        "a relative path to `kasm-db.yaml` or `….kasm-db.yaml`",
-    ),
-    (r"^[0-9]{1,4}(\.[0-9]{1,4}){2}$", "three numbers with dots in between, such as `0.1.0`"),
-    (
-        r"^(\$libdir/)?[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}$",
-        "the name of a library, such as `pgaudit`, in no folder but `$libdir/`",
-    ),
-    (
-        r"^-?(read|write|function|role|ddl|misc|misc_set|all|none)$",
-        "read, write, function, role, ddl, misc, misc_set, all or none; with `-` in front to take it away",
-    ),
-    (r"^[^-\s=/][^\s=/]{0,62}$", "a name without blanks, `=` and `/` that does not start with `-`"),
-    (
-        r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$",
-        "a letter or digit, then up to 62 letters, digits, `.`, `_` and `-`",
-    ),
-    (r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", "a letter or digit, then letters, digits, `_`, `.` and `-`"),
-    (r"^[1-9][0-9]{0,5}(s|min|h)$", "a number with `s`, `min` or `h`, such as `5min`"),
-];
 
 /// Gives the schema as JSON (draft 2020-12).
 pub fn json() -> Value {
@@ -128,8 +105,9 @@ fn say_patterns(schema: &mut Value) {
         Value::Array(items) => items.iter_mut().for_each(say_patterns),
         Value::Object(map) => {
             let pattern = map.get("pattern").and_then(Value::as_str);
-            let row = PATTERNS.iter().find(|(known, _)| Some(*known) == pattern);
-            if let Some((_, words)) = row {
+            let form = FORMS.iter().find(|form| Some(form.pattern) == pattern);
+            if let Some(Form { words, .. }) = form {
+                // Editors show it in place of the pattern.
                 map.insert("patternErrorMessage".into(), format!("Write {words}.").into());
             }
             map.values_mut().for_each(say_patterns);
@@ -157,7 +135,7 @@ mod tests {
         let text = text();
         let words = text.matches("\"patternErrorMessage\": ").count();
         assert_eq!((text.matches("\"pattern\": ").count(), words), (words, words));
-        for (pattern, _) in PATTERNS {
+        for Form { pattern, .. } in FORMS {
             assert!(text.contains(&pattern.replace('\\', "\\\\")), "{pattern}");
         }
     }

@@ -7,12 +7,14 @@ use jsonschema::error::ValidationErrorKind as Violation;
 use serde_json::Value;
 
 use crate::code::Code;
+use crate::diagnostic::MAX_DIAGNOSTICS;
 use crate::document::VERSION;
-use crate::read::{MAX_DIAGNOSTICS, Reader};
+use crate::locations::Spot;
+use crate::pointer::{self, escaped};
+use crate::reader::Reader;
 use crate::schema;
 use crate::settings;
 use crate::suggest::nearest;
-use crate::texts::Spot;
 use crate::written::in_flow;
 
 /// Whether keys that are missing are reported.
@@ -30,7 +32,7 @@ impl Reader<'_> {
     /// Reports what the schema has against a value whose parts stand `among` these texts.
     pub(crate) fn violations(&mut self, among: Range<usize>, value: &Value, missing: Missing) {
         let Some(validator) = schema::validator() else {
-            self.error(Code::DocumentShape, self.here(0..0), "internal error: the schema can not be built");
+            self.error(Code::DocumentShape, self.here(0..0), "internal error: the schema cannot be built");
             return;
         };
         let errors: Vec<_> = validator.iter_errors(value).take(10 * MAX_DIAGNOSTICS).collect();
@@ -108,22 +110,22 @@ impl Look<'_, '_> {
             .or_else(|| required(parent, &free, name))
             .or_else(|| own_key(parent, name));
         let span = self.key(&format!("{parent}/{}", escaped(name)));
-        let of = parent.rsplit('/').find(|part| !part.is_empty() && part.parse::<usize>().is_err());
+        let path = |name: &str| pointer::path(&format!("{parent}/{}", escaped(name)));
         let message = match &meant {
-            Some(meant) => format!("unknown key `{name}`; did you mean `{meant}`?"),
-            None => format!("unknown key `{name}`"),
+            Some(meant) => format!("unknown key `{}`; did you mean `{}`?", path(name), path(meant)),
+            None => format!("unknown key `{}`", path(name)),
         };
         let diagnostic = self.reader.error(Code::UnknownKey, span.clone(), message);
-        diagnostic.label = Some(match of {
-            Some(of) => format!("not a key of `{of}`"),
-            None => "not a key of the document".into(),
+        diagnostic.label = Some(match parent {
+            "" => "not a key of the document".into(),
+            parent => format!("not a key of `{}`", pointer::path(parent)),
         });
         diagnostic.help = Some(if !parent.is_empty() && name.starts_with("x-") {
-            "notes of your own stand at the top of the document".into()
+            "move it to the top of the document".into()
         } else if parent == "/verify" && name.contains("password") {
-            "a document holds no password; it stands in the file that PGPASSFILE names".into()
+            "remove it, and put the password in the file that PGPASSFILE names".into()
         } else {
-            format!("known keys: {}", known.join(", "))
+            format!("use one of: {}", known.join(", "))
         });
         let meant = meant?;
         diagnostic.fix = Some((span.span, meant.clone()));
@@ -133,20 +135,24 @@ impl Look<'_, '_> {
     fn missing_key(&mut self, pointer: &str, name: &str) {
         let span = self.key(pointer);
         let span = if pointer.is_empty() { Spot { span: 0..0, ..span } } else { span };
-        let message = format!("the key `{name}` is missing");
+        let path = pointer::path(&format!("{pointer}/{}", escaped(name)));
+        let message = format!("the key `{path}` is missing");
         let start = self.reader.texts.block_start(span.text).filter(|_| pointer.is_empty());
         let diagnostic = self.reader.error(Code::MissingKey, span, message);
         if pointer.is_empty() && name == "schema" {
             diagnostic.help = Some(format!("add `schema: {VERSION}` as the first line"));
             diagnostic.fix = start.map(|start| (start..start, format!("schema: {VERSION}\n")));
         } else {
-            diagnostic.help = Some(format!("add `{name}:`"));
+            diagnostic.help = Some(match pointer {
+                "" => format!("add `{name}:` to the document"),
+                pointer => format!("add `{name}:` to `{}`", pointer::path(pointer)),
+            });
         }
     }
 
     fn wrong_value(&mut self, pointer: &str, found: &Value, kind: &Violation) {
         let span = self.value(pointer);
-        let key = pointer.rsplit('/').find(|part| part.parse::<usize>().is_err()).unwrap_or_default();
+        let key = pointer::path(pointer);
         let shown = self.written(&span);
         let raw = String::from_utf8_lossy(
             self.reader.texts.bytes(span.text).get(span.span.clone()).unwrap_or_default(),
@@ -157,26 +163,26 @@ impl Look<'_, '_> {
             Violation::Type { .. } => {
                 let expected = expected_type(&rule);
                 let (help, fix) = retyped(&expected, found, &shown, &raw, &rule);
-                let is_item = pointer.rsplit('/').next().is_some_and(|part| part.parse::<usize>().is_ok());
-                let of = if is_item { "an item of " } else { "" };
                 let kind = if expected == "a whole number" && found.is_f64() {
                     "a number with a fraction"
                 } else {
                     kind_of(found)
                 };
-                let message = format!("{of}`{key}` must be {expected}, not {kind}");
+                let message = format!("`{key}` must be {expected}, not {kind}");
                 let diagnostic = self.reader.error(Code::WrongType, span.clone(), message);
                 diagnostic.help = help;
+                if pointer == "/image" && !found.is_object() {
+                    diagnostic.help = Some("write `repository:tag`, as in `kasmweb/postgres:1.11.0`".into());
+                    return;
+                }
                 // What would only lead to the next error is no suggestion.
                 let mends = |(_, value): &(String, Value)| accepts(&rule, value);
                 diagnostic.fix = fix.filter(mends).map(|(text, _)| (span.span, text));
             }
             _ if pointer == "/schema" && is_other_version(found) => {
-                let message =
-                    format!("`{shown}` is a version of the document that this kasm-db does not read");
+                let message = format!("`{key}` is `{shown}`, a version that this kasm-db does not read");
                 let diagnostic = self.reader.error(Code::WrongValue, span, message);
-                diagnostic.help =
-                    Some(format!("this one reads `{VERSION}`; install a later kasm-db for others"));
+                diagnostic.help = Some(format!("write `{VERSION}`, or install a later kasm-db"));
             }
             Violation::Enum { .. } | Violation::Pattern { .. } | Violation::Constant { .. } => {
                 let allowed = allowed(&rule);
@@ -187,20 +193,28 @@ impl Look<'_, '_> {
                     Some(word) => ("-", word),
                     None => ("", text),
                 };
-                let meant =
-                    nearest(word, allowed.iter().map(String::as_str)).map(|meant| format!("{sign}{meant}"));
+                let statement =
+                    STATEMENTS.iter().find(|(name, _)| is_class && name.eq_ignore_ascii_case(word));
+                let meant = statement
+                    .map(|(_, class)| *class)
+                    // Of three letters one other makes another class: `dml` and `dcl` are not slips for `ddl`.
+                    .or_else(|| {
+                        nearest(word, allowed.iter().map(String::as_str))
+                            .filter(|_| !is_class || word.len() > 3)
+                    })
+                    .map(|meant| format!("{sign}{meant}"));
                 let message = match &meant {
-                    Some(meant) => format!("`{shown}` is not a value of `{key}`; did you mean `{meant}`?"),
-                    None => format!("`{shown}` is not a value of `{key}`"),
+                    Some(meant) => format!("invalid value `{shown}` for `{key}`; did you mean `{meant}`?"),
+                    None => format!("invalid value `{shown}` for `{key}`"),
                 };
                 let fix = meant.map(|meant| (span.span.clone(), meant));
                 let diagnostic = self.reader.error(Code::WrongValue, span, message);
                 diagnostic.fix = fix;
                 diagnostic.help = Some(if allowed.is_empty() {
                     let pattern = || rule["pattern"].as_str().unwrap_or("its pattern");
-                    form(&rule).unwrap_or_else(|| format!("it must match {}", pattern()))
+                    form(&rule).unwrap_or_else(|| format!("write a text that matches {}", pattern()))
                 } else {
-                    format!("one of: {}", allowed.join(", "))
+                    format!("use one of: {}", allowed.join(", "))
                 });
             }
             _ => {
@@ -216,7 +230,14 @@ impl Look<'_, '_> {
                         _ => format!("`{key}` does not fit the schema ({})", kind.keyword()),
                     },
                 };
-                self.reader.error(Code::WrongValue, span, range);
+                let help = match kind {
+                    Violation::MinItems { .. } => "add an item, or remove the key".to_string(),
+                    Violation::MinLength { .. } => "write a text, or remove the key".to_string(),
+                    Violation::MaxLength { .. } => "write a shorter text".to_string(),
+                    _ if rule.get("maximum").is_some() => "write a number in this range".to_string(),
+                    _ => format!("run `kasm-db explain {}`", key.split('[').next().unwrap_or_default()),
+                };
+                self.reader.error(Code::WrongValue, span, range).help = Some(help);
             }
         }
     }
@@ -233,6 +254,22 @@ impl Look<'_, '_> {
         cut
     }
 }
+
+/// What is written for a class of statements, and the class.
+const STATEMENTS: &[(&str, &str)] = &[
+    ("dml", "write"),
+    ("dcl", "role"),
+    ("insert", "write"),
+    ("update", "write"),
+    ("delete", "write"),
+    ("truncate", "write"),
+    ("select", "read"),
+    ("grant", "role"),
+    ("revoke", "role"),
+    ("create", "ddl"),
+    ("alter", "ddl"),
+    ("drop", "ddl"),
+];
 
 /// Says what a text must be like, where the schema says it in words.
 fn form(rule: &Value) -> Option<String> {
@@ -270,11 +307,16 @@ fn retyped(
         // In quotes it may still be none of the texts that are taken.
         "text" if !found.is_object() && !found.is_array() && !accepts(rule, &shown.into()) => {
             let listed = || Some(allowed(rule)).filter(|all| !all.is_empty());
-            let listed = || listed().map(|all| format!("one of: {}", all.join(", ")));
+            let listed = || listed().map(|all| format!("use one of: {}", all.join(", ")));
             (form(rule).or_else(listed).or_else(example), None)
         }
         "text" if !found.is_object() && !found.is_array() => {
             (Some(format!("write \"{shown}\" in quotes")), Some((format!("\"{shown}\""), shown.into())))
+        }
+        "a list" if found.as_str().is_some_and(|text| text.contains(',')) => {
+            let items: Vec<&str> = found.as_str().unwrap_or_default().split(',').map(str::trim).collect();
+            let list = format!("[{}]", items.join(", "));
+            (Some(format!("write a list: `{list}`")), Some((list, items.into())))
         }
         "a list" if !found.is_object() => {
             let fix = (!raw.contains('\n')).then(|| (format!("[{raw}]"), vec![found.clone()].into()));
@@ -309,16 +351,6 @@ fn accepts(rule: &Value, value: &Value) -> bool {
 fn is_other_version(found: &Value) -> bool {
     let number = found.as_str().and_then(|text| text.strip_prefix("kasm-db/v"));
     number.is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
-}
-
-/// Writes a key as a part of a JSON pointer.
-pub(crate) fn escaped(key: &str) -> String {
-    key.replace('~', "~0").replace('/', "~1")
-}
-
-/// Reads a part of a JSON pointer as a key.
-pub(crate) fn unescaped(part: &str) -> String {
-    part.replace("~1", "/").replace("~0", "~")
 }
 
 fn kind_of(value: &Value) -> &'static str {

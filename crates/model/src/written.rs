@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Value};
 
-use crate::read::{is_hidden, scalar};
+use crate::scalar::{is_hidden, scalar};
 use crate::yaml::Style;
 
 /// Comments are wrapped at this column, and lists that fit stand on one line.
@@ -334,7 +334,7 @@ mod tests {
             written.noted("block", &value, &note);
             written.close();
             written.line(&format!("flow: {}", in_flow(&value)));
-            let mut reader = crate::read::Reader::new("d", written.text().as_bytes());
+            let mut reader = crate::reader::Reader::new("d", written.text().as_bytes());
             let read = reader.text();
             let wanted = json!({"open": {"block": value}, "flow": value});
             prop_assert_eq!(read, Some(wanted), "{:?}\n{}", reader.diagnostics, written.text());

@@ -5,13 +5,14 @@
 
 use std::ops::Range;
 
-use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, Span, StructureStyle};
+use granit_parser::{Event, Parser, ScalarStyle, Span, StructureStyle};
+
+pub use crate::yaml_error::SyntaxError;
 
 /// Text larger than this is not read: 1 MiB.
 pub const MAX_BYTES: usize = 1 << 20;
 
-/// Collections nested deeper than this are not read.
-pub const MAX_DEPTH: usize = 64;
+pub use crate::bounds::MAX_DEPTH;
 
 /// Text with more keys and values than this is not read: ten times what the largest real files hold.
 pub const MAX_NODES: usize = 50_000;
@@ -78,30 +79,21 @@ pub enum Layout {
     Flow,
 }
 
-/// Text that is not YAML, or more than this reader takes.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct SyntaxError {
-    /// The offset of the byte where reading stopped.
-    pub offset: usize,
-    /// What is wrong there, as a sentence part.
-    pub message: String,
-}
-
 impl Tree {
     /// Reads a stream of documents.
     ///
     /// # Errors
     /// A [`SyntaxError`] for bytes that are not UTF-8, larger than [`MAX_BYTES`], nested deeper than
     /// [`MAX_DEPTH`], with more than [`MAX_NODES`] keys and values, or not YAML. Only the first one: what
-    /// follows it can not be read.
+    /// follows it cannot be read.
     pub fn parse(bytes: &[u8]) -> Result<Self, SyntaxError> {
         if bytes.len() > MAX_BYTES {
-            return Err(SyntaxError { offset: 0, message: format!("larger than {MAX_BYTES} bytes (1 MiB)") });
+            let message = format!("larger than {MAX_BYTES} bytes (1 MiB)");
+            return Err(SyntaxError::new(0, message, "split it into several files"));
         }
-        let text = std::str::from_utf8(bytes).map_err(|error| SyntaxError {
-            offset: error.valid_up_to(),
-            message: format!("not valid UTF-8 at byte {}", error.valid_up_to()),
+        let text = std::str::from_utf8(bytes).map_err(|error| {
+            let at = error.valid_up_to();
+            SyntaxError::new(at, format!("not valid UTF-8 at byte {at}"), "save it as UTF-8")
         })?;
         Builder::new(text).build()
     }
@@ -109,6 +101,12 @@ impl Tree {
     /// Gives the top node of each document; a stream without any has none.
     pub fn documents(&self) -> &[NodeId] {
         &self.documents
+    }
+
+    /// Adds a comment that the reader was not shown, in its place among the others.
+    pub fn add_comment(&mut self, comment: Range<usize>) {
+        let at = self.comments.partition_point(|known| known.start < comment.start);
+        self.comments.insert(at, comment);
     }
 
     /// Gives the bytes of every comment, `#` included.
@@ -198,17 +196,14 @@ impl<'t> Builder<'t> {
             block_nesting_limit: MAX_DEPTH,
         };
         for next in Parser::new_from_str_with_options(self.text, options) {
-            let (event, span) = next.map_err(|error| SyntaxError {
-                offset: error.marker().byte_offset().unwrap_or(0).min(self.text.len()),
-                message: match error.kind() {
-                    ErrorKind::RecursionLimitExceeded => too_deep(),
-                    _ => error.info().clone(),
-                },
+            let (event, span) = next.map_err(|error| {
+                let offset = error.marker().byte_offset().unwrap_or(0).min(self.text.len());
+                SyntaxError::of(error.kind(), self.text, offset)
             })?;
             let range = span.byte_range().unwrap_or(0..0);
             if self.tree.nodes.len() >= MAX_NODES {
                 let message = format!("more than {MAX_NODES} keys and values; no more are read");
-                return Err(SyntaxError { offset: range.start, message });
+                return Err(SyntaxError::new(range.start, message, "split it into several files"));
             }
             self.event(event, &span, range)?;
         }
@@ -234,8 +229,8 @@ impl<'t> Builder<'t> {
             Event::Alias(anchor) => {
                 let target = self.anchors.get(&anchor).copied();
                 let Some(target) = target.filter(|id| self.open.iter().all(|(open, _)| open != id)) else {
-                    let message = "the alias stands inside the node that it names".to_string();
-                    return Err(SyntaxError { offset: range.start, message });
+                    let message = "the alias is inside the value that it names";
+                    return Err(SyntaxError::new(range.start, message, "write the value out"));
                 };
                 self.add(Kind::Alias(target), range, 0, None);
             }
@@ -269,7 +264,7 @@ impl<'t> Builder<'t> {
         tag: Option<(String, Range<usize>)>,
     ) -> Result<(), SyntaxError> {
         if self.open.len() >= MAX_DEPTH {
-            return Err(SyntaxError { offset: range.start, message: too_deep() });
+            return Err(SyntaxError::too_deep(range.start));
         }
         let id = self.add(kind, range, anchor, tag);
         self.open.push((id, None));
@@ -301,10 +296,6 @@ impl<'t> Builder<'t> {
         }
         id
     }
-}
-
-fn too_deep() -> String {
-    format!("nested too deep (more than {MAX_DEPTH} levels)")
 }
 
 fn layout_of(style: StructureStyle) -> Layout {

@@ -1,8 +1,8 @@
 //! Reads and edits `postgresql.conf` by PostgreSQL's own grammar.
 //!
-//! Nothing is ever re-printed: a [`Conf`] keeps the file's bytes, and a change is a list of
-//! [`Edit`]s of byte ranges. The first law is therefore that a file which nobody changes comes back
-//! as it was, whatever it holds:
+//! No file is printed again: a [`Conf`] keeps the file's bytes, and a change is a list of [`Edit`]s of
+//! byte ranges. The first law is therefore that an unchanged file comes back as it was, whatever it
+//! holds:
 //!
 //! ```
 //! let bytes = b"Work_Mem=8MB#no blanks\r\nsearch_path 'a''b' # caf\xe9";
@@ -46,3 +46,7 @@ pub use edit::{Edit, EditError, Editor, Quoting, apply};
 pub use list::{library_name, same_library, split_identifiers, split_libraries};
 pub use set::{Assignment, ConfSet, Found, Problem, ProblemKind, Source, normalize};
 pub use text::{decode, encode};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -33,7 +33,7 @@ pub enum Found<T> {
     Yes(T),
     /// It is surely not there.
     No,
-    /// It can not be seen from here, and why.
+    /// It cannot be seen from here, and why.
     Unknown(String),
 }
 
@@ -93,7 +93,7 @@ pub enum ProblemKind {
     Missing(String),
     /// The folder of an `include_dir` is not there.
     MissingFolder(String),
-    /// The included file or folder can not be seen from here: path and reason.
+    /// The included file or folder cannot be seen from here: path and reason.
     Unseen(String, String),
     /// The file includes itself, at once or through others.
     Recursion(String),
@@ -106,7 +106,7 @@ pub enum ProblemKind {
 }
 
 impl ProblemKind {
-    /// Tells whether the server would refuse to start; the only other kind is a file we can not see.
+    /// Tells whether the server would refuse to start; the only other kind is a file we cannot see.
     pub fn is_fatal(&self) -> bool {
         !matches!(self, Self::Unseen(..))
     }

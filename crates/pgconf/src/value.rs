@@ -6,6 +6,7 @@
 //!
 //! Source of the facts: what servers 12 to 18 answer to the same texts; the majors do not differ.
 
+mod conversion;
 mod error;
 mod number;
 mod unit;
@@ -170,7 +171,7 @@ pub fn parse_bool(text: &[u8]) -> Result<bool, ValueError> {
 pub fn parse_int(text: &[u8], unit: Unit) -> Result<i32, ValueError> {
     let text = c_string(text);
     let (number, rest) = number::integer(text).ok_or(ValueError::NotNumber)?;
-    let value = unit::to_base_unit(number, rest, unit)?.round_ties_even();
+    let value = conversion::to_base_unit(number, rest, unit)?.round_ties_even();
     if value < f64::from(i32::MIN) || value > f64::from(i32::MAX) {
         return Err(ValueError::IntegerOverflow);
     }
@@ -187,7 +188,7 @@ pub fn parse_int(text: &[u8], unit: Unit) -> Result<i32, ValueError> {
 pub fn parse_real(text: &[u8], unit: Unit) -> Result<f64, ValueError> {
     let text = c_string(text);
     let (number, rest) = number::real(text).ok_or(ValueError::NotNumber)?;
-    unit::to_base_unit(number, rest, unit)
+    conversion::to_base_unit(number, rest, unit)
 }
 
 /// Reads a word of an enum and gives the word that `SHOW` has for it. Blanks around it are not allowed.

@@ -4,34 +4,15 @@
 //! asserts it in a test, as `tests/snapshot_review.rs` does here with `insta`: then a merge request that
 //! changes a document shows what that does to each file. No secret is in it, so it can be committed.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use kasm_db_render::{Found, Needs, Source, Target, TargetKind, observe, reconcile, rendered};
-
-/// Copies of a host's files; a real review reads them from where they are checked out.
-#[derive(Default)]
-pub(crate) struct Files(pub(crate) BTreeMap<&'static str, &'static str>);
-
-impl Source for Files {
-    fn read(&self, path: &str) -> Found<Vec<u8>> {
-        self.0.get(path).map_or(Found::No, |text| Found::Yes(text.as_bytes().to_vec()))
-    }
-
-    fn list(&self, _: &str) -> Found<Vec<String>> {
-        Found::No
-    }
-
-    fn below_root(&self, _: &str) -> Option<String> {
-        None
-    }
-}
+use kasm_db_render::{Needs, Snapshot, Target, TargetKind, model, observe, reconcile, rendered};
 
 /// Gives the review of a document for a compose file and a postgresql.conf.
 ///
 /// # Errors
 /// The document's errors, one a line.
-pub(crate) fn review(document: &str, files: &Files) -> Result<String, String> {
+pub(crate) fn review(document: &str, files: &Snapshot) -> Result<String, String> {
     let reading = model::read("kasm-db.yaml", document.as_bytes());
     let Some(desired) = reading.desired else {
         let errors = reading.diagnostics.iter().filter(|d| d.is_error()).map(|d| d.message.clone());
@@ -42,7 +23,7 @@ pub(crate) fn review(document: &str, files: &Files) -> Result<String, String> {
         postgresql_conf: Some("postgresql.conf".into()),
         service: None,
     };
-    let observed = observe(&Target { name: "review".into(), kind }, files);
+    let observed = observe(&Target::new("review", kind), files);
     let plan = reconcile(&desired, &observed);
     let mut out = String::new();
     for change in &plan.changes {
@@ -66,16 +47,16 @@ pub(crate) fn review(document: &str, files: &Files) -> Result<String, String> {
     Ok(out)
 }
 
-/// A deployment that was never touched.
-pub(crate) fn stock() -> Files {
-    Files(BTreeMap::from([
+/// A deployment that was never touched; a real review reads the files from where they are checked out.
+pub(crate) fn stock() -> Snapshot {
+    Snapshot::from_iter([
         (
             "compose.yaml",
             "services:\n  db:\n    image: postgres:12-alpine\n    environment:\n      POSTGRES_PASSWORD: dummy\n    \
              command: postgres -c config_file=/conf\n    volumes: [./postgresql.conf:/conf]\n",
         ),
         ("postgresql.conf", "# ours\n#shared_preload_libraries = ''\nwork_mem = 4MB\n"),
-    ]))
+    ])
 }
 
 /// What is wanted of it.

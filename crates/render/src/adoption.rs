@@ -1,81 +1,36 @@
 //! What a document would say of what is there, so that a plan from it is empty.
 
 mod conf;
+mod contents;
 mod image;
 
+pub use contents::LeftOut;
+
 use model::document::{Target, VERSION};
-use model::{Code, DesiredState, Diagnostic, Written};
+use model::{Code, DesiredState, Diagnostic, Image, Written};
 use serde_json::{Map, Value, json};
 
+use crate::adoption::contents::{Contents, Field, Key, Preloads};
 use crate::observe::ObservedState;
 use crate::plan::Plan;
 use crate::reconcile::reconcile;
 use crate::target::{KASM_CONF, TargetKind};
 
-/// What of an observed target a document says, and what it can not say.
+/// What of an observed target a document says, and what it cannot say.
 ///
 /// It is proved: the document that [`Adoption::document`] writes is valid, a plan from it changes nothing,
 /// and nothing stands in that plan's way that did not stand there before.
 #[derive(Clone, Debug)]
 pub struct Adoption {
-    entries: Vec<Entry>,
-    left_out: Vec<LeftOut>,
-    /// Whether the target has a postgresql.conf, and whether what is in force there loads a library.
-    conf: Option<Preloads>,
+    contents: Contents,
     /// Whether trees of the target's kind have a postgresql.conf.
     has_kasm_conf: bool,
+    /// Whether the present image includes pgaudit.
+    has_pgaudit: bool,
+    /// The image with pgaudit that fits the Kasm release that is there.
+    kasm_image: Option<Image>,
     /// Blockers and warnings that are there with any document.
     findings: Vec<Diagnostic>,
-}
-
-/// Something that is there and stays out of the document.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LeftOut {
-    /// The key of the document, or the setting's name.
-    pub subject: String,
-    /// Why; it repeats no value that may be secret.
-    pub why: String,
-    /// What could be written there, were it not for the reason.
-    value: Option<Value>,
-    key: Key,
-}
-
-/// What is preloaded now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Preloads {
-    Nothing,
-    Something,
-}
-
-/// One value of the document.
-#[derive(Clone, Debug, PartialEq)]
-struct Entry {
-    key: Key,
-    value: Value,
-    /// Where the value comes from, where that is not plain.
-    note: Option<String>,
-}
-
-/// The place of a value in the document.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Key {
-    Image,
-    PostgresMajor,
-    Libraries,
-    Audit(&'static str),
-    Setting(String),
-}
-
-impl Key {
-    fn subject(&self) -> String {
-        match self {
-            Self::Image => "image".into(),
-            Self::PostgresMajor => "postgres_major".into(),
-            Self::Libraries => "preload.libraries".into(),
-            Self::Audit(key) => format!("audit.{key}"),
-            Self::Setting(name) => name.clone(),
-        }
-    }
 }
 
 /// Gathers what a document would say of what is there: the image, the preload list and pgaudit's settings,
@@ -95,15 +50,16 @@ pub fn adopt(observed: &ObservedState, all_settings: bool) -> Result<Adoption, V
     if !refused.is_empty() {
         return Err(refused);
     }
+    let has_pgaudit = image::has_pgaudit(observed);
     let mut adoption = Adoption {
-        entries: Vec::new(),
-        left_out: Vec::new(),
-        conf: None,
+        contents: Contents::default(),
         has_kasm_conf: !matches!(observed.target.kind, TargetKind::Files { .. }),
+        has_pgaudit,
+        kasm_image: if has_pgaudit { None } else { observed.kasm_image() },
         findings,
     };
-    image::adopt(observed, &mut adoption);
-    conf::adopt(observed, all_settings, &mut adoption);
+    image::adopt(observed, &mut adoption.contents);
+    conf::adopt(observed, all_settings, &mut adoption.contents);
     if adoption.fault(observed).is_some() {
         adoption.keep_what_holds(observed)?;
     }
@@ -119,7 +75,7 @@ fn read(text: &str) -> Result<DesiredState, String> {
 impl Adoption {
     /// Gives what is there and stays out of the document.
     pub fn left_out(&self) -> &[LeftOut] {
-        &self.left_out
+        &self.contents.left_out
     }
 
     /// Gives the blockers and warnings that a plan from any document meets.
@@ -129,20 +85,12 @@ impl Adoption {
 
     /// Gives what the document says, by the names of its keys.
     pub fn subjects(&self) -> impl Iterator<Item = String> {
-        self.entries.iter().map(|entry| entry.key.subject())
+        self.contents.fields.iter().map(|field| field.key.subject())
     }
 
     /// Writes the document, with comments, for a target that was observed.
     pub fn document(&self, target: &Target) -> String {
         self.written(Some(target)).text().to_string()
-    }
-
-    fn push(&mut self, key: Key, value: impl Into<Value>, note: Option<String>) {
-        self.entries.push(Entry { key, value: value.into(), note });
-    }
-
-    fn leave_out(&mut self, key: Key, value: Option<Value>, why: impl Into<String>) {
-        self.left_out.push(LeftOut { subject: key.subject(), why: why.into(), value, key });
     }
 
     /// Says why a plan from the document would not be empty, or would be refused where nothing was before.
@@ -169,34 +117,34 @@ impl Adoption {
     pub fn is_known(&self, blocker: &Diagnostic) -> bool {
         let same = |old: &Diagnostic| {
             old.code == blocker.code
-                && old.place == blocker.place
-                && (old.place.is_some() || old.message == blocker.message)
+                && old.location == blocker.location
+                && (old.location.is_some() || old.message == blocker.message)
         };
         self.findings.iter().filter(|finding| finding.is_error()).any(same)
     }
 
     /// Tries every entry by itself, on top of image and major, and leaves out those that do not hold.
     fn keep_what_holds(&mut self, observed: &ObservedState) -> Result<(), Vec<Diagnostic>> {
-        let entries = std::mem::take(&mut self.entries);
-        let is_base = |entry: &Entry| matches!(entry.key, Key::Image | Key::PostgresMajor);
-        let (base, others): (Vec<_>, Vec<_>) = entries.into_iter().partition(is_base);
-        let mut kept: Vec<Entry> = Vec::new();
-        for entry in base {
-            self.entries = [kept.clone(), vec![entry.clone()]].concat();
+        let fields = std::mem::take(&mut self.contents.fields);
+        let is_base = |field: &Field| matches!(field.key, Key::Image | Key::PostgresMajor);
+        let (base, others): (Vec<_>, Vec<_>) = fields.into_iter().partition(is_base);
+        let mut kept: Vec<Field> = Vec::new();
+        for field in base {
+            self.contents.fields = [kept.clone(), vec![field.clone()]].concat();
             match self.fault(observed) {
-                None => kept.push(entry),
-                Some(why) => self.leave_out(entry.key, Some(entry.value), why),
+                None => kept.push(field),
+                Some(why) => self.contents.leave_out(field.key, Some(field.value), why),
             }
         }
         let base = kept.len();
-        for entry in others {
-            self.entries = [kept[..base].to_vec(), vec![entry.clone()]].concat();
+        for field in others {
+            self.contents.fields = [kept[..base].to_vec(), vec![field.clone()]].concat();
             match self.fault(observed) {
-                None => kept.push(entry),
-                Some(why) => self.leave_out(entry.key, Some(entry.value), why),
+                None => kept.push(field),
+                Some(why) => self.contents.leave_out(field.key, Some(field.value), why),
             }
         }
-        self.entries = kept;
+        self.contents.fields = kept;
         match self.fault(observed) {
             None => Ok(()),
             Some(why) => Err(vec![
@@ -218,12 +166,12 @@ impl Adoption {
         to.line(&format!("schema: {VERSION}"));
         for key in [Key::Image, Key::PostgresMajor] {
             let name = key.subject();
-            if let Some(entry) = self.entries.iter().find(|entry| entry.key == key) {
+            if let Some(field) = self.contents.fields.iter().find(|field| field.key == key) {
                 to.gap();
-                entry.note.iter().for_each(|note| to.comment(note));
-                to.field(&name, &entry.value);
+                field.note.iter().for_each(|note| to.comment(note));
+                to.field(&name, &field.value);
             }
-            for left in self.left_out.iter().filter(|left| left.key == key) {
+            for left in self.contents.left_out.iter().filter(|left| left.key == key) {
                 to.gap();
                 to.comment(&left.why);
                 left.value.iter().for_each(|value| to.hint(&name, value));
@@ -238,13 +186,19 @@ impl Adoption {
             Key::Setting(name) => Some(name),
             _ => None,
         });
-        if self.conf.is_none() && self.has_kasm_conf {
+        if self.contents.conf.is_none() && self.has_kasm_conf {
             to.gap();
             to.comment(&format!("There is no {KASM_CONF} here, so the image is all that can be managed."));
         }
-        if self.conf == Some(Preloads::Nothing) {
+        if self.contents.conf == Some(Preloads::Nothing) {
             to.gap();
-            to.comment("Nothing is preloaded, and so nothing is audited. With an image that brings pgaudit:");
+            let nothing = "Nothing is preloaded, and so nothing is audited.";
+            let use_image = "To audit, use an image that includes pgaudit";
+            to.comment(&match &self.kasm_image {
+                _ if self.has_pgaudit => format!("{nothing} To audit:"),
+                Some(image) => format!("{nothing}\n{use_image}, such as {image}:"),
+                None => format!("{nothing}\n{use_image}:"),
+            });
             to.hint("preload", &json!({"libraries": ["pgaudit"]}));
             to.hint("audit", &json!({"classes": ["read", "write", "ddl"]}));
         }
@@ -257,23 +211,23 @@ impl Adoption {
 
     /// Writes one mapping of the document, after what was left out of it.
     fn section(&self, to: &mut Written, name: &str, of: impl Fn(&Key) -> Option<&str>) {
-        let left: Vec<_> = self.left_out.iter().filter(|left| of(&left.key).is_some()).collect();
-        let entries: Vec<_> =
-            self.entries.iter().filter_map(|entry| Some((of(&entry.key)?, entry))).collect();
-        if left.is_empty() && entries.is_empty() {
+        let left: Vec<_> = self.contents.left_out.iter().filter(|left| of(&left.key).is_some()).collect();
+        let fields: Vec<_> =
+            self.contents.fields.iter().filter_map(|field| Some((of(&field.key)?, field))).collect();
+        if left.is_empty() && fields.is_empty() {
             return;
         }
         to.gap();
         for left in left {
             to.comment(&format!("`{}` is left out: {}", left.subject, left.why));
         }
-        if entries.is_empty() {
+        if fields.is_empty() {
             return;
         }
         to.open(name);
-        for (key, entry) in entries {
-            entry.note.iter().for_each(|note| to.comment(note));
-            to.field(key, &entry.value);
+        for (key, field) in fields {
+            field.note.iter().for_each(|note| to.comment(note));
+            to.field(key, &field.value);
         }
         to.close();
     }

@@ -9,25 +9,31 @@ mod include;
 mod line;
 mod mounts;
 mod parts;
+mod profiles;
 mod same;
+mod scalar;
 mod service;
 mod stack;
 mod variables;
 
 pub use command::CommandOption;
 pub(crate) use command::{Command, from_arguments};
-pub(crate) use data::USUAL as USUAL_DATA;
+pub(crate) use data::usual as usual_data;
 pub(crate) use file::ComposeFile;
 pub(crate) use image::{ImageSite, Origin};
-pub(crate) use mounts::Mounts;
-pub(crate) use service::Found as ServiceFound;
+pub(crate) use mounts::{Host, Mounts};
+pub(crate) use service::ServiceFound;
 pub(crate) use stack::Stack;
-pub(crate) use variables::{Variables, interpolate, read_env};
+pub(crate) use variables::interpolate;
+pub use variables::{Variables, read_env};
 
-use model::Diagnostic;
+use std::collections::BTreeMap;
+
+use model::{Code, Diagnostic, Release};
 
 use crate::compose::parts::Service;
 use crate::source::Source;
+use crate::target::TargetKind;
 use crate::text_edit::Replacement;
 
 /// A stack with its database service.
@@ -43,26 +49,47 @@ pub(crate) struct Database {
     pub(crate) data: Option<String>,
     /// What the service inherits and could not be read.
     pub(crate) problems: Vec<Diagnostic>,
+    /// Whether `docker compose up` starts the service: it has no profile, or one that `COMPOSE_PROFILES` names.
+    pub(crate) starts: bool,
+    /// Every other service of the project; `None` if there are too many to put them all together.
+    others: Option<Vec<Service>>,
 }
 
 impl Database {
     /// Finds the database's service; `None` where the stack has none.
     pub(crate) fn find(
         mut stack: Stack,
-        wanted: Option<&str>,
+        kind: &TargetKind,
         source: &dyn Source,
     ) -> Result<Option<Self>, Diagnostic> {
-        let (service, found) = match service::find(&stack, wanted) {
+        let (service, found) = match service::find(&stack, kind) {
             Ok(Some(found)) => found,
             Ok(None) => return Ok(None),
             Err(diagnostic) => return Err(diagnostic),
         };
         let parts = Service::read(&mut stack, source, &service);
-        let site = image::find(&stack, &parts);
+        let site = image::find(&stack, &parts, kind);
         let command = command::read(&stack, &parts);
         let mounts = Mounts::read(&stack, &parts);
-        let data = data::directory(&stack, &parts, &command);
-        Ok(Some(Self { stack, service, found, site, command, mounts, data, problems: parts.problems }))
+        let image = site.as_ref().ok().and_then(ImageSite::image);
+        let series = image.and_then(|image| Release::of(&image).series);
+        let data = data::directory(&stack, &parts, &command, series, source);
+        let starts = profiles::starts(&stack, &parts);
+        let others = Service::others(&mut stack, source, &service);
+        let problems = parts.problems;
+        Ok(Some(Self { stack, service, found, site, command, mounts, data, problems, starts, others }))
+    }
+
+    /// Gives the error of a database that `docker compose up` does not start.
+    pub(crate) fn not_started(&self) -> Diagnostic {
+        let message =
+            format!("`{}` belongs to a profile that is not enabled: Compose does not start it", self.service);
+        let finding = Diagnostic::error(Code::NoService, message)
+            .help("name one of its `profiles` with COMPOSE_PROFILES in docker/.env, or remove them");
+        match service::location(&self.stack, &self.service) {
+            Some(location) => finding.at(location),
+            None => finding,
+        }
     }
 
     /// Gives the file in which the image takes effect.
@@ -71,19 +98,39 @@ impl Database {
     }
 
     /// Gives the place of the image, or of the service's key where it has none of its own.
-    pub(crate) fn image_place(&self, site: &ImageSite) -> model::Place {
+    pub(crate) fn image_location(&self, site: &ImageSite) -> model::Location {
         let file = self.file(site);
         let node = match &site.origin {
             Origin::Own(entry, _) if !file.tree.written(entry.value).span.is_empty() => entry.value,
             Origin::Own(entry, _) => entry.key,
             _ => site.service.key,
         };
-        file.place(file.tree.written(node).span.clone())
+        file.location(file.tree.written(node).span.clone())
     }
 
-    /// Gives the replacements that make `image` the service's image.
-    pub(crate) fn edit(&self, site: &ImageSite, image: &str) -> Result<Vec<Replacement>, Diagnostic> {
-        edit::edit(&self.stack, &self.service, site, image)
+    /// Gives the replacements that make `image` the service's image, each with its file.
+    pub(crate) fn edit(
+        &self,
+        site: &ImageSite,
+        image: &str,
+    ) -> Result<Vec<(&ComposeFile, Replacement)>, Diagnostic> {
+        let Some(others) = &self.others else {
+            let message = "the project has too many services to tell which of them share the image";
+            return Err(Diagnostic::error(Code::ImageShape, message).at(self.image_location(site)));
+        };
+        let edit = edit::edit(&self.stack, others, &self.service, site, image)?;
+        Ok(edit.into_iter().map(|(file, replacement)| (self.stack.file_at(file), replacement)).collect())
+    }
+
+    /// Gives the image of every other service: with its variables replaced, or as it is written where one is not known.
+    pub(crate) fn other_images(&self) -> Option<BTreeMap<&str, Option<String>>> {
+        let image = |service: &Service| {
+            let (_, part, image) = service.image(&self.stack)?;
+            let text = self.stack.text(&self.stack.layers[part.layer], image.value)?;
+            Some(text.resolved.unwrap_or(text.raw))
+        };
+        let others = self.others.as_ref()?.iter();
+        Some(others.map(|service| (service.name.as_str(), image(service))).collect())
     }
 }
 

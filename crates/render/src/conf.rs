@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use pgconf::{ConfSet, Found};
 
-use crate::compose::Mounts;
+use crate::compose::{Host, Mounts};
 use crate::source::{Source, folder, join};
 use crate::target::KASM_CONF;
 
@@ -26,7 +26,7 @@ impl ObservedConf {
     /// Reads the conf at `path` and what it includes; `None` where it is not there.
     ///
     /// # Errors
-    /// It is there and can not be read; the reason.
+    /// It is there and cannot be read; the reason.
     pub(crate) fn read(
         path: &str,
         data: Option<&str>,
@@ -53,7 +53,7 @@ impl ObservedConf {
         files.located.borrow_mut().insert(inside.clone(), path.to_string());
         let set = ConfSet::read(&inside, main, &files);
         let beside = join(folder(path), "postgresql.auto.conf");
-        let in_data = data.and_then(|data| mounts.host(&join(data, "postgresql.auto.conf"))).flatten();
+        let in_data = data.and_then(|data| mounts.host(&join(data, "postgresql.auto.conf"))?.path());
         let auto = in_data.and_then(|host| located(source, &host, installed)).unwrap_or(beside);
         let auto = match source.read(&auto) {
             Found::Yes(bytes) => {
@@ -64,6 +64,11 @@ impl ObservedConf {
         };
         let located = files.located.into_inner();
         Ok(Some(Self { path: path.to_string(), set, auto, located }))
+    }
+
+    /// Tells whether the server would start with these files, as far as they can be read.
+    pub(crate) fn is_readable(&self) -> bool {
+        !self.set.problems().iter().any(|problem| problem.kind.is_fatal())
     }
 
     /// Gives the path here of a file that the server knows as `path`.
@@ -78,22 +83,23 @@ impl ObservedConf {
 /// names `/opt/kasm/<version>/…`, and what follows decides. So it is for a tree that is not installed yet,
 /// whatever release is installed here.
 pub(crate) fn located(source: &dyn Source, host: &str, installed: bool) -> Option<String> {
+    certain(source, host, installed).or_else(|| {
+        let at = host.find(&format!("/{}/", folder(KASM_CONF)))?;
+        Some(host[at + 1..].to_string())
+    })
+}
+
+/// Gives that path where it is not a guess.
+pub(crate) fn certain(source: &dyn Source, host: &str, installed: bool) -> Option<String> {
     if !host.starts_with('/') {
         return Some(host.to_string());
     }
-    if let Some(below) = source.below_root(host) {
-        return Some(below);
-    }
-    if installed && matches!(source.read(host), Found::Yes(_)) {
-        return Some(host.to_string());
-    }
-    let kasm = folder(KASM_CONF);
-    let at = host.find(&format!("/{kasm}/"))?;
-    Some(host[at + 1..].to_string())
+    let there = || (installed && matches!(source.read(host), Found::Yes(_))).then(|| host.to_string());
+    source.below_root(host).or_else(there)
 }
 
-/// Tells whether `located` gives `path`; a file that can not be it is not read.
-fn is_located(source: &dyn Source, host: &str, installed: bool, path: &str) -> bool {
+/// Tells whether `located` gives `path`; a file that cannot be it is not read.
+pub(crate) fn is_located(source: &dyn Source, host: &str, installed: bool, path: &str) -> bool {
     if !host.starts_with('/') {
         return host == path;
     }
@@ -115,12 +121,13 @@ struct ServerFiles<'a> {
 }
 
 impl ServerFiles<'_> {
-    /// Gives the path here for a path of the server, or says why it can not be seen.
+    /// Gives the path here for a path of the server, or says why it cannot be seen.
     fn here(&self, path: &str) -> Result<String, String> {
         match self.mounts.host(path) {
-            Some(Some(host)) => located(self.source, &host, self.installed)
+            Some(Host::Path(host)) => located(self.source, &host, self.installed)
                 .ok_or_else(|| format!("{host} is not on this host")),
-            Some(None) => Err("it lies in a volume that Docker keeps".into()),
+            Some(Host::Volume) => Err("it lies in a volume that Docker keeps".into()),
+            Some(Host::Unknown) => Err("no file sets the variable in the path of its volume".into()),
             None if self.main == self.beside => Ok(path.to_string()),
             None => {
                 // What stands beside the file here may well be what an image was given.

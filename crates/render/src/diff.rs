@@ -1,52 +1,19 @@
 //! A plan's files as unified diffs: exact for machines, redacted for people.
 
+mod hunk;
 mod unplanned;
 
 use std::ops::Range;
 
-use similar::{Algorithm, DiffOp, capture_diff_slices};
-
-use crate::lines::lines;
+use crate::diff::hunk::Sides;
 use crate::plan::FileChange;
 use crate::redact::Shown;
 
+pub use hunk::{Hunk, Line, Sign};
 pub use unplanned::redacted_between;
 
 /// Lines around a change, as `diff -u` and git give them.
 pub const CONTEXT: usize = 3;
-
-/// One hunk of a unified diff.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Hunk {
-    /// The first line in the old file and their count; line 0 for an empty file.
-    pub old: (usize, usize),
-    /// The first line in the new file and their count.
-    pub new: (usize, usize),
-    /// The lines.
-    pub lines: Vec<Line>,
-}
-
-/// One line of a hunk.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
-    /// Whether it stays, goes or comes.
-    pub sign: Sign,
-    /// Its bytes, without the line feed.
-    pub text: Vec<u8>,
-    /// Whether a line feed ends it; only a file's last line may have none.
-    pub ended: bool,
-}
-
-/// What happens to a line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sign {
-    /// It stays.
-    Same,
-    /// It goes.
-    Removed,
-    /// It comes.
-    Added,
-}
 
 /// A patch would show what must not be shown.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -84,12 +51,20 @@ pub fn redacted_hunks(change: &FileChange, context: usize) -> Vec<Hunk> {
 
 /// Gives a patch that `git apply` and `patch -p1` take.
 ///
-/// Context lines must be exact there and can not be redacted. So a hunk has as many of them, up to three
+/// Context lines must be exact there and cannot be redacted. So a hunk has as many of them, up to three
 /// on both sides, as hold nothing that may be secret.
 ///
 /// # Errors
 /// [`WouldShow`] where not even one line can stand around a change.
 pub fn patch(change: &FileChange, show_secrets: bool) -> Result<Vec<u8>, WouldShow> {
+    patch_at(change, &change.path, show_secrets)
+}
+
+/// Writes a patch as [`patch`] does, of a file that has this path where it is applied.
+///
+/// # Errors
+/// Those of [`patch`].
+pub fn patch_at(change: &FileChange, path: &str, show_secrets: bool) -> Result<Vec<u8>, WouldShow> {
     let sides = Sides::of(change);
     let shown = Shown::new(change.kind, &change.before, replaced(change), &change.hidden.0);
     let mut context = CONTEXT;
@@ -116,7 +91,7 @@ pub fn patch(change: &FileChange, show_secrets: bool) -> Result<Vec<u8>, WouldSh
         }
     }
     let hunks = sides.hunks(context, |_, _, text| text.to_vec());
-    Ok(unified(&change.path, &hunks))
+    Ok(unified(path, &hunks))
 }
 
 /// Writes hunks as a unified diff with `a/` and `b/` paths.
@@ -163,17 +138,6 @@ fn quoted(prefix: &str, path: &str) -> String {
     out
 }
 
-impl Hunk {
-    /// Gives the `@@ … @@` line.
-    pub fn header(&self) -> String {
-        let side = |(start, count): (usize, usize)| match count {
-            1 => start.to_string(),
-            _ => format!("{start},{count}"),
-        };
-        format!("@@ -{} +{} @@", side(self.old), side(self.new))
-    }
-}
-
 fn replaced(change: &FileChange) -> Vec<Range<usize>> {
     change.edit.replacements().iter().map(|r| r.range.clone()).collect()
 }
@@ -191,64 +155,12 @@ fn inserted(change: &FileChange) -> Vec<Range<usize>> {
     ranges
 }
 
-struct Sides<'a> {
-    old: Vec<&'a [u8]>,
-    new: Vec<&'a [u8]>,
-    ops: Vec<DiffOp>,
-}
-
-impl<'a> Sides<'a> {
-    fn of(change: &'a FileChange) -> Self {
-        Self::new(&change.before, &change.after)
-    }
-
-    /// Splits at line feeds alone: a lone carriage return ends no line, neither for git nor for patch.
-    fn new(before: &'a [u8], after: &'a [u8]) -> Self {
-        let (old, new) = (lines(before).collect::<Vec<_>>(), lines(after).collect::<Vec<_>>());
-        let ops = capture_diff_slices(Algorithm::Myers, &old, &new);
-        Self { old, new, ops }
-    }
-
-    fn hunks(&self, context: usize, show: impl Fn(Sign, usize, &[u8]) -> Vec<u8>) -> Vec<Hunk> {
-        let groups = similar::group_diff_ops(self.ops.clone(), context);
-        groups.iter().filter(|group| !group.is_empty()).map(|group| self.hunk(group, &show)).collect()
-    }
-
-    fn hunk(&self, group: &[DiffOp], show: &impl Fn(Sign, usize, &[u8]) -> Vec<u8>) -> Hunk {
-        let mut lines = Vec::new();
-        let mut push = |sign: Sign, side: &[&[u8]], range: Range<usize>| {
-            for index in range {
-                let raw = side[index];
-                let text = raw.strip_suffix(b"\n").unwrap_or(raw);
-                lines.push(Line { sign, text: show(sign, index, text), ended: raw.ends_with(b"\n") });
-            }
-        };
-        for op in group {
-            match op {
-                DiffOp::Equal { .. } => push(Sign::Same, &self.old, op.old_range()),
-                _ => {
-                    push(Sign::Removed, &self.old, op.old_range());
-                    push(Sign::Added, &self.new, op.new_range());
-                }
-            }
-        }
-        let span = |ranges: Vec<Range<usize>>| {
-            let start = ranges.first().map_or(0, |range| range.start);
-            let end = ranges.last().map_or(0, |range| range.end);
-            (if end > start { start + 1 } else { start }, end - start)
-        };
-        let old = span(group.iter().map(DiffOp::old_range).collect());
-        let new = span(group.iter().map(DiffOp::new_range).collect());
-        Hunk { old, new, lines }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use model::yaml::Tree;
 
     use super::*;
-    use crate::plan::FileKind;
+    use crate::file_kind::FileKind;
     use crate::redact;
     use crate::text_edit::{Replacement, TextEdit};
 
@@ -258,7 +170,7 @@ mod tests {
         let edit = TextEdit::new(before.as_bytes(), vec![replacement]).unwrap();
         let after = edit.apply(before.as_bytes());
         let hide = |bytes: &[u8]| match kind {
-            FileKind::Compose => redact::compose(&Tree::parse(bytes).unwrap()),
+            FileKind::Compose => redact::compose(&Tree::parse(bytes).unwrap(), bytes),
             FileKind::Conf => Vec::new(),
         };
         let hidden = (hide(before.as_bytes()), hide(&after));

@@ -4,8 +4,8 @@ use model::{Code, Diagnostic, Series};
 
 use crate::compose::{CommandOption, ComposeFile, Database, Mounts, Stack, from_arguments};
 use crate::conf::{ObservedConf, located};
-use crate::source::{Found, Recorder, Snapshot, Source, join};
-use crate::target::{Project, Target};
+use crate::source::{Found, Recorder, Snapshot, Source, join, unreadable};
+use crate::target::{Project, Target, TargetKind};
 
 /// What is there, for one target.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ pub(crate) struct DataSeries {
 
 /// Observes a target.
 ///
-/// Never fails: what can not be read is among the findings.
+/// Never fails: what cannot be read is among the findings.
 pub fn observe(target: &Target, source: &dyn Source) -> ObservedState {
     observe_with(target, &[], source)
 }
@@ -79,9 +79,9 @@ impl ObservedState {
         &self.snapshot
     }
 
-    /// Keeps what was read, and drops what was made of it.
-    pub fn into_snapshot(self) -> Snapshot {
-        self.snapshot
+    /// Returns why a file cannot be read that is there, if there is one.
+    pub fn unreadable(&self) -> Option<&Diagnostic> {
+        self.findings.iter().find(|finding| finding.code == Code::Unreadable)
     }
 
     /// Lists the conf files that the server reads: the path that it knows each by, and the one here.
@@ -92,9 +92,9 @@ impl ObservedState {
 
     fn compose(&mut self, source: &dyn Source, look: &dyn Fn(&Project) -> bool) {
         let projects = self.target.kind.projects(source, &mut self.findings);
-        let wanted = self.target.kind.service().map(String::from);
         let mut ambiguous = false;
         let mut is_of_version_1 = false;
+        let active = projects.iter().find(|project| project.runs).map(|project| project.files.clone());
         for project in projects {
             let is_first = project.runs && self.databases.is_empty();
             if !is_first && !look(&project) {
@@ -103,7 +103,15 @@ impl ObservedState {
             let stack = Stack::read(source, &project.files);
             is_of_version_1 |= stack.is_of_version_1();
             self.findings.extend(stack.problems.iter().cloned());
-            match Database::find(stack, wanted.as_deref(), source) {
+            match Database::find(stack, &self.target.kind, source) {
+                // What no profile starts does not run, whatever it is called.
+                Ok(Some(database))
+                    if self.target.kind == TargetKind::Deployment && project.runs && !database.starts =>
+                {
+                    self.skipped.extend(project.files);
+                    self.findings.push(database.not_started());
+                    ambiguous = true;
+                }
                 Ok(Some(database)) => {
                     self.findings.extend(database.stack.files.iter().filter_map(ComposeFile::duplicate_keys));
                     if database.stack.files.iter().any(ComposeFile::merges_too_deep) {
@@ -119,9 +127,38 @@ impl ObservedState {
                 }
             }
         }
+        let is_clear = !ambiguous && !self.findings.iter().any(Diagnostic::is_error);
+        if is_clear && self.target.kind == TargetKind::Deployment && !self.databases.is_empty() {
+            self.require_active(active);
+            return;
+        }
         if self.databases.is_empty() && !ambiguous && !self.findings.iter().any(Diagnostic::is_error) {
             self.findings.extend(self.no_database(is_of_version_1));
         }
+    }
+
+    /// Refuses a deployment whose active compose file has no database: what only the copies have does not run.
+    fn require_active(&mut self, active: Option<Vec<String>>) {
+        if self.databases.iter().any(|observed| observed.project.runs) {
+            return;
+        }
+        let copies = self.databases.drain(..).flat_map(|observed| observed.project.files);
+        self.skipped.extend(copies);
+        self.findings.push(match active {
+            Some(files) => Diagnostic::error(
+                Code::NoService,
+                format!("no database container here: Compose runs {}, which has no database service", files.join(", ")),
+            )
+            .help(
+                "on a host of the role app, agent or proxy the database is on another host: name the deployment there; \
+                 if the service was renamed, give it `container_name: kasm_db`, or the key `kasm_db` or `db`",
+            ),
+            None => Diagnostic::error(
+                Code::NoComposeFile,
+                "no docker/docker-compose.yaml below the deployment: the files in docker/.conf are copies that nothing runs",
+            )
+            .help("name the tree that Compose runs, such as /opt/kasm/current"),
+        });
     }
 
     fn no_database(&self, is_of_version_1: bool) -> Option<Diagnostic> {
@@ -145,12 +182,12 @@ impl ObservedState {
             ));
         }
         match &self.target.kind {
-            crate::TargetKind::Files { .. } => None,
-            crate::TargetKind::Deployment => Some(
+            TargetKind::Files { .. } => None,
+            TargetKind::Deployment => Some(
                 Diagnostic::error(Code::NoComposeFile, "no docker/docker-compose.yaml below the deployment")
                     .help("name the tree that holds `docker/` and `conf/`, such as /opt/kasm/current"),
             ),
-            crate::TargetKind::Installer => Some(
+            TargetKind::Installer => Some(
                 Diagnostic::error(Code::NoComposeFile, "no docker/docker-compose-*.yaml below the installer")
                     .help("name the unpacked `kasm_release` folder"),
             ),
@@ -165,7 +202,7 @@ impl ObservedState {
         let data = database.and_then(|database| database.data.as_deref());
         match ObservedConf::read(&path, data, mounts, source, self.target.kind.has_data()) {
             Ok(conf) => self.conf = conf,
-            Err(why) => self.findings.push(Diagnostic::error(Code::Unreadable, format!("{path}: {why}"))),
+            Err(why) => self.findings.push(unreadable(&path, &why)),
         }
     }
 
@@ -176,7 +213,7 @@ impl ObservedState {
         if in_conf && !database.command.options.iter().any(|option| option.name == "data_directory") {
             return None;
         }
-        let host = database.mounts.host(&join(database.data.as_deref()?, "PG_VERSION")).flatten()?;
+        let host = database.mounts.host(&join(database.data.as_deref()?, "PG_VERSION"))?.path()?;
         let path = located(source, &host, true)?;
         let Found::Yes(bytes) = source.read(&path) else { return None };
         let series = Series::parse(std::str::from_utf8(&bytes).ok()?.trim())?;

@@ -2,6 +2,7 @@
 
 use model::{Diagnostic, Severity};
 
+use crate::file_kind::FileKind;
 use crate::redact::Hidden;
 use crate::target::Target;
 use crate::text_edit::TextEdit;
@@ -14,7 +15,7 @@ pub struct Plan {
     /// The target.
     pub target: Target,
     /// What changes, one entry for each value.
-    pub changes: Vec<Change>,
+    pub changes: Vec<ValueChange>,
     /// The files that change; none where a blocker stands in the way of all of them.
     pub files: Vec<FileChange>,
     /// Blockers and warnings.
@@ -27,7 +28,7 @@ pub struct Plan {
 
 /// One changed value.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
+pub struct ValueChange {
     /// The file, relative to the target's root.
     pub path: String,
     /// The line, from 1; of an added line, the one that it will have.
@@ -87,15 +88,6 @@ pub struct FileChange {
     pub edit: TextEdit,
     /// What of a compose file a diff hides, before and after.
     pub(crate) hidden: (Vec<Hidden>, Vec<Hidden>),
-}
-
-/// The kinds of files that are changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FileKind {
-    /// A compose file.
-    Compose,
-    /// postgresql.conf or a file that it includes.
-    Conf,
 }
 
 impl Plan {

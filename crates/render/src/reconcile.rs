@@ -1,32 +1,36 @@
 //! From what is wanted and what is there to a plan. Pure, and it never fails.
 
 mod checks;
+mod draft;
 mod image;
 mod preload;
 mod settings;
 
 pub(crate) use image::{current as current_image, is_another_database};
-pub(crate) use settings::{PRELOAD, in_force};
-
-use std::collections::{BTreeMap, HashSet};
-
-pub use preload::{is_library, preload_is_met};
+pub(crate) use settings::{PRELOAD, in_force, needs_of};
 
 use model::{Code, DesiredState, Diagnostic};
 
 use crate::compose::same_but_image;
+use crate::file_kind::FileKind;
 use crate::observe::{ObservedDatabase, ObservedState, observe_again};
-use crate::plan::{Change, FileChange, FileKind, Plan};
+use crate::plan::Plan;
+use crate::reconcile::draft::Draft;
 use crate::redact;
 use crate::target::Project;
-use crate::text_edit::{Replacement, TextEdit};
+use crate::variable_names::VariableNames;
 
 /// Plans the way from `observed` to `desired`.
 ///
 /// The plan is proved before it is given: its edits are applied in memory, the result is observed and
 /// reconciled again, and nothing may be left to do. Blockers and warnings are values in the plan.
 pub fn reconcile(desired: &DesiredState, observed: &ObservedState) -> Plan {
-    proved(draft(desired, observed).plan(observed), desired, observed)
+    let mut plan = proved(draft(desired, observed).plan(observed), desired, observed);
+    if !plan.findings.is_empty() {
+        let names = VariableNames::of(observed);
+        plan.findings.iter_mut().for_each(|finding| names.name_in(finding));
+    }
+    plan
 }
 
 /// Proves a plan, as [`reconcile`] does with its own: it is applied in memory and observed again.
@@ -42,7 +46,7 @@ pub fn proved(mut plan: Plan, desired: &DesiredState, observed: &ObservedState) 
                 let hide = |state: &ObservedState| {
                     state
                         .compose_file(&file.path)
-                        .map_or_else(redact::everything, |(file, _)| redact::compose(&file.tree))
+                        .map_or_else(redact::everything, |(file, _)| redact::compose(&file.tree, &file.bytes))
                 };
                 (file.hidden.0, file.hidden.1) = (hide(observed), hide(&after));
             }
@@ -56,74 +60,16 @@ pub fn proved(mut plan: Plan, desired: &DesiredState, observed: &ObservedState) 
     plan
 }
 
-/// What the parts of a plan are gathered in.
-#[derive(Debug, Default)]
-struct Draft {
-    changes: Vec<Change>,
-    replacements: BTreeMap<String, (FileKind, Vec<Replacement>)>,
-    findings: Vec<Diagnostic>,
-}
-
-impl Draft {
-    fn replace(&mut self, path: &str, kind: FileKind, replacements: impl IntoIterator<Item = Replacement>) {
-        let entry = self.replacements.entry(path.to_string()).or_insert_with(|| (kind, Vec::new()));
-        entry.1.extend(replacements);
-    }
-
-    fn find(&mut self, finding: Diagnostic) {
-        if !self.findings.contains(&finding) {
-            self.findings.push(finding);
-        }
-    }
-
-    fn plan(mut self, observed: &ObservedState) -> Plan {
-        let mut files = Vec::new();
-        for (path, (kind, mut replacements)) in std::mem::take(&mut self.replacements) {
-            // Two projects that share a file ask for the same change twice.
-            let mut seen = HashSet::new();
-            replacements.retain(|replacement| seen.insert(replacement.clone()));
-            let before = observed.snapshot.bytes(&path).unwrap_or_default().to_vec();
-            match TextEdit::new(&before, replacements) {
-                Ok(edit) if edit.is_empty() => {}
-                Ok(edit) => {
-                    let after = edit.apply(&before);
-                    files.push(FileChange {
-                        path,
-                        kind,
-                        before,
-                        after,
-                        edit,
-                        hidden: (redact::everything(), redact::everything()),
-                    });
-                }
-                Err(overlap) => {
-                    self.find(Diagnostic::error(Code::NotProved, format!("{path}: {overlap}")));
-                }
-            }
-        }
-        let mut in_order: Vec<String> = observed
-            .databases
-            .iter()
-            .flat_map(|d| d.database.stack.files.iter().map(|file| file.path.clone()))
-            .chain(observed.conf.as_ref().map(|conf| conf.path.clone()))
-            .filter(|path| files.iter().all(|file| file.path != *path))
-            .collect();
-        in_order.sort();
-        in_order.dedup();
-        self.changes.dedup();
-        Plan {
-            target: observed.target.clone(),
-            changes: self.changes,
-            files,
-            findings: self.findings,
-            in_order,
-            skipped: observed.skipped.clone(),
-        }
-    }
-}
-
 fn draft(desired: &DesiredState, observed: &ObservedState) -> Draft {
-    let mut draft = Draft { findings: observed.findings.clone(), ..Draft::default() };
+    let mut findings = observed.findings.clone();
+    if let Some((key, place)) = desired.target_place(&observed.target.name) {
+        let is_of_target =
+            |finding: &&mut Diagnostic| matches!(finding.code, Code::NoComposeFile | Code::NoService);
+        for finding in findings.iter_mut().filter(is_of_target) {
+            finding.related = Some((place.clone(), format!("`{key}` is declared here")));
+        }
+    }
+    let mut draft = Draft::new(findings);
     image::reconcile(desired, observed, &mut draft);
     settings::reconcile(desired, observed, &mut draft);
     checks::check(desired, observed, &mut draft);
@@ -156,9 +102,14 @@ fn prove(desired: &DesiredState, observed: &ObservedState, plan: &Plan) -> Resul
             let message = format!("the image of `{service}` can not be changed alone: its mapping is shared");
             let start = file.edit.replacements().first().map_or(0, |first| first.range.start);
             return Err(Diagnostic::error(Code::ImageShape, message)
-                .at(before.place(start..start))
+                .at(before.location(start..start))
                 .help("give what shares it an `image` of its own, or the service a mapping of its own"));
         }
+    }
+    if let Some(name) = changed_image(observed, &again) {
+        let message = format!("the image of `{name}` would change too");
+        let help = format!("give `{name}` an `image` of its own");
+        return Err(Diagnostic::error(Code::ImageShape, message).help(help));
     }
     let second = draft(desired, &again).plan(&again);
     if let Some(file) = second.files.first() {
@@ -174,25 +125,23 @@ fn prove(desired: &DesiredState, observed: &ObservedState, plan: &Plan) -> Resul
     }
 }
 
+/// Names a service other than the database's whose image is not what it was: in the whole project, as Compose puts it
+/// together.
+fn changed_image(before: &ObservedState, after: &ObservedState) -> Option<String> {
+    after.databases.iter().find_map(|after| {
+        let before = before.databases.iter().find(|before| before.project == after.project)?;
+        let (before, after) = (before.database.other_images()?, after.database.other_images()?);
+        let changed = before.iter().find(|(name, image)| after.get(*name) != Some(*image));
+        let added = || after.keys().find(|name| !before.contains_key(*name)).copied();
+        changed.map(|(name, _)| *name).or_else(added).map(String::from)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::{Found, Source};
+    use crate::source::Snapshot;
     use crate::target::{Target, TargetKind};
-
-    struct One(&'static str);
-
-    impl Source for One {
-        fn read(&self, path: &str) -> Found<Vec<u8>> {
-            if path == "f" { Found::Yes(self.0.into()) } else { Found::No }
-        }
-        fn list(&self, _: &str) -> Found<Vec<String>> {
-            Found::No
-        }
-        fn below_root(&self, _: &str) -> Option<String> {
-            None
-        }
-    }
 
     /// Plans a text as a compose file or a conf, spoils what the plan leads to, and proves it again.
     #[track_caller]
@@ -203,7 +152,7 @@ mod tests {
             service: None,
         };
         let desired = model::read("d", format!("schema: kasm-db/v1\n{document}").as_bytes()).desired.unwrap();
-        let observed = crate::observe(&Target { name: "t".into(), kind }, &One(text));
+        let observed = crate::observe(&Target::new("t", kind), &Snapshot::from_iter([("f", text)]));
         let mut plan = reconcile(&desired, &observed);
         assert!(!plan.is_blocked() && plan.files.len() == 1, "{:?}", plan.findings);
         let after = String::from_utf8(plan.files[0].after.clone()).unwrap();

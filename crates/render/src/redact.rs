@@ -10,11 +10,10 @@ use model::yaml::{Kind, NodeId, Tree};
 use pgconf::value::{Type, check};
 use pgconf::{Conf, Entry};
 
+use crate::file_kind::FileKind;
 use crate::lines::lines;
-use crate::plan::FileKind;
 
-/// Stands for what is not shown. The same for all values, so that it tells nothing of them.
-pub const HIDDEN: &str = "<hidden>";
+pub use model::HIDDEN;
 
 /// One text and the parts of it that may be shown.
 ///
@@ -158,9 +157,9 @@ pub(crate) fn everything() -> Vec<Hidden> {
     vec![Hidden { range: 0..usize::MAX, secret: true, comment: false, always: false }]
 }
 
-/// Finds what to hide in a compose file: every comment, and every scalar that is a value.
-pub(crate) fn compose(tree: &Tree) -> Vec<Hidden> {
-    let comments = tree.comments().iter();
+/// Finds what to hide in a compose file: every comment but a version beside an image, and every scalar that is a value.
+pub(crate) fn compose(tree: &Tree, bytes: &[u8]) -> Vec<Hidden> {
+    let comments = tree.comments().iter().filter(|comment| !is_version_of_image(bytes, comment));
     let mut hidden: Vec<_> = comments
         .map(|range| Hidden { range: range.clone(), secret: true, comment: true, always: false })
         .collect();
@@ -172,6 +171,18 @@ pub(crate) fn compose(tree: &Tree) -> Vec<Hidden> {
         values(tree, *document, false, &used, &mut hidden);
     }
     hidden
+}
+
+/// Tells whether a comment is a version behind an image, as tools that pin digests write it: `# 16.7`.
+fn is_version_of_image(bytes: &[u8], comment: &Range<usize>) -> bool {
+    let start = bytes[..comment.start].iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
+    let is_image = bytes[start..comment.start].trim_ascii_start().starts_with(b"image:");
+    let text = bytes[comment.clone()].trim_ascii();
+    let version = text.strip_prefix(b"#").unwrap_or_default().trim_ascii();
+    let version = version.strip_prefix(b"v").unwrap_or(version);
+    let parts: Vec<_> = version.split(|&byte| byte == b'.').collect();
+    let is_number = |part: &&[u8]| (1..=4).contains(&part.len()) && part.iter().all(u8::is_ascii_digit);
+    is_image && (2..=4).contains(&parts.len()) && parts.iter().all(is_number)
 }
 
 /// Gathers the nodes that aliases stand for.
@@ -342,6 +353,11 @@ pub(crate) fn may_be_secret(name: &str, value: &[u8]) -> bool {
 /// Gives a value as it may be shown, and as it is where that is something else.
 pub(crate) fn split(value: String, may_be_secret: bool) -> (String, Option<String>) {
     if may_be_secret { (HIDDEN.into(), Some(value)) } else { (value, None) }
+}
+
+/// Gives a value that a document declares as it may be shown: those settings are secret whatever their values are.
+pub(crate) fn declared(name: &str, value: String) -> String {
+    if SECRET.iter().any(|secret| name.eq_ignore_ascii_case(secret)) { HIDDEN.into() } else { value }
 }
 
 /// Tells whether the value of a managed setting may be a secret: as of any, but for those of pgaudit.

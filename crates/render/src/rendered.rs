@@ -7,8 +7,9 @@ use model::yaml::Tree;
 use model::{DesiredState, postgres};
 use pgconf::Conf;
 
+use crate::file_kind::FileKind;
 use crate::observe::ObservedState;
-use crate::plan::{FileKind, Plan};
+use crate::plan::Plan;
 use crate::reconcile::PRELOAD;
 use crate::redact::{self, Shown};
 
@@ -33,35 +34,13 @@ pub struct Rendered {
 /// outside the target are not among them, as are compose files without the database's service.
 ///
 /// ```
-/// use kasm_db_render::{Found, Source, Target, TargetKind, observe, reconcile, rendered};
+/// use kasm_db_render::{Snapshot, Target, TargetKind, observe, reconcile, rendered};
 ///
-/// struct OneFile;
-///
-/// impl Source for OneFile {
-///     fn read(&self, path: &str) -> Found<Vec<u8>> {
-///         match path {
-///             "compose.yaml" => Found::Yes(
-///                 b"services:\n  db:\n    image: postgres:14\n    environment: {PGPASSWORD: x}\n".to_vec(),
-///             ),
-///             _ => Found::No,
-///         }
-///     }
-///     fn list(&self, _: &str) -> Found<Vec<String>> {
-///         Found::No
-///     }
-///     fn below_root(&self, _: &str) -> Option<String> {
-///         None
-///     }
-/// }
-///
+/// let compose = "services:\n  db:\n    image: postgres:14\n    environment: {PGPASSWORD: x}\n";
+/// let tree = Snapshot::from_iter([("docker/compose.yaml", compose)]);
 /// let reading = model::read("kasm-db.yaml", b"schema: kasm-db/v1\nimage: kasmweb/postgres:1.16.0\n");
 /// let desired = reading.desired.unwrap();
-/// let kind = TargetKind::Files {
-///     compose: vec!["compose.yaml".into()],
-///     postgresql_conf: None,
-///     service: None,
-/// };
-/// let observed = observe(&Target { name: "doc".into(), kind }, &OneFile);
+/// let observed = observe(&Target::new("doc", TargetKind::Deployment), &tree);
 /// let plan = reconcile(&desired, &observed);
 /// let files = rendered(&desired, &observed, &plan);
 /// assert_eq!(
@@ -133,7 +112,7 @@ fn redacted_compose(bytes: &[u8]) -> Vec<u8> {
 }
 
 fn compose(tree: &Tree, bytes: &[u8]) -> Vec<u8> {
-    Shown::new(FileKind::Compose, bytes, redact::images(tree), &redact::compose(tree)).text()
+    Shown::new(FileKind::Compose, bytes, redact::images(tree), &redact::compose(tree, bytes)).text()
 }
 
 fn conf(conf: &Conf, names: &HashSet<String>) -> Vec<u8> {

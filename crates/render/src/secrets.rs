@@ -109,6 +109,11 @@ const OPEN: &[&str] = &[
 const CLOSED: &[&str] =
     &["auth", "credential", "dsn", "key", "pass", "passwd", "private", "pwd", "salt", "secret", "token"];
 
+/// Tells whether a text is long enough and rare enough to be looked for in what is said.
+pub(crate) fn is_telling(text: &str) -> bool {
+    text.len() >= SHORTEST && !WORDS.iter().any(|word| text.eq_ignore_ascii_case(word))
+}
+
 #[derive(Default)]
 struct Secrets {
     variables: Variables,
@@ -118,13 +123,23 @@ struct Secrets {
 impl Secrets {
     fn env(&mut self, bytes: &[u8]) {
         for (name, value) in read_env(bytes) {
-            self.value(&name, &value);
+            if let Some(value) = &value {
+                self.value(&name, value);
+            }
             self.variables.insert(name, value);
         }
         // What could not be read as Compose does, as it stands.
         for line in String::from_utf8_lossy(bytes).lines() {
             if let Some((name, value)) = line.split_once('=') {
-                self.value(name.trim(), value.trim());
+                let name = name.trim().trim_start_matches("export").trim_start();
+                let value = value.trim();
+                let inner = value.trim_matches(['\'', '"']);
+                for text in [value, inner] {
+                    self.value(name, text);
+                    // A variable that is not known, or a dollar sign that somebody has escaped in one way or another.
+                    self.value(name, &text.replace("\\$", "$"));
+                    self.value(name, &text.replace("$$", "$"));
+                }
             }
         }
     }
@@ -222,7 +237,7 @@ impl Secrets {
     fn add(&mut self, text: &str) {
         let text = text.trim();
         for part in std::iter::once(text).chain(text.lines().map(str::trim)) {
-            if part.len() >= SHORTEST && !WORDS.iter().any(|word| part.eq_ignore_ascii_case(word)) {
+            if is_telling(part) {
                 self.texts.insert(part.to_string());
             }
         }
@@ -254,37 +269,26 @@ fn is_closed(name: &str) -> bool {
 mod tests {
     use super::*;
     use crate::target::{Target, TargetKind};
-    use crate::{Found, observe};
+    use crate::{Snapshot, observe};
 
-    struct Files;
-
-    impl Source for Files {
-        fn read(&self, path: &str) -> Found<Vec<u8>> {
-            let text = match path {
-                "compose.yaml" => {
-                    "services:\n  db:\n    image: postgres:15\n    env_file: [more.env]\n    environment:\n      \
-                     POSTGRES_PASSWORD: \"a\\\"b-one\"\n      POSTGRES_USER: somebody\n      NUMBER: 12345\n      \
-                     FROM: ${ONE}\n      BANNER: text-two\n      PIN_KEY: 12345678\n      PEM: |\n        \
-                     first-line\n        second-line\n  api:\n    environment:\n      - API_TOKEN=three\n      - \
-                     DB=postgres://me:four@db/kasm\n      - PASSWORD=kasm\n    build: {args: {npm_token: fives}}\n"
-                }
-                ".env" => "ONE=sixes\nexport OTHER='seven # eight'\n",
-                "more.env" => "NINE_PASSWORD=ninth\n",
-                "postgresql.conf" => {
-                    "primary_conninfo = 'password=tenth'\nwork_mem = 4MB\npgaudit.log = 'read, write'\nx.api_token = \
-                     eleventh\nx.words = twelfth\nssl_key_file = '/etc/server.key'\npassword_encryption = md5\n"
-                }
-                _ => return Found::No,
-            };
-            Found::Yes(text.as_bytes().to_vec())
-        }
-        fn list(&self, _: &str) -> Found<Vec<String>> {
-            Found::No
-        }
-        fn below_root(&self, _: &str) -> Option<String> {
-            None
-        }
-    }
+    /// A target's files with a secret in each place that may hold one.
+    const FILES: [(&str, &str); 4] = [
+        (
+            "compose.yaml",
+            "services:\n  db:\n    image: postgres:15\n    env_file: [more.env]\n    environment:\n      \
+             POSTGRES_PASSWORD: \"a\\\"b-one\"\n      POSTGRES_USER: somebody\n      NUMBER: 12345\n      \
+             FROM: ${ONE}\n      BANNER: text-two\n      PIN_KEY: 12345678\n      PEM: |\n        \
+             first-line\n        second-line\n  api:\n    environment:\n      - API_TOKEN=three\n      - \
+             DB=postgres://me:four@db/kasm\n      - PASSWORD=kasm\n    build: {args: {npm_token: fives}}\n",
+        ),
+        (".env", "ONE=sixes\nexport OTHER='seven # eight'\n"),
+        ("more.env", "NINE_PASSWORD=ninth\n"),
+        (
+            "postgresql.conf",
+            "primary_conninfo = 'password=tenth'\nwork_mem = 4MB\npgaudit.log = 'read, write'\nx.api_token = \
+             eleventh\nx.words = twelfth\nssl_key_file = '/etc/server.key'\npassword_encryption = md5\n",
+        ),
+    ];
 
     #[test]
     fn what_may_be_a_secret_is_found_wherever_it_stands() {
@@ -293,7 +297,8 @@ mod tests {
             postgresql_conf: Some("postgresql.conf".into()),
             service: None,
         };
-        let found = secrets(&observe(&Target { name: "t".into(), kind }, &Files), &Files);
+        let files = Snapshot::from_iter(FILES);
+        let found = secrets(&observe(&Target::new("t", kind), &files), &files);
         let expected = [
             "${ONE}",
             "'seven # eight'",

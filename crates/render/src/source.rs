@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
+use model::{Code, Diagnostic};
 pub use pgconf::Found;
 
 /// Gives the files of one target; the only door through which the views see the world.
@@ -10,7 +11,7 @@ pub use pgconf::Found;
 /// A path is relative to the target's root, with `/` between its parts, or absolute: then it is one of
 /// the host that the files belong to, and is looked up below `--root` where that is given.
 pub trait Source {
-    /// Reads a file. An error is a file that is there and can not be read: too large, no permission.
+    /// Reads a file. An error is a file that is there and cannot be read: too large, no permission.
     fn read(&self, path: &str) -> Found<Vec<u8>>;
 
     /// Lists the names of the files in a folder.
@@ -20,15 +21,44 @@ pub trait Source {
     fn below_root(&self, absolute: &str) -> Option<String>;
 }
 
-/// Everything that a [`Source`] was asked, with its answers.
+/// Returns the error of a file or folder that cannot be read.
+pub(crate) fn unreadable(path: &str, why: &str) -> Diagnostic {
+    let finding = Diagnostic::error(Code::Unreadable, format!("{path}: {why}"));
+    // The source words what the system said; a right that is missing is what most people meet first.
+    if why.ends_with("permission denied") {
+        return finding.help("run as root or with `sudo`");
+    }
+    finding.help("check what is at this path: a regular file or folder that can be read is needed")
+}
+
+/// Files in memory: everything that a [`Source`] was asked, with its answers, or a whole tree.
 ///
 /// Observing again from a snapshot gives the same result; with some bytes replaced, it tells what a
-/// plan would lead to.
+/// plan would lead to. One that is collected from paths and contents is a tree that holds these files
+/// and no others.
+///
+/// ```
+/// use kasm_db_render::{Found, Snapshot, Source};
+///
+/// let tree = Snapshot::from_iter([("docker/compose.yaml", "services: {}\n"), ("docker/.env", "A=1\n")]);
+/// assert_eq!(tree.read("docker/.env"), Found::Yes(b"A=1\n".to_vec()));
+/// assert_eq!(tree.list("docker"), Found::Yes(vec![".env".into(), "compose.yaml".into()]));
+/// assert_eq!(tree.list("conf"), Found::No);
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
     files: BTreeMap<String, Found<Vec<u8>>>,
     folders: BTreeMap<String, Found<Vec<String>>>,
     below: BTreeMap<String, Option<String>>,
+    /// Whether `files` are all that there are, rather than those that were asked for.
+    is_whole: bool,
+}
+
+impl<P: Into<String>, B: Into<Vec<u8>>> FromIterator<(P, B)> for Snapshot {
+    fn from_iter<I: IntoIterator<Item = (P, B)>>(files: I) -> Self {
+        let files = files.into_iter().map(|(path, bytes)| (path.into(), Found::Yes(bytes.into())));
+        Self { files: files.collect(), is_whole: true, ..Self::default() }
+    }
 }
 
 impl Snapshot {
@@ -48,6 +78,16 @@ impl Snapshot {
         copy
     }
 
+    /// Lists a folder by the files that are held; one without any is not there.
+    fn names(&self, folder: &str) -> Found<Vec<String>> {
+        let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
+        let below: Vec<_> = self.files.keys().filter_map(|path| path.strip_prefix(&prefix)).collect();
+        if below.is_empty() {
+            return Found::No;
+        }
+        Found::Yes(below.into_iter().filter(|name| !name.contains('/')).map(String::from).collect())
+    }
+
     /// Gives every file that was asked for, and whether it was there.
     pub fn files(&self) -> impl Iterator<Item = (&str, &Found<Vec<u8>>)> {
         self.files.iter().map(|(path, found)| (path.as_str(), found))
@@ -60,7 +100,12 @@ impl Source for Snapshot {
     }
 
     fn list(&self, folder: &str) -> Found<Vec<String>> {
-        self.folders.get(folder).cloned().unwrap_or(Found::No)
+        match self.folders.get(folder) {
+            Some(known) => known.clone(),
+            // A file that nobody asked for may lie there too, so that only a whole tree can tell.
+            None if self.is_whole => self.names(folder),
+            None => Found::No,
+        }
     }
 
     fn below_root(&self, absolute: &str) -> Option<String> {

@@ -2,7 +2,8 @@
 
 use model::{Code, Diagnostic};
 
-use crate::source::{Found, Source};
+use crate::compose::read_env;
+use crate::source::{Found, Source, join, unreadable};
 
 /// One tree or one set of files, with paths relative to its root.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,6 +12,13 @@ pub struct Target {
     pub name: String,
     /// Its kind.
     pub kind: TargetKind,
+}
+
+impl Target {
+    /// Makes a target of this name and kind.
+    pub fn new(name: impl Into<String>, kind: TargetKind) -> Self {
+        Self { name: name.into(), kind }
+    }
 }
 
 /// The kinds of [`Target`].
@@ -59,12 +67,22 @@ impl TargetKind {
         }
     }
 
+    /// Returns the advice by which the user says which service is the database: only a target of `files` has `service`.
+    pub(crate) fn service_advice(&self) -> &'static str {
+        match self {
+            Self::Files { .. } => "name the database's service with `service:` under `files`",
+            Self::Deployment | Self::Installer => {
+                "give `container_name: kasm_db` to the service that runs PostgreSQL, and to no other"
+            }
+        }
+    }
+
     /// Tells whether a data directory is there that the new server must be able to open.
     pub(crate) fn has_data(&self) -> bool {
         !matches!(self, Self::Installer)
     }
 
-    /// Lists the projects of the target; a folder that can not be listed is a problem.
+    /// Lists the projects of the target; a folder that cannot be listed is a problem.
     pub(crate) fn projects(&self, source: &dyn Source, problems: &mut Vec<Diagnostic>) -> Vec<Project> {
         match self {
             Self::Files { compose, .. } if compose.is_empty() => Vec::new(),
@@ -75,27 +93,50 @@ impl TargetKind {
                 .collect(),
             Self::Deployment => {
                 let names = list(source, "docker", problems);
-                let mut projects = Vec::new();
-                // Compose takes the first of these, and its override beside it.
-                let main = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
-                if let Some(main) = main.iter().find(|name| names.iter().any(|n| n == *name)) {
-                    let overrides = [
-                        "compose.override.yml",
-                        "compose.override.yaml",
-                        "docker-compose.override.yml",
-                        "docker-compose.override.yaml",
-                    ];
-                    let over = overrides.iter().find(|name| names.iter().any(|n| n == *name));
-                    let files =
-                        std::iter::once(main).chain(over).map(|name| format!("docker/{name}")).collect();
-                    projects.push(Project { files, runs: true });
-                }
+                let files = named_files(source, problems).or_else(|| usual_files(&names));
+                let main = files.map(|files| Project { files, runs: true });
                 let copies = kasm_files(source, "docker/.conf", problems).into_iter();
-                projects.extend(copies.map(|file| Project { files: vec![file], runs: false }));
-                projects
+                let copies = copies.map(|file| Project { files: vec![file], runs: false });
+                main.into_iter().chain(copies).collect()
             }
         }
     }
+}
+
+/// The variables that Compose reads from the `.env` of a deployment, besides those of its files.
+const COMPOSE_FILE: &str = "COMPOSE_FILE";
+const COMPOSE_PATH_SEPARATOR: &str = "COMPOSE_PATH_SEPARATOR";
+
+/// Gives the files that `COMPOSE_FILE` in a deployment's `.env` names; `None` if it names none.
+fn named_files(source: &dyn Source, problems: &mut Vec<Diagnostic>) -> Option<Vec<String>> {
+    let Found::Yes(bytes) = source.read("docker/.env") else { return None };
+    let variables = read_env(&bytes);
+    let files = variables.get(COMPOSE_FILE)?;
+    let separator = variables.get(COMPOSE_PATH_SEPARATOR).map_or(Some(":"), |text| text.as_deref());
+    let (Some(files), Some(separator)) = (files.as_deref(), separator) else {
+        let message = format!("docker/.env: {COMPOSE_FILE} names a variable that no file sets");
+        let help = "which files Compose reads cannot be told; write their names there";
+        problems.push(Diagnostic::error(Code::ComposeReference, message).help(help));
+        return Some(Vec::new());
+    };
+    let separator = if separator.is_empty() { ":" } else { separator };
+    let names = files.split(separator).filter(|name| !name.is_empty());
+    let files: Vec<_> = names.map(|name| join("docker", name)).collect();
+    (!files.is_empty()).then_some(files)
+}
+
+/// Gives the files that Compose takes by itself: the first of these, and its override beside it.
+fn usual_files(names: &[String]) -> Option<Vec<String>> {
+    let main = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
+    let overrides = [
+        "compose.override.yml",
+        "compose.override.yaml",
+        "docker-compose.override.yml",
+        "docker-compose.override.yaml",
+    ];
+    let first = |of: &[&'static str]| of.iter().copied().find(|name| names.iter().any(|other| other == name));
+    let main = first(&main)?;
+    Some(std::iter::once(main).chain(first(&overrides)).map(|name| format!("docker/{name}")).collect())
 }
 
 /// Lists Kasm's own `docker-compose-*.yaml` in a folder.
@@ -113,7 +154,7 @@ fn list(source: &dyn Source, folder: &str, problems: &mut Vec<Diagnostic>) -> Ve
         Found::Yes(names) => names,
         Found::No => Vec::new(),
         Found::Unknown(why) => {
-            problems.push(Diagnostic::error(Code::Unreadable, format!("{folder}: {why}")));
+            problems.push(unreadable(folder, &why));
             Vec::new()
         }
     }

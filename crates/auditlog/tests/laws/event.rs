@@ -1,6 +1,6 @@
 //! What a log gives, as values that can be compared.
 
-use kasm_db_auditlog::{Ending, Entry, Kind, Prefix, Reason, Scanner, Visitor};
+use kasm_db_auditlog::{AuditEntry, AuditType, Ending, Format, Prefix, Reason, Scanner, Visitor};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
@@ -12,7 +12,7 @@ pub(crate) enum Event {
 pub(crate) struct Owned {
     pub(crate) line: u64,
     pub(crate) cut: bool,
-    pub(crate) kind: Kind,
+    pub(crate) kind: AuditType,
     pub(crate) ids: (u64, u64),
     /// Time, user, database, host, port, process, session.
     pub(crate) head: [String; 7],
@@ -39,7 +39,7 @@ fn text(bytes: &[u8]) -> String {
 }
 
 impl Visitor for Events {
-    fn entry(&mut self, entry: &Entry<'_>) {
+    fn entry(&mut self, entry: &AuditEntry<'_>) {
         let fields = entry.fields();
         let head = [
             entry.time(),
@@ -73,13 +73,21 @@ impl Visitor for Events {
     }
 }
 
+/// Reads a log of any format in one go.
+pub(crate) fn read_whole(log: &[u8], prefix: Option<&Prefix>) -> Vec<Event> {
+    let mut events = Events(Vec::new());
+    let mut scanner = Scanner::new(prefix);
+    assert_eq!(scanner.scan(log, Ending::End, &mut events), log.len());
+    events.0
+}
+
 /// Reads a log in pieces of this size.
 pub(crate) fn read(log: &[u8], chunk: usize, prefix: Option<&Prefix>) -> Vec<Event> {
     let mut scanner = Scanner::new(prefix);
     let mut nothing = Events(Vec::new());
     scanner.scan(&log[..log.len().min(64 << 10)], Ending::End, &mut nothing);
     // The format is decided on more than a small piece.
-    let mut scanner = Scanner::of(scanner.format().unwrap(), prefix);
+    let mut scanner = Scanner::of(scanner.format().unwrap_or(Format::Stderr), prefix);
     let mut events = Events(Vec::new());
     let (mut done, mut have) = (0, 0);
     loop {

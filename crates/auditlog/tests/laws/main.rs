@@ -1,9 +1,13 @@
 //! What holds for every log, in each of the three formats.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::print_stdout, reason = "a test says which seed it began with")]
 
 mod cases;
+mod damage;
 mod event;
+mod forgery;
+mod prefixes;
 mod write;
 
 use event::{Event, read};

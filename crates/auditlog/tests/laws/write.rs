@@ -1,6 +1,6 @@
 //! Writes entries as pgaudit and the server do.
 
-use kasm_db_auditlog::Kind;
+use kasm_db_auditlog::AuditType;
 use proptest::prelude::*;
 
 use crate::event::{Event, Owned};
@@ -33,7 +33,7 @@ pub(crate) struct Record {
 #[derive(Clone, Debug)]
 enum Message {
     Audit {
-        kind: Kind,
+        kind: AuditType,
         ids: (u64, u64),
         class: &'static str,
         /// Command, type and name of the object, statement, parameter.
@@ -99,7 +99,7 @@ fn text() -> impl Strategy<Value = String> {
 }
 
 fn message() -> impl Strategy<Value = Message> {
-    let kind = prop::sample::select(vec![Kind::Session, Kind::Object]);
+    let kind = prop::sample::select(vec![AuditType::Session, AuditType::Object]);
     let class = prop::sample::select(vec!["READ", "WRITE", "FUNCTION", "ROLE", "DDL", "MISC"]);
     let ids = (1..i64::MAX as u64, 1..1000_u64);
     let fixed = prop::sample::select(vec!["<none>", "<not logged>", "<previously logged>"]);
@@ -119,6 +119,50 @@ fn message() -> impl Strategy<Value = Message> {
 }
 
 impl Record {
+    /// Makes an entry of this number; some are of several lines, and some are other messages.
+    pub(crate) fn numbered(number: u64) -> Self {
+        let statements = [
+            "select 1",
+            "select 1, 2",
+            "select \"a\"\nfrom b\n where c = 'd, e'",
+            "select '\n2026-11-22 22:46:35.752 UTC,\"a\",\"b\",7,\"[local]\",6b.7,1,\"x\"'",
+            "select 'a:  b'",
+        ];
+        let (statement, parameter, detail) = match number % 13 {
+            12 => (None, "", "it\nfailed, \"so\""),
+            kind => (Some(statements[kind as usize % 5]), ["<none>", "1,\"x\""][kind as usize % 2], ""),
+        };
+        let text = String::from;
+        Self {
+            time: format!("2026-11-22 22:46:{:02}.{:03} UTC", number % 60, number % 1000),
+            user: text("bob"),
+            database: text("kasm"),
+            host: text("10.0.0.5"),
+            port: Some(5000 + (number % 1000) as u16),
+            pid: 7000 + (number % 1000) as u32,
+            application: text(["psql", "a client"][number as usize % 2]),
+            message: match statement {
+                Some(statement) => Message::Audit {
+                    kind: AuditType::Session,
+                    ids: (number, 1),
+                    class: "READ",
+                    fields: [text("SELECT"), text(""), text(""), text(statement), text(parameter)],
+                    rows: None,
+                },
+                None => Message::Other(text("connection received")),
+            },
+            detail: text(detail),
+        }
+    }
+
+    /// Returns the number of an entry's statement.
+    pub(crate) fn number(&self) -> Option<u64> {
+        match &self.message {
+            Message::Audit { ids, .. } => Some(ids.0),
+            Message::Other(_) => None,
+        }
+    }
+
     /// Gives what reading it must give; nothing for other messages.
     pub(crate) fn event(&self) -> Option<Event> {
         let Message::Audit {
@@ -164,8 +208,8 @@ impl Record {
             Message::Other(text) => text.clone(),
             Message::Audit { kind, ids, class, fields, rows } => {
                 let kind = match kind {
-                    Kind::Session => "SESSION",
-                    Kind::Object => "OBJECT",
+                    AuditType::Session => "SESSION",
+                    AuditType::Object => "OBJECT",
                 };
                 let fields: Vec<_> = fields.iter().map(|field| pgaudit(field)).collect();
                 let rows = rows.map_or(String::new(), |rows| format!(",{rows}"));
@@ -190,7 +234,11 @@ impl Record {
                 // Another message is an error of a statement, which the server shows too.
                 match &self.message {
                     Message::Audit { .. } => line("PROTOKOLL", &message),
-                    Message::Other(_) => line("ERROR", &message) + &line("STATEMENT", "select 1"),
+                    // It is longer than two names, which otherwise could hold it with the start of the next line.
+                    Message::Other(_) => {
+                        line("ERROR", &format!("{message} {}", "of a statement ".repeat(4)))
+                            + &line("STATEMENT", &format!("select '{}'", "x".repeat(60)))
+                    }
                 }
                 .into_bytes()
             }

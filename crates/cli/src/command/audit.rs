@@ -1,215 +1,274 @@
 //! `kasm-db audit`
 
+use std::cell::Cell;
+use std::io::stdin;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use auditlog::{Entry, Prefix, Scanner};
-
-use crate::args::{self, CountBy, Global, ReportFormat};
-use crate::audit::{
-    Filter, Following, Input, Logs, Query, Reading, Tally, View, count_in_pieces, follow, logs_of,
+use auditlog::AuditEntry;
+use ops::audit::{
+    Criteria, Filter, Following, Input, Listener, LogSettings, Logs, Once, Query, Tally, View, follow,
+    grouped, logs_of_all, read, unreadable,
 };
-use crate::document::load_all;
-use crate::exit::{Exit, Failure};
+use ops::{Error, Outcome};
+
+use super::Setting;
+use crate::args::{self, AuditType};
+use crate::output::count;
+use crate::output::emitter::Entries;
 use crate::output::stream::Stream;
-use crate::output::{Terminal, audit, audit_json};
-use crate::target::{named, places};
 
 /// Shows, counts or follows what pgaudit logged.
-pub(crate) fn run(args: &args::Audit, global: &Global, terminal: &Terminal) -> Result<Exit, Failure> {
-    let filter = Filter::new(args)?;
-    let mut exit = Exit::Done;
-    let logs = if args.files.is_empty() { logs(global, terminal, &mut exit)? } else { Vec::new() };
+pub(crate) fn run(args: &args::Audit, setting: &Setting) -> Result<Outcome, Error> {
+    let terminal = &setting.terminal;
+    let filter = Filter::new(&criteria(args))?;
+    let given = LogSettings::given(args.log_line_prefix.as_deref(), args.log_timezone.as_deref())?;
+    let (logs, mut outcome) = if args.files.is_empty() {
+        logs_of_all(&setting.selection(), &mut |met| {
+            setting.show_met(met);
+        })?
+    } else {
+        (Vec::new(), Outcome::Done)
+    };
     if args.files.is_empty() && logs.is_empty() {
-        return Ok(exit);
+        return Ok(outcome);
     }
     let view = match (args.count, args.summary) {
-        (Some(by), _) => View::Count(by),
+        (Some(by), _) => View::Count(by.into()),
         (_, true) => View::Summary,
         _ => View::Entries,
     };
     let query = Query { filter, view };
-    let given = args.log_line_prefix.as_ref().map(|text| Prefix::new(text.as_bytes()));
-    let prefix = given.or_else(|| logs.first().map(Logs::prefix));
-    let list = || -> Result<Vec<PathBuf>, Failure> {
-        let mut files = args.files.clone();
-        for logs in &logs {
-            files.extend(logs.files()?);
+    let is_first = Cell::new(true);
+    let list = || -> Result<Vec<Vec<PathBuf>>, Error> {
+        if logs.is_empty() {
+            return Ok(vec![args.files.clone()]);
         }
-        Ok(files)
+        // Later, one server that has no files for a moment does not hide those of the others.
+        let is_first = is_first.replace(false);
+        let files = |logs: &Logs| match logs.files() {
+            Ok(found) => Ok(found.groups.into_iter().flatten().collect()),
+            Err(error) if is_first => Err(error),
+            Err(_) => Ok(Vec::new()),
+        };
+        logs.iter().map(files).collect()
     };
-    let open: fn(&Path) -> _ = if logs.is_empty() { Input::open } else { Input::open_log };
-    let mut stream = terminal.stream();
-    if view == View::Entries && args.format == ReportFormat::Human {
-        stream.text(&audit::titles());
+    let servers: Vec<LogSettings> = match logs.is_empty() {
+        true => vec![given],
+        false => logs.iter().map(|logs| given.clone().or_of(logs)).collect(),
+    };
+    let open = |path: &Path| -> Result<Input, Error> {
+        let of_name = logs.iter().find_map(|logs| logs.format(path));
+        let input = if logs.is_empty() { open_named(path)? } else { Input::open_log(path)? };
+        Ok(input.in_format(args.log_format.map(Into::into).or(of_name)))
+    };
+    // The command line takes no format without them.
+    let Some(entries) = args.format.entries else { return Ok(outcome) };
+    let mut reader = Reader { stream: terminal.stream(), entries, setting, is_said: false };
+    if logs.iter().any(Logs::hides_functions) {
+        let message = "log_error_verbosity and log_min_error_statement hide what follows a message of a function: in stderr \
+                       logs, entries that a function wrote look like those of pgaudit";
+        setting.warning(message, Some("set log_error_verbosity = default, or log to csvlog or jsonlog"));
     }
-    let is_json = args.format == ReportFormat::Json;
-    let show = |stream: &mut Stream, name: &str, entry: &Entry<'_>| {
-        if is_json {
-            stream.bytes(audit_json::line(entry, name).as_bytes());
-        } else {
-            let row = audit::row(entry, stream.width);
-            stream.text(&row);
-        }
-    };
+    if view == View::Entries {
+        entries.begin(&mut reader.stream);
+    }
     if args.follow {
         if args.files.iter().any(|path| path.as_os_str() == "-") {
-            return Err(Failure::new(
-                Exit::Usage,
-                "standard input is read as it comes: it can not be followed",
-            )
-            .help("leave `--follow` out"));
+            return Err(Error::usage("standard input is read as it comes: it cannot be followed")
+                .help("leave `--follow` out"));
         }
-        let report = |name: &str, tally: &Tally, wrong: Option<&str>| problems(name, tally, wrong, terminal);
-        let following = Following {
-            query: &query,
-            prefix: prefix.as_ref(),
-            open,
-            stream: &mut stream,
-            show: &show,
-            report: &report,
-        };
+        let following = Following { query: &query, servers: &servers, open: &open, listener: &mut reader };
         follow(following, &list)?;
-        stream.finish()?;
-        return Ok(exit);
+        reader.stream.finish()?;
+        return Ok(outcome);
     }
     let mut whole = Tally::default();
     let mut broken = false;
-    let files = list()?;
-    for path in &files {
-        if !stream.is_open() {
-            break;
-        }
-        let input = match open(path) {
-            Ok(input) => input,
-            Err(failure) => {
-                terminal.failure(&failure);
-                exit = exit.worse(failure.exit);
-                continue;
-            }
-        };
-        let (tally, wrong) = read(&input, &query, prefix.as_ref(), &mut stream, &show);
-        broken |= wrong.is_some();
-        problems(&input.name, &tally, wrong.as_deref(), terminal);
-        whole.merge(tally, 0);
-    }
-    match view {
-        View::Entries => {}
-        View::Count(by) if is_json => {
-            stream.bytes(audit_json::report(&whole, files.len(), Some(by)).as_bytes());
-        }
-        View::Summary if is_json => stream.bytes(audit_json::report(&whole, files.len(), None).as_bytes()),
-        View::Count(by) => {
-            let text = audit::counts(&whole.counts, by == CountBy::Hour, stream.width);
-            stream.text(&text);
-        }
-        View::Summary => {
-            let text = audit::summary(&whole, files.len(), stream.width);
-            stream.text(&text);
-        }
-    }
-    stream.finish()?;
-    overall(&whole, terminal);
-    if args.strict && (broken || whole.is_incomplete()) { Ok(exit.worse(Exit::Error)) } else { Ok(exit) }
-}
-
-/// Reads one input; gives what it holds, and what is wrong with it.
-fn read(
-    input: &Input,
-    query: &Query,
-    prefix: Option<&Prefix>,
-    stream: &mut Stream,
-    show: &dyn Fn(&mut Stream, &str, &Entry<'_>),
-) -> (Tally, Option<String>) {
-    if query.view != View::Entries
-        && let Some((file, size)) = input.plain()
-        && let Some(counted) = count_in_pieces(file, size, query)
-    {
-        return match counted {
-            Ok(tally) => (tally, None),
+    let (named, twice) = grouped(&args.files);
+    let mut groups: Vec<_> = named.into_iter().map(|group| (&servers[0], group)).collect();
+    for (of_target, settings) in logs.iter().zip(&servers) {
+        let found = match of_target.files() {
+            Ok(found) => found,
+            Err(error) if logs.len() == 1 => return Err(error),
             Err(error) => {
-                let wrong = format!("{}: {}", input.name, commit::reason(&error));
-                (Tally::default(), Some(wrong))
-            }
-        };
-    }
-    let mut scanner = Scanner::new(prefix);
-    let stream = std::cell::RefCell::new(stream);
-    let mut reading =
-        Reading::new(query, |entry: &Entry<'_>| show(&mut stream.borrow_mut(), &input.name, entry));
-    let wrong = input.read(&mut scanner, &mut reading, || {
-        let mut stream = stream.borrow_mut();
-        // Whoever watches standard input wants to see what came.
-        if input.is_live() {
-            stream.flush();
-        }
-        stream.is_open()
-    });
-    (reading.tally, wrong)
-}
-
-/// Finds the logs of the targets; of several, those that have none are named, and the others are read.
-fn logs(global: &Global, terminal: &Terminal, exit: &mut Exit) -> Result<Vec<Logs>, Failure> {
-    if let Some(place) = named(global) {
-        return Ok(vec![logs_of(&place, global)?]);
-    }
-    let mut all = Vec::new();
-    for (_, loaded) in load_all(global)? {
-        let loaded = loaded.map_err(|failure| match failure.help {
-            None => failure,
-            Some(_) => failure.help("name log files, `--deployment DIR`, or a document with `-f FILE`"),
-        })?;
-        // Of a valid document only the targets matter here; its warnings are for those who change it.
-        let desired = match &loaded.reading.desired {
-            Some(desired) => desired,
-            None => {
-                *exit = exit.worse(super::desired(&loaded, terminal).err().unwrap_or(Exit::Invalid));
+                setting.error(&error);
+                outcome = outcome.worse(error.kind);
                 continue;
             }
         };
-        for place in places(desired, &loaded.folder, global)? {
-            match logs_of(&place, global) {
-                Ok(logs) => all.push(logs),
-                Err(failure) => {
-                    terminal.failure(&failure);
-                    *exit = exit.worse(failure.exit);
-                }
+        groups.extend(found.groups.into_iter().map(|group| (settings, group)));
+        left_out("files whose names do not match log_filename", &found.left_out, setting);
+        left_out("logs outside of log_directory", &found.elsewhere, setting);
+        broken |= !found.left_out.is_empty() || !found.elsewhere.is_empty();
+    }
+    for (path, other) in &twice {
+        let message = format!("{} is the same as {}: it is read once", path.display(), other.display());
+        setting.warning(&message, None);
+        broken = true;
+    }
+    let files: usize = groups.iter().map(|(_, group)| group.len()).sum();
+    for (settings, group) in &groups {
+        let mut once = (group.len() > 1).then(Once::default);
+        for path in group {
+            if !reader.stream.is_open() {
+                break;
             }
+            let input = match open(path) {
+                Ok(input) => input,
+                Err(error) => {
+                    setting.error(&error);
+                    outcome = outcome.worse(error.kind);
+                    continue;
+                }
+            };
+            let (tally, is_broken) = read(&input, &query, settings, once.as_mut(), &mut reader);
+            broken |= is_broken;
+            whole.merge(tally, 0);
+        }
+        if once.is_some_and(|once| once.is_full()) {
+            let message = "too many entries to compare those of several formats: some may be there twice";
+            setting.warning(message, Some("name the files of one format"));
+            broken = true;
         }
     }
-    Ok(all)
+    reader.stream.finish()?;
+    setting.results.each(|emitter| emitter.tally(&whole, files, view))?;
+    overall(&whole, setting);
+    if whole.entries == 0 && whole.faults > 0 {
+        let error = Error::failed("no entry could be read, and something else is there")
+            .help("the warnings name the places; `--log-format` names the format of the logs");
+        setting.error(&error);
+        return Ok(outcome.worse(error.kind));
+    }
+    if args.strict && (broken || whole.is_incomplete()) {
+        let error = Error::failed("not every entry could be read, or not without doubt (`--strict`)")
+            .help("the warnings name the places");
+        setting.error(&error);
+        return Ok(outcome.worse(error.kind));
+    }
+    Ok(outcome)
+}
+
+/// Shows entries as they come.
+struct Reader<'a> {
+    stream: Stream,
+    entries: &'static dyn Entries,
+    setting: &'a Setting,
+    /// Whether it was said that some of the logs prove nothing.
+    is_said: bool,
+}
+
+impl Listener for Reader<'_> {
+    fn entry(&mut self, name: &str, entry: &AuditEntry<'_>) {
+        self.entries.entry(name, entry, &mut self.stream);
+    }
+
+    fn read(&mut self, name: &str, tally: &Tally, wrong: Option<&str>) {
+        problems(name, tally, wrong, self.setting);
+        if tally.has_client_names && !std::mem::replace(&mut self.is_said, true) {
+            let message =
+                format!("{name}: a stderr log with names in its lines is not proof: clients choose them");
+            self.setting.warning(&message, Some("log to csvlog or jsonlog"));
+        }
+    }
+
+    fn is_open(&self) -> bool {
+        self.stream.is_open()
+    }
+
+    fn flush(&mut self) {
+        self.stream.flush();
+    }
+
+    fn wait(&mut self, time: Duration) {
+        self.stream.wait(time);
+    }
+}
+
+/// Opens a file, or standard input for `-`.
+fn open_named(path: &Path) -> Result<Input, Error> {
+    if path != Path::new("-") {
+        return Input::open(path);
+    }
+    // A descriptor of our own: what the standard library holds back could not be waited for.
+    let file = stdin().as_fd().try_clone_to_owned().map_err(|error| unreadable("<stdin>", &error))?;
+    Ok(Input::stdin(file.into()))
+}
+
+fn criteria(args: &args::Audit) -> Criteria {
+    Criteria {
+        classes: args.class.clone(),
+        kind: args.kind.map(|kind| match kind {
+            AuditType::Session => auditlog::AuditType::Session,
+            AuditType::Object => auditlog::AuditType::Object,
+        }),
+        users: args.user.clone(),
+        databases: args.database.clone(),
+        sessions: args.session.clone(),
+        commands: args.command.clone(),
+        object_types: args.object_type.clone(),
+        objects: args.object.clone(),
+        texts: args.grep.clone(),
+        since: args.since.clone(),
+        until: args.until.clone(),
+    }
 }
 
 /// Says what of a file could not be read.
-fn problems(name: &str, tally: &Tally, wrong: Option<&str>, terminal: &Terminal) {
+fn problems(name: &str, tally: &Tally, wrong: Option<&str>, setting: &Setting) {
     if let Some(wrong) = wrong {
-        terminal.warning(wrong, Some("what comes before that is read"));
+        setting.warning(wrong, Some("what comes before that is read"));
     }
     for (line, reason) in &tally.named {
-        terminal.warning(&format!("{name}:{line}: {reason}"), None);
+        setting.warning(&format!("{name}:{line}: {reason}"), None);
     }
     let more = tally.faults - tally.named.len() as u64;
     if more > 0 {
-        let more = audit::count(more, "more place", "more places");
-        terminal.warning(&format!("{name}: {more} could not be read"), None);
+        let more = count(more, "more place", "more places");
+        setting.warning(&format!("{name}: {more} could not be read"), None);
     }
 }
 
+/// Names files that are not read.
+fn left_out(what: &str, files: &[PathBuf], setting: &Setting) {
+    const NAMED: usize = 5;
+    if files.is_empty() {
+        return;
+    }
+    let names: Vec<_> = files.iter().take(NAMED).map(|path| path.display().to_string()).collect();
+    let more = match files.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let message = format!("{what} are not read: {}{more}", names.join(", "));
+    setting.warning(&message, Some("name the files to read them"));
+}
+
 /// Says what holds for all files.
-fn overall(tally: &Tally, terminal: &Terminal) {
+fn overall(tally: &Tally, setting: &Setting) {
     if tally.cut > 0 {
-        let entries = audit::count(tally.cut, "entry is", "entries are");
+        let entries = count(tally.cut, "entry is", "entries are");
         let limit = auditlog::LIMIT >> 20;
-        terminal.warning(&format!("{entries} longer than {limit} MiB: the rest is left out"), None);
+        setting.warning(&format!("{entries} longer than {limit} MiB: the rest is left out"), None);
+    }
+    if tally.uncertain > 0 {
+        let entries = count(tally.uncertain, "entry is", "entries are");
+        let message = format!("{entries} uncertain: a client may have chosen what stands there");
+        setting.warning(&message, Some("log to csvlog or jsonlog, which leave no doubt"));
     }
     if tally.undated > 0 {
-        let entries = audit::count(tally.undated, "entry has", "entries have");
+        let entries = count(tally.undated, "entry has", "entries have");
         let help = "give the server's prefix with `--log-line-prefix`";
-        terminal.warning(&format!("{entries} no time that could be read, and so are not wanted"), Some(help));
+        setting.warning(&format!("{entries} no time that could be read, and so are not wanted"), Some(help));
     }
     if tally.unzoned > 0 {
-        let entries = audit::count(tally.unzoned, "entry has", "entries have");
-        let help = "give a time without a zone: it is compared with the server's clock";
-        terminal
-            .warning(&format!("{entries} a time zone that is not known: it is taken for UTC"), Some(help));
+        let entries = count(tally.unzoned, "entry has", "entries have");
+        let help = "name the server's zone with `--log-timezone`";
+        let message = format!(
+            "{entries} a time zone that is not known or not the only one of its name: it is taken for UTC"
+        );
+        setting.warning(&message, Some(help));
     }
 }

@@ -1,25 +1,28 @@
 //! `kasm-db explain`
 
 use model::explain::{find, nearest};
+use ops::{Error, Outcome};
 
+use super::Setting;
 use crate::args::Explain;
-use crate::exit::{Exit, Failure};
-use crate::output::{Terminal, explain};
+use crate::output::explain;
 
 /// Explains all that a name may mean, or lists what can be explained.
-pub(crate) fn run(args: &Explain, terminal: &Terminal) -> Result<Exit, Failure> {
+pub(crate) fn run(args: &Explain, setting: &Setting) -> Result<Outcome, Error> {
     let Some(subject) = args.subject.as_deref() else {
-        terminal.result(&explain::list())?;
-        return Ok(Exit::Done);
+        setting.say(&explain::list())?;
+        setting.results.each(|emitter| emitter.explained(None, &[]))?;
+        return Ok(Outcome::Done);
     };
     let found = find(subject);
     if found.is_empty() {
         let message = format!("`{subject}` is neither a code, nor a field, nor a setting");
-        return Err(Failure::new(Exit::Usage, message).help(match nearest(subject) {
+        return Err(Error::usage(message).help(match nearest(subject) {
             Some(meant) => format!("did you mean `{meant}`? `kasm-db explain` lists all"),
             None => "`kasm-db explain` lists the codes and fields".into(),
         }));
     }
-    terminal.result(&explain::all(&found))?;
-    Ok(Exit::Done)
+    setting.say(&explain::all(&found))?;
+    setting.results.each(|emitter| emitter.explained(Some(subject), &found))?;
+    Ok(Outcome::Done)
 }

@@ -1,44 +1,28 @@
 //! `kasm-db history`
 
-use commit::Generation;
+use ops::history::history;
+use ops::{Error, Outcome};
 
-use crate::args::{Global, History, ReportFormat};
-use crate::exit::{Exit, Failure};
-use crate::output::{Terminal, history};
-use crate::recovery;
-use crate::target::Place;
+use super::Setting;
 
 /// Lists what was applied to each target; writes nothing.
-pub(crate) fn run(args: &History, global: &Global, terminal: &Terminal) -> Result<Exit, Failure> {
-    let mut exit = Exit::Done;
-    let mut all = Vec::new();
-    for place in super::places_of(global, terminal)? {
-        match one(&place, terminal) {
-            Ok((folder, generations, ended)) => {
-                exit = exit.worse(ended);
-                all.push((place.target, folder, generations));
+pub(crate) fn run(setting: &Setting) -> Result<Outcome, Error> {
+    let selection = setting.selection();
+    let results = &setting.results;
+    let outcome = setting.only_targets(&selection, &mut |dir| match history(dir, &selection) {
+        Ok(history) => {
+            if let Some(error) = &history.interrupted {
+                setting.terminal.error(error);
             }
-            Err(failure) => {
-                terminal.failure(&failure);
-                exit = exit.worse(failure.exit);
-            }
+            results.each(|emitter| emitter.history(dir, &history))?;
+            Ok(history.interrupted.map_or(Outcome::Done, |error| error.kind))
         }
-    }
-    let text = match args.format {
-        ReportFormat::Human => history::human(&all, global.verbose > 0),
-        ReportFormat::Json => history::json(&all),
-    };
-    terminal.result(&text)?;
-    Ok(exit)
-}
-
-fn one(place: &Place, terminal: &Terminal) -> Result<(String, Vec<Generation>, Exit), Failure> {
-    let root = place.open()?;
-    let generations = root.history().map_err(|error| recovery::refused(&error))?;
-    let mut exit = Exit::Done;
-    if let Some(failure) = recovery::interrupted(&root) {
-        terminal.failure(&failure);
-        exit = failure.exit;
-    }
-    Ok((root.path().display().to_string(), generations, exit))
+        Err(error) => {
+            let kind = error.kind;
+            setting.target_error(dir, error);
+            Ok(kind)
+        }
+    })?;
+    results.each(|emitter| emitter.finish())?;
+    Ok(outcome)
 }

@@ -1,127 +1,157 @@
 //! `kasm-db show`
 
-use model::{Code, Diagnostic, Place};
-use render::{Change, Plan, Target, TargetKind};
+use model::{Code, Diagnostic, Location};
+use ops::saved::format::{Kind, PlanFile, SavedFollows, SavedSeverity, SavedTarget};
+use ops::saved::{Purpose, Standing, managed, of_target, open, reread, stale};
+use ops::{Error, Outcome, Planned};
+use render::{Plan, Target, TargetKind, ValueChange};
 
-use crate::args::{self, Format, Global};
-use crate::exit::{Exit, Failure};
-use crate::output::{Terminal, human, json, patch, words};
-use crate::saved::again::{Again, again, look, stale};
-use crate::saved::format::{PlanFile, SavedTarget};
-use crate::saved::open::{For, open};
-use crate::saved::{Planned, Standing};
+use super::Setting;
+use crate::args;
+use crate::output::emitter::{PlanHead, PlanRow, SavedRow};
+use crate::output::{escape, progress};
 
 /// Shows a saved plan: as `plan` would where it still holds, and else as far as the file tells.
-pub(crate) fn run(args: &args::Show, global: &Global, terminal: &Terminal) -> Result<Exit, Failure> {
-    let saved = open(&args.plan, For::Showing)?;
-    let (changed, now) = match compare(&saved, global) {
-        Ok((changed, now)) => (Some(changed), now),
-        Err(failure) => {
-            terminal.warning(
-                &format!("whether the plan still holds can not be told: {}", failure.message),
-                failure.help.as_deref(),
-            );
-            (None, Vec::new())
+pub(crate) fn run(args: &args::Show, setting: &Setting) -> Result<Outcome, Error> {
+    let terminal = &setting.terminal;
+    let saved = open(&args.plan, Purpose::Showing, &setting.selection())?;
+    let (compared, unknown) = match compare(&saved, setting) {
+        Ok(compared) => (Some(compared), None),
+        Err(error) => {
+            let message = format!("cannot tell whether the plan still holds: {}", error.message);
+            setting.warning(&message, error.help.as_deref());
+            (None, Some(error))
         }
     };
+    let changed = compared.as_ref().map(|compared| compared.changed(&saved));
     let is_stale = changed.as_ref().is_some_and(|changed| !changed.is_empty());
     if let Some(changed) = changed.as_ref().filter(|changed| !changed.is_empty()) {
-        let list: String = changed.iter().map(|one| format!("\n  {one}")).collect();
-        terminal.warning(
-            &format!("the plan is stale{list}"),
-            Some("plan again: this one is not applied any more"),
-        );
-    }
-    let mut plans = Vec::new();
-    for (index, target) in saved.targets.iter().enumerate() {
-        let fresh = now.get(index).filter(|(standing, _)| !is_stale && *standing == Standing::Fresh);
-        let mut plan = fresh.map_or_else(|| from_file(target), |(_, planned)| planned.plan.clone());
-        plan.allow(&saved.selection.allow);
-        super::findings(&plan, saved.targets.len() > 1, terminal);
-        if let Some((Standing::Applied, planned)) = now.get(index) {
-            terminal.note(&format!("{}: already applied\n", crate::output::escape(&planned.folder)));
-        }
-        plans.push((plan, target, fresh.is_some()));
+        terminal.warning(&stale(changed).message, Some("plan again: this one is not applied any more"));
     }
     let document = saved.documents.first().map_or("", |document| &document.path);
-    super::each_sink(&args.format, terminal, |format| match format {
-        Format::Human => Ok(plans
-            .iter()
-            .map(|(plan, target, _)| human::plan_of(plan, &target.folder, target.files.len(), global))
-            .collect::<Vec<_>>()
-            .join("\n")
-            .into()),
-        Format::Json => Ok(json::saved(document, changed.as_deref(), &plans, global).into()),
-        Format::Patch => {
-            let mut bytes = Vec::new();
-            for (plan, _, is_fresh) in plans.iter().filter(|(plan, ..)| !plan.is_blocked()) {
-                if !is_fresh {
-                    return Err(stale(changed.as_deref().unwrap_or_default())
-                        .help("a patch needs the files as the plan saw them; plan again"));
-                }
-                bytes.extend(patch::patch(plan, global.show_secrets)?);
-            }
-            Ok(super::Written::Bytes(bytes))
+    let results = &setting.results;
+    let head = PlanHead { documents: vec![document], stale: changed.as_deref(), unknown: unknown.as_ref() };
+    let mut plans = Vec::new();
+    for (index, target) in saved.targets.iter().enumerate() {
+        let now = compared.as_ref().and_then(|compared| compared.now.get(index));
+        let current = now.filter(|_| !is_stale);
+        let fresh = current.filter(|(standing, _)| *standing == Standing::Fresh);
+        let mut plan = fresh.map_or_else(|| from_file(target), |(_, planned)| planned.plan.clone());
+        plan.allow(&saved.selection.allow);
+        progress::findings(&plan, saved.targets.len() > 1, terminal);
+        if let Some((Standing::Applied, planned)) = now {
+            terminal.note(&format!("{}: already applied\n", escape(&planned.folder)));
         }
-    })?;
-    Ok(Exit::Done)
+        let managed = match current {
+            Some((_, planned)) => Some(planned.managed.clone()),
+            None => managed(&saved, target),
+        };
+        let standing = match &compared {
+            None => SavedRow::Unknown,
+            Some(compared) => compared.row(index),
+        };
+        let follow_up =
+            target.follows.as_ref().filter(|_| !plan.is_blocked()).and_then(SavedFollows::follow_up);
+        plans.push((plan, managed, follow_up, target, fresh.is_some(), standing));
+    }
+    results.each(|emitter| emitter.begin_plans(&head))?;
+    for (plan, managed, follow_up, target, is_fresh, standing) in plans {
+        let row = PlanRow {
+            document,
+            plan: &plan,
+            folder: &target.folder,
+            follow_up: follow_up.as_ref(),
+            managed: managed.as_deref(),
+            saved_files: (!is_fresh).then_some(&target.files[..]),
+            interrupted: None,
+            saved: Some(standing),
+        };
+        results.each(|emitter| emitter.plan(&row))?;
+    }
+    results.each(|emitter| emitter.finish())?;
+    Ok(if is_stale { Outcome::Stale } else { Outcome::Done })
 }
 
-/// What changed, and the plans of now.
-type Compared = (Vec<String>, Vec<(Standing, Planned)>);
+/// What a comparison with what is there came to.
+struct Compared {
+    /// What changed of what all targets have in common.
+    common: Vec<String>,
+    /// The plans of now, if the targets are the same.
+    now: Vec<(Standing, Planned)>,
+}
 
-/// Compares a saved plan with what is there.
-fn compare(saved: &PlanFile, global: &Global) -> Result<Compared, Failure> {
-    let again: Again = again(saved, global)?;
-    let places = match again.places(saved)? {
-        Ok(places) => places,
-        Err(changed) => return Ok((changed, Vec::new())),
-    };
-    let Some(desired) = &again.loaded.reading.desired else { return Ok((Vec::new(), Vec::new())) };
-    let now = look(saved, &places, |place| {
-        Ok(super::make_plan(desired, &place.target, &place.open()?, &again.global))
-    })?;
-    let mut changed = Vec::new();
-    for (standing, _) in &now {
-        match standing {
-            Standing::Fresh | Standing::Applied => {}
-            Standing::Stale(files) => changed.extend(files.iter().cloned()),
-            Standing::Foreign(part) => {
-                changed.push(format!("its `{part}` are not what the same files lead to: it was changed"));
+impl Compared {
+    /// Says what changed of a target.
+    fn of(&self, index: usize) -> Vec<String> {
+        match self.now.get(index).map(|(standing, _)| standing) {
+            Some(Standing::Stale(files)) => files.clone(),
+            Some(Standing::Foreign(part)) => {
+                vec![format!("its `{part}` are not what the same files lead to: it was changed")]
             }
+            _ => self.common.clone(),
         }
     }
-    Ok((changed, now))
+
+    /// Says what changed of the whole plan; each line names its target, if there are several.
+    fn changed(&self, saved: &PlanFile) -> Vec<String> {
+        if self.now.is_empty() {
+            return self.common.clone();
+        }
+        let targets = saved.targets.iter().enumerate();
+        targets
+            .flat_map(|(index, target)| of_target(&self.of(index), &target.name, saved.targets.len()))
+            .collect()
+    }
+
+    /// Returns how the plan stands with a target.
+    fn row(&self, index: usize) -> SavedRow {
+        let changed = self.of(index);
+        if !changed.is_empty() {
+            return SavedRow::Stale(stale(&changed));
+        }
+        let is_stale = (0..self.now.len()).any(|index| !self.of(index).is_empty());
+        match self.now.get(index) {
+            _ if is_stale => SavedRow::OtherStale,
+            Some((Standing::Applied, _)) => SavedRow::Applied,
+            _ => SavedRow::Fresh,
+        }
+    }
 }
 
-/// Gives what a plan file tells of a target: all but its files.
+/// Compares a saved plan with what is there.
+fn compare(saved: &PlanFile, setting: &Setting) -> Result<Compared, Error> {
+    Ok(match reread(saved, &setting.selection())?.plan(saved)? {
+        Ok(now) => Compared { common: Vec::new(), now },
+        Err(common) => Compared { common, now: Vec::new() },
+    })
+}
+
+/// Returns what a plan file tells of a target: all but its files.
 fn from_file(saved: &SavedTarget) -> Plan {
-    let kind = match &*saved.kind {
-        "deployment" => TargetKind::Deployment,
-        "installer" => TargetKind::Installer,
-        _ => TargetKind::Files { compose: Vec::new(), postgresql_conf: None, service: None },
+    let kind = match saved.kind {
+        Kind::Deployment => TargetKind::Deployment,
+        Kind::Installer => TargetKind::Installer,
+        Kind::Files => TargetKind::Files { compose: Vec::new(), postgresql_conf: None, service: None },
     };
-    let changes = saved.changes.iter().filter_map(|change| {
-        Some(Change {
-            path: change.path.clone(),
-            line: change.line,
-            subject: change.subject.clone(),
-            action: words::action_of(&change.action)?,
-            before: change.before.clone(),
-            secret: None,
-            after: change.after.clone(),
-            needs: words::needs_of(&change.needs)?,
-            why: change.why.clone(),
-        })
+    let changes = saved.changes.iter().map(|change| ValueChange {
+        path: change.path.clone(),
+        line: change.line,
+        subject: change.subject.clone(),
+        action: change.action.into(),
+        before: change.before.clone(),
+        secret: None,
+        after: change.after.clone(),
+        needs: change.needs.into(),
+        why: change.why.clone(),
     });
     let findings = saved.findings.iter().filter_map(|finding| {
         let code = Code::ALL.iter().find(|code| code.id() == finding.code)?;
-        let mut diagnostic = match &*finding.severity {
-            "error" => Diagnostic::error(*code, finding.message.clone()),
-            _ => Diagnostic::warning(*code, finding.message.clone()),
+        let mut diagnostic = match finding.severity {
+            SavedSeverity::Error => Diagnostic::error(*code, finding.message.clone()),
+            SavedSeverity::Warning => Diagnostic::warning(*code, finding.message.clone()),
         };
         diagnostic.help.clone_from(&finding.help);
-        diagnostic.place = finding.place.as_ref().map(|place| Place {
+        diagnostic.location = finding.place.as_ref().map(|place| Location {
             path: place.path.clone(),
             span: place.start..place.end,
             line: place.line,

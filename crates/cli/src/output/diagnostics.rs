@@ -1,13 +1,11 @@
 //! Diagnostics for people: with the source's lines for the document, without them for observed files.
 
 use std::ops::Range;
-use std::path::Path;
 
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Level, Patch, Renderer, Snippet};
-use model::{Diagnostic, Place, Severity};
+use model::{Diagnostic, Location, Severity, names_schema};
 
-use crate::document::has_document_name;
 use crate::output::{escape, escape_lines, style};
 
 /// Renders a diagnostic of the document, with its lines and a caret below the place.
@@ -21,13 +19,14 @@ pub(crate) fn with_source<'t>(diagnostic: &Diagnostic, texts: &dyn Fn(&str) -> &
         Severity::Warning => Level::WARNING,
     };
     let title = level.primary_title(message.as_str()).id(diagnostic.code.id());
-    let Some(place) = &diagnostic.place else {
+    let Some(place) = &diagnostic.location else {
         return format!(
             "{}\n",
             Renderer::styled().render(&[title.elements(std::iter::empty::<Snippet<'_, Patch<'_>>>())])
         );
     };
-    if !is_document(place, texts(&place.path)) {
+    // Of what is not a document no line is shown: it may be any file of this machine.
+    if !names_schema(texts(&place.path)) {
         return without_source(diagnostic, &[place]);
     }
     let related = diagnostic.related.as_ref().map(|(at, why)| (at, escape(why)));
@@ -38,7 +37,10 @@ pub(crate) fn with_source<'t>(diagnostic: &Diagnostic, texts: &dyn Fn(&str) -> &
         .chain(here.iter().map(|at| &at.span))
         .chain(diagnostic.fix.iter().map(|(range, _)| range))
         .collect();
-    let elsewhere = there.first().map(|at| (Escaped::of(texts(&at.path), &[&at.span]), escape(&at.path)));
+    let (quoted, named): (Vec<_>, Vec<_>) = there.into_iter().partition(|at| names_schema(texts(&at.path)));
+    let note = related.as_ref().filter(|_| !named.is_empty());
+    let note = note.map(|(at, why)| format!("{}:{}:{}: {why}", escape(&at.path), at.line, at.column));
+    let elsewhere = quoted.first().map(|at| (Escaped::of(texts(&at.path), &[&at.span]), escape(&at.path)));
     let (Some(text), None | Some((Some(_), _))) = (Escaped::of(texts(&place.path), &spans), &elsewhere)
     else {
         return without_source(diagnostic, &[place]);
@@ -50,18 +52,22 @@ pub(crate) fn with_source<'t>(diagnostic: &Diagnostic, texts: &dyn Fn(&str) -> &
     );
     let mut second = None;
     if let Some((at, why)) = &related {
-        let note = |text: &Escaped| AnnotationKind::Context.span(text.span(at)).label(why.as_str());
+        let annotated = |text: &Escaped| AnnotationKind::Context.span(text.span(at)).label(why.as_str());
         match &elsewhere {
             Some((Some(text), path)) => {
                 let snippet = Snippet::source(text.text.as_str()).line_start(text.first).path(path.as_str());
-                second = Some(snippet.annotation(note(text)));
+                second = Some(snippet.annotation(annotated(text)));
             }
-            _ => snippet = snippet.annotation(note(&text)),
+            _ if !here.is_empty() => snippet = snippet.annotation(annotated(&text)),
+            _ => {}
         }
     }
     let mut group = title.element(snippet);
     if let Some(second) = second {
         group = group.element(second);
+    }
+    if let Some(note) = &note {
+        group = group.element(Level::NOTE.message(note.as_str()));
     }
     if let Some(help) = &help {
         group = group.element(Level::HELP.message(help.as_str()));
@@ -79,15 +85,8 @@ pub(crate) fn with_source<'t>(diagnostic: &Diagnostic, texts: &dyn Fn(&str) -> &
     format!("{}\n", renderer.render(&report))
 }
 
-/// Tells whether a text is meant as a document, by its name or by itself. Where `-f` names a compose file or
-/// an `.env` by mistake, none of its lines are shown.
-fn is_document(place: &Place, text: &[u8]) -> bool {
-    let says = |window: &[u8]| window.eq_ignore_ascii_case(b"kasm-db/v");
-    has_document_name(Path::new(&place.path)) || text.windows(9).any(says)
-}
-
 /// Renders a finding in observed files: its places, and none of their bytes.
-pub(crate) fn without_source(diagnostic: &Diagnostic, places: &[&Place]) -> String {
+pub(crate) fn without_source(diagnostic: &Diagnostic, places: &[&Location]) -> String {
     let (name, color) = match diagnostic.severity {
         Severity::Error => ("error", style::ERROR),
         Severity::Warning => ("warning", style::WARNING),
@@ -98,7 +97,7 @@ pub(crate) fn without_source(diagnostic: &Diagnostic, places: &[&Place]) -> Stri
         diagnostic.code.id(),
         escape(&diagnostic.message)
     );
-    let at = |place: &Place| format!("{}:{}:{}", escape(&place.path), place.line, place.column);
+    let at = |place: &Location| format!("{}:{}:{}", escape(&place.path), place.line, place.column);
     for place in places {
         out.push_str(&format!("  --> {}\n", at(place)));
     }
@@ -112,7 +111,7 @@ pub(crate) fn without_source(diagnostic: &Diagnostic, places: &[&Place]) -> Stri
         && let Some(risk) = diagnostic.code.risk()
     {
         out.push_str(&format!(
-            "  = `--allow {}` goes on all the same: {}\n",
+            "  = `--allow {}` continues anyway: {}\n",
             diagnostic.code.name(),
             escape(risk)
         ));
@@ -180,7 +179,7 @@ impl Escaped {
         self.offset(range.start)..self.offset(range.end)
     }
 
-    fn span(&self, place: &Place) -> Range<usize> {
+    fn span(&self, place: &Location) -> Range<usize> {
         self.range(place.span.clone())
     }
 }

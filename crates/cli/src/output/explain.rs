@@ -28,8 +28,8 @@ fn code(code: Code) -> String {
     paragraph(&mut out, "Why: ", code.why());
     paragraph(&mut out, "What to do: ", code.mend());
     if let Some(risk) = code.risk() {
-        let text = format!("`--allow {}` goes on all the same: {risk}.", code.name());
-        paragraph(&mut out, "Overrule: ", &text);
+        let text = format!("`--allow {}` continues anyway: {risk}.", code.name());
+        paragraph(&mut out, "Override: ", &text);
     }
     out.push_str("Example:\n\n");
     for line in code.example().lines() {

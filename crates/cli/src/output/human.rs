@@ -1,190 +1,183 @@
-//! A plan for people.
+//! Results for people.
 
-use std::fmt::Write as _;
+pub(crate) mod checks;
+mod entries;
+pub(crate) mod follow_up;
+mod history;
+pub(crate) mod plan;
+mod status;
 
-use anstyle::Style;
-use commit::Back;
+use model::Diagnostic;
+use ops::audit::{Tally, View};
+use ops::history::History;
+use ops::status::Status;
+use ops::verify::Verified;
+use ops::{Document, Error, Named, Outcome, TargetDir, TargetName};
 
-use render::diff::{Hunk, Sign, between, hunks, redacted_between, redacted_hunks};
-use render::{Action, Change, Needs, Plan, Target, TargetKind};
+use super::emitter::{Emitter, Format, PlanHead, PlanRow};
+use super::report::Report;
+use super::sink::Sink;
+use super::{Detail, count, escape};
 
-use crate::args::Global;
-use crate::command::rollback::kind;
-use crate::output::{escape, escape_bytes, style};
+/// The format.
+pub(crate) const FORMAT: Format = Format {
+    name: "human",
+    reports: Report::ALL,
+    new: |_, sink, detail| Box::new(Human::new(sink, detail)),
+    entries: Some(&entries::Table),
+};
 
-/// Renders a plan: what changes, the diff, and a line that sums it up.
-pub(crate) fn plan(plan: &Plan, folder: &str, global: &Global) -> String {
-    plan_of(plan, folder, plan.files.len(), global)
+/// What is printed on a terminal.
+struct Human {
+    sink: Sink,
+    detail: Detail,
+    /// Whether something was shown already.
+    begun: bool,
+    /// Whether the name of a document was shown last: its first target follows at once.
+    named: bool,
+    /// Whether the plans of several documents are shown, each under its name.
+    several: bool,
+    /// The lines of the targets: they have the width of the longest name.
+    lines: Vec<status::Line>,
+    totals: Totals,
 }
 
-/// Renders a plan of this many files; it has none of them where it was saved and they are not as they were.
-pub(crate) fn plan_of(plan: &Plan, folder: &str, files: usize, global: &Global) -> String {
-    let mut out = String::new();
-    let bold = style::BOLD;
-    let name = escape(&plan.target.name);
-    let kind = match plan.target.kind {
-        TargetKind::Deployment => "deployment",
-        TargetKind::Installer => "installer",
-        TargetKind::Files { .. } => "files below",
-    };
-    let _ = writeln!(out, "{bold}{name}{bold:#} ({kind} {})", escape(folder));
-    if !plan.changes.is_empty() {
-        out.push('\n');
-        changes(&mut out, &plan.changes, global.show_secrets);
-        if !global.quiet {
-            diffs(&mut out, plan, global);
+/// What all documents came to.
+#[derive(Default)]
+struct Totals {
+    worst: Option<Outcome>,
+    documents: usize,
+    invalid: usize,
+    /// Those that cannot be read at all.
+    unread: usize,
+    warnings: usize,
+}
+
+impl Human {
+    fn new(sink: Sink, detail: Detail) -> Self {
+        let (lines, totals) = (Vec::new(), Totals::default());
+        Self { sink, detail, begun: false, named: false, several: false, lines, totals }
+    }
+
+    /// Writes the text of a target, behind those before it.
+    fn add(&mut self, text: &str) -> Result<(), Error> {
+        let is_next = std::mem::replace(&mut self.begun, true);
+        if is_next && !std::mem::replace(&mut self.named, false) {
+            self.sink.text("\n")?;
         }
+        self.sink.text(text)
     }
-    if global.verbose > 0 {
-        details(&mut out, plan);
-    }
-    out.push('\n');
-    summary(&mut out, plan, files);
-    out
 }
 
-/// Renders the way back to what a generation left.
-pub(crate) fn rollback(target: &Target, folder: &str, to: u64, back: &[Back], global: &Global) -> String {
-    let mut out = String::new();
-    let bold = style::BOLD;
-    let _ = writeln!(out, "{bold}{}{bold:#} ({})", escape(&target.name), escape(folder));
-    for Back { change, .. } in back.iter().filter(|_| !global.quiet) {
-        let path = escape(&change.path.display().to_string());
-        let _ = write!(out, "\n{bold}--- a/{path}{bold:#}\n{bold}+++ b/{path}{bold:#}\n");
-        let (before, after) = (&change.before, &change.after);
-        let hunks = if global.show_secrets {
-            between(before, after, global.context)
+impl Emitter for Human {
+    fn several(&mut self) {
+        self.detail.several = true;
+    }
+
+    fn begin_plans(&mut self, head: &PlanHead<'_>) -> Result<(), Error> {
+        self.several = head.documents.len() > 1;
+        Ok(())
+    }
+
+    fn document(&mut self, name: &str) -> Result<(), Error> {
+        if !self.several {
+            return Ok(());
+        }
+        self.named = false;
+        self.add(&format!("{}\n\n", escape(name)))?;
+        self.named = true;
+        Ok(())
+    }
+
+    fn plan(&mut self, row: &PlanRow<'_>) -> Result<(), Error> {
+        let mut text = plan::plan_of(row.plan, row.folder, row.files(), self.detail);
+        if let Some(follow_up) = row.follow_up {
+            text.push_str(&follow_up::text(follow_up, "the user who applies it"));
+        }
+        self.add(&text)
+    }
+
+    fn checked(&mut self, document: &Document) -> Result<(), Error> {
+        let errors = self.totals.add(document);
+        let name = escape(&document.name);
+        let warnings = count(document.reading.diagnostics.len() - errors, "warning", "warnings");
+        // Beyond that many nothing more is said, and it would be wrong to call them all.
+        let more = if errors >= model::MAX_DIAGNOSTICS { " or more" } else { "" };
+        if errors > 0 {
+            let errors = count(errors, "error", "errors");
+            self.sink.text(&format!("{name}: {errors}{more}, {warnings}\n"))
+        } else if self.detail.quiet && self.detail.several {
+            Ok(())
         } else {
-            redacted_between(kind(&change.path), before, after, global.context)
-        };
-        hunks.iter().for_each(|hunk| self::hunk(&mut out, hunk));
-    }
-    let files = count(back.len(), "file", "files");
-    let _ = writeln!(out, "\n{bold}Rollback{bold:#} of {files} to what generation {to} left.");
-    out
-}
-
-fn changes(out: &mut String, changes: &[Change], show_secrets: bool) {
-    let width = changes.iter().map(|change| change.subject.chars().count()).max().unwrap_or(0);
-    for change in changes {
-        let (sign, color) = sign(change.action);
-        let value = |value: &Option<String>| match value {
-            Some(text) if text.is_empty() => "''".to_string(),
-            Some(text) => escape(text),
-            None => "(not set)".to_string(),
-        };
-        let before = if show_secrets && change.secret.is_some() { &change.secret } else { &change.before };
-        let (before, after) = (value(before), value(&change.after));
-        let subject = escape(&change.subject);
-        let dim = style::DIM;
-        let _ = writeln!(out, "  {color}{sign}{color:#} {subject:width$}  {before} -> {after}");
-        let why = change.why.as_ref().map(|why| format!(" ({})", escape(why))).unwrap_or_default();
-        let place = format!("{}:{}", escape(&change.path), change.line);
-        let needs = match needs(change.needs) {
-            Some(needs) => format!(", needs {needs}"),
-            None => String::new(),
-        };
-        let _ = writeln!(out, "    {:width$}  {dim}{place}{needs}{why}{dim:#}", "");
-    }
-}
-
-fn sign(action: Action) -> (char, Style) {
-    match action {
-        Action::Add => ('+', style::ADDED),
-        Action::Change => ('~', style::CHANGED),
-        Action::Remove => ('-', style::REMOVED),
-    }
-}
-
-fn needs(needs: Needs) -> Option<&'static str> {
-    match needs {
-        Needs::Nothing => None,
-        Needs::Reload => Some("a reload"),
-        Needs::Restart => Some("a restart"),
-        Needs::Recreate => Some("a new container"),
-    }
-}
-
-fn diffs(out: &mut String, plan: &Plan, global: &Global) {
-    for file in &plan.files {
-        let path = escape(&file.path);
-        let bold = style::BOLD;
-        let _ = write!(out, "\n{bold}--- a/{path}{bold:#}\n{bold}+++ b/{path}{bold:#}\n");
-        let hunks = if global.show_secrets {
-            hunks(file, global.context)
-        } else {
-            redacted_hunks(file, global.context)
-        };
-        for hunk in &hunks {
-            self::hunk(out, hunk);
+            self.sink.text(&format!("{name}: valid, {warnings}\n"))
         }
     }
+
+    fn unread(&mut self, _: &Named, error: &Error) -> Result<(), Error> {
+        let Totals { worst, documents, unread, .. } = &mut self.totals;
+        *worst = Some(worst.map_or(error.kind, |worst| worst.worse(error.kind)));
+        *documents += 1;
+        *unread += 1;
+        Ok(())
+    }
+
+    fn parent(&mut self) {
+        self.totals.documents += 1;
+    }
+
+    fn totals(&mut self) -> Result<(), Error> {
+        self.sink.text(&self.totals.line())
+    }
+
+    fn status(&mut self, name: &TargetName, status: &Status) -> Result<(), Error> {
+        self.lines.push(status::Line::new(name, status));
+        Ok(())
+    }
+
+    fn verified(&mut self, name: &TargetName, verified: &Verified) -> Result<(), Error> {
+        self.add(&checks::looked(name, &verified.looked, self.detail, &verified.scrubber))
+    }
+
+    fn history(&mut self, dir: &TargetDir, history: &History) -> Result<(), Error> {
+        self.add(&history::history(&dir.target, history, self.detail.verbose > 0))
+    }
+
+    fn tally(&mut self, tally: &Tally, files: usize, view: View) -> Result<(), Error> {
+        let width = self.sink.width();
+        self.sink.text(&entries::tally(tally, files, view, width))
+    }
+
+    fn finish(&mut self) -> Result<(), Error> {
+        self.sink.text(&status::lines(&self.lines))?;
+        if !self.detail.quiet && self.lines.iter().any(|line| line.differs) {
+            self.sink.text("\n`kasm-db verify` says why, and what mends it.\n")?;
+        }
+        self.sink.complete();
+        Ok(())
+    }
+
+    fn end(&mut self, _: Outcome) -> Result<(), Error> {
+        self.sink.end()
+    }
 }
 
-pub(crate) fn hunk(out: &mut String, hunk: &Hunk) {
-    let color = style::HUNK;
-    let _ = writeln!(out, "{color}{}{color:#}", hunk.header());
-    for line in &hunk.lines {
-        let text = escape_bytes(line.text.strip_suffix(b"\r").unwrap_or(&line.text));
-        let _ = match line.sign {
-            Sign::Same => writeln!(out, " {text}"),
-            Sign::Removed => writeln!(out, "{0}-{text}{0:#}", style::REMOVED),
-            Sign::Added => writeln!(out, "{0}+{text}{0:#}", style::ADDED),
-        };
-        if !line.ended {
-            out.push_str("\\ No newline at end of file\n");
+impl Totals {
+    /// Counts a document; returns the number of its errors.
+    fn add(&mut self, document: &Document) -> usize {
+        let errors = document.reading.diagnostics.iter().filter(|d| Diagnostic::is_error(d)).count();
+        self.documents += 1;
+        self.warnings += document.reading.diagnostics.len() - errors;
+        self.invalid += usize::from(errors > 0);
+        errors
+    }
+
+    fn line(&self) -> String {
+        let documents = count(self.documents, "document", "documents");
+        let warnings = count(self.warnings, "warning", "warnings");
+        let unread = if self.unread > 0 { format!("{} not read, ", self.unread) } else { String::new() };
+        match self.invalid {
+            0 if self.worst.is_none() => format!("{documents}: all valid, {warnings}\n"),
+            invalid => format!("{documents}: {unread}{invalid} with errors, {warnings}\n"),
         }
     }
-}
-
-fn details(out: &mut String, plan: &Plan) {
-    let dim = style::DIM;
-    for path in &plan.in_order {
-        let _ = writeln!(out, "  {dim}in order: {}{dim:#}", escape(path));
-    }
-    for path in &plan.skipped {
-        let _ = writeln!(out, "  {dim}skipped: {} (no database service){dim:#}", escape(path));
-    }
-}
-
-fn summary(out: &mut String, plan: &Plan, files: usize) {
-    if plan.is_blocked() {
-        let color = style::ERROR;
-        let mut names: Vec<_> = plan.blockers().map(|blocker| blocker.code.name()).collect();
-        names.sort_unstable();
-        names.dedup();
-        let _ = writeln!(out, "{color}Refused{color:#}: {}. Nothing is written.", names.join(", "));
-    } else if plan.is_empty() {
-        let files = count(plan.in_order.len(), "file is", "files are");
-        let _ = writeln!(out, "Nothing to do: {files} as the document says.");
-    } else {
-        let of = |action| plan.changes.iter().filter(|change| change.action == action).count();
-        let (added, changed, removed) = (of(Action::Add), of(Action::Change), of(Action::Remove));
-        let bold = style::BOLD;
-        let files = count(files, "file", "files");
-        let _ = writeln!(
-            out,
-            "{bold}Plan{bold:#}: {added} to add, {changed} to change, {removed} to remove in {files}. {}",
-            cost(plan)
-        );
-    }
-}
-
-/// Says what the whole plan takes, as a sentence.
-pub(crate) fn cost(plan: &Plan) -> &'static str {
-    match (plan.needs(), &plan.target.kind) {
-        (Needs::Nothing, TargetKind::Installer) => "It takes effect when this tree is installed.",
-        (Needs::Nothing, _) => "Nothing that runs is touched.",
-        (Needs::Reload, _) => {
-            "The server must reload its configuration; the file is written in place, as a container that has it \
-             mounted by itself would not see another one."
-        }
-        (Needs::Restart, _) => "The database must be restarted.",
-        (Needs::Recreate, _) => "The database must be stopped and started: its container is made anew.",
-    }
-}
-
-/// Gives a number with its noun.
-pub(crate) fn count(number: usize, one: &str, many: &str) -> String {
-    format!("{number} {}", if number == 1 { one } else { many })
 }

@@ -1,266 +1,287 @@
-//! Plans and diagnostics for programs: structs of their own, with a version of their own.
+//! Results for programs: structs of their own, with a version of their own.
+//!
+//! Every command and every outcome has one envelope. What streams comes first, so that memory does not grow with the
+//! number of targets; errors, warnings, totals and the exit code follow it.
 
-use model::{Diagnostic, Place};
-use render::Plan;
-use render::diff::{hunks, redacted_hunks, unified};
-use serde::Serialize;
+mod apply;
+mod entries;
+mod envelope;
+mod explain;
+mod follows;
+mod history;
+mod import;
+mod part;
+mod plan;
+mod problem;
+mod recover;
+mod render;
+mod rollback;
+mod schema;
+pub(crate) mod schemas;
+mod show;
+mod status;
+mod target;
+mod validate;
+mod value;
+mod verify;
+mod version;
+mod words;
+mod writer;
 
-use crate::args::Global;
-use crate::document::Loaded;
-use crate::output::{escape_bytes, escape_json, words};
-use crate::saved::format::{SavedFile, SavedTarget};
+use live::Scrubber;
+use model::Diagnostic;
+use model::explain::Subject as Explained;
+use ops::audit::{CountBy, Tally, View};
+use ops::history::History;
+use ops::recover::Recovered;
+use ops::status::Status;
+use ops::verify::Verified;
+use ops::{Document, Error, Event, Outcome, TargetDir, TargetName};
 
-/// Additions raise the second number, anything else the first.
-const VERSION: &str = "1.1";
+use self::envelope::Envelope;
+use self::part::Part;
+use self::problem::{About, Problem};
+use self::target::{Row, Sum as _};
+use self::writer::pretty;
+use super::emitter::{Emitter, Format, ImportRow, PlanHead, PlanRow, RenderRow};
+use super::report::Report;
 
-#[derive(Serialize)]
-struct Report {
-    format: &'static str,
-    format_version: &'static str,
-    documents: Vec<serde_json::Value>,
-}
+/// The format.
+pub(crate) const FORMAT: Format = Format {
+    name: "json",
+    reports: Report::ALL,
+    new: |report, sink, detail| Box::new(Envelope::new(report, sink, detail)),
+    entries: Some(&entries::Lines),
+};
 
-#[derive(Serialize)]
-struct DocumentReport<'a> {
-    document: &'a str,
-    valid: bool,
-    /// Why it could not be read at all.
-    error: Option<&'a str>,
-    diagnostics: Vec<Finding<'a>>,
-}
-
-#[derive(Serialize)]
-struct Plans<'a> {
-    format: &'static str,
-    format_version: &'static str,
-    documents: Vec<&'a str>,
-    diagnostics: Vec<Finding<'a>>,
-    /// Of a saved plan: what is not as the plan saw it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    stale: Option<&'a [String]>,
-    targets: Vec<TargetPlan<'a>>,
-}
-
-#[derive(Serialize)]
-struct TargetPlan<'a> {
-    document: &'a str,
-    name: &'a str,
-    kind: &'static str,
-    folder: &'a str,
-    blocked: bool,
-    needs: &'static str,
-    changes: Vec<ChangeRow<'a>>,
-    files: Vec<FileRow<'a>>,
-    findings: Vec<Finding<'a>>,
-    in_order: &'a [String],
-    skipped: &'a [String],
-}
-
-#[derive(Serialize)]
-struct ChangeRow<'a> {
-    action: &'static str,
-    subject: &'a str,
-    path: &'a str,
-    line: usize,
-    before: Option<&'a str>,
-    after: Option<&'a str>,
-    needs: &'static str,
-    why: Option<&'a str>,
-}
-
-#[derive(Serialize)]
-struct FileRow<'a> {
-    path: &'a str,
-    kind: &'a str,
-    /// None of a saved plan whose files are not as they were.
-    diff: Option<String>,
-}
-
-#[derive(Serialize)]
-struct Finding<'a> {
-    code: &'static str,
-    name: &'static str,
-    severity: &'static str,
-    message: &'a str,
-    place: Option<Position<'a>>,
-    related: Option<Related<'a>>,
-    help: Option<&'a str>,
-    fix: Option<Fix<'a>>,
-    allow: Option<&'static str>,
-}
-
-/// Bytes of the file at the place, and what to write instead.
-#[derive(Serialize)]
-struct Fix<'a> {
-    start: usize,
-    end: usize,
-    replacement: &'a str,
-}
-
-#[derive(Serialize)]
-struct Position<'a> {
-    path: &'a str,
-    line: usize,
-    column: usize,
-    start: usize,
-    end: usize,
-}
-
-#[derive(Serialize)]
-struct Related<'a> {
-    #[serde(flatten)]
-    position: Position<'a>,
-    why: &'a str,
-}
-
-/// The diagnostics of the documents of a run, gathered while those come and go.
-#[derive(Default)]
-pub(crate) struct Reports(Vec<serde_json::Value>);
-
-impl Reports {
-    pub(crate) fn add(&mut self, document: &str, diagnostics: &[Diagnostic]) {
-        let report = DocumentReport {
-            document,
-            valid: !diagnostics.iter().any(Diagnostic::is_error),
-            error: None,
-            diagnostics: diagnostics.iter().map(finding).collect(),
-        };
-        self.0.push(serde_json::to_value(&report).unwrap_or_default());
+impl Emitter for Envelope {
+    fn is_for_programs(&self) -> bool {
+        true
     }
 
-    /// Notes a document that could not be read at all.
-    pub(crate) fn unread(&mut self, document: &str, why: &str) {
-        let report = DocumentReport { document, valid: false, error: Some(why), diagnostics: Vec::new() };
-        self.0.push(serde_json::to_value(&report).unwrap_or_default());
+    fn begin_plans(&mut self, head: &PlanHead<'_>) -> Result<(), Error> {
+        let Part::Show(part, _) = &mut self.part else { return Ok(()) };
+        part.stale = head.stale.map(<[String]>::to_vec);
+        let outcome = head.unknown.map_or(Outcome::Done, |error| error.kind);
+        head.documents.iter().for_each(|document| self.keep_document(document, outcome));
+        Ok(())
     }
 
-    /// Writes what was gathered.
-    pub(crate) fn finish(self) -> String {
-        print(&Report { format: "kasm-db/diagnostics", format_version: VERSION, documents: self.0 })
-    }
-}
-
-/// Writes the plans of a run by document; each comes with the folder of its target.
-pub(crate) fn plans(documents: &[(&Loaded, &[(Plan, String)])], global: &Global) -> String {
-    let targets = documents.iter().flat_map(|(loaded, plans)| {
-        plans.iter().map(|(plan, folder)| target(&loaded.name, plan, folder, global))
-    });
-    print(&Plans {
-        format: "kasm-db/plan",
-        format_version: VERSION,
-        documents: documents.iter().map(|(loaded, _)| loaded.name.as_str()).collect(),
-        diagnostics: documents
-            .iter()
-            .flat_map(|(loaded, _)| loaded.reading.diagnostics.iter().map(finding))
-            .collect(),
-        stale: None,
-        targets: targets.collect(),
-    })
-}
-
-/// Writes a saved plan; where it still holds, it comes with `plans` as they are made now.
-pub(crate) fn saved(
-    document: &str,
-    stale: Option<&[String]>,
-    targets: &[(Plan, &SavedTarget, bool)],
-    global: &Global,
-) -> String {
-    let targets = targets.iter().map(|(plan, saved, is_fresh)| {
-        let mut target = target(document, plan, &saved.folder, global);
-        if !is_fresh {
-            target.files = saved.files.iter().map(file_row).collect();
+    fn read(&mut self, document: &Document) -> Result<(), Error> {
+        let found = document.reading.diagnostics.iter();
+        let problems: Vec<_> = found.map(|one| Problem::of_document(one, &document.name)).collect();
+        if document.desired().is_some() {
+            self.keep(&problems, &Scrubber::default());
+            self.keep_document(&document.name, Outcome::Done);
+            return Ok(());
         }
-        target
-    });
-    print(&Plans {
-        format: "kasm-db/plan",
-        format_version: VERSION,
-        documents: vec![document],
-        diagnostics: Vec::new(),
-        stale,
-        targets: targets.collect(),
-    })
-}
+        if let Part::Rollback(row, _) = &mut self.part {
+            row.document = Some(document.name.clone());
+            row.add(problems);
+            self.keep_document(&document.name, Outcome::Invalid);
+            return Ok(());
+        }
+        self.keep(&problems, &Scrubber::default());
+        let errors = problems.into_iter().filter(Problem::is_error).collect();
+        let about = About { document: Some(&document.name), target: None };
+        self.write_failed(about, Outcome::Invalid, errors);
+        Ok(())
+    }
 
-fn file_row(file: &SavedFile) -> FileRow<'_> {
-    FileRow { path: &file.path, kind: &file.kind, diff: None }
-}
+    fn plan(&mut self, row: &PlanRow<'_>) -> Result<(), Error> {
+        let mut target = plan::row(row, self.detail);
+        row.saved.iter().for_each(|standing| show::judge(&mut target, standing));
+        let row = target;
+        match &mut self.part {
+            Part::Plan(totals) => totals.add(&row),
+            Part::Show(_, totals) => totals.add(&row),
+            _ => return Ok(()),
+        }
+        self.write_target(row, &Scrubber::default());
+        Ok(())
+    }
 
-/// Writes a struct of the output layer.
-pub(crate) fn print(value: &impl Serialize) -> String {
-    // These structs hold nothing that JSON can not: no maps with other keys than text, no NaN.
-    let text = serde_json::to_string_pretty(value).unwrap_or_default();
-    escape_json(text + "\n")
-}
+    fn checked(&mut self, document: &Document) -> Result<(), Error> {
+        let row = validate::row(&document.name, &document.reading.diagnostics);
+        let Part::Validate(totals) = &mut self.part else { return Ok(()) };
+        totals.add(&row);
+        self.keep(row.errors.iter().chain(&row.warnings), &Scrubber::default());
+        self.write_row(&pretty(&row));
+        Ok(())
+    }
 
-fn target<'a>(document: &'a str, plan: &'a Plan, folder: &'a str, global: &Global) -> TargetPlan<'a> {
-    TargetPlan {
-        document,
-        name: &plan.target.name,
-        kind: words::kind(&plan.target.kind),
-        folder,
-        blocked: plan.is_blocked(),
-        needs: words::needs(plan.needs()),
-        changes: plan.changes.iter().map(|row| change(row, global.show_secrets)).collect(),
-        files: plan
-            .files
-            .iter()
-            .map(|file| {
-                let hunks = if global.show_secrets {
-                    hunks(file, global.context)
-                } else {
-                    redacted_hunks(file, global.context)
-                };
-                FileRow {
-                    path: &file.path,
-                    kind: words::file_kind(file.kind),
-                    diff: Some(escape_bytes(&unified(&file.path, &hunks))),
+    fn parent(&mut self) {
+        if let Part::Validate(totals) = &mut self.part {
+            totals.parents += 1;
+        }
+    }
+
+    fn status(&mut self, name: &TargetName, status: &Status) -> Result<(), Error> {
+        let row = status::row(name, status);
+        let Part::Status(totals) = &mut self.part else { return Ok(()) };
+        totals.add(&row);
+        self.write_target(row, &status.scrubber);
+        Ok(())
+    }
+
+    fn verified(&mut self, name: &TargetName, verified: &Verified) -> Result<(), Error> {
+        let row = verify::row(name, verified);
+        let Part::Verify(totals) = &mut self.part else { return Ok(()) };
+        totals.add(&row);
+        self.write_target(row, &verified.scrubber);
+        Ok(())
+    }
+
+    fn history(&mut self, dir: &TargetDir, history: &History) -> Result<(), Error> {
+        let row = history::row(dir, history);
+        let Part::History(totals) = &mut self.part else { return Ok(()) };
+        totals.add(&row);
+        self.write_target(row, &Scrubber::default());
+        Ok(())
+    }
+
+    fn target(&mut self, dir: &TargetDir) {
+        if let Part::Rollback(row, _) = &mut self.part {
+            *row = Row::of(dir);
+        }
+    }
+
+    fn event(&mut self, event: &Event<'_>, scrubber: &Scrubber) -> Result<(), Error> {
+        match &mut self.part {
+            Part::Rollback(row, _) => rollback::event(row, event, self.detail),
+            Part::Apply(rows, totals) => match event {
+                Event::Targets(targets) => targets.iter().for_each(|target| {
+                    rows.place(target);
+                }),
+                Event::Target(target) => rows.target(*target),
+                Event::Ended { target, end, outcome } => {
+                    let row = rows.ended(target, *end, *outcome);
+                    totals.add(&row);
+                    self.write_target(row, scrubber);
                 }
-            })
-            .collect(),
-        findings: plan.findings.iter().map(finding).collect(),
-        in_order: &plan.in_order,
-        skipped: &plan.skipped,
+                _ => apply::event(rows.row(), event, self.detail, scrubber),
+            },
+            _ => {}
+        }
+        Ok(())
     }
-}
 
-fn change(change: &render::Change, show_secrets: bool) -> ChangeRow<'_> {
-    ChangeRow {
-        action: words::action(change.action),
-        subject: &change.subject,
-        path: &change.path,
-        line: change.line,
-        before: change.secret.as_deref().filter(|_| show_secrets).or(change.before.as_deref()),
-        after: change.after.as_deref(),
-        needs: words::needs(change.needs),
-        why: change.why.as_deref(),
+    fn recovered(
+        &mut self,
+        dir: &TargetDir,
+        recovered: &Recovered,
+        scrubber: &Scrubber,
+    ) -> Result<(), Error> {
+        let row = recover::row(dir, recovered);
+        let Part::Recover(totals) = &mut self.part else { return Ok(()) };
+        totals.add(&row);
+        self.write_target(row, scrubber);
+        Ok(())
     }
-}
 
-fn finding(diagnostic: &Diagnostic) -> Finding<'_> {
-    Finding {
-        code: diagnostic.code.id(),
-        name: diagnostic.code.name(),
-        severity: words::severity(diagnostic.severity),
-        message: &diagnostic.message,
-        place: diagnostic.place.as_ref().map(position),
-        related: diagnostic.related.as_ref().map(|(place, why)| Related { position: position(place), why }),
-        help: diagnostic.help.as_deref(),
-        fix: diagnostic.fix.as_ref().map(|(range, replacement)| Fix {
-            start: range.start,
-            end: range.end,
-            replacement,
-        }),
-        allow: diagnostic.code.risk().map(|_| diagnostic.code.name()),
+    fn imported(&mut self, row: &ImportRow<'_>) -> Result<(), Error> {
+        if let Part::Import(part) = &mut self.part {
+            *part = import::part(row);
+        }
+        Ok(())
     }
-}
 
-fn position(place: &Place) -> Position<'_> {
-    Position {
-        path: &place.path,
-        line: place.line,
-        column: place.column,
-        start: place.span.start,
-        end: place.span.end,
+    fn findings(
+        &mut self,
+        document: Option<&str>,
+        target: Option<&str>,
+        findings: &[Diagnostic],
+    ) -> Result<(), Error> {
+        let mut problems: Vec<_> = findings.iter().map(Problem::of_target).collect();
+        problems.iter_mut().for_each(|problem| problem.is_about(About { document, target }));
+        self.keep(&problems, &Scrubber::default());
+        Ok(())
+    }
+
+    fn rendered(&mut self, row: &RenderRow<'_>) -> Result<(), Error> {
+        let row = render::row(row);
+        let Part::Render(totals) = &mut self.part else { return Ok(()) };
+        totals.add(&row);
+        self.write_row(&pretty(&row));
+        Ok(())
+    }
+
+    fn explained(&mut self, subject: Option<&str>, found: &[Explained]) -> Result<(), Error> {
+        if let Part::Explain(part) = &mut self.part {
+            *part = explain::part(subject, found);
+        }
+        Ok(())
+    }
+
+    fn schema(&mut self, name: &str, schema: &serde_json::Value) -> Result<(), Error> {
+        if let Part::Schema(part) = &mut self.part {
+            *part = schema::Part { name: Some(name.to_string()), schema: Some(schema.clone()) };
+        }
+        Ok(())
+    }
+
+    fn tally(&mut self, tally: &Tally, files: usize, view: View) -> Result<(), Error> {
+        let totals = entries::totals(tally, files);
+        match view {
+            View::Entries => self.part = Part::Entries(totals),
+            View::Count(by) => {
+                self.part = Part::Count(entries::counted(by), totals);
+                self.counts(tally, by);
+            }
+            View::Summary => {
+                self.part = Part::Summary(entries::span(tally), totals);
+                self.counts(tally, CountBy::Class);
+            }
+        }
+        Ok(())
+    }
+
+    fn error(&mut self, error: &Error) -> Result<(), Error> {
+        let problems = Problem::all_of(error);
+        if let Part::Rollback(row, _) = &mut self.part {
+            row.errors.extend(problems);
+            if let Some(document) = error.document.as_deref() {
+                row.document.get_or_insert_with(|| document.into());
+                self.keep_document(document, error.kind);
+            }
+            return Ok(());
+        }
+        self.keep(&problems, &Scrubber::default());
+        for (error, problem) in std::iter::once(error).chain(&error.others).zip(problems) {
+            let about = About { document: error.document.as_deref(), target: error.target.as_deref() };
+            if about.is_nothing() {
+                self.keep_of_none(problem);
+            } else {
+                self.write_failed(about, error.kind, vec![problem]);
+            }
+        }
+        Ok(())
+    }
+
+    fn warning(&mut self, message: &str, help: Option<&str>) {
+        self.keep(&[Problem::warning(message, help)], &Scrubber::default());
+    }
+
+    fn end(&mut self, outcome: Outcome) -> Result<(), Error> {
+        self.close(outcome)
+    }
+
+    fn break_off(&mut self, error: &Error) -> Result<(), Error> {
+        let problems = Problem::all_of(error);
+        match &mut self.part {
+            // Whoever writes them may be in the middle of a line.
+            Part::Entries(_) => return Ok(()),
+            Part::Rollback(row, _) => row.add(problems),
+            Part::Apply(rows, totals) => {
+                let rows = rows.broken_off(error.kind, problems);
+                rows.iter().for_each(|row| totals.add(row));
+                rows.into_iter().for_each(|row| self.write_target(row, &Scrubber::default()));
+            }
+            _ => {
+                self.keep(&problems, &Scrubber::default());
+                self.write_failed(About::default(), error.kind, problems);
+            }
+        }
+        self.close(error.kind)
     }
 }

@@ -1,11 +1,11 @@
 //! A result that comes bit by bit.
 
-use std::io::{BufWriter, IsTerminal, Stdout, Write, stdout};
+use std::io::{BufWriter, Stdout, Write, stdout};
 
 use anstream::ColorChoice;
+use ops::Error;
 
-use super::{Terminal, coloured, ended};
-use crate::exit::Failure;
+use super::terminal::{Terminal, coloured, ended};
 
 /// Standard output, for as many lines as there will be.
 pub(crate) struct Stream {
@@ -14,7 +14,7 @@ pub(crate) struct Stream {
     /// Columns of the terminal; `None` where there is none to fit.
     pub(crate) width: Option<usize>,
     open: bool,
-    failure: Option<Failure>,
+    error: Option<Error>,
 }
 
 impl Terminal {
@@ -22,11 +22,8 @@ impl Terminal {
     pub(crate) fn stream(&self) -> Stream {
         let out = stdout();
         let choice = self.choice_for(&out);
-        let width = out
-            .is_terminal()
-            .then(|| rustix::termios::tcgetwinsize(&out).map_or(80, |size| usize::from(size.ws_col)))
-            .filter(|width| *width > 0);
-        Stream { out: BufWriter::with_capacity(64 << 10, out), choice, width, open: true, failure: None }
+        let width = self.width();
+        Stream { out: BufWriter::with_capacity(64 << 10, out), choice, width, open: true, error: None }
     }
 }
 
@@ -74,15 +71,15 @@ impl Stream {
     }
 
     /// Ends the result.
-    pub(crate) fn finish(mut self) -> Result<(), Failure> {
+    pub(crate) fn finish(mut self) -> Result<(), Error> {
         self.flush();
-        self.failure.take().map_or(Ok(()), Err)
+        self.error.take().map_or(Ok(()), Err)
     }
 
     fn note(&mut self, written: std::io::Result<()>) {
         if let Err(error) = written {
             self.open = false;
-            self.failure = ended(&error).err();
+            self.error = ended(&error).err();
         }
     }
 }

@@ -1,5 +1,8 @@
 //! What an error is about: the details of its variants.
 
+/// More bytes than the record of any set of files has.
+pub(crate) const MAX_RECORD: u64 = 1 << 20;
+
 /// Says what is wrong with a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -30,7 +33,7 @@ pub enum PathProblem {
 /// Says what a path names other than a regular file or a symbolic link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum FileKind {
+pub enum SpecialFile {
     /// A directory.
     #[error("directory")]
     Directory,
@@ -46,6 +49,9 @@ pub enum FileKind {
     /// A character device.
     #[error("character device")]
     CharacterDevice,
+    /// A file of `/proc` or `/sys`, which is made up as it is read.
+    #[error("file of the kernel")]
+    Kernel,
     /// Something this crate has no name for.
     #[error("special file")]
     Other,
@@ -93,7 +99,7 @@ pub enum Occupant {
     Symlink,
     /// Neither a regular file nor a link.
     #[error("a {0}")]
-    Special(FileKind),
+    Special(SpecialFile),
     /// A file of neither this user nor the owner of the file to replace.
     #[error("a file of user {0}")]
     OtherOwner(u32),
@@ -103,6 +109,30 @@ pub enum Occupant {
     /// A file that this commit did not put there.
     #[error("a file that another process put there")]
     Intruder,
+}
+
+/// Says why bytes are no record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Damage {
+    /// It is of another version of the format, or something else altogether.
+    #[error("it does not begin with `kasm-db journal 1` or `2`")]
+    Version,
+    /// The digest at its end is not that of what is above.
+    #[error("its checksum is missing or wrong")]
+    Checksum,
+    /// It is complete, but does not make sense.
+    #[error("line {0} is not as this program writes it")]
+    Line(usize),
+    /// It is larger than a record can be.
+    #[error("it is larger than {MAX_RECORD} bytes")]
+    Size,
+    /// It is not the number of a layout.
+    #[error("it is not the number of a layout")]
+    Layout,
+    /// It is the record of another generation than the one that it lies in.
+    #[error("it is the record of another generation")]
+    Number,
 }
 
 /// Names what was tried when the operating system refused.
@@ -154,6 +184,18 @@ pub enum Operation {
     /// Keeping what is to follow a commit.
     #[error("write what is to follow")]
     FollowUp,
+    /// Keeping what is managed.
+    #[error("write what is managed")]
+    Managed,
+    /// Making the state directory, or bringing that of an earlier version to this one's layout.
+    #[error("lay out the directory")]
+    Layout,
+    /// Creating a file of a result.
+    #[error("create the file")]
+    CreateResult,
+    /// Writing a file of a result.
+    #[error("write the file")]
+    WriteResult,
     /// Writing a file in place.
     #[error("write the file in place")]
     InPlace,

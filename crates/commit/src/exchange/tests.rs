@@ -153,7 +153,7 @@ fn without_exchange_a_file_that_is_not_the_checked_one_stays() {
     fs::write(temp.path().join("a"), THEIRS).unwrap();
     let error = replace_by_link(&mut member).unwrap_err();
     assert!(matches!(error, Error::Changed { .. }), "{error}");
-    assert_eq!(member.place, Place::Untouched);
+    assert_eq!(member.progress, Progress::Untouched);
     assert_eq!(read(temp.path(), "a"), THEIRS);
 }
 
@@ -174,7 +174,8 @@ fn a_link_left_by_a_crash_is_no_second_name_of_the_file() {
     let (temp, change) = (tempfile::tempdir().unwrap(), change());
     fs::write(temp.path().join("a"), OLD).unwrap();
     fs::hard_link(temp.path().join("a"), temp.path().join(".a.kasm-db-old")).unwrap();
-    crate::set::commit(&Dir::open(temp.path()).unwrap(), &[change], &Options::default()).unwrap();
+    crate::set::commit(&Dir::open(temp.path()).unwrap(), &[change], &Options::default(), &|_| Ok(()))
+        .unwrap();
     assert_eq!(read(temp.path(), "a"), NEW);
     assert_eq!(names(temp.path()), ["a"]);
 }
@@ -186,6 +187,7 @@ fn a_link_left_by_a_crash_does_not_excuse_another_one() {
     fs::hard_link(temp.path().join("a"), temp.path().join("b")).unwrap();
     fs::write(temp.path().join(".a.kasm-db-old"), OLD).unwrap();
     let error =
-        crate::set::commit(&Dir::open(temp.path()).unwrap(), &[change], &Options::default()).unwrap_err();
+        crate::set::commit(&Dir::open(temp.path()).unwrap(), &[change], &Options::default(), &|_| Ok(()))
+            .unwrap_err();
     assert!(matches!(error.cause, Error::HardLinked { links: 2, .. }), "{error}");
 }

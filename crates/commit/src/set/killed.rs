@@ -10,10 +10,13 @@ use crate::error::Stranger;
 use crate::recover::Outcome;
 use crate::root::Root;
 
+/// How long a lock that nobody holds may take: a child that another test starts has its descriptor for a moment.
+const SOON: Duration = Duration::from_secs(10);
+
 const FILES: [&str; 3] = ["a", "d/b", "d/c"];
 
 /// Three files, of which the last is written in place; one is longer afterwards, one shorter.
-struct Place {
+struct Tree {
     temp: tempfile::TempDir,
     changes: Vec<Change>,
 }
@@ -38,8 +41,8 @@ const STEPS: [Step; 7] = [
     Step::Cleaned,
 ];
 
-impl Place {
-    fn new() -> Place {
+impl Tree {
+    fn new() -> Tree {
         let temp = tempfile::tempdir().unwrap();
         fs::create_dir(temp.path().join("d")).unwrap();
         let [a, b, c] = FILES.map(|path| Change {
@@ -51,7 +54,7 @@ impl Place {
         for change in &changes {
             fs::write(temp.path().join(&change.path), &change.before).unwrap();
         }
-        Place { temp, changes }
+        Tree { temp, changes }
     }
 
     fn root(&self) -> Root {
@@ -70,10 +73,12 @@ impl Place {
             follow_up: Some(b"restart".to_vec()),
             tool: "test 1".into(),
             what: "apply".into(),
+            managed: Some(b"all".to_vec()),
+            ..Options::default()
         };
         let mut set = Set::check(root.dir(), &self.changes, &options.in_place).unwrap();
         let files = set.members.iter().map(Member::record).collect();
-        let mut log = Log::begin(root.dir(), files, &options).unwrap();
+        let mut log = Log::begin(root.dir(), files, &options, &|_| Ok(())).unwrap();
         if step >= Step::Prepared {
             set.prepare(&mut log).unwrap();
         }
@@ -93,7 +98,7 @@ impl Place {
 
     fn recover(&self) -> Result<Outcome, Error> {
         let root = self.root();
-        let recovery = root.lock(Duration::ZERO).unwrap().recover()?;
+        let recovery = root.lock(SOON).unwrap().recover()?;
         assert!(recovery.leftovers.is_empty(), "{:?}", recovery.leftovers);
         Ok(recovery.outcome)
     }
@@ -126,55 +131,75 @@ impl Place {
     }
 }
 
-const EMPTY: [&str; 7] = [".kasm-db", ".kasm-db/.gitignore", ".kasm-db/generations", "a", "d", "d/b", "d/c"];
+const EMPTY: [&str; 11] = [
+    ".kasm-db",
+    ".kasm-db/.gitignore",
+    ".kasm-db/generations",
+    ".kasm-db/layout",
+    ".kasm-db/private",
+    ".kasm-db/private/generations",
+    ".kasm-db/private/lock",
+    "a",
+    "d",
+    "d/b",
+    "d/c",
+];
 
 #[test]
 fn wherever_it_is_killed_a_recovery_makes_all_files_old_or_all_new() {
     for step in STEPS {
-        let place = Place::new();
-        place.killed_after(step);
+        let tree = Tree::new();
+        tree.killed_after(step);
         let is_decided = step >= Step::Decided;
-        let interrupted = place.root().interrupted().unwrap();
+        let interrupted = tree.root().interrupted().unwrap();
         assert_eq!(interrupted.is_some(), is_decided, "{step:?}");
-        let outcome = place.recover().unwrap();
+        let outcome = tree.recover().unwrap();
         if is_decided {
             let Outcome::Finished(generation) = outcome else { panic!("{step:?}: {outcome:?}") };
             assert_eq!((generation.number, &*generation.what, generation.files.len()), (1, "apply", 3));
-            assert!(place.is_new());
-            assert_eq!(place.root().history().unwrap(), [generation]);
-            assert_eq!(place.root().follow_up().unwrap().as_deref(), Some(b"restart".as_slice()));
-            let own = [0, 1, 2].map(|index| format!(".kasm-db/generations/1/{index}.old"));
+            assert!(tree.is_new());
+            assert_eq!(tree.root().history().unwrap(), [generation]);
+            assert_eq!(tree.root().follow_up().unwrap().as_deref(), Some(b"restart".as_slice()));
+            assert_eq!(tree.root().managed().unwrap().as_deref(), Some(b"all".as_slice()));
+            let own = [0, 1, 2].map(|index| format!(".kasm-db/private/generations/1/{index}.old"));
             let mut names = EMPTY.map(String::from).to_vec();
             names.extend(own);
             names.extend(
-                [".kasm-db/follow-up", ".kasm-db/generations/1", ".kasm-db/generations/1/manifest"]
-                    .map(String::from),
+                [
+                    ".kasm-db/follow-up",
+                    ".kasm-db/managed",
+                    ".kasm-db/generations/1",
+                    ".kasm-db/generations/1/manifest",
+                    ".kasm-db/private/generations/1",
+                    ".kasm-db/private/generations/1/manifest",
+                ]
+                .map(String::from),
             );
             names.sort();
-            assert_eq!(place.names(), names, "{step:?}");
+            assert_eq!(tree.names(), names, "{step:?}");
         } else {
             assert_eq!(outcome, Outcome::Nothing);
-            assert!(!place.is_new());
-            assert_eq!(place.root().follow_up().unwrap(), None);
-            assert_eq!(place.names(), EMPTY, "{step:?}");
+            assert!(!tree.is_new());
+            assert_eq!(tree.root().follow_up().unwrap(), None);
+            assert_eq!(tree.names(), EMPTY, "{step:?}");
         }
         // Nothing is left to do, and the next commit is like any other.
-        assert_eq!(place.recover().unwrap(), Outcome::Nothing);
-        assert_eq!(place.root().interrupted().unwrap(), None);
+        assert_eq!(tree.recover().unwrap(), Outcome::Nothing);
+        assert_eq!(tree.root().interrupted().unwrap(), None);
         let change =
-            Change { path: "a".into(), before: fs::read(place.at("a")).unwrap(), after: b"x".to_vec() };
-        let root = place.root();
-        let report = root.lock(Duration::ZERO).unwrap().commit(&[change]).unwrap();
+            Change { path: "a".into(), before: fs::read(tree.at("a")).unwrap(), after: b"x".to_vec() };
+        let root = tree.root();
+        let report = root.lock(SOON).unwrap().commit(&[change]).unwrap();
         assert_eq!(report.generation, Some(if is_decided { 2 } else { 1 }));
     }
 }
 
 #[test]
 fn a_commit_before_the_recovery_is_refused() {
-    let place = Place::new();
-    place.killed_after(Step::Replaced(1));
-    let root = place.root();
-    let error = root.lock(Duration::ZERO).unwrap().commit(&place.changes[1..]).unwrap_err();
+    let tree = Tree::new();
+    tree.killed_after(Step::Replaced(1));
+    let root = tree.root();
+    let error = root.lock(SOON).unwrap().commit(&tree.changes[1..]).unwrap_err();
     assert!(matches!(error.cause, Error::Interrupted { .. }), "{error}");
     assert!(matches!(error.state, State::NothingChanged), "{error}");
 }
@@ -182,49 +207,49 @@ fn a_commit_before_the_recovery_is_refused() {
 #[test]
 fn a_new_content_that_is_lost_takes_the_others_back() {
     for (backup_only, name) in [(false, "d/.b.kasm-db-new"), (true, "d/.b.kasm-db-new")] {
-        let place = Place::new();
-        place.killed_after(Step::Replaced(1));
-        fs::set_permissions(place.at("a"), fs::Permissions::from_mode(0o644)).unwrap();
-        fs::remove_file(place.at(name)).unwrap();
+        let tree = Tree::new();
+        tree.killed_after(Step::Replaced(1));
+        fs::set_permissions(tree.at("a"), fs::Permissions::from_mode(0o644)).unwrap();
+        fs::remove_file(tree.at(name)).unwrap();
         if backup_only {
-            fs::remove_file(place.at(".a.kasm-db-new")).unwrap();
+            fs::remove_file(tree.at(".a.kasm-db-new")).unwrap();
         }
-        let outcome = place.recover().unwrap();
+        let outcome = tree.recover().unwrap();
         assert!(matches!(outcome, Outcome::Undone(_)), "{outcome:?}");
-        assert!(!place.is_new());
-        assert_eq!(place.names(), EMPTY);
-        assert_eq!(fs::metadata(place.at("a")).unwrap().mode() & 0o7777, 0o644);
-        assert_eq!(place.root().history().unwrap(), []);
-        assert_eq!(place.root().follow_up().unwrap(), None);
+        assert!(!tree.is_new());
+        assert_eq!(tree.names(), EMPTY);
+        assert_eq!(fs::metadata(tree.at("a")).unwrap().mode() & 0o7777, 0o644);
+        assert_eq!(tree.root().history().unwrap(), []);
+        assert_eq!(tree.root().follow_up().unwrap(), None);
     }
 }
 
 #[test]
 fn a_file_torn_in_place_is_finished_from_its_copy_or_restored_from_its_backup() {
-    for lost in [None, Some("generations/1/2.new")] {
-        let place = Place::new();
+    for lost in [None, Some("private/generations/1/2.new")] {
+        let tree = Tree::new();
         // The third alone, so that it can be taken back.
-        let place = Place { changes: place.changes[2..].to_vec(), ..place };
-        let root = place.root();
+        let tree = Tree { changes: tree.changes[2..].to_vec(), ..tree };
+        let root = tree.root();
         let in_place = vec![PathBuf::from("d/c")];
         let options = Options { in_place, ..Options::default() };
-        let mut set = Set::check(root.dir(), &place.changes, &options.in_place).unwrap();
+        let mut set = Set::check(root.dir(), &tree.changes, &options.in_place).unwrap();
         let files = set.members.iter().map(Member::record).collect();
-        let mut log = Log::begin(root.dir(), files, &options).unwrap();
+        let mut log = Log::begin(root.dir(), files, &options, &|_| Ok(())).unwrap();
         set.prepare(&mut log).unwrap();
         log.decide().unwrap();
         drop((set, log));
-        let ino = fs::metadata(place.at("d/c")).unwrap().ino();
-        fs::write(place.at("d/c"), "d/c = nld and longer\n").unwrap();
+        let ino = fs::metadata(tree.at("d/c")).unwrap().ino();
+        fs::write(tree.at("d/c"), "d/c = nld and longer\n").unwrap();
         if lost.is_some() {
-            fs::write(place.at(".kasm-db/generations/1/0.new"), "torn too").unwrap();
+            fs::write(tree.at(".kasm-db/private/generations/1/0.new"), "torn too").unwrap();
             // What a file was to get is needed to tell a torn one from an edited one.
-            assert!(matches!(place.recover(), Err(Error::Unrecognised { now: Stranger::Content, .. })));
+            assert!(matches!(tree.recover(), Err(Error::Unrecognised { now: Stranger::Content, .. })));
             continue;
         }
-        assert!(matches!(place.recover().unwrap(), Outcome::Finished(_)));
-        assert!(place.is_new());
-        assert_eq!(fs::metadata(place.at("d/c")).unwrap().ino(), ino);
+        assert!(matches!(tree.recover().unwrap(), Outcome::Finished(_)));
+        assert!(tree.is_new());
+        assert_eq!(fs::metadata(tree.at("d/c")).unwrap().ino(), ino);
     }
 }
 
@@ -233,108 +258,108 @@ fn a_file_that_is_neither_old_nor_new_is_named_and_nothing_is_written() {
     for (path, step) in
         [("a", Step::Decided), ("a", Step::Replaced(1)), ("d/b", Step::Replaced(1)), ("d/c", Step::Decided)]
     {
-        let place = Place::new();
-        place.killed_after(step);
-        fs::write(place.at(path), "edited by hand\n").unwrap();
-        let look = || FILES.map(|file| fs::read(place.at(file)).unwrap());
-        let before = (look(), place.names());
+        let tree = Tree::new();
+        tree.killed_after(step);
+        fs::write(tree.at(path), "edited by hand\n").unwrap();
+        let look = || FILES.map(|file| fs::read(tree.at(file)).unwrap());
+        let before = (look(), tree.names());
         for _ in 0..2 {
-            let error = place.recover().unwrap_err();
+            let error = tree.recover().unwrap_err();
             assert!(
                 matches!(&error, Error::Unrecognised { path: named, now: Stranger::Content, .. }
                 if named.ends_with(path)),
                 "{error}"
             );
-            assert!(place.root().interrupted().is_err());
+            assert!(tree.root().interrupted().is_err());
         }
-        assert_eq!((look(), place.names()), before);
+        assert_eq!((look(), tree.names()), before);
         // Once a person has put it right, it goes on.
         let index = FILES.iter().position(|file| *file == path).unwrap();
-        fs::write(place.at(path), &place.changes[index].before).unwrap();
-        place.recover().unwrap();
-        place.is_new();
+        fs::write(tree.at(path), &tree.changes[index].before).unwrap();
+        tree.recover().unwrap();
+        tree.is_new();
     }
 }
 
 #[test]
 fn a_file_that_is_gone_is_named() {
-    let place = Place::new();
-    place.killed_after(Step::Replaced(1));
-    fs::remove_file(place.at("d/b")).unwrap();
-    let error = place.recover().unwrap_err();
+    let tree = Tree::new();
+    tree.killed_after(Step::Replaced(1));
+    fs::remove_file(tree.at("d/b")).unwrap();
+    let error = tree.recover().unwrap_err();
     assert!(matches!(error, Error::Unrecognised { now: Stranger::Missing, .. }), "{error}");
 }
 
 #[test]
 fn another_mode_that_somebody_has_set_since_is_not_lost() {
-    let place = Place::new();
-    place.killed_after(Step::Decided);
-    let mode = |path: &str| fs::metadata(place.at(path)).unwrap().mode() & 0o7777;
+    let tree = Tree::new();
+    tree.killed_after(Step::Decided);
+    let mode = |path: &str| fs::metadata(tree.at(path)).unwrap().mode() & 0o7777;
     let set =
-        |path: &str, mode| fs::set_permissions(place.at(path), fs::Permissions::from_mode(mode)).unwrap();
+        |path: &str, mode| fs::set_permissions(tree.at(path), fs::Permissions::from_mode(mode)).unwrap();
     set("d/b", 0o604);
-    assert!(matches!(place.recover().unwrap(), Outcome::Undone(_)));
-    assert!(!place.is_new());
+    assert!(matches!(tree.recover().unwrap(), Outcome::Undone(_)));
+    assert!(!tree.is_new());
     assert_eq!(mode("d/b"), 0o604);
 
-    let place = Place::new();
-    place.killed_after(Step::Replaced(1));
+    let tree = Tree::new();
+    tree.killed_after(Step::Replaced(1));
     for path in ["a", "d/b"] {
-        fs::set_permissions(place.at(path), fs::Permissions::from_mode(0o604)).unwrap();
+        fs::set_permissions(tree.at(path), fs::Permissions::from_mode(0o604)).unwrap();
     }
-    let error = place.recover().unwrap_err();
+    let error = tree.recover().unwrap_err();
     assert!(matches!(error, Error::Unrecognised { now: Stranger::Rights, .. }), "{error}");
 }
 
 #[test]
 fn a_staged_file_with_other_rights_is_not_put_in_place() {
-    let place = Place::new();
-    place.killed_after(Step::Decided);
-    let planted = place.at("d/.b.kasm-db-new");
+    let tree = Tree::new();
+    tree.killed_after(Step::Decided);
+    let planted = tree.at("d/.b.kasm-db-new");
     fs::set_permissions(&planted, fs::Permissions::from_mode(0o666)).unwrap();
-    assert!(matches!(place.recover().unwrap(), Outcome::Undone(_)));
-    assert!(!place.is_new());
-    assert_eq!(place.names(), EMPTY);
+    assert!(matches!(tree.recover().unwrap(), Outcome::Undone(_)));
+    assert!(!tree.is_new());
+    assert_eq!(tree.names(), EMPTY);
 }
 
 #[test]
 fn a_damaged_journal_is_refused_and_nothing_is_written() {
     for damage in [b"".as_slice(), b"kasm-db journal 9\n", &[0xff; 100]] {
-        let place = Place::new();
-        place.killed_after(Step::Replaced(1));
-        fs::write(place.at(".kasm-db/journal"), damage).unwrap();
-        let names = place.names();
-        let error = place.recover().unwrap_err();
+        let tree = Tree::new();
+        tree.killed_after(Step::Replaced(1));
+        fs::write(tree.at(".kasm-db/journal"), damage).unwrap();
+        let names = tree.names();
+        let error = tree.recover().unwrap_err();
         assert!(
             matches!(&error, Error::Damaged { path, .. } if path.ends_with(".kasm-db/journal")),
             "{error}"
         );
         assert!(error.help().is_some());
-        assert!(place.root().interrupted().is_err());
-        assert_eq!(place.names(), names);
+        assert!(tree.root().interrupted().is_err());
+        assert_eq!(tree.names(), names);
     }
 }
 
 #[test]
 fn a_commit_of_another_process_is_not_an_interrupted_one() {
-    let place = Place::new();
-    place.killed_after(Step::Replaced(1));
-    let root = place.root();
-    let lock = root.lock(Duration::ZERO).unwrap();
-    assert_eq!(place.root().interrupted().unwrap(), None);
+    let tree = Tree::new();
+    tree.killed_after(Step::Replaced(1));
+    let root = tree.root();
+    let lock = root.lock(SOON).unwrap();
+    assert_eq!(tree.root().interrupted().unwrap(), None);
     drop(lock);
-    assert!(place.root().interrupted().unwrap().is_some());
+    assert!(tree.root().interrupted().unwrap().is_some());
 }
 
 #[test]
 fn a_link_in_the_way_of_a_recovery_is_refused_and_not_followed() {
     let outside = tempfile::tempdir().unwrap();
     fs::write(outside.path().join("b"), "d/b = new\n").unwrap();
-    let place = Place::new();
-    place.killed_after(Step::Replaced(1));
-    fs::rename(place.at("d"), place.at("real")).unwrap();
-    std::os::unix::fs::symlink(outside.path(), place.at("d")).unwrap();
-    let error = place.recover().unwrap_err();
+    let tree = Tree::new();
+    tree.killed_after(Step::Replaced(1));
+    fs::rename(tree.at("d"), tree.at("real")).unwrap();
+    std::os::unix::fs::symlink(outside.path(), tree.at("d")).unwrap();
+    let error = tree.recover().unwrap_err();
     assert!(matches!(&error, Error::Symlink { path } if path.ends_with("d")), "{error}");
     let left: Vec<_> =
         fs::read_dir(outside.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
@@ -343,25 +368,25 @@ fn a_link_in_the_way_of_a_recovery_is_refused_and_not_followed() {
 
 #[test]
 fn what_others_could_have_written_is_not_recovered() {
-    let place = Place::new();
-    place.killed_after(Step::Replaced(1));
-    let state = place.at(".kasm-db");
+    let tree = Tree::new();
+    tree.killed_after(Step::Replaced(1));
+    let state = tree.at(".kasm-db");
     fs::set_permissions(&state, fs::Permissions::from_mode(0o770)).unwrap();
-    let error = place.recover().unwrap_err();
+    let error = tree.recover().unwrap_err();
     assert!(matches!(error, Error::InsecureState { mode: 0o770, .. }), "{error}");
     fs::set_permissions(&state, fs::Permissions::from_mode(0o700)).unwrap();
-    fs::rename(&state, place.at("elsewhere")).unwrap();
+    fs::rename(&state, tree.at("elsewhere")).unwrap();
     std::os::unix::fs::symlink("elsewhere", &state).unwrap();
-    assert!(matches!(place.recover(), Err(Error::Symlink { .. })));
+    assert!(matches!(tree.recover(), Err(Error::Symlink { .. })));
 }
 
 #[test]
 fn without_exchange_a_recovery_renames() {
-    let place = Place::new();
-    place.killed_after(Step::Decided);
+    let tree = Tree::new();
+    tree.killed_after(Step::Decided);
     // What the fallback leaves between its two steps: the old file has two names.
-    fs::hard_link(place.at("a"), place.at(".a.kasm-db-old")).unwrap();
-    assert!(matches!(place.recover().unwrap(), Outcome::Finished(_)));
-    assert!(place.is_new());
-    assert!(!place.names().iter().any(|name| Path::new(name).starts_with(".a.kasm-db-old")));
+    fs::hard_link(tree.at("a"), tree.at(".a.kasm-db-old")).unwrap();
+    assert!(matches!(tree.recover().unwrap(), Outcome::Finished(_)));
+    assert!(tree.is_new());
+    assert!(!tree.names().iter().any(|name| Path::new(name).starts_with(".a.kasm-db-old")));
 }

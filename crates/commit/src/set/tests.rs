@@ -23,7 +23,7 @@ fn three(temp: &Path) -> (Dir, Vec<Change>) {
 fn begun<'a>(root: &Dir, changes: &'a [Change]) -> (Set<'a>, Log) {
     let set = Set::check(root, changes, &[]).unwrap();
     let files = set.members.iter().map(Member::record).collect();
-    (set, Log::begin(root, files, &Options::default()).unwrap())
+    (set, Log::begin(root, files, &Options::default(), &|_| Ok(())).unwrap())
 }
 
 /// Everything up to the first exchange.

@@ -3,14 +3,14 @@
 use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 
-use crate::support::{Place, can, change, is_root, set_mode, set_xattr};
+use crate::support::{Progress, can, change, is_root, set_mode, set_xattr};
 
 /// Replaces `a` and compares everything but its content.
-fn replace(place: &Place) {
-    let before = place.look();
-    let report = place.commit(&[change("a", "old", "new")]).unwrap();
-    let after = place.look();
-    assert_eq!(place.text("a"), "new");
+fn replace(progress: &Progress) {
+    let before = progress.look();
+    let report = progress.commit(&[change("a", "old", "new")]).unwrap();
+    let after = progress.look();
+    assert_eq!(progress.text("a"), "new");
     assert_eq!(after[Path::new("a")].kept(), before[Path::new("a")].kept());
     assert!(report.lost_xattrs.is_empty());
 }
@@ -49,15 +49,15 @@ fn every_mode_is_kept() {
         if mode & 0o400 == 0 && !is_root() {
             continue; // A file its owner can not read can not be planned for either.
         }
-        let place = Place::with(&[("a", "old")]);
-        set_mode(&place.at("a"), mode);
-        replace(&place);
+        let progress = Progress::with(&[("a", "old")]);
+        set_mode(&progress.at("a"), mode);
+        replace(&progress);
     }
 }
 
 #[test]
 fn owner_and_group_are_kept() {
-    let place = Place::with(&[("a", "old")]);
+    let progress = Progress::with(&[("a", "old")]);
     let (uid, gid) = if is_root() {
         (Some(70), Some(71))
     } else {
@@ -67,61 +67,62 @@ fn owner_and_group_are_kept() {
     };
     let setup = match (uid, gid) {
         (None, None) => Err("the user has one group only".to_owned()),
-        _ => chown(place.at("a"), uid, gid).map_err(|error| error.to_string()),
+        _ => chown(progress.at("a"), uid, gid).map_err(|error| error.to_string()),
     };
     if can("to give a file away", setup) {
-        set_mode(&place.at("a"), 0o640);
-        replace(&place);
+        set_mode(&progress.at("a"), 0o640);
+        replace(&progress);
     }
 }
 
 #[test]
 fn extended_attributes_are_kept() {
-    let place = Place::with(&[("a", "old")]);
-    if can("user extended attributes", set_xattr(&place.at("a"), "user.empty", b"")) {
-        set_xattr(&place.at("a"), "user.binary", b"\0\xff\n").unwrap();
-        set_xattr(&place.at("a"), "user.long", &[7; 1500]).unwrap();
-        replace(&place);
+    let progress = Progress::with(&[("a", "old")]);
+    if can("user extended attributes", set_xattr(&progress.at("a"), "user.empty", b"")) {
+        set_xattr(&progress.at("a"), "user.binary", b"\0\xff\n").unwrap();
+        set_xattr(&progress.at("a"), "user.long", &[7; 1500]).unwrap();
+        replace(&progress);
     }
 }
 
 #[test]
 fn an_acl_is_kept() {
-    let place = Place::with(&[("a", "old")]);
-    if can("ACLs", set_xattr(&place.at("a"), "system.posix_acl_access", &acl_for_one_user())) {
-        replace(&place);
+    let progress = Progress::with(&[("a", "old")]);
+    if can("ACLs", set_xattr(&progress.at("a"), "system.posix_acl_access", &acl_for_one_user())) {
+        replace(&progress);
     }
 }
 
 #[test]
 fn a_default_acl_of_the_directory_lets_nobody_in() {
-    let place = Place::with(&[("a", "old")]);
-    set_mode(&place.at("a"), 0o660);
+    let progress = Progress::with(&[("a", "old")]);
+    set_mode(&progress.at("a"), 0o660);
     // Set after the file was made: it applies to the staged file alone.
-    if can("ACLs", set_xattr(&place.at(""), "system.posix_acl_default", &acl_for_one_user())) {
-        replace(&place);
-        assert!(place.look()[Path::new("a")].xattrs.keys().all(|name| !name.contains("acl")));
+    if can("ACLs", set_xattr(&progress.at(""), "system.posix_acl_default", &acl_for_one_user())) {
+        replace(&progress);
+        assert!(progress.look()[Path::new("a")].xattrs.keys().all(|name| !name.contains("acl")));
     }
 }
 
 #[test]
 fn file_capabilities_are_kept() {
-    let place = Place::with(&[("a", "old")]);
+    let progress = Progress::with(&[("a", "old")]);
     // Version 2, CAP_NET_BIND_SERVICE permitted.
     let mut capability = 0x0200_0000_u32.to_le_bytes().to_vec();
     capability.extend((1_u32 << 10).to_le_bytes());
     capability.extend([0; 12]);
-    if can("root and file capabilities", set_xattr(&place.at("a"), "security.capability", &capability)) {
-        replace(&place);
+    if can("root and file capabilities", set_xattr(&progress.at("a"), "security.capability", &capability)) {
+        replace(&progress);
     }
 }
 
 #[test]
 fn other_files_of_the_directory_are_not_touched() {
-    let place = Place::with(&[("a", "old"), (".a.swp", "editor"), ("a~", "backup"), (".a.kasm-db-news", "")]);
-    let mut before = place.look();
-    place.commit(&[change("a", "old", "new")]).unwrap();
-    let mut after = place.look();
+    let progress =
+        Progress::with(&[("a", "old"), (".a.swp", "editor"), ("a~", "backup"), (".a.kasm-db-news", "")]);
+    let mut before = progress.look();
+    progress.commit(&[change("a", "old", "new")]).unwrap();
+    let mut after = progress.look();
     for changed in ["", "a"].map(PathBuf::from) {
         before.remove(&changed);
         after.remove(&changed);

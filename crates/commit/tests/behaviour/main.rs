@@ -1,6 +1,7 @@
 //! What a caller can rely on, tried through the public API.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "helpers of tests are tests too")]
 
+mod folder;
 mod history;
 mod in_place;
 mod keeping;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use kasm_db_commit::{Change, Error, State};
 use proptest::prelude::*;
 
-use crate::support::{Place, Seen, set_mode};
+use crate::support::{Progress, Seen, set_mode};
 
 #[derive(Clone, Debug)]
 struct Case {
@@ -30,10 +30,10 @@ fn files() -> impl Strategy<Value = BTreeMap<String, Case>> {
 }
 
 /// Puts the cases on the disk and returns the changes they ask for.
-fn set_up(place: &Place, files: &BTreeMap<String, Case>) -> Vec<Change> {
+fn set_up(progress: &Progress, files: &BTreeMap<String, Case>) -> Vec<Change> {
     let set_up_one = |(path, case): (&String, &Case)| {
-        place.write(path, &case.before);
-        set_mode(&place.at(path), case.mode);
+        progress.write(path, &case.before);
+        set_mode(&progress.at(path), case.mode);
         Change { path: path.into(), before: case.before.clone(), after: case.after.clone() }
     };
     files.iter().map(set_up_one).collect()
@@ -48,11 +48,11 @@ proptest! {
 
     #[test]
     fn after_a_commit_every_file_has_its_new_content_and_all_else_is_as_before(files in files()) {
-        let place = Place::with(&[]);
-        let changes = set_up(&place, &files);
-        let before = place.look();
-        let report = place.commit(&changes).unwrap();
-        let after = place.look();
+        let progress = Progress::with(&[]);
+        let changes = set_up(&progress, &files);
+        let before = progress.look();
+        let report = progress.commit(&changes).unwrap();
+        let after = progress.look();
         for (path, case) in &files {
             let path = Path::new(path);
             prop_assert_eq!(after[path].bytes.as_ref(), Some(&case.after));
@@ -66,23 +66,23 @@ proptest! {
         // What was done once is not to be done again.
         let again: Vec<_> =
             changes.into_iter().map(|change| Change { before: change.after.clone(), ..change }).collect();
-        prop_assert!(place.commit(&again).unwrap().written.is_empty());
-        prop_assert_eq!(place.look(), after);
+        prop_assert!(progress.commit(&again).unwrap().written.is_empty());
+        prop_assert_eq!(progress.look(), after);
     }
 
     #[test]
     fn one_file_with_other_content_keeps_every_file_as_it_is(files in files(), which: prop::sample::Index) {
         prop_assume!(!files.is_empty());
-        let place = Place::with(&[]);
-        let mut changes = set_up(&place, &files);
+        let progress = Progress::with(&[]);
+        let mut changes = set_up(&progress, &files);
         let wrong = which.index(changes.len());
         changes[wrong].before.push(b'!');
         changes[wrong].after.push(b'?');
-        let before = place.look();
-        let error = place.commit(&changes).unwrap_err();
+        let before = progress.look();
+        let error = progress.commit(&changes).unwrap_err();
         prop_assert!(matches!(error.state, State::NothingChanged));
         let changed = matches!(error.cause, Error::Changed { .. });
         prop_assert!(changed, "{}", error);
-        prop_assert_eq!(place.look(), before);
+        prop_assert_eq!(progress.look(), before);
     }
 }

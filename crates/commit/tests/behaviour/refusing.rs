@@ -1,4 +1,4 @@
-//! What can not be replaced safely is not replaced, and neither is anything else of the set.
+//! What cannot be replaced safely is not replaced, and neither is anything else of the set.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -9,17 +9,17 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use kasm_db_commit::{Change, CommitError, Error, FileKind, Occupant, Operation, Protection, State};
+use kasm_db_commit::{Change, CommitError, Error, Occupant, Operation, Protection, SpecialFile, State};
 
-use crate::support::{Frozen, Place, can, change, is_root, set_flag};
+use crate::support::{Frozen, Progress, SOON, can, change, is_root, set_flag};
 
 /// Commits, and insists that it fails with everything as it was, down to inodes and times.
-fn refused(place: &Place, changes: &[Change]) -> CommitError {
-    let before = place.look_at_all();
-    let error = place.commit(changes).unwrap_err();
+fn refused(progress: &Progress, changes: &[Change]) -> CommitError {
+    let before = progress.look_at_all();
+    let error = progress.commit(changes).unwrap_err();
     assert!(matches!(error.state, State::NothingChanged), "{error}");
     assert!(error.leftovers.is_empty(), "{error}");
-    let mut after = place.look_at_all();
+    let mut after = progress.look_at_all();
     for (path, now) in &mut after {
         // A directory in which something was staged and removed again has another time, and only that.
         if now.bytes.is_none() {
@@ -31,11 +31,11 @@ fn refused(place: &Place, changes: &[Change]) -> CommitError {
 }
 
 /// As [`refused`], for the second of three files; the other two are fine.
-fn refused_second(place: &Place, path: &str) -> CommitError {
-    place.write("first", "1");
-    place.write("third", "1");
+fn refused_second(progress: &Progress, path: &str) -> CommitError {
+    progress.write("first", "1");
+    progress.write("third", "1");
     let error =
-        refused(place, &[change("first", "1", "2"), change(path, "1", "2"), change("third", "1", "2")]);
+        refused(progress, &[change("first", "1", "2"), change(path, "1", "2"), change("third", "1", "2")]);
     let start = path.split('/').next().unwrap();
     assert!(error.to_string().contains(start), "the error names no path: {error}");
     error
@@ -44,18 +44,18 @@ fn refused_second(place: &Place, path: &str) -> CommitError {
 #[test]
 fn a_file_that_changed_in_between_is_refused() {
     for now in ["", "2", "1\n", "11"] {
-        let place = Place::with(&[("a", now)]);
-        let error = refused_second(&place, "a");
-        assert!(matches!(error.cause, Error::Changed { path } if path == place.shown("a")));
+        let progress = Progress::with(&[("a", now)]);
+        let error = refused_second(&progress, "a");
+        assert!(matches!(error.cause, Error::Changed { path } if path == progress.shown("a")));
     }
 }
 
 #[test]
 fn whatever_stands_in_the_way_is_told_at_once() {
-    let place = Place::with(&[("a", "other"), ("b", "1"), ("d/c", "1"), ("good", "1")]);
-    fs::hard_link(place.at("b"), place.at("b2")).unwrap();
+    let progress = Progress::with(&[("a", "other"), ("b", "1"), ("d/c", "1"), ("good", "1")]);
+    fs::hard_link(progress.at("b"), progress.at("b2")).unwrap();
     let changes = ["a", "b", "gone/x", "gone/y", "good", "d/c"].map(|path| change(path, "1", "2"));
-    let error = refused(&place, &changes);
+    let error = refused(&progress, &changes);
     let told: Vec<_> = std::iter::once(&error.cause).chain(&error.others).map(Error::to_string).collect();
     let expected = [
         ("a", "changed since it was read"),
@@ -63,27 +63,27 @@ fn whatever_stands_in_the_way_is_told_at_once() {
         ("gone/x", "does not exist"),
         ("gone/y", "does not exist"),
     ];
-    assert_eq!(told, expected.map(|(path, why)| format!("{}: {why}", place.shown(path).display())));
+    assert_eq!(told, expected.map(|(path, why)| format!("{}: {why}", progress.shown(path).display())));
 }
 
 #[test]
 fn a_file_or_directory_that_does_not_exist_is_refused() {
     for path in ["gone", "no/such", "first/below"] {
-        let error = refused_second(&Place::with(&[]), path);
+        let error = refused_second(&Progress::with(&[]), path);
         assert!(matches!(error.cause, Error::Missing { .. }), "{error}");
     }
 }
 
 #[test]
 fn a_link_is_refused_and_what_it_leads_to_stays() {
-    let outside = Place::with(&[("a", "1")]);
+    let outside = Progress::with(&[("a", "1")]);
     let before = outside.look();
-    let place = Place::with(&[]);
-    symlink(outside.at("a"), place.at("file")).unwrap();
-    symlink(outside.at(""), place.at("dir")).unwrap();
+    let progress = Progress::with(&[]);
+    symlink(outside.at("a"), progress.at("file")).unwrap();
+    symlink(outside.at(""), progress.at("dir")).unwrap();
     for path in ["file", "dir/a"] {
-        let error = refused_second(&place, path);
-        let link = place.shown(if path == "file" { "file" } else { "dir" });
+        let error = refused_second(&progress, path);
+        let link = progress.shown(if path == "file" { "file" } else { "dir" });
         assert!(matches!(&error.cause, Error::Symlink { path } if *path == link), "{error}");
     }
     assert_eq!(outside.look(), before);
@@ -93,20 +93,20 @@ fn a_link_is_refused_and_what_it_leads_to_stays() {
 fn what_is_not_a_regular_file_is_refused_without_waiting_for_it() {
     let (done, finished) = mpsc::channel();
     let test = thread::spawn(move || {
-        let place = Place::with(&[("dir/x", "")]);
+        let progress = Progress::with(&[("dir/x", "")]);
         rustix::fs::mknodat(
             rustix::fs::CWD,
-            place.at("fifo"),
+            progress.at("fifo"),
             rustix::fs::FileType::Fifo,
             rustix::fs::Mode::from_raw_mode(0o600),
             0,
         )
         .unwrap();
-        let _socket = std::os::unix::net::UnixListener::bind(place.at("socket")).unwrap();
+        let _socket = std::os::unix::net::UnixListener::bind(progress.at("socket")).unwrap();
         for (path, expected) in
-            [("fifo", FileKind::Fifo), ("socket", FileKind::Socket), ("dir", FileKind::Directory)]
+            [("fifo", SpecialFile::Fifo), ("socket", SpecialFile::Socket), ("dir", SpecialFile::Directory)]
         {
-            let error = refused_second(&place, path);
+            let error = refused_second(&progress, path);
             assert!(matches!(error.cause, Error::NotRegular { kind, .. } if kind == expected), "{error}");
         }
         done.send(()).unwrap();
@@ -119,61 +119,61 @@ fn what_is_not_a_regular_file_is_refused_without_waiting_for_it() {
 
 #[test]
 fn a_file_with_two_names_is_refused() {
-    let place = Place::with(&[("a", "1")]);
-    fs::hard_link(place.at("a"), place.at("b")).unwrap();
-    let error = refused_second(&place, "a");
+    let progress = Progress::with(&[("a", "1")]);
+    fs::hard_link(progress.at("a"), progress.at("b")).unwrap();
+    let error = refused_second(&progress, "a");
     assert!(matches!(error.cause, Error::HardLinked { links: 2, .. }), "{error}");
 }
 
 #[test]
 fn one_file_can_not_be_changed_twice() {
-    let place = Place::with(&[("a", "1")]);
+    let progress = Progress::with(&[("a", "1")]);
     for first in [change("a", "1", "2"), change("a", "1", "1")] {
-        let error = refused(&place, &[first, change("a", "1", "3")]);
+        let error = refused(&progress, &[first, change("a", "1", "3")]);
         assert!(matches!(error.cause, Error::Duplicate { .. }), "{error}");
     }
 }
 
 #[test]
 fn a_path_that_leads_out_is_refused() {
-    let place = Place::with(&[]);
+    let progress = Progress::with(&[]);
     for path in ["../first", "./first", "/etc/hostname", "d//first"] {
-        let error = refused_second(&place, path);
+        let error = refused_second(&progress, path);
         assert!(matches!(error.cause, Error::Path { .. }), "{error}");
     }
 }
 
 #[test]
 fn a_staged_file_is_not_a_target() {
-    let place = Place::with(&[(".a.kasm-db-new", "1")]);
-    let error = refused_second(&place, ".a.kasm-db-new");
+    let progress = Progress::with(&[(".a.kasm-db-new", "1")]);
+    let error = refused_second(&progress, ".a.kasm-db-new");
     assert!(matches!(error.cause, Error::Path { .. }), "{error}");
 }
 
 #[test]
 fn a_name_that_is_too_long_to_stage_is_refused_before_anything_is_staged() {
     let name = "n".repeat(250);
-    let error = refused_second(&Place::with(&[(&name, "1")]), &name);
+    let error = refused_second(&Progress::with(&[(&name, "1")]), &name);
     assert!(matches!(error.cause, Error::Io { operation: Operation::Inspect, .. }), "{error}");
     assert!(error.help().unwrap().contains("too long"));
 }
 
 #[test]
 fn a_staging_name_that_no_commit_can_have_made_is_left_alone() {
-    let outside = Place::with(&[("target", "precious")]);
+    let outside = Progress::with(&[("target", "precious")]);
     for beside in [".a.kasm-db-new", ".a.kasm-db-old"] {
-        let link = Place::with(&[("a", "1")]);
+        let link = Progress::with(&[("a", "1")]);
         symlink(outside.at("target"), link.at(beside)).unwrap();
-        let dir = Place::with(&[("a", "1")]);
+        let dir = Progress::with(&[("a", "1")]);
         fs::create_dir(dir.at(beside)).unwrap();
-        let linked = Place::with(&[("a", "1"), ("other", "")]);
+        let linked = Progress::with(&[("a", "1"), ("other", "")]);
         fs::hard_link(linked.at("other"), linked.at(beside)).unwrap();
-        for (place, expected) in [
+        for (progress, expected) in [
             (link, Occupant::Symlink),
-            (dir, Occupant::Special(FileKind::Directory)),
+            (dir, Occupant::Special(SpecialFile::Directory)),
             (linked, Occupant::HardLinked(2)),
         ] {
-            let error = refused_second(&place, "a");
+            let error = refused_second(&progress, "a");
             assert!(
                 matches!(&error.cause, Error::NameTaken { path, by }
                     if *by == expected && path.file_name() == Some(OsStr::new(beside))),
@@ -186,24 +186,24 @@ fn a_staging_name_that_no_commit_can_have_made_is_left_alone() {
 
 #[test]
 fn a_stale_file_of_another_user_is_left_alone() {
-    let place = Place::with(&[("a", "1"), (".a.kasm-db-new", "theirs")]);
-    let given = std::os::unix::fs::chown(place.at(".a.kasm-db-new"), Some(4711), None);
+    let progress = Progress::with(&[("a", "1"), (".a.kasm-db-new", "theirs")]);
+    let given = std::os::unix::fs::chown(progress.at(".a.kasm-db-new"), Some(4711), None);
     if can("root, to give a file away", given) {
-        let error = refused_second(&place, "a");
+        let error = refused_second(&progress, "a");
         assert!(matches!(error.cause, Error::NameTaken { by: Occupant::OtherOwner(4711), .. }), "{error}");
     }
 }
 
 #[test]
 fn a_directory_that_can_not_be_written_to_is_refused_before_anything_is_staged() {
-    let place = Place::with(&[("d/a", "1"), ("d/b", "1")]);
-    match Frozen::new(place.at("d")) {
+    let progress = Progress::with(&[("d/a", "1"), ("d/b", "1")]);
+    match Frozen::new(progress.at("d")) {
         Err(error) => assert!(!can("immutable directories", Err(error))),
         Ok(_frozen) => {
-            let error = refused_second(&place, "d/a");
-            assert_eq!(error.cause.path(), place.shown("d"));
+            let error = refused_second(&progress, "d/a");
+            assert_eq!(error.cause.path(), progress.shown("d"));
             assert!(error.help().is_some());
-            let both = refused(&place, &["d/a", "d/b"].map(|path| change(path, "1", "2")));
+            let both = refused(&progress, &["d/a", "d/b"].map(|path| change(path, "1", "2")));
             assert!(both.others.is_empty(), "told once: {:?}", both.others);
         }
     }
@@ -216,10 +216,10 @@ fn an_immutable_or_append_only_file_is_refused_with_the_way_out() {
         (IFlags::IMMUTABLE, Protection::Immutable, "chattr -i"),
         (IFlags::APPEND, Protection::AppendOnly, "chattr -a"),
     ] {
-        let place = Place::with(&[("a", "1")]);
-        if can("root and chattr", set_flag(&place.at("a"), flag, true)) {
-            let error = refused_second(&place, "a");
-            set_flag(&place.at("a"), flag, false).unwrap();
+        let progress = Progress::with(&[("a", "1")]);
+        if can("root and chattr", set_flag(&progress.at("a"), flag, true)) {
+            let error = refused_second(&progress, "a");
+            set_flag(&progress.at("a"), flag, false).unwrap();
             assert!(matches!(error.cause, Error::Protected { by, .. } if by == expected), "{error}");
             assert!(error.help().unwrap().contains(option));
         }
@@ -227,13 +227,13 @@ fn an_immutable_or_append_only_file_is_refused_with_the_way_out() {
 }
 
 /// Runs `test` of this binary again where `mounts` can be mounted without anybody else seeing it.
-fn in_own_mounts(test: &str, place: &Place, mounts: &str) {
+fn in_own_mounts(test: &str, progress: &Progress, mounts: &str) {
     let options = if is_root() { "-m" } else { "-rm" };
     let script = format!("cd \"$HERE\" && {mounts} || exit 99; exec \"$0\" --exact {test} --nocapture");
     let output = Command::new("unshare")
         .args([options, "sh", "-c", &script])
         .arg(std::env::current_exe().unwrap())
-        .env("HERE", place.at(""))
+        .env("HERE", progress.at(""))
         .output();
     let setup = match &output {
         Err(error) => Err(error.to_string()),
@@ -254,13 +254,13 @@ fn inside(second: &str) -> Option<CommitError> {
     let here = std::env::var_os("HERE")?;
     let root = kasm_db_commit::Root::open(Path::new(&here)).unwrap();
     let changes = [change("first", "1", "2"), change("d/a", "1", "2"), change(second, "1", "2")];
-    let error = root.lock(Duration::ZERO).unwrap().commit(&changes).unwrap_err();
+    let error = root.lock(SOON).unwrap().commit(&changes).unwrap_err();
     assert!(matches!(error.state, State::NothingChanged), "{error}");
     Some(*error)
 }
 
-fn mounted() -> Place {
-    Place::with(&[("first", "1"), ("d/a", "1"), ("e/b", "1")])
+fn mounted() -> Progress {
+    Progress::with(&[("first", "1"), ("d/a", "1"), ("e/b", "1")])
 }
 
 #[test]
@@ -309,7 +309,7 @@ fn a_full_disk_leaves_everything_as_it_was() {
     if let Some(here) = std::env::var_os("HERE") {
         let root = kasm_db_commit::Root::open(&Path::new(&here).join("d")).unwrap();
         let large = Change { path: "a".into(), before: b"1".to_vec(), after: vec![b'x'; 1 << 20] };
-        let error = root.lock(Duration::ZERO).unwrap().commit(&[change("b", "1", "2"), large]).unwrap_err();
+        let error = root.lock(SOON).unwrap().commit(&[change("b", "1", "2"), large]).unwrap_err();
         assert!(matches!(error.state, State::NothingChanged), "{error}");
         assert!(matches!(error.cause, Error::Io { operation: Operation::Write, .. }), "{error}");
         assert!(error.help().unwrap().contains("full"));

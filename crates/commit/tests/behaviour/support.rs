@@ -8,7 +8,10 @@ use std::time::Duration;
 
 use kasm_db_commit::{Change, CommitError, Report, Root};
 
-pub(crate) struct Place {
+/// How long a lock that nobody holds may take: a child that another test starts has its descriptor for a moment.
+pub(crate) const SOON: Duration = Duration::from_secs(10);
+
+pub(crate) struct Progress {
     temp: tempfile::TempDir,
 }
 
@@ -24,14 +27,14 @@ pub(crate) struct Seen {
     pub(crate) bytes: Option<Vec<u8>>,
 }
 
-impl Place {
+impl Progress {
     /// Files by their paths; directories are made as needed.
-    pub(crate) fn with(files: &[(&str, &str)]) -> Place {
-        let place = Place { temp: tempfile::tempdir().unwrap() };
+    pub(crate) fn with(files: &[(&str, &str)]) -> Progress {
+        let progress = Progress { temp: tempfile::tempdir().unwrap() };
         for (path, text) in files {
-            place.write(path, text);
+            progress.write(path, text);
         }
-        place
+        progress
     }
 
     pub(crate) fn at(&self, path: &str) -> PathBuf {
@@ -57,7 +60,7 @@ impl Place {
     }
 
     pub(crate) fn commit(&self, changes: &[Change]) -> Result<Report, Box<CommitError>> {
-        self.root().lock(Duration::ZERO).unwrap().commit(changes)
+        self.root().lock(SOON).unwrap().commit(changes)
     }
 
     /// Everything beneath the root but the state directory, by path relative to it; links and special files
@@ -127,7 +130,7 @@ pub(crate) fn set_xattr(path: &Path, name: &str, value: &[u8]) -> rustix::io::Re
     rustix::fs::setxattr(path, name, value, rustix::fs::XattrFlags::empty())
 }
 
-/// Tells whether a test can go on; where it can not, it fails in CI and says so elsewhere.
+/// Tells whether a test can go on; where it cannot, it fails in CI and says so elsewhere.
 pub(crate) fn can<E: std::fmt::Display>(what: &str, setup: Result<(), E>) -> bool {
     let Err(error) = setup else { return true };
     let message = format!("this test needs {what}, which failed here: {error}");

@@ -8,13 +8,12 @@ use serde_json::Value;
 use super::Checker;
 use crate::code::Code;
 use crate::desired::{Compare, DesiredSetting};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, MAX_DIAGNOSTICS};
 use crate::document::Document;
+use crate::pointer::escaped;
 use crate::postgres::{self, Refused};
-use crate::read::MAX_DIAGNOSTICS;
 use crate::settings::{self, PGAUDIT};
 use crate::suggest::nearest;
-use crate::violations::escaped;
 use crate::written::in_flow;
 
 impl Checker<'_, '_> {
@@ -31,10 +30,14 @@ impl Checker<'_, '_> {
                 if at.path == first.path && at.span.start < first.span.start {
                     std::mem::swap(&mut at, &mut first);
                 }
-                let message =
-                    "the setting is there already: letter case does not count, nor does an old name";
+                let message = format!(
+                    "`settings.{written}` is set twice: letter case and old names make no difference"
+                );
                 self.push(
-                    Diagnostic::error(Code::DuplicateItem, message).at(at).related(first, "first here"),
+                    Diagnostic::error(Code::DuplicateItem, message)
+                        .at(at)
+                        .related(first, "first here")
+                        .help("remove one of the two"),
                 );
                 continue;
             }
@@ -64,15 +67,19 @@ impl Checker<'_, '_> {
         if row.context == postgres::Context::Internal {
             let at = self.key(pointer);
             self.push(
-                Diagnostic::error(Code::InvalidSetting, format!("`{name}` can not be set in a file")).at(at),
+                Diagnostic::error(Code::InvalidSetting, format!("`settings.{name}` cannot be set in a file"))
+                    .at(at)
+                    .help("remove it"),
             );
         } else if let Err(refused) = postgres::check(row, value.as_bytes(), major.unwrap_or(row.last)) {
             let at = self.value(pointer);
-            let message = format!("PostgreSQL does not take this value of `{name}`: {refused}");
-            let mut diagnostic = Diagnostic::error(Code::InvalidSetting, message).at(at.clone());
+            let message = format!("invalid value for `settings.{name}`: {refused}");
+            let mut diagnostic = Diagnostic::error(Code::InvalidSetting, message).at(at.clone()).help(
+                format!("run `kasm-db explain settings.{name}` for the values that PostgreSQL accepts"),
+            );
             if let Some(meant) = meant(&refused, value) {
                 let text = in_flow(&Value::from(meant.as_str()));
-                diagnostic = diagnostic.help(format!("did you mean `{meant}`?")).fix(at.span, text);
+                diagnostic = diagnostic.help(format!("write `{meant}`")).fix(at.span, text);
             }
             self.push(diagnostic);
         }
@@ -90,12 +97,17 @@ impl Checker<'_, '_> {
             let at = self.key(pointer);
             let newest = majors.first().copied().unwrap_or(*postgres::MAJORS.end());
             let of = if majors.len() == 1 { format!("PostgreSQL {newest}") } else { "PostgreSQL".into() };
+            let path = path_of(pointer, name);
             let meant = postgres::nearest(name, newest);
             let message = match meant {
-                Some(meant) => format!("{of} has no setting `{name}`; did you mean `{meant}`?"),
-                None => format!("{of} has no setting `{name}`"),
+                Some(meant) => format!("`{path}` is not a setting of {of}; did you mean `{meant}`?"),
+                None => format!("`{path}` is not a setting of {of}"),
             };
-            let mut diagnostic = Diagnostic::error(Code::InvalidSetting, message).at(at.clone());
+            let mut diagnostic =
+                Diagnostic::error(Code::InvalidSetting, message).at(at.clone()).help(meant.map_or_else(
+                    || "remove it".to_string(),
+                    |meant| format!("write `{meant}`, or remove it"),
+                ));
             if let Some(meant) = meant {
                 diagnostic = diagnostic.fix(at.span.clone(), meant);
             }
@@ -104,11 +116,13 @@ impl Checker<'_, '_> {
             } else if let (Some(first), Some(last)) =
                 (postgres::known_in(name).first(), postgres::known_in(name).last())
             {
-                diagnostic = diagnostic.help(format!("PostgreSQL {first} to {last} have it"));
+                let help =
+                    format!("remove it, or use an image of PostgreSQL {first} to {last}, which have it");
+                diagnostic = diagnostic.help(help);
             } else if let Some(row) = PGAUDIT.iter().find(|row| row.key == name) {
                 diagnostic = diagnostic.help(match pointer.starts_with("/unset/") {
-                    true => format!("pgaudit's own is called `{}`", row.name),
-                    false => format!("pgaudit's own stands under `audit.{}`", row.key),
+                    true => format!("write `{}` for the setting of pgaudit", row.name),
+                    false => format!("write it under `audit.{}` if the setting of pgaudit is meant", row.key),
                 });
             }
             self.push(diagnostic);
@@ -124,37 +138,45 @@ impl Checker<'_, '_> {
                 && chars.all(|c| c.is_ascii_alphanumeric() || c == '_')
         };
         if name.split('.').count() > 2 || !name.split('.').all(part) {
-            let message = format!("`{}` is not a setting's name", name.escape_debug());
+            let path = path_of(pointer, &name.escape_debug().to_string());
+            let message = format!("`{path}` is not a valid setting name");
             let at = self.key(pointer);
             let mut diagnostic = Diagnostic::error(Code::InvalidName, message)
                 .at(at.clone())
-                .help("a name is letters, digits and `_`, with one dot for an extension's setting");
+                .help("use letters, digits and `_`, with one dot in the setting of an extension");
             // Command lines may have `-` for `_`, files may not.
             let meant = name.replace('-', "_");
             if postgres::lookup_in(&meant, None).is_some() {
-                diagnostic = diagnostic.help(format!("did you mean `{meant}`?")).fix(at.span, meant);
+                diagnostic = diagnostic.help(format!("write `{meant}`")).fix(at.span, meant);
             }
             self.push(diagnostic);
             return false;
         }
         let is_unset = pointer.starts_with("/unset/");
         let place = if name == "shared_preload_libraries" && is_unset {
-            let (message, at) = (format!("`{name}` does not belong here"), self.value(pointer));
+            let path = path_of(pointer, name);
+            let (message, at) = (format!("`{path}` is managed by `preload`"), self.value(pointer));
             self.push(
                 Diagnostic::error(Code::ReservedSetting, message)
                     .at(at)
-                    .help("say which libraries may stay under `preload.libraries`, with `mode: exact`"),
+                    .help("list the libraries that stay under `preload.libraries`, with `mode: exact`"),
             );
             return false;
         } else if name.starts_with("pgaudit.") && is_unset {
             // A line with a name that pgaudit does not have is worth commenting out; a slip is not.
             if let Some(meant) = nearest(name, PGAUDIT.iter().map(|row| row.name)) {
                 let (message, at) = (
-                    format!("pgaudit has no setting `{name}`; did you mean `{meant}`?"),
+                    format!(
+                        "`{}` is not a setting of pgaudit; did you mean `{meant}`?",
+                        path_of(pointer, name)
+                    ),
                     self.value(pointer),
                 );
                 self.push(
-                    Diagnostic::error(Code::InvalidSetting, message).fix(at.span.clone(), meant).at(at),
+                    Diagnostic::error(Code::InvalidSetting, message)
+                        .help(format!("write `{meant}`, or remove it"))
+                        .fix(at.span.clone(), meant)
+                        .at(at),
                 );
                 return false;
             }
@@ -168,14 +190,18 @@ impl Checker<'_, '_> {
         } else if matches!(name, "include" | "include_dir" | "include_if_exists") {
             let at = self.key(pointer);
             self.push(
-                Diagnostic::error(Code::ReservedSetting, format!("`{name}` is a directive, not a setting"))
-                    .at(at),
+                Diagnostic::error(
+                    Code::ReservedSetting,
+                    format!("`{}` is a directive, not a setting", path_of(pointer, name)),
+                )
+                .at(at)
+                .help("remove it, and declare the settings themselves"),
             );
             return false;
         } else {
             return true;
         };
-        let message = format!("`{name}` does not belong here");
+        let message = format!("`{}` is managed by {place}", path_of(pointer, name));
         let at = self.key(pointer);
         self.push(
             Diagnostic::error(Code::ReservedSetting, message).at(at).help(format!("write it under {place}")),
@@ -209,16 +235,25 @@ impl Checker<'_, '_> {
             }
             if let Some(first) = seen.insert(today(&name, major), index) {
                 let (at, first) = (self.value(&pointer), self.value(&format!("/unset/{first}")));
-                let message = format!("`{written}` is there already");
+                let message = format!("`unset[{index}]` repeats the setting `{written}`");
                 self.push(
-                    Diagnostic::error(Code::DuplicateItem, message).at(at).related(first, "first here"),
+                    Diagnostic::error(Code::DuplicateItem, message)
+                        .at(at)
+                        .related(first, "first here")
+                        .help("remove one of the two"),
                 );
                 continue;
             }
             if let Some(set) = set.get(&today(&name, major)) {
+                let path = crate::pointer::path(set);
                 let (at, set) = (self.value(&pointer), self.key(set));
-                let message = format!("`{name}` is both set and unset");
-                self.push(Diagnostic::error(Code::SetAndUnset, message).at(at).related(set, "set here"));
+                let message = format!("`{path}` is set, and `unset[{index}]` comments it out");
+                self.push(
+                    Diagnostic::error(Code::SetAndUnset, message)
+                        .at(at)
+                        .related(set, "set here")
+                        .help("remove it from one of the two"),
+                );
             }
             // A setting that another major had may well stand in the file: that is no error.
             if !name.contains('.') && postgres::known_in(&name).is_empty() {
@@ -227,6 +262,15 @@ impl Checker<'_, '_> {
             unset.push(name);
         }
         unset
+    }
+}
+
+/// Returns the path of a setting in `settings` or `unset`: `settings.work_mem`, or `work_mem` for an item of a list,
+/// which its place shows.
+fn path_of(pointer: &str, name: &str) -> String {
+    match pointer.starts_with("/unset/") {
+        true => name.to_string(),
+        false => format!("settings.{name}"),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a text that somebody wants explained may mean.
 
-use super::{Field, SettingHelp, field, fields, setting};
+use super::field::{Field, field, fields};
+use super::setting::{SettingHelp, setting};
 use crate::settings::PGAUDIT;
 use crate::{Code, postgres, suggest};
 

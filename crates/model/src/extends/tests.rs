@@ -15,8 +15,8 @@ fn read(texts: &[(&str, &str)]) -> Reading {
 /// Gives what is said, as `path:line:column id message`.
 fn said(reading: &Reading) -> Vec<String> {
     let line = |d: &crate::Diagnostic| {
-        let place = d.place.as_ref().unwrap();
-        format!("{}:{}:{} {} {}", place.path, place.line, place.column, d.code, d.message)
+        let location = d.location.as_ref().unwrap();
+        format!("{}:{}:{} {} {}", location.path, location.line, location.column, d.code, d.message)
     };
     reading.diagnostics.iter().map(line).collect()
 }
@@ -65,7 +65,7 @@ fn what_nobody_brings_is_missing_where_the_mapping_starts() {
         ("kasm-db.yaml", "schema: kasm-db/v1\nextends: base.kasm-db.yaml\n"),
         ("base.kasm-db.yaml", "preload: {mode: exact}\n"),
     ]);
-    assert_eq!(said(&reading), ["base.kasm-db.yaml:1:1 KDB102 the key `libraries` is missing"]);
+    assert_eq!(said(&reading), ["base.kasm-db.yaml:1:1 KDB102 the key `preload.libraries` is missing"]);
 }
 
 #[test]
@@ -75,16 +75,19 @@ fn what_is_wrong_in_any_text_is_said_in_one_run_even_where_another_covers_it_up(
             "kasm-db.yaml",
             "schema: kasm-db/v1\nextends: base.kasm-db.yaml\naudit: {clases: [read], log_level: log}\n",
         ),
-        ("base.kasm-db.yaml", "extends: a/kasm-db.yaml\naudit: {log_level: loud}\nimage:\n"),
-        ("a/kasm-db.yaml", "image: x@y:z\nimage: a:b\n"),
+        (
+            "base.kasm-db.yaml",
+            "schema: kasm-db/v1\nextends: a/kasm-db.yaml\naudit: {log_level: loud}\nimage:\n",
+        ),
+        ("a/kasm-db.yaml", "schema: kasm-db/v1\nimage: x@y:z\nimage: a:b\n"),
     ]);
     assert_eq!(
         said(&reading),
         [
-            "kasm-db.yaml:3:9 KDB101 unknown key `clases`; did you mean `classes`?",
-            "base.kasm-db.yaml:2:20 KDB104 `loud` is not a value of `log_level`",
-            "base.kasm-db.yaml:3:1 KDB103 no value is written here",
-            "a/kasm-db.yaml:2:1 KDB005 duplicate key `image` (first on line 1)",
+            "kasm-db.yaml:3:9 KDB101 unknown key `audit.clases`; did you mean `audit.classes`?",
+            "base.kasm-db.yaml:3:20 KDB104 invalid value `loud` for `audit.log_level`",
+            "base.kasm-db.yaml:4:1 KDB103 `image` is null",
+            "a/kasm-db.yaml:3:1 KDB005 duplicate key `image` (first on line 2)",
         ]
     );
 }
@@ -95,10 +98,10 @@ fn a_second_place_may_stand_in_another_text() {
         ("kasm-db.yaml", "schema: kasm-db/v1\nextends: base.kasm-db.yaml\naudit: {log_rows: true}\n"),
         ("base.kasm-db.yaml", "postgres_major: 12\n"),
     ]);
-    assert_eq!(said(&reading), ["kasm-db.yaml:3:9 KDB204 `log_rows` needs PostgreSQL 14 or later"]);
-    let (place, why) = reading.diagnostics[0].related.as_ref().unwrap();
+    assert_eq!(said(&reading), ["kasm-db.yaml:3:9 KDB204 `audit.log_rows` needs PostgreSQL 14 or later"]);
+    let (location, why) = reading.diagnostics[0].related.as_ref().unwrap();
     assert_eq!(
-        (place.path.as_str(), place.line, why.as_str()),
+        (location.path.as_str(), location.line, why.as_str()),
         ("base.kasm-db.yaml", 1, "PostgreSQL 12, declared here")
     );
 }
@@ -107,11 +110,11 @@ fn a_second_place_may_stand_in_another_text() {
 fn circles_and_long_chains_are_errors_where_they_close() {
     let circle = read(&[
         ("./a/kasm-db.yaml", "schema: kasm-db/v1\nextends: ../b/kasm-db.yaml\n"),
-        ("b/kasm-db.yaml", "extends: ../a/kasm-db.yaml\n"),
+        ("b/kasm-db.yaml", "schema: kasm-db/v1\nextends: ../a/kasm-db.yaml\n"),
         ("a/kasm-db.yaml", "schema: kasm-db/v1\n"),
     ]);
-    let message = "the documents extend each other in a circle: a/kasm-db.yaml is one of them already";
-    assert_eq!(said(&circle), [format!("b/kasm-db.yaml:1:10 KDB007 {message}")]);
+    let message = "`extends` leads in a circle: a/kasm-db.yaml is one of the documents already";
+    assert_eq!(said(&circle), [format!("b/kasm-db.yaml:2:10 KDB007 {message}")]);
 
     let names: Vec<String> = (0..7).map(|n| format!("{n}.kasm-db.yaml")).collect();
     let next: Vec<String> =
@@ -125,7 +128,7 @@ fn circles_and_long_chains_are_errors_where_they_close() {
     assert_eq!(chain(MAX_PARENTS).desired.unwrap().postgres_major(), Some(14));
     assert_eq!(
         said(&chain(MAX_PARENTS + 1)),
-        ["4.kasm-db.yaml:2:10 KDB007 more than 4 documents extend one another"]
+        ["4.kasm-db.yaml:2:10 KDB007 `extends` leads to more than 4 documents, one after the other"]
     );
 }
 
@@ -135,7 +138,7 @@ fn a_parent_that_can_not_be_read_is_an_error_where_it_is_named() {
     assert_eq!(
         said(&reading),
         [
-            "kasm-db.yaml:2:10 KDB006 the document that this one extends can not be read: no/kasm-db.yaml: no such file",
+            "kasm-db.yaml:2:10 KDB006 `extends` names a document that cannot be read: no/kasm-db.yaml: no such file",
             "kasm-db.yaml:3:1 KDB101 unknown key `imge`; did you mean `image`?",
         ]
     );
@@ -165,7 +168,7 @@ fn a_document_for_a_later_version_says_so_and_nothing_else() {
     assert!(only(&read(&[("kasm-db.yaml", later)])));
     let child = "schema: kasm-db/v1\nextends: base.kasm-db.yaml\n";
     let reading = read(&[("kasm-db.yaml", child), ("base.kasm-db.yaml", later)]);
-    assert!(only(&reading) && reading.diagnostics[0].place.as_ref().unwrap().path == "base.kasm-db.yaml");
+    assert!(only(&reading) && reading.diagnostics[0].location.as_ref().unwrap().path == "base.kasm-db.yaml");
     let own = format!("schema: kasm-db/v1\nmin_version: {}\n", env!("CARGO_PKG_VERSION"));
     assert!(read(&[("kasm-db.yaml", &own)]).desired.is_some());
     assert_eq!(read(&[("d", "schema: kasm-db/v1\nmin_version: 1.4\n")]).diagnostics[0].code, Code::WrongType);
@@ -176,5 +179,5 @@ fn what_stands_under_a_free_key_is_nobodys_business() {
     let text = "schema: kasm-db/v1\nx-notes: {ticket: , list: [~], deep: {x-y: 1}}\n";
     assert!(read(&[("d", text)]).desired.is_some());
     let inner = read(&[("d", "schema: kasm-db/v1\naudit: {x-notes: 1}\n")]);
-    assert_eq!(said(&inner), ["d:2:9 KDB101 unknown key `x-notes`"]);
+    assert_eq!(said(&inner), ["d:2:9 KDB101 unknown key `audit.x-notes`"]);
 }

@@ -6,7 +6,7 @@
 
 use pgconf::value::{self, Type, Value, ValueError};
 
-use super::Setting;
+use super::setting::Setting;
 
 /// Why a server does not take a value.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]

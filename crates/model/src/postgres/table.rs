@@ -7,8 +7,10 @@
 use pgconf::value::Type::{self, Bool, String};
 use pgconf::value::Unit;
 
-use super::Context::{self, Backend, Internal, Postmaster, Sighup, Superuser, SuperuserBackend, User};
-use super::Setting;
+use super::setting::Context::{
+    self, Backend, Internal, Postmaster, Sighup, Superuser, SuperuserBackend, User,
+};
+use super::setting::Setting;
 
 /// All settings by name in lower case, then by major: one row for each run of majors that agree on it.
 pub(super) static SETTINGS: &[Setting] = &[

@@ -15,7 +15,7 @@ pub(super) fn integer(text: &[u8]) -> Option<(f64, &[u8])> {
 }
 
 /// Reads a floating-point number and gives what stands behind it; nothing for NaN and for a number that the
-/// type can not hold.
+/// type cannot hold.
 pub(super) fn real(text: &[u8]) -> Option<(f64, &[u8])> {
     let (negative, text) = sign(trim_start(text));
     let (value, rest) = match (infinity(text), after_0x(text).filter(|digits| starts_hexadecimal(digits))) {

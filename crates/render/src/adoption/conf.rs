@@ -9,33 +9,33 @@ use pgconf::Assignment;
 use pgconf::value::{Type, parse_bool, parse_int};
 use serde_json::{Value, json};
 
-use crate::adoption::{Adoption, Key, Preloads};
+use crate::adoption::contents::{Contents, Key, Preloads};
 use crate::conf::ObservedConf;
 use crate::observe::ObservedState;
 use crate::reconcile::{PRELOAD, current_image, in_force};
 use crate::redact;
 
-pub(super) fn adopt(observed: &ObservedState, all_settings: bool, adoption: &mut Adoption) {
+pub(super) fn adopt(observed: &ObservedState, all_settings: bool, contents: &mut Contents) {
     let Some(conf) = &observed.conf else { return };
     let mut majors = observed.databases.iter().map(|observed| {
         current_image(&observed.database).and_then(|image| model::Release::of(&image).postgres_major())
     });
     let first = majors.next().flatten();
     let major = first.filter(|_| majors.all(|major| major == first));
-    let preloads = libraries(observed, conf, major, adoption);
-    adoption.conf = Some(preloads);
+    let preloads = libraries(observed, conf, major, contents);
+    contents.conf = Some(preloads);
     for row in PGAUDIT {
         let Some((value, by)) = in_force(row.name, major, observed, conf) else { continue };
         match audit(row, &value) {
-            Some(value) => adoption.push(Key::Audit(row.key), value, by.map(set_by)),
+            Some(value) => contents.push(Key::Audit(row.key), value, by.map(set_by)),
             None => {
                 let why = format!("`{}` has a value that pgaudit does not take", row.name);
-                adoption.leave_out(Key::Audit(row.key), None, why);
+                contents.leave_out(Key::Audit(row.key), None, why);
             }
         }
     }
     if all_settings {
-        settings(observed, conf, major, adoption);
+        settings(observed, conf, major, contents);
     }
 }
 
@@ -48,11 +48,11 @@ fn libraries(
     observed: &ObservedState,
     conf: &ObservedConf,
     major: Option<u16>,
-    adoption: &mut Adoption,
+    contents: &mut Contents,
 ) -> Preloads {
     let Some((value, by)) = in_force(PRELOAD, major, observed, conf) else { return Preloads::Nothing };
     let Some(items) = pgconf::split_libraries(&value) else {
-        adoption.leave_out(Key::Libraries, None, "the list is invalid, so PostgreSQL loads nothing");
+        contents.leave_out(Key::Libraries, None, "the list is invalid, so PostgreSQL loads nothing");
         return Preloads::Something;
     };
     let mut names: Vec<String> = Vec::new();
@@ -72,13 +72,13 @@ fn libraries(
     if unwritable > 0 {
         let why =
             format!("{unwritable} of {} libraries have a path or a sign that it can not hold", seen.len());
-        adoption.leave_out(Key::Libraries, None, format!("{why}; they stay where they are"));
+        contents.leave_out(Key::Libraries, None, format!("{why}; they stay where they are"));
     }
     let is_something = !seen.is_empty();
     if !names.is_empty() {
         let note = "Others may be added by hand and stay; `mode: exact` would take them out of the list.";
         let note = by.map_or_else(|| note.to_string(), |by| format!("{}\n{note}", set_by(by)));
-        adoption.push(Key::Libraries, names, Some(note));
+        contents.push(Key::Libraries, names, Some(note));
     }
     if is_something { Preloads::Something } else { Preloads::Nothing }
 }
@@ -127,7 +127,7 @@ fn classes(value: &[u8]) -> Option<Value> {
 }
 
 /// Takes every other setting in that is set otherwise than in PostgreSQL's sample.
-fn settings(observed: &ObservedState, conf: &ObservedConf, major: Option<u16>, adoption: &mut Adoption) {
+fn settings(observed: &ObservedState, conf: &ObservedConf, major: Option<u16>, contents: &mut Contents) {
     let mut last: BTreeMap<String, Assignment<'_>> = BTreeMap::new();
     for assignment in conf.set.assignments() {
         let written = String::from_utf8_lossy(assignment.name()).to_ascii_lowercase();
@@ -144,12 +144,12 @@ fn settings(observed: &ObservedState, conf: &ObservedConf, major: Option<u16>, a
         }
         if redact::may_be_secret(&name, &value) {
             let why = "its value may be secret, so it is not written down";
-            adoption.leave_out(Key::Setting(name), None, why);
+            contents.leave_out(Key::Setting(name), None, why);
             continue;
         }
         match String::from_utf8(value) {
-            Ok(text) => adoption.push(Key::Setting(name.clone()), typed(&name, text, major), by.map(set_by)),
-            Err(_) => adoption.leave_out(Key::Setting(name), None, "its value is not UTF-8"),
+            Ok(text) => contents.push(Key::Setting(name.clone()), typed(&name, text, major), by.map(set_by)),
+            Err(_) => contents.leave_out(Key::Setting(name), None, "its value is not UTF-8"),
         }
     }
 }

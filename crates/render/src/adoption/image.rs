@@ -3,11 +3,12 @@
 use model::{Code, Diagnostic, Image, Release};
 use serde_json::{Value, json};
 
-use crate::adoption::{Adoption, Key};
+use crate::adoption::contents::{Contents, Key};
 use crate::compose::{Database, ServiceFound};
 use crate::observe::{ObservedDatabase, ObservedState};
 use crate::reconcile::{current_image, is_another_database};
 use crate::redact;
+use crate::target::TargetKind;
 
 /// Refuses a service that only its key makes the database, and whose image is another one's.
 pub(super) fn stranger(observed: &ObservedState) -> Option<Diagnostic> {
@@ -18,16 +19,25 @@ pub(super) fn stranger(observed: &ObservedState) -> Option<Diagnostic> {
         }
         let message =
             format!("the service `{}` runs {image}, which does not look like PostgreSQL", database.service);
-        let place = database.site.as_ref().ok().map(|site| database.image_place(site))?;
-        Some(
-            Diagnostic::error(Code::NotPostgres, message)
-                .at(place)
-                .help("name the database's service with `--service NAME` beside `--compose FILE`"),
-        )
+        let location = database.site.as_ref().ok().map(|site| database.image_location(site))?;
+        Some(Diagnostic::error(Code::NotPostgres, message).at(location).help(match observed.target.kind {
+            TargetKind::Files { .. } => {
+                "name the database's service with `--service NAME` beside `--compose FILE`"
+            }
+            TargetKind::Deployment | TargetKind::Installer => observed.target.kind.service_advice(),
+        }))
     })
 }
 
-pub(super) fn adopt(observed: &ObservedState, adoption: &mut Adoption) {
+/// Tells whether the image of every database includes pgaudit.
+pub(super) fn has_pgaudit(observed: &ObservedState) -> bool {
+    let mut images = observed.databases.iter().map(|observed| current_image(&observed.database));
+    !observed.databases.is_empty()
+        && images
+            .all(|image| image.is_some_and(|image| Release::of(&image).has_library("pgaudit") == Some(true)))
+}
+
+pub(super) fn adopt(observed: &ObservedState, contents: &mut Contents) {
     let Some(first) = observed.databases.first() else { return };
     let mut images: Vec<(Image, &ObservedDatabase)> = Vec::new();
     for observed in &observed.databases {
@@ -35,7 +45,7 @@ pub(super) fn adopt(observed: &ObservedState, adoption: &mut Adoption) {
             Ok(image) => images.push((image, observed)),
             Err(why) => {
                 let why = format!("{}: {why}. So this document says nothing of the image.", file(observed));
-                return adoption.leave_out(Key::Image, None, why);
+                return contents.leave_out(Key::Image, None, why);
             }
         }
     }
@@ -50,9 +60,9 @@ pub(super) fn adopt(observed: &ObservedState, adoption: &mut Adoption) {
         };
         let how = written(&first.database).map_or_else(String::new, |raw| format!(", written `{raw}`"));
         let note = format!("`services.{}` of {}{others}{how}.", first.database.service, file(first));
-        adoption.push(Key::Image, image.as_str(), Some(note));
+        contents.push(Key::Image, image.as_str(), Some(note));
         if major.is_none() {
-            adoption.leave_out(
+            contents.leave_out(
                 Key::PostgresMajor,
                 Some(json!(14)),
                 "The image's name does not tell its PostgreSQL major; with it, settings can be checked.",
@@ -62,17 +72,17 @@ pub(super) fn adopt(observed: &ObservedState, adoption: &mut Adoption) {
     }
     // A preload list or a setting of some majors may need it all the same.
     if let Some(major) = major {
-        adoption.push(Key::PostgresMajor, major, Some("All of these images hold this major.".into()));
+        contents.push(Key::PostgresMajor, major, Some("All of these images hold this major.".into()));
     }
     let mut why =
         String::from("The files do not agree on the image, and a plan would make all of them the same:");
     for (image, observed) in &images {
         why.push_str(&format!("\n  {image} in {}", file(observed)));
     }
-    adoption.leave_out(Key::Image, Some(Value::from(image.as_str())), why);
+    contents.leave_out(Key::Image, Some(Value::from(image.as_str())), why);
 }
 
-/// Gives the image as a document writes it, or says why it can not be written.
+/// Gives the image as a document writes it, or says why it cannot be written.
 fn image(database: &Database) -> Result<Image, String> {
     let site = database.site.as_ref().map_err(|problem| problem.message.clone())?;
     let text = site.text().ok_or("the service has no image")?;

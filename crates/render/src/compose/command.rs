@@ -1,6 +1,6 @@
 //! What a service's command line tells the server.
 
-use model::Place;
+use model::Location;
 use model::yaml::Kind;
 
 use crate::compose::parts::Service;
@@ -14,7 +14,7 @@ pub struct CommandOption {
     /// Its value.
     pub value: String,
     /// Where it stands in the compose file.
-    pub place: Option<Place>,
+    pub location: Option<Location>,
 }
 
 /// What is known of a service's command.
@@ -24,7 +24,7 @@ pub(crate) struct Command {
     pub(crate) given: bool,
     pub(crate) options: Vec<CommandOption>,
     /// Where a part stands that could not be read: a shell's syntax, or a variable that no file sets.
-    pub(crate) unreadable: Option<(Place, String)>,
+    pub(crate) unreadable: Option<(Location, String)>,
 }
 
 /// Longer command lines are read up to here.
@@ -42,12 +42,12 @@ pub(crate) fn read(stack: &Stack, service: &Service) -> Command {
             _ => (std::slice::from_ref(&entry.value), true),
         };
         for &item in items {
-            let place = file.place(file.tree.written(item).span.clone());
+            let location = file.location(file.tree.written(item).span.clone());
             let text = match stack.text(layer, item).map(|text| text.resolved) {
                 Some(Ok(text)) => text,
                 Some(Err(name)) => {
                     command.given = true;
-                    command.unreadable = Some((place, format!("the variable `{name}` is set by no file")));
+                    command.unreadable = Some((location, format!("the variable `{name}` is set by no file")));
                     continue;
                 }
                 None => continue,
@@ -55,25 +55,25 @@ pub(crate) fn read(stack: &Stack, service: &Service) -> Command {
             match if whole { split(&text) } else { Some(vec![text]) } {
                 Some(split) => {
                     // One more than the limit tells that there were too many.
-                    words.extend(split.into_iter().take(MAX_WORDS + 1).map(|word| (word, place.clone())));
+                    words.extend(split.into_iter().take(MAX_WORDS + 1).map(|word| (word, location.clone())));
                 }
                 None => {
                     let why = "its quotes or brackets do not match".to_string();
-                    command.unreadable = Some((place, why));
+                    command.unreadable = Some((location, why));
                 }
             }
             // An empty command leaves the image's own in force.
             command.given |= !words.is_empty();
             if words.len() > MAX_WORDS {
-                let place = file.place(file.tree.written(entry.value).span.clone());
-                command.unreadable = Some((place, format!("it has more than {MAX_WORDS} words")));
+                let location = file.location(file.tree.written(entry.value).span.clone());
+                command.unreadable = Some((location, format!("it has more than {MAX_WORDS} words")));
                 words.truncate(MAX_WORDS);
                 break;
             }
         }
     }
-    let (texts, places): (Vec<_>, Vec<_>) = words.into_iter().unzip();
-    command.options = postgres_options(&texts, &places, 0);
+    let (texts, locations): (Vec<_>, Vec<_>) = words.into_iter().unzip();
+    command.options = postgres_options(&texts, &locations, 0);
     command
 }
 
@@ -94,18 +94,18 @@ const SHORT: &[(&str, &str)] = &[
     ("-S", "work_mem"),
 ];
 
-fn postgres_options(words: &[String], places: &[Place], depth: usize) -> Vec<CommandOption> {
+fn postgres_options(words: &[String], locations: &[Location], depth: usize) -> Vec<CommandOption> {
     let mut options = Vec::new();
     let mut at = 0;
     while let Some(word) = words.get(at) {
-        let place = places.get(at).cloned();
+        let location = locations.get(at).cloned();
         let next = words.get(at + 1);
         at += 1;
         if word.contains(char::is_whitespace) && word.contains("postgres ") && depth < 3 {
             // `sh -c "exec postgres -c …"`: the server's words are inside one of ours.
             let inner = shell_words(word);
-            let places = place.into_iter().cycle().take(inner.len()).collect::<Vec<_>>();
-            options.extend(postgres_options(&inner, &places, depth + 1));
+            let locations = location.into_iter().cycle().take(inner.len()).collect::<Vec<_>>();
+            options.extend(postgres_options(&inner, &locations, depth + 1));
             continue;
         }
         let assignment = if word == "-c" {
@@ -118,12 +118,12 @@ fn postgres_options(words: &[String], places: &[Place], depth: usize) -> Vec<Com
         };
         if let Some((name, value)) = assignment.as_deref().and_then(|text| text.split_once('=')) {
             at += usize::from(word == "-c");
-            options.push(CommandOption { name: name.replace('-', "_"), value: value.into(), place });
+            options.push(CommandOption { name: name.replace('-', "_"), value: value.into(), location });
         } else if let Some((_, name)) = SHORT.iter().find(|(short, _)| short == word)
             && let Some(value) = next
         {
             at += 1;
-            options.push(CommandOption { name: (*name).into(), value: value.clone(), place });
+            options.push(CommandOption { name: (*name).into(), value: value.clone(), location });
         }
     }
     options

@@ -1,111 +1,99 @@
 //! The bytes that change an image, and leave that of every other service as it is.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use model::Diagnostic;
 use model::yaml::{Kind, Layout, Node, NodeId, Style};
 
-use crate::compose::file::{ComposeFile, Entry};
+use crate::compose::file::{ComposeFile, Pair};
 use crate::compose::image::{ImageSite, Origin, keeps_line_ends, shape};
 use crate::compose::line::add_line;
-use crate::compose::parts::provider;
+use crate::compose::parts::{Part, Service, image_chain};
+use crate::compose::scalar::{Scalar, plain};
 use crate::compose::stack::Stack;
 use crate::text_edit::Replacement;
 
 /// More services than this are not given a line of their own.
 const MAX_PINS: usize = 1_000;
 
-/// A scalar to be written at another place than its own.
-pub(super) struct Scalar {
-    /// As it is written now, if that is one line.
-    raw: Option<String>,
-    text: String,
-}
-
-impl Scalar {
-    /// An image, which never needs quotes where it starts with a letter.
-    pub(super) fn image(image: &str) -> Self {
-        Self { raw: Some(plain(image)), text: image.to_string() }
-    }
-
-    fn of(file: &ComposeFile, id: NodeId) -> Self {
-        let raw = file.written(id);
-        let node = file.tree.written(id);
-        let block = matches!(node.kind, Kind::Scalar(_, Style::Literal | Style::Folded));
-        let one_line = !block && !raw.is_empty() && !raw.contains(['\n', '\r']);
-        Self {
-            raw: one_line.then(|| raw.to_string()),
-            text: file.tree.scalar(id).unwrap_or_default().to_string(),
-        }
-    }
-
-    /// Writes it in a block collection.
-    pub(super) fn in_block(&self) -> String {
-        self.raw.clone().unwrap_or_else(|| self.quoted())
-    }
-
-    /// Writes it in brackets, where a plain scalar ends at more characters.
-    pub(super) fn in_flow(&self) -> String {
-        match &self.raw {
-            Some(raw) if raw.starts_with(['"', '\'', '*']) || !raw.contains([',', '[', ']', '{', '}']) => {
-                raw.clone()
-            }
-            _ => self.quoted(),
-        }
-    }
-
-    /// Writes it in double quotes.
-    pub(super) fn quoted(&self) -> String {
-        let mut out = String::from("\"");
-        for c in self.text.chars() {
-            match c {
-                '"' | '\\' => out.extend(['\\', c]),
-                '\n' => out.push_str("\\n"),
-                '\t' => out.push_str("\\t"),
-                c if c.is_control() => out.push_str(&format!("\\u{:04X}", u32::from(c))),
-                c => out.push(c),
-            }
-        }
-        out.push('"');
-        out
-    }
-}
-
-/// Writes an image as a plain scalar where every YAML reader takes it for text, else in quotes.
-fn plain(image: &str) -> String {
-    let starts = image.starts_with(|c: char| c.is_ascii_alphanumeric());
-    let is_word = image.contains(|c: char| c.is_ascii_alphabetic());
-    if starts && is_word { image.to_string() } else { format!("\"{image}\"") }
-}
-
-/// Gives the replacements, all in the file of the site's layer, that make `image` the service's image
-/// and leave that of every other service as it is.
+/// Gives the replacements, each with the index of its file, that make `image` the service's image and leave that of
+/// every other service as it is. `others` are all of them.
 pub(crate) fn edit(
     stack: &Stack,
+    others: &[Service],
     service: &str,
     site: &ImageSite,
     image: &str,
-) -> Result<Vec<Replacement>, Diagnostic> {
-    let file = stack.file(&stack.layers[site.layer]);
-    let refuse = |node: &Node, why: &str| shape(why).at(file.place(node.span.clone()));
-    let Origin::Own(entry, _) = &site.origin else {
-        let mut replacements = vec![add_line(file, site.service, &Scalar::image(image))?];
-        replacements.extend(pins(stack, service, site, site.service.value)?);
-        return Ok(replacements);
+) -> Result<Vec<(usize, Replacement)>, Diagnostic> {
+    let index = stack.layers[site.layer].file;
+    let file = stack.file_at(index);
+    let refuse = |node: &Node, why: &str| shape(why).at(file.location(node.span.clone()));
+    let (replacements, changed) = match &site.origin {
+        Origin::Own(entry, _) => {
+            let node = file.tree.written(entry.value);
+            let replacements = match &node.kind {
+                Kind::Alias(_) => vec![Replacement { range: node.span.clone(), text: plain(image).into() }],
+                Kind::Scalar(_, style) => own(file, *entry, *style, image).ok_or_else(|| {
+                    refuse(node, "the image is written in a way that can not be changed safely")
+                })?,
+                _ => return Err(refuse(node, "`image` must be text")),
+            };
+            (replacements, Changed::Value(entry.value))
+        }
+        _ => {
+            // In place of an alias there is a mapping of its own then, and what it was an alias of stays.
+            (vec![give(file, site.service, &Scalar::image(image))?], Changed::Mapping(site.service.value))
+        }
     };
-    let node = file.tree.written(entry.value);
-    let mut replacements = match &node.kind {
-        Kind::Alias(_) => vec![Replacement { range: node.span.clone(), text: plain(image).into() }],
-        Kind::Scalar(_, style) => own(file, *entry, *style, image)
-            .ok_or_else(|| refuse(node, "the image is written in a way that can not be changed safely"))?,
-        _ => return Err(refuse(node, "`image` must be text")),
-    };
-    replacements.extend(pins(stack, service, site, entry.value)?);
-    Ok(replacements)
+    let mut all: Vec<_> = replacements.into_iter().map(|replacement| (index, replacement)).collect();
+    all.extend(pins(stack, others, service, index, changed)?);
+    Ok(all)
+}
+
+/// Gives a service an image: in place of a null, or in a line of its own.
+fn give(file: &ComposeFile, service: Pair, image: &Scalar) -> Result<Replacement, Diagnostic> {
+    let mapping = file.tree.resolve(service.value);
+    let is_own = mapping == service.value;
+    match file.tree.all(mapping, "image").last().filter(|_| is_own) {
+        Some((key, value)) => in_place_of_null(file, key, value, image).ok_or_else(|| {
+            shape("the image is written in a way that can not be changed safely")
+                .at(file.location(file.tree.written(key).span.clone()))
+        }),
+        None => add_line(file, service, image),
+    }
+}
+
+/// Writes an image in place of a null, or of `!reset`, which has nothing to take away then.
+fn in_place_of_null(file: &ComposeFile, key: NodeId, value: NodeId, image: &Scalar) -> Option<Replacement> {
+    let node = file.tree.written(value);
+    let is_reset = file.tag(value) == Some("!reset");
+    if node.anchor.is_some() || (node.tag.is_some() && !is_reset) || !(is_reset || file.tree.is_null(value)) {
+        return None;
+    }
+    let text =
+        if in_brackets(file, file.tree.written(key).span.start) { image.in_flow() } else { image.in_block() };
+    if let Some((_, tag)) = &node.tag {
+        let end = node.span.end.max(tag.end);
+        return Some(Replacement { range: tag.start..end, text: text.into() });
+    }
+    if !node.span.is_empty() {
+        return Some(Replacement { range: node.span.clone(), text: text.into() });
+    }
+    let at = behind_colon(file, key)?;
+    Some(Replacement { range: at..at, text: format!(" {text}").into() })
+}
+
+/// Gives the offset behind the colon of a key that has no value.
+fn behind_colon(file: &ComposeFile, key: NodeId) -> Option<usize> {
+    let key_end = file.tree.written(key).span.end;
+    let colon = file.bytes[key_end..].iter().position(|&b| b == b':')?;
+    let at = key_end + colon + 1;
+    file.bytes[key_end..at - 1].iter().all(|b| matches!(b, b' ' | b'\t')).then_some(at)
 }
 
 /// Replaces a scalar in its own style; moves its anchor to the first alias, if there is one.
-fn own(file: &ComposeFile, entry: Entry, style: Style, image: &str) -> Option<Vec<Replacement>> {
+fn own(file: &ComposeFile, entry: Pair, style: Style, image: &str) -> Option<Vec<Replacement>> {
     let node = file.tree.written(entry.value);
     // A block scalar of blank lines has no line that could be replaced.
     let is_block = matches!(style, Style::Literal | Style::Folded);
@@ -114,13 +102,10 @@ fn own(file: &ComposeFile, entry: Entry, style: Style, image: &str) -> Option<Ve
     }
     if node.span.is_empty() {
         // Nothing is written behind the key: the value goes behind its colon.
-        let key_end = file.tree.written(entry.key).span.end;
-        let colon = file.bytes[key_end..].iter().position(|&b| b == b':')?;
-        let at = key_end + colon + 1;
-        let only_blanks = file.bytes[key_end..at - 1].iter().all(|b| matches!(b, b' ' | b'\t'));
-        if !only_blanks || node.anchor.is_some() || node.tag.is_some() {
+        if node.anchor.is_some() || node.tag.is_some() {
             return None;
         }
+        let at = behind_colon(file, entry.key)?;
         return Some(vec![Replacement { range: at..at, text: format!(" {}", plain(image)).into() }]);
     }
     let mut replacements = Vec::new();
@@ -162,7 +147,7 @@ fn own(file: &ComposeFile, entry: Entry, style: Style, image: &str) -> Option<Ve
 }
 
 /// Makes a block scalar's header end its text without a line end: `|` becomes `|-`.
-fn strip(file: &ComposeFile, entry: Entry) -> Option<Replacement> {
+fn strip(file: &ComposeFile, entry: Pair) -> Option<Replacement> {
     let node = file.tree.written(entry.value);
     let ends = [
         Some(file.tree.written(entry.key).span.end),
@@ -192,54 +177,106 @@ fn in_brackets(file: &ComposeFile, at: usize) -> bool {
     })
 }
 
-/// Gives other services an `image` line of their own where theirs comes through `changed`: the value of
-/// `image`, or the service that gets a line.
+/// What an edit changes, in one file.
+#[derive(Clone, Copy)]
+enum Changed {
+    /// The value of an `image`.
+    Value(NodeId),
+    /// A mapping that gets an image.
+    Mapping(NodeId),
+}
+
+/// Gives other services an image of their own where theirs would change with `changed`, in the file at `index`.
 fn pins(
     stack: &Stack,
+    others: &[Service],
     service: &str,
-    site: &ImageSite,
-    changed: NodeId,
-) -> Result<Vec<Replacement>, Diagnostic> {
-    let layer = &stack.layers[site.layer];
-    let file = stack.file(layer);
-    let changed = (layer.file, changed);
+    index: usize,
+    changed: Changed,
+) -> Result<Vec<(usize, Replacement)>, Diagnostic> {
     let mut losing = Vec::new();
-    for (other_layer, name, other) in stack.services() {
-        let same_document = other_layer.file == layer.file && other_layer.document == layer.document;
-        if name == service && same_document {
-            continue;
-        }
-        let Some(provider) = provider(stack, other_layer, other) else { continue };
-        if (provider.file, provider.value) == changed || provider.path.contains(&changed) {
-            losing.push((other_layer, name, other, provider));
+    for other in others {
+        let image = other.image(stack);
+        // What comes before the part that brings the image does not count.
+        let first = image.map_or(0, |(at, ..)| at);
+        let counting = &other.parts[first..];
+        let changes = counting.iter().enumerate().any(|(at, part)| {
+            let is_in_file = stack.layers[part.layer].file == index;
+            is_in_file
+                && match changed {
+                    Changed::Value(value) => {
+                        at == 0 && image.is_some_and(|(_, _, image)| image.value == value)
+                    }
+                    Changed::Mapping(mapping) => {
+                        image_chain(stack.file_at(index), part.service.value).contains(&mapping)
+                    }
+                }
+        });
+        match image {
+            Some((_, part, image)) if changes => losing.push((other, counting, part, image)),
+            None if changes => {
+                let Some(part) = counting.last() else { continue };
+                let (layer, entry) = part.top();
+                let file = stack.file(&stack.layers[layer]);
+                let message = format!("`{}` would get the image of `{service}`, and has none", other.name);
+                return Err(shape(&message)
+                    .at(file.location(file.tree.written(entry.key).span.clone()))
+                    .help("give the database's service a mapping of its own"));
+            }
+            _ => {}
         }
     }
-    let services: HashSet<_> = losing.iter().map(|(layer, _, other, _)| (layer.file, other.value)).collect();
-    // Who inherits from one that gets a line needs none.
-    losing.retain(|(layer, _, other, provider)| {
-        let own = (layer.file, other.value);
-        !provider.path.iter().any(|through| *through != own && services.contains(through))
-    });
+    let entry = |part: &Part| {
+        let (layer, entry) = part.top();
+        (stack.layers[layer].file, entry)
+    };
+    let given: HashSet<_> =
+        losing.iter().map(|(_, _, part, _)| (entry(part).0, entry(part).1.value)).collect();
     let mut pins = Vec::new();
     let mut done = HashSet::new();
-    for (other_layer, name, other, provider) in losing {
-        let other_file = stack.file(other_layer);
-        if other_layer.file != layer.file {
-            let message = format!("the image of `{name}` would change too: it extends `{service}`");
-            return Err(shape(&message)
-                .at(other_file.place(other_file.tree.written(other.key).span.clone()))
-                .help(format!("give `{name}` an `image` of its own")));
+    for (other, counting, part, image) in losing {
+        let (at, own) = entry(part);
+        // Who inherits from one that gets an image needs none.
+        let inherits = counting.iter().any(|part| {
+            let (file, written) = (stack.layers[part.layer].file, part.service.value);
+            image_chain(stack.file_at(file), written)
+                .into_iter()
+                .any(|id| (file, id) != (at, own.value) && given.contains(&(file, id)))
+        });
+        if inherits || !done.insert((at, own.value)) {
+            continue;
         }
+        let file = stack.file_at(at);
+        let place = || file.location(file.tree.written(own.key).span.clone());
         if pins.len() >= MAX_PINS {
             let message = format!("more than {MAX_PINS} services get their image from `{service}`");
-            return Err(shape(&message).at(file.place(file.tree.written(site.service.key).span.clone())));
+            return Err(shape(&message).at(place()));
         }
-        if done.insert(other.value) {
-            let mut value = Scalar::of(stack.file_at(provider.file), provider.value);
-            // Another file's aliases mean nothing here.
-            value.raw = value.raw.filter(|_| provider.file == layer.file);
-            pins.push(add_line(file, other, &value)?);
-        }
+        let value = kept(stack, part, image, at, own).ok_or_else(|| {
+            let message = format!(
+                "the image of `{}` would change too, and names a variable of another file",
+                other.name
+            );
+            shape(&message).at(place()).help(format!("give `{}` an `image` of its own", other.name))
+        })?;
+        pins.push((at, give(file, own, &value)?));
     }
     Ok(pins)
+}
+
+/// Gives the image of a part as it is to be written at `own`, in the file at `at`; `None` if it means something else there.
+fn kept(stack: &Stack, part: &Part, image: Pair, at: usize, own: Pair) -> Option<Scalar> {
+    let (from, to) = (&stack.layers[part.layer], &stack.layers[part.top().0]);
+    let file = stack.file(from);
+    let text = stack.text(from, image.value)?;
+    if text.has_variables() && !Arc::ptr_eq(&from.variables, &to.variables) && from.variables != to.variables
+    {
+        return text.resolved.ok().map(|text| Scalar::text(&text.replace('$', "$$")));
+    }
+    let value = Scalar::of(file, image.value);
+    // An alias means nothing in another file, and nothing before its anchor.
+    let anchor = file.tree.written(file.tree.resolve(image.value)).span.start;
+    let is_known = from.file == at && anchor < file.tree.written(own.value).span.start;
+    let is_alias = matches!(file.tree.written(image.value).kind, Kind::Alias(_));
+    Some(if is_known || !is_alias { value } else { value.without_aliases() })
 }

@@ -1,12 +1,13 @@
 //! One compose file: its bytes, its tree, and lookups that know merge keys.
 
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
-use model::yaml::{Kind, NodeId, Style, Tree};
-use model::{Code, Diagnostic, Place};
+use model::yaml::{Kind, NodeId, Style, SyntaxError, Tree};
+use model::{Code, Diagnostic, Location};
 
 /// A compose file that could be read.
 #[derive(Debug)]
@@ -14,7 +15,7 @@ pub(crate) struct ComposeFile {
     pub(crate) path: String,
     pub(crate) bytes: Vec<u8>,
     pub(crate) tree: Tree,
-    memo: RefCell<HashMap<(NodeId, String), Option<Entry>>>,
+    memo: RefCell<HashMap<(NodeId, String), Option<Pair>>>,
     indexes: RefCell<HashMap<NodeId, Arc<Index>>>,
     too_deep: Cell<bool>,
 }
@@ -22,7 +23,7 @@ pub(crate) struct ComposeFile {
 /// The keys of one mapping, so that a file with many services is not searched once for each.
 #[derive(Debug, Default)]
 struct Index {
-    own: HashMap<String, Entry>,
+    own: HashMap<String, Pair>,
     merged: Vec<NodeId>,
 }
 
@@ -34,7 +35,7 @@ const SMALL: usize = 16;
 
 /// A value that a lookup found.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Entry {
+pub(crate) struct Pair {
     /// The mapping that it is written in.
     pub(crate) owner: NodeId,
     pub(crate) key: NodeId,
@@ -46,14 +47,17 @@ impl ComposeFile {
     /// Parses a file; the error says where reading stopped.
     pub(crate) fn parse(path: &str, bytes: Vec<u8>) -> Result<Self, Diagnostic> {
         let refuse = |span: Range<usize>, message: String| {
-            Diagnostic::error(Code::ComposeSyntax, message).at(Place::new(path, &bytes, span))
+            Diagnostic::error(Code::ComposeSyntax, message).at(Location::new(path, &bytes, span))
         };
+        if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+            return Err(refuse(0..0, "saved as UTF-16".into()).help("save it as UTF-8"));
+        }
         if let Some((at, c)) = surprising(&bytes) {
             let message =
                 format!("U+{:04X} in a compose file: readers take it in different ways", u32::from(c));
             return Err(refuse(at..at + c.len_utf8(), message).help("remove it, or write it as an escape"));
         }
-        match Tree::parse(&bytes) {
+        match parse_as_compose(&bytes) {
             Ok(tree) => Ok(Self {
                 path: path.to_string(),
                 bytes,
@@ -62,13 +66,13 @@ impl ComposeFile {
                 indexes: RefCell::default(),
                 too_deep: Cell::new(false),
             }),
-            Err(error) => Err(refuse(error.offset..error.offset, error.message)),
+            Err(error) => Err(refuse(error.offset..error.offset, error.message).help(error.help)),
         }
     }
 
     /// Gives the place of a span in this file.
-    pub(crate) fn place(&self, span: Range<usize>) -> Place {
-        Place::new(&self.path, &self.bytes, span)
+    pub(crate) fn location(&self, span: Range<usize>) -> Location {
+        Location::new(&self.path, &self.bytes, span)
     }
 
     /// Gives the bytes that a node is written with, as text.
@@ -92,14 +96,14 @@ impl ComposeFile {
     /// Finds a key in a mapping, in what `<<` merges into it, and behind an alias.
     ///
     /// The mapping's own key wins over merged ones, and of several merged mappings the first.
-    pub(crate) fn find(&self, mapping: NodeId, key: &str) -> Option<Entry> {
+    pub(crate) fn find(&self, mapping: NodeId, key: &str) -> Option<Pair> {
         self.find_at(self.tree.resolve(mapping), key, 0)
     }
 
-    fn find_at(&self, owner: NodeId, key: &str, depth: usize) -> Option<Entry> {
+    fn find_at(&self, owner: NodeId, key: &str, depth: usize) -> Option<Pair> {
         if self.tree.entries(owner).len() <= SMALL && !self.merges(owner) {
             let (key, value) = self.tree.all(owner, key).last()?;
-            return Some(Entry { owner, key, value });
+            return Some(Pair { owner, key, value });
         }
         let index = self.index(owner);
         if let Some(own) = index.own.get(key) {
@@ -133,7 +137,7 @@ impl ComposeFile {
         let mut index = Index::default();
         for &(key, value) in self.tree.entries(owner) {
             if let Some(name) = self.tree.scalar(key).filter(|_| !self.is_merge_key(key)) {
-                index.own.insert(name.to_string(), Entry { owner, key, value });
+                index.own.insert(name.to_string(), Pair { owner, key, value });
             }
         }
         index.merged = self.merged(owner).map(|id| self.tree.resolve(id)).collect();
@@ -143,14 +147,14 @@ impl ComposeFile {
     }
 
     /// Gives the entries of a mapping with their names, then the merged ones that it does not have itself.
-    pub(crate) fn all(&self, mapping: NodeId) -> Vec<(&str, Entry)> {
+    pub(crate) fn all(&self, mapping: NodeId) -> Vec<(&str, Pair)> {
         let mut found = Vec::new();
         let mut names = HashSet::new();
         let mut seen = HashSet::new();
         let mut pending = vec![self.tree.resolve(mapping)];
         if !self.merges(mapping) {
             let owner = self.tree.resolve(mapping);
-            let named = |&(key, value)| Some((self.tree.scalar(key)?, Entry { owner, key, value }));
+            let named = |&(key, value)| Some((self.tree.scalar(key)?, Pair { owner, key, value }));
             return self.tree.entries(owner).iter().filter_map(named).collect();
         }
         while let Some(owner) = pending.pop() {
@@ -162,7 +166,7 @@ impl ComposeFile {
                 let name = self.tree.scalar(key).filter(|_| !self.is_merge_key(key));
                 if let Some(name) = name.filter(|name| !names.contains(name)) {
                     own.insert(name);
-                    found.push((name, Entry { owner, key, value }));
+                    found.push((name, Pair { owner, key, value }));
                 }
             }
             names.extend(own);
@@ -200,7 +204,7 @@ impl ComposeFile {
     ///
     /// One warning for a file, at the first of them.
     pub(crate) fn duplicate_keys(&self) -> Option<Diagnostic> {
-        let mut found: Vec<(&str, Place, Place)> = Vec::new();
+        let mut found: Vec<(&str, Location, Location)> = Vec::new();
         for (_, node) in self.tree.nodes() {
             let Kind::Mapping(entries, _) = &node.kind else { continue };
             let mut seen = HashMap::new();
@@ -208,12 +212,12 @@ impl ComposeFile {
                 let Some(name) = self.tree.scalar(*key) else { continue };
                 let Some(first) = seen.insert(name, *key) else { continue };
                 if !self.is_merge_key(*key) && found.len() < MAX_DUPLICATES {
-                    let place = |key: NodeId| self.place(self.tree.written(key).span.clone());
-                    found.push((name, place(first), place(*key)));
+                    let location = |key: NodeId| self.location(self.tree.written(key).span.clone());
+                    found.push((name, location(first), location(*key)));
                 }
             }
         }
-        let pair = |(name, first, second): &(&str, Place, Place)| {
+        let pair = |(name, first, second): &(&str, Location, Location)| {
             format!("`{name}` on lines {} and {}", first.line, second.line)
         };
         let listed: Vec<_> = found.iter().map(pair).collect();
@@ -223,6 +227,38 @@ impl ComposeFile {
                 .at(second.clone())
                 .help("newer versions of Compose refuse this file; of each pair, remove one"),
         )
+    }
+}
+
+/// So many comments without a blank before them are read.
+const MAX_COMMENTS: usize = 100;
+
+/// Parses what Compose reads: a comment may follow a closing quote without a blank.
+fn parse_as_compose(bytes: &[u8]) -> Result<Tree, SyntaxError> {
+    let mut text = Cow::Borrowed(bytes);
+    let mut comments = Vec::new();
+    loop {
+        match Tree::parse(&text) {
+            Ok(mut tree) => {
+                comments.into_iter().for_each(|comment| tree.add_comment(comment));
+                return Ok(tree);
+            }
+            Err(error) => {
+                let start = error.offset;
+                let is_comment = text.get(start) == Some(&b'#')
+                    && start > 0
+                    && matches!(text[start - 1], b'"' | b'\'')
+                    && comments.len() < MAX_COMMENTS;
+                if !is_comment {
+                    return Err(error);
+                }
+                let end = text[start..].iter().position(|&byte| matches!(byte, b'\n' | b'\r'));
+                let end = end.map_or(text.len(), |end| start + end);
+                // With blanks in its place every other byte stays where it is.
+                text.to_mut()[start..end].fill(b' ');
+                comments.push(start..end);
+            }
+        }
     }
 }
 

@@ -1,11 +1,12 @@
 //! The image of the database's service: where it takes effect.
 
 use model::yaml::{NodeId, Style};
-use model::{Code, Diagnostic, Place};
+use model::{Code, Diagnostic, Image, Location};
 
-use crate::compose::file::{ComposeFile, Entry};
-use crate::compose::parts::Service;
+use crate::compose::file::{ComposeFile, Pair};
+use crate::compose::parts::{Service, image_of, resets_image};
 use crate::compose::stack::{Stack, Text};
+use crate::target::TargetKind;
 
 /// Where a service's image comes from.
 #[derive(Debug)]
@@ -13,18 +14,18 @@ pub(crate) struct ImageSite {
     /// The layer whose service must change.
     pub(crate) layer: usize,
     /// The service in that layer.
-    pub(crate) service: Entry,
+    pub(crate) service: Pair,
     /// How the image gets there.
     pub(crate) origin: Origin,
     /// Where `build` stands, if the service has it beside its image.
-    pub(crate) build: Option<Place>,
+    pub(crate) build: Option<Location>,
 }
 
 /// How a service gets its image.
 #[derive(Debug)]
 pub(crate) enum Origin {
     /// Its own `image` key, in its own mapping.
-    Own(Entry, Option<Text>),
+    Own(Pair, Option<Text>),
     /// A merge key, an alias or `extends`: its text, as far as it can be read.
     Inherited(Option<Text>),
     /// No layer says.
@@ -32,6 +33,11 @@ pub(crate) enum Origin {
 }
 
 impl ImageSite {
+    /// Gives the image as it is now, as far as files tell.
+    pub(crate) fn image(&self) -> Option<Image> {
+        Image::parse(self.text()?.resolved.as_deref().ok()?.trim()).ok()
+    }
+
     /// Gives the image's text as it is now.
     pub(crate) fn text(&self) -> Option<&Text> {
         match &self.origin {
@@ -48,22 +54,26 @@ pub(super) fn shape(message: &str) -> Diagnostic {
 /// Finds where the image of a service takes effect: the last part that has one.
 ///
 /// # Errors
-/// The image can not be changed by changing `image`; says what to do.
-pub(crate) fn find(stack: &Stack, service: &Service) -> Result<ImageSite, Diagnostic> {
+/// The image cannot be changed by changing `image`; says what to do.
+pub(crate) fn find(stack: &Stack, service: &Service, kind: &TargetKind) -> Result<ImageSite, Diagnostic> {
     let Some(lowest) = service.parts.first() else {
         return Err(shape(&format!("`{}` is taken away by `!reset`", service.name)));
     };
+    if let Some((layer, entry)) = service.get(stack, "provider") {
+        let message = format!("`{}` comes from a provider, and Compose runs no image for it", service.name);
+        return Err(shape(&message).at(at(stack.file(layer), entry.key)).help(kind.service_advice()));
+    }
     let build = service.get(stack, "build").map(|(layer, entry)| at(stack.file(layer), entry.key));
     let mut found = None;
     for part in service.parts.iter().rev() {
         let file = stack.file(&stack.layers[part.layer]);
-        let Some(image) = file.find(part.service.value, "image") else { continue };
-        if file.tag(image.value) == Some("!reset") {
-            if part.heir.is_some() {
-                continue;
+        let Some(image) = image_of(file, part.service.value) else {
+            if part.heir.is_none() && resets_image(file, part.service.value) {
+                let place = at(file, part.service.key);
+                return Err(shape("the image is taken away here by `!reset`").at(place));
             }
-            return Err(shape("the image is taken away here by `!reset`").at(at(file, image.value)));
-        }
+            continue;
+        };
         let is_own = part.heir.is_none() && image.owner == part.service.value;
         // Compose passes over null where another layer has an image.
         let is_null = file.tree.is_null(image.value);
@@ -97,8 +107,8 @@ pub(crate) fn find(stack: &Stack, service: &Service) -> Result<ImageSite, Diagno
     }
 }
 
-fn at(file: &ComposeFile, id: NodeId) -> Place {
-    file.place(file.tree.written(id).span.clone())
+fn at(file: &ComposeFile, id: NodeId) -> Location {
+    file.location(file.tree.written(id).span.clone())
 }
 
 /// Refuses two `image` keys, and tags that make something else of a text.
@@ -111,7 +121,7 @@ fn once(stack: &Stack, service: &Service, site: &ImageSite) -> Result<(), Diagno
         return Err(Diagnostic::error(Code::DuplicateImage, message)
             .at(at(file, last))
             .related(at(file, first), "the other one")
-            .help("remove the one that does not count"));
+            .help("remove one of the two lines"));
     }
     let core = |tag: &str| tag.starts_with("!!") || tag.starts_with("!<");
     match &file.tree.written(image.value).tag {

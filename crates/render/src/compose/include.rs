@@ -41,6 +41,13 @@ impl Stack {
                     continue;
                 }
             };
+            if included.paths.iter().any(|path| is_remote(path)) {
+                // A URL may have a password in it.
+                let message = "an include names a file by a URL, and what it brings is not known here";
+                let help = "what is included from there is taken as it is; an image of the database in it is not seen";
+                self.report(Diagnostic::warning(Code::ComposeReference, message).help(help), layer, item);
+                continue;
+            }
             self.includes += 1;
             let message = if depth >= MAX_DEPTH {
                 format!("includes nest more than {MAX_DEPTH} levels deep")
@@ -59,8 +66,8 @@ impl Stack {
     fn report(&mut self, problem: Diagnostic, layer: &Layer, item: NodeId) {
         if !self.problems.iter().any(|known| known.message == problem.message) {
             let file = self.file(layer);
-            let place = file.place(file.tree.written(item).span.clone());
-            self.problems.push(problem.at(place));
+            let location = file.location(file.tree.written(item).span.clone());
+            self.problems.push(problem.at(location));
         }
     }
 

@@ -3,19 +3,15 @@
 use model::Diagnostic;
 use model::yaml::{Kind, Layout, Node, NodeId, Style};
 
-use crate::compose::edit::Scalar;
-use crate::compose::file::{ComposeFile, Entry};
+use crate::compose::file::{ComposeFile, Pair};
 use crate::compose::image::shape;
+use crate::compose::scalar::Scalar;
 use crate::text_edit::Replacement;
 
 /// Adds `image: …` to a service that has none of its own.
-pub(super) fn add_line(
-    file: &ComposeFile,
-    service: Entry,
-    image: &Scalar,
-) -> Result<Replacement, Diagnostic> {
+pub(super) fn add_line(file: &ComposeFile, service: Pair, image: &Scalar) -> Result<Replacement, Diagnostic> {
     let node = file.tree.written(service.value);
-    let refuse = || shape("no `image` line can be added here safely").at(file.place(node.span.clone()));
+    let refuse = || shape("no `image` line can be added here safely").at(file.location(node.span.clone()));
     let line = match &node.kind {
         Kind::Alias(_) => {
             let alias = file.written(service.value);
@@ -31,7 +27,7 @@ pub(super) fn add_line(
 }
 
 /// Writes the whole service behind a key that has no value.
-fn behind_colon(file: &ComposeFile, service: Entry, node: &Node, image: &Scalar) -> Option<Replacement> {
+fn behind_colon(file: &ComposeFile, service: Pair, node: &Node, image: &Scalar) -> Option<Replacement> {
     if !node.span.is_empty() || node.anchor.is_some() || node.tag.is_some() {
         return None;
     }
@@ -42,12 +38,7 @@ fn behind_colon(file: &ComposeFile, service: Entry, node: &Node, image: &Scalar)
         .then(|| Replacement { range: at..at, text: format!(" {{image: {}}}", image.in_flow()).into() })
 }
 
-fn into_flow(
-    file: &ComposeFile,
-    service: Entry,
-    entries: &[(NodeId, NodeId)],
-    image: &Scalar,
-) -> Replacement {
+fn into_flow(file: &ComposeFile, service: Pair, entries: &[(NodeId, NodeId)], image: &Scalar) -> Replacement {
     // In a JSON file every key is in double quotes, and the value must be.
     let is_quoted = |id: NodeId| matches!(file.tree.written(id).kind, Kind::Scalar(_, Style::DoubleQuoted));
     let json = is_quoted(entries.first().map_or(service.key, |(first, _)| *first));

@@ -5,15 +5,36 @@ use model::yaml::{Kind, NodeId};
 use crate::compose::file::ComposeFile;
 use crate::compose::parts::Service;
 use crate::compose::stack::{Layer, Stack};
+use crate::compose::variables::interpolate_with;
 use crate::source::join;
 
-/// A path of the container that is one of the host.
+/// What a container sees at one of its paths.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Mount {
+struct Mount {
     /// Absolute, in the container.
-    pub(crate) target: String,
-    /// Absolute on the host, or relative to the files' root; `None` for a volume that Docker keeps.
-    pub(crate) source: Option<String>,
+    target: String,
+    source: Host,
+}
+
+/// Where something of a container is on the host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Host {
+    /// At this path: absolute, or relative to the files' root.
+    Path(String),
+    /// In a volume that Docker keeps.
+    Volume,
+    /// At a path that a variable names which no file sets.
+    Unknown,
+}
+
+impl Host {
+    /// Gives the path, if it is known.
+    pub(crate) fn path(self) -> Option<String> {
+        match self {
+            Self::Path(path) => Some(path),
+            Self::Volume | Self::Unknown => None,
+        }
+    }
 }
 
 /// The mounts of a service, those of later layers last.
@@ -23,7 +44,7 @@ pub(crate) struct Mounts(Vec<Mount>);
 impl Mounts {
     /// Reads `volumes` and `configs` of a service in all layers.
     ///
-    /// Entries with a variable that no file sets are left out.
+    /// Entries whose path in the container is not known are left out.
     pub(crate) fn read(stack: &Stack, service: &Service) -> Self {
         let mut mounts = Vec::new();
         for (layer, volumes) in service.list(stack, "volumes") {
@@ -37,23 +58,29 @@ impl Mounts {
         Self(mounts)
     }
 
-    /// Gives the host's path for a path of the container.
-    ///
-    /// `Some(None)`: the path lies in a volume that Docker keeps. `None`: it lies in the image.
-    pub(crate) fn host(&self, container: &str) -> Option<Option<String>> {
+    /// Gives the host's path for a path of the container; `None` if it lies in the image.
+    pub(crate) fn host(&self, container: &str) -> Option<Host> {
         let container = join("/", container);
+        let over = self.over(&container)?;
+        let Host::Path(source) = &over.source else { return Some(over.source.clone()) };
+        let rest = container[over.target.trim_end_matches('/').len()..].trim_start_matches('/');
+        Some(Host::Path(if rest.is_empty() { source.clone() } else { join(source, rest) }))
+    }
+
+    fn over(&self, container: &str) -> Option<&Mount> {
         // The deepest mount wins, and of equal ones the last.
         let depth = |mount: &&Mount| mount.target.trim_end_matches('/').len();
-        let over = self.0.iter().filter(|mount| is_below(&container, &mount.target)).max_by_key(depth)?;
-        Some(over.source.as_ref().map(|source| {
-            let rest = container[over.target.trim_end_matches('/').len()..].trim_start_matches('/');
-            if rest.is_empty() { source.clone() } else { join(source, rest) }
-        }))
+        self.0.iter().filter(|mount| is_below(container, &mount.target)).max_by_key(depth)
+    }
+
+    /// Returns the container's path of the mount that has a path of the container in it.
+    pub(crate) fn root(&self, container: &str) -> Option<String> {
+        Some(self.over(&join("/", container))?.target.clone())
     }
 
     /// Gives the container's path of the first mount whose path on the host passes `test`.
     pub(crate) fn containing(&self, test: impl Fn(&str) -> bool) -> Option<String> {
-        let found = self.0.iter().find(|mount| mount.source.as_deref().is_some_and(&test))?;
+        let found = self.0.iter().find(|mount| matches!(&mount.source, Host::Path(path) if test(path)))?;
         Some(found.target.clone())
     }
 }
@@ -75,22 +102,53 @@ fn volume(stack: &Stack, layer: &Layer, item: NodeId) -> Option<Mount> {
     let file = stack.file(layer);
     if let Kind::Mapping(..) = &file.tree.node(item).kind {
         let target = key(stack, layer, file, item, "target")?;
-        let bind = key(stack, layer, file, item, "type").as_deref() == Some("bind");
-        let source = key(stack, layer, file, item, "source").filter(|_| bind);
-        return Some(mount(layer, &target, source.as_deref()));
+        let source = file.find(item, "source").map(|entry| resolved(stack, layer, entry.value));
+        let source = match (key(stack, layer, file, item, "type").as_deref(), source) {
+            (Some("bind"), Some(Some(source))) => path(layer, &source),
+            (Some("bind"), _) => Host::Unknown,
+            (Some("volume"), Some(Some(name))) => named(stack, &name),
+            _ => Host::Volume,
+        };
+        return Some(mount(&target, source));
     }
-    let text = resolved(stack, layer, item)?;
+    let text = stack.text(layer, item)?;
+    let text = text.resolved.unwrap_or_else(|_| interpolate_with(&text.raw, &layer.variables, UNKNOWN));
     let mut parts = text.split(':');
     match (parts.next(), parts.next()) {
         // Compose takes one letter for a drive of Windows: nothing of this host.
         (Some(drive), Some(_)) if drive.len() == 1 && drive.as_bytes()[0].is_ascii_alphabetic() => None,
-        (Some(target), None) => Some(mount(layer, target, None)),
+        (Some(_), Some(target)) if target.contains(UNKNOWN) => None,
+        (Some(source), Some(target)) if source.contains(UNKNOWN) => Some(mount(target, Host::Unknown)),
+        (Some(target), None) => (!target.contains(UNKNOWN)).then(|| mount(target, Host::Volume)),
         (Some(source), Some(target)) => {
             // A bare word is the name of a volume.
             let is_path = source.starts_with(['/', '.', '~']);
-            Some(mount(layer, target, is_path.then_some(source)))
+            Some(mount(target, if is_path { path(layer, source) } else { named(stack, source) }))
         }
         _ => None,
+    }
+}
+
+/// What stands for a variable that no file sets: no path has it.
+const UNKNOWN: &str = "\0";
+
+/// Gives where a named volume is: one whose driver binds a folder is that folder.
+fn named(stack: &Stack, name: &str) -> Host {
+    let options = stack.project().iter().rev().find_map(|layer| {
+        let file = stack.file(layer);
+        let declared = file.find(file.find(layer.document, "volumes")?.value, name)?;
+        Some((layer, file.find(declared.value, "driver_opts")?.value))
+    });
+    let Some((layer, options)) = options else { return Host::Volume };
+    let file = stack.file(layer);
+    let binds = key(stack, layer, file, options, "o")
+        .is_some_and(|options| options.split(',').any(|option| matches!(option.trim(), "bind" | "rbind")));
+    match file.find(options, "device") {
+        Some(device) if binds => match resolved(stack, layer, device.value) {
+            Some(device) if device.starts_with('/') => path(layer, &device),
+            _ => Host::Unknown,
+        },
+        _ => Host::Volume,
     }
 }
 
@@ -108,16 +166,18 @@ fn config(stack: &Stack, layer: &Layer, item: NodeId) -> Option<Mount> {
     let source = stack.project().iter().rev().find_map(|layer| {
         let file = stack.file(layer);
         let declared = file.find(file.find(layer.document, "configs")?.value, &name)?;
-        Some((layer, key(stack, layer, file, declared.value, "file")?))
+        Some((layer, file.find(declared.value, "file")?.value))
     });
-    Some(match source {
-        Some((layer, source)) => mount(layer, &target, Some(&source)),
-        None => mount(layer, &target, None),
-    })
+    let source = source.map(|(layer, id)| resolved(stack, layer, id).map(|source| path(layer, &source)));
+    Some(mount(&target, source.map_or(Host::Volume, |source| source.unwrap_or(Host::Unknown))))
 }
 
-fn mount(layer: &Layer, target: &str, source: Option<&str>) -> Mount {
+fn mount(target: &str, source: Host) -> Mount {
+    Mount { target: join("/", target), source }
+}
+
+/// Gives the place of a path as a compose file writes it.
+fn path(layer: &Layer, source: &str) -> Host {
     // `~` is the home of whoever runs Compose: not known here.
-    let source = source.filter(|source| !source.starts_with('~'));
-    Mount { target: join("/", target), source: source.map(|source| join(&layer.project, source)) }
+    if source.starts_with('~') { Host::Unknown } else { Host::Path(join(&layer.project, source)) }
 }

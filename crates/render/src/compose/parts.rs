@@ -1,11 +1,12 @@
 //! A service as Compose puts it together: from the project's layers, and from what it extends.
 
+use std::collections::{BTreeSet, HashSet};
 use std::ops::Range;
 
 use model::yaml::NodeId;
 use model::{Code, Diagnostic};
 
-use crate::compose::file::Entry;
+use crate::compose::file::{ComposeFile, Pair};
 use crate::compose::stack::{Layer, Stack};
 use crate::compose::variables::interpolate;
 use crate::source::{Source, join};
@@ -16,6 +17,9 @@ const MAX_EXTENDS: usize = 16;
 /// Documents that are searched for bases, in all: files can multiply them.
 const MAX_STEPS: usize = 2_000;
 
+/// Documents that are searched for all services together.
+const MAX_LOOKED_AT: usize = 100_000;
+
 /// More problems than this are not listed.
 const MAX_PROBLEMS: usize = 10;
 
@@ -25,7 +29,7 @@ pub(crate) struct Service {
     pub(crate) name: String,
     /// In the order in which they are merged: a later one wins.
     pub(crate) parts: Vec<Part>,
-    /// What `extends` names and could not be read.
+    /// What `extends` names and could not be read; of the database's service only.
     pub(crate) problems: Vec<Diagnostic>,
 }
 
@@ -35,14 +39,14 @@ pub(crate) struct Part {
     /// The layer.
     pub(crate) layer: usize,
     /// The service in it.
-    pub(crate) service: Entry,
+    pub(crate) service: Pair,
     /// For a base: the service of the project that extends it, and its layer.
-    pub(crate) heir: Option<(usize, Entry)>,
+    pub(crate) heir: Option<(usize, Pair)>,
 }
 
 impl Part {
     /// Gives the layer and the service of the project that this is a part of.
-    pub(crate) fn top(&self) -> (usize, Entry) {
+    pub(crate) fn top(&self) -> (usize, Pair) {
         self.heir.unwrap_or((self.layer, self.service))
     }
 }
@@ -51,18 +55,54 @@ impl Service {
     /// Puts a service together.
     pub(crate) fn read(stack: &mut Stack, source: &dyn Source, name: &str) -> Self {
         let project = 0..stack.own;
-        let mut reader = Reader { stack, source, steps: 0, problems: Vec::new() };
+        let mut reader = Reader { stack, source, steps: 0, problems: Some(Vec::new()) };
         let parts = reader.parts(project, name, 0);
-        Self { name: name.to_string(), parts, problems: reader.problems }
+        let problems = reader.problems.unwrap_or_default();
+        Self { name: name.to_string(), parts, problems }
+    }
+
+    /// Puts every service of the project but one together, by name; `None` if there are too many.
+    pub(crate) fn others(stack: &mut Stack, source: &dyn Source, but: &str) -> Option<Vec<Self>> {
+        let mut names: BTreeSet<String> = stack.services().map(|(_, name, _)| name.to_string()).collect();
+        names.remove(but);
+        let mut looked_at = 0;
+        let mut all = Vec::with_capacity(names.len());
+        for name in names {
+            let project = 0..stack.own;
+            looked_at += project.len();
+            let mut reader = Reader { stack, source, steps: 0, problems: None };
+            let mut parts = reader.parts(project, &name, 0);
+            // There may be many, and they are kept.
+            parts.shrink_to_fit();
+            looked_at += reader.steps;
+            if looked_at > MAX_LOOKED_AT {
+                return None;
+            }
+            all.push(Self { name, parts, problems: Vec::new() });
+        }
+        Some(all)
+    }
+
+    /// Finds the image that counts: the last one that is not null, in a part that no later `!reset` takes away.
+    pub(crate) fn image(&self, stack: &Stack) -> Option<(usize, &Part, Pair)> {
+        for (at, part) in self.parts.iter().enumerate().rev() {
+            let file = stack.file(&stack.layers[part.layer]);
+            match image_of(file, part.service.value) {
+                Some(image) if !file.tree.is_null(image.value) => return Some((at, part, image)),
+                _ if part.heir.is_none() && resets_image(file, part.service.value) => return None,
+                _ => {}
+            }
+        }
+        None
     }
 
     /// Gives the value of a key that counts, and its layer: the last one that is not null.
-    pub(crate) fn get<'a>(&self, stack: &'a Stack, key: &str) -> Option<(&'a Layer, Entry)> {
+    pub(crate) fn get<'a>(&self, stack: &'a Stack, key: &str) -> Option<(&'a Layer, Pair)> {
         self.list(stack, key).pop()
     }
 
     /// Gives every value of a key that Compose merges, in their order.
-    pub(crate) fn list<'a>(&self, stack: &'a Stack, key: &str) -> Vec<(&'a Layer, Entry)> {
+    pub(crate) fn list<'a>(&self, stack: &'a Stack, key: &str) -> Vec<(&'a Layer, Pair)> {
         let mut found = Vec::new();
         for part in &self.parts {
             let layer = &stack.layers[part.layer];
@@ -86,6 +126,46 @@ impl Service {
     }
 }
 
+/// Lists where the image of a service is looked for: the service as it is written, and the mappings that are it or are
+/// merged into it, up to the one that has an image.
+pub(crate) fn image_chain(file: &ComposeFile, service: NodeId) -> Vec<NodeId> {
+    let mut pending = vec![file.tree.resolve(service)];
+    let mut found = if pending == [service] { Vec::new() } else { vec![service] };
+    let mut seen = HashSet::new();
+    while let Some(next) = pending.pop() {
+        if !seen.insert(next) {
+            continue;
+        }
+        found.push(next);
+        if own_image(file, next).is_some() {
+            break;
+        }
+        let merged: Vec<_> = file.merged(next).map(|id| file.tree.resolve(id)).collect();
+        pending.extend(merged.into_iter().rev());
+    }
+    found
+}
+
+/// Finds the `image` of a service, in its mapping or in what is merged into it.
+pub(crate) fn image_of(file: &ComposeFile, service: NodeId) -> Option<Pair> {
+    if !resets_image(file, service) {
+        return file.find(service, "image");
+    }
+    own_image(file, *image_chain(file, service).last()?)
+}
+
+/// Tells whether a service has `image: !reset`, which takes away what it would get from earlier files and from its bases.
+/// What is merged into the mapping itself stays.
+pub(crate) fn resets_image(file: &ComposeFile, service: NodeId) -> bool {
+    let is_reset = |(_, value)| file.tag(value) == Some("!reset");
+    file.tree.all(file.tree.resolve(service), "image").last().is_some_and(is_reset)
+}
+
+fn own_image(file: &ComposeFile, mapping: NodeId) -> Option<Pair> {
+    let (key, value) = file.tree.all(mapping, "image").last()?;
+    (file.tag(value) != Some("!reset")).then_some(Pair { owner: mapping, key, value })
+}
+
 /// What a service's `extends` says.
 struct Extends {
     service: String,
@@ -98,7 +178,8 @@ struct Reader<'a> {
     stack: &'a mut Stack,
     source: &'a dyn Source,
     steps: usize,
-    problems: Vec<Diagnostic>,
+    /// What could not be read, if that is of interest.
+    problems: Option<Vec<Diagnostic>>,
 }
 
 impl Reader<'_> {
@@ -122,13 +203,16 @@ impl Reader<'_> {
             }
             let Some(service) = found else { continue };
             let bases = self.bases(index, service, depth);
-            parts.extend(bases.into_iter().map(|part| Part { heir: Some((index, service)), ..part }));
+            let bases = bases.into_iter().map(|part| Part { heir: Some((index, service)), ..part });
+            // What a document includes is merged into it first, and then its services extend others.
+            let included = parts.iter().position(|part| part.top().0 >= first).unwrap_or(parts.len());
+            parts.splice(included..included, bases);
             parts.push(Part { layer: index, service, heir: None });
         }
         parts
     }
 
-    fn bases(&mut self, index: usize, service: Entry, depth: usize) -> Vec<Part> {
+    fn bases(&mut self, index: usize, service: Pair, depth: usize) -> Vec<Part> {
         let layer = self.stack.layers[index].clone();
         let extends = match extends(self.stack, &layer, service.value) {
             None => return Vec::new(),
@@ -141,7 +225,7 @@ impl Reader<'_> {
                 );
             }
         };
-        if self.problems.len() >= MAX_PROBLEMS {
+        if self.problems.as_ref().is_some_and(|problems| problems.len() >= MAX_PROBLEMS) {
             return Vec::new();
         }
         if depth >= MAX_EXTENDS || self.steps > MAX_STEPS {
@@ -173,13 +257,14 @@ impl Reader<'_> {
 
     /// Warns that a part of the service is not known.
     fn lost(&mut self, layer: &Layer, value: NodeId, message: &str) -> Vec<Part> {
+        let Some(problems) = &mut self.problems else { return Vec::new() };
         let file = self.stack.file(layer);
-        let place = file.place(file.tree.written(value).span.clone());
+        let location = file.location(file.tree.written(value).span.clone());
         let problem = Diagnostic::warning(Code::ComposeReference, message)
-            .at(place)
+            .at(location)
             .help("what the service inherits from there is not known here");
-        if !self.problems.contains(&problem) {
-            self.problems.push(problem);
+        if !problems.contains(&problem) {
+            problems.push(problem);
         }
         Vec::new()
     }
@@ -206,40 +291,4 @@ fn extends(stack: &Stack, layer: &Layer, service: NodeId) -> Option<Result<Exten
         (Err(unknown), _) | (_, Err(unknown)) => return Some(Err(unknown)),
     };
     Some(Ok(Extends { service, path: other.map(|other| join(&layer.project, &other)), value }))
-}
-
-/// The value that a service gets its image from, and the way there.
-pub(crate) struct Provider {
-    pub(crate) file: usize,
-    pub(crate) value: NodeId,
-    /// The services and mappings that hand the image on, each with its file.
-    pub(crate) path: Vec<(usize, NodeId)>,
-}
-
-/// Finds the value that a service of the project gets its image from.
-///
-/// Looks in the service's own layer alone, as another layer's image is another value.
-pub(crate) fn provider(stack: &Stack, layer: &Layer, service: Entry) -> Option<Provider> {
-    let (mut at, mut service) = (layer, service);
-    let mut path = Vec::new();
-    for _ in 0..MAX_EXTENDS {
-        let file = stack.file(at);
-        path.push((at.file, service.value));
-        let image = file.find(service.value, "image").filter(|entry| !file.tree.is_null(entry.value));
-        if let Some(image) = image {
-            let mut mapping = file.tree.resolve(service.value);
-            while mapping != image.owner {
-                path.push((at.file, mapping));
-                let hands_on = |merged: &NodeId| file.find(*merged, "image").is_some();
-                mapping = file.tree.resolve(file.merged(mapping).find(hands_on)?);
-            }
-            path.push((at.file, mapping));
-            return Some(Provider { file: at.file, value: image.value, path });
-        }
-        let extends = extends(stack, at, service.value)?.ok()?;
-        let base = stack.base(at, extends.path.as_deref(), &extends.service)?;
-        at = &stack.layers[base];
-        service = stack.service(at, &extends.service)?;
-    }
-    None
 }

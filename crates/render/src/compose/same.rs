@@ -3,23 +3,16 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use model::yaml::{Kind, NodeId};
+use model::yaml::{Kind, Node, NodeId};
 
 use crate::compose::file::ComposeFile;
-use crate::compose::parts::provider;
-use crate::compose::stack::Stack;
 
-/// Compares two files by meaning: aliases and merge keys resolved, styles and comments ignored. The
-/// image of `service` may differ, and where it is missing in one it may be there in the other.
+/// Compares two files by meaning: aliases and merge keys resolved, styles and comments ignored. The images of services may
+/// differ, and so may that of the mapping outside of them that `service` is written as.
 pub(crate) fn same_but_image(before: &ComposeFile, after: &ComposeFile, service: &str) -> bool {
-    let mut pairs =
-        Pairs { before, after, seen: HashSet::new(), open: Vec::new(), template: None, document: 0 };
+    let mut pairs = Pairs { before, after, seen: HashSet::new(), open: Vec::new(), template: None };
     let (a, b) = (before.tree.documents(), after.tree.documents());
-    a.len() == b.len()
-        && a.iter().zip(b).enumerate().all(|(index, (a, b))| {
-            pairs.document = index;
-            pairs.document(*a, *b, service)
-        })
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| pairs.document(*a, *b, service))
 }
 
 struct Pairs<'a> {
@@ -30,8 +23,6 @@ struct Pairs<'a> {
     open: Vec<(NodeId, NodeId)>,
     /// The service where it is written outside of `services`, which merges it.
     template: Option<(NodeId, NodeId)>,
-    /// The number of the document at hand.
-    document: usize,
 }
 
 impl Pairs<'_> {
@@ -57,53 +48,30 @@ impl Pairs<'_> {
         merged.then(|| (self.before.tree.resolve(own_a.value), self.after.tree.resolve(own_b.value)))
     }
 
+    /// Compares services but for their images. Which image a service has is compared for the whole project: one that is
+    /// written here may be replaced or taken away in another document.
     fn services(&mut self, a: NodeId, b: NodeId, service: &str) -> bool {
-        let (Some(mut own_a), Some(mut own_b)) = (effective(self.before, a), effective(self.after, b)) else {
+        let (Some(all_a), Some(all_b)) = (effective(self.before, a), effective(self.after, b)) else {
             return false;
         };
-        let ours = match (own_a.remove(service), own_b.remove(service)) {
-            (Some(a), Some(b)) => self.entries(a, b, &["image"]),
-            (None, None) => true,
-            _ => false,
+        let is_ours = |name: &Cow<'_, str>| name == service;
+        all_a.keys().eq(all_b.keys())
+            && all_a.iter().zip(all_b.values()).all(|((name, a), b)| self.service(*a, *b, is_ours(name)))
+    }
+
+    fn service(&mut self, a: NodeId, b: NodeId, is_ours: bool) -> bool {
+        let (node_a, node_b) = (self.before.tree.written(a), self.after.tree.written(b));
+        // What was an alias may have a mapping of its own now.
+        let was_alias = matches!(node_a.kind, Kind::Alias(_));
+        let is_mapping = |file: &ComposeFile, id| {
+            let id = file.tree.resolve(id);
+            matches!(file.tree.written(id).kind, Kind::Mapping(..))
         };
-        ours && self.pinned(&mut own_a, &mut own_b) && self.pair(&own_a, &own_b)
-    }
-
-    /// Compares services that had their image from `extends` and have one of their own now, and takes them
-    /// out of both maps.
-    fn pinned<'e>(&mut self, a: &mut Entries<'e>, b: &mut Entries<'e>) -> bool {
-        let has_image = |file: &ComposeFile, id| file.find(id, "image").is_some();
-        let pinned: Vec<_> = a
-            .iter()
-            .filter(|(name, id)| {
-                !has_image(self.before, **id) && b.get(*name).is_some_and(|id| has_image(self.after, *id))
-            })
-            .map(|(name, id)| (name.clone(), *id))
-            .collect();
-        if pinned.is_empty() {
-            return true;
+        if is_ours || (is_mapping(self.before, a) && is_mapping(self.after, b)) {
+            return (is_ours || was_alias || same_tag(node_a, node_b)) && self.entries(a, b, &["image"]);
         }
-        let Ok(file) = ComposeFile::parse(&self.before.path, self.before.bytes.clone()) else { return false };
-        let before = Stack::alone(file);
-        for (name, id_a) in pinned {
-            a.remove(&name);
-            let Some(id_b) = b.remove(&name) else { return false };
-            let image = self.after.find(id_b, "image").and_then(|image| self.after.tree.scalar(image.value));
-            let extends = self.before.find(id_a, "extends").is_some();
-            // A base in another file can not be looked up here.
-            let same = self.extended(&before, &name).is_none_or(|old| Some(old.as_str()) == image);
-            if !extends || !same || !self.entries(id_a, id_b, &["image"]) {
-                return false;
-            }
-        }
+        self.open.push((a, b));
         true
-    }
-
-    /// Gives the image that a service of the document at hand gets through `extends`, where it is in this file.
-    fn extended(&self, before: &Stack, name: &str) -> Option<String> {
-        let layer = before.project().get(self.document)?;
-        let provider = provider(before, layer, before.service(layer, name)?)?;
-        Some(before.file_at(provider.file).tree.scalar(provider.value)?.to_string())
     }
 
     /// Compares what two mappings say, merge keys included, but for the keys in `skip`.
@@ -136,8 +104,7 @@ impl Pairs<'_> {
 
     fn same(&mut self, a: NodeId, b: NodeId) -> bool {
         let (node_a, node_b) = (self.before.tree.written(a), self.after.tree.written(b));
-        let tag = |node: &model::yaml::Node| node.tag.as_ref().map(|(tag, _)| tag.clone());
-        if tag(node_a) != tag(node_b) {
+        if !same_tag(node_a, node_b) {
             return false;
         }
         match (&node_a.kind, &node_b.kind) {
@@ -155,6 +122,11 @@ impl Pairs<'_> {
             _ => false,
         }
     }
+}
+
+fn same_tag(a: &Node, b: &Node) -> bool {
+    let tag = |node: &Node| node.tag.as_ref().map(|(tag, _)| tag.clone());
+    tag(a) == tag(b)
 }
 
 /// What a mapping says, by key.

@@ -2,16 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use model::{Code, Diagnostic, Place};
+use model::{Code, Diagnostic, Location};
 
 use crate::compose::stack::Stack;
+use crate::target::TargetKind;
 
 /// The container name that Kasm gives to its database.
 const CONTAINER_NAME: &str = "kasm_db";
 
 /// How the database's service was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Found {
+pub(crate) enum ServiceFound {
     /// The document or a `container_name: kasm_db` names it.
     Named,
     /// Only its key, `kasm_db` or `db`, speaks for it.
@@ -25,9 +26,9 @@ pub(crate) enum Found {
 ///
 /// # Errors
 /// More than one service has the container name.
-pub(crate) fn find(stack: &Stack, wanted: Option<&str>) -> Result<Option<(String, Found)>, Diagnostic> {
-    if let Some(wanted) = wanted {
-        return Ok(place(stack, wanted).map(|_| (wanted.to_string(), Found::Named)));
+pub(crate) fn find(stack: &Stack, kind: &TargetKind) -> Result<Option<(String, ServiceFound)>, Diagnostic> {
+    if let Some(wanted) = kind.service() {
+        return Ok(location(stack, wanted).map(|_| (wanted.to_string(), ServiceFound::Named)));
     }
     // A later layer's container_name replaces an earlier one's.
     let mut container_names: BTreeMap<&str, String> = BTreeMap::new();
@@ -41,29 +42,28 @@ pub(crate) fn find(stack: &Stack, wanted: Option<&str>) -> Result<Option<(String
     let candidates: Vec<_> = container_names.into_keys().collect();
     match candidates[..] {
         [] => {}
-        [only] => return Ok(Some((only.to_string(), Found::Named))),
+        [only] => return Ok(Some((only.to_string(), ServiceFound::Named))),
         [first, ..] => {
             let listed: Vec<_> = candidates.iter().take(10).map(|name| describe(stack, name)).collect();
             let message = format!("{} services may be the database: {}", candidates.len(), listed.join(", "));
-            let mut diagnostic = Diagnostic::error(Code::AmbiguousService, message).help(
-                "name the right one with `service:` under `files`, or remove the other's container_name",
-            );
-            diagnostic.place = place(stack, first);
+            let mut diagnostic =
+                Diagnostic::error(Code::AmbiguousService, message).help(kind.service_advice());
+            diagnostic.location = location(stack, first);
             return Err(diagnostic);
         }
     }
-    let by_key = [CONTAINER_NAME, "db"].into_iter().find(|key| place(stack, key).is_some());
-    Ok(by_key.map(|key| (key.to_string(), Found::ByKey)))
+    let by_key = [CONTAINER_NAME, "db"].into_iter().find(|key| location(stack, key).is_some());
+    Ok(by_key.map(|key| (key.to_string(), ServiceFound::ByKey)))
 }
 
 fn describe(stack: &Stack, name: &str) -> String {
-    place(stack, name).map_or_else(|| name.to_string(), |p| format!("`{name}` ({}:{})", p.path, p.line))
+    location(stack, name).map_or_else(|| name.to_string(), |p| format!("`{name}` ({}:{})", p.path, p.line))
 }
 
 /// Gives the place of a service's key, in the last layer that has it.
-pub(crate) fn place(stack: &Stack, name: &str) -> Option<Place> {
+pub(crate) fn location(stack: &Stack, name: &str) -> Option<Location> {
     let (layer, service) =
         stack.project().iter().rev().find_map(|layer| Some((layer, stack.service(layer, name)?)))?;
     let file = stack.file(layer);
-    Some(file.place(file.tree.written(service.key).span.clone()))
+    Some(file.location(file.tree.written(service.key).span.clone()))
 }

@@ -1,16 +1,14 @@
 //! Compose files that Compose reads together, in the order in which it merges them.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
 use model::yaml::NodeId;
-use model::{Code, Diagnostic};
+use model::{Code, Diagnostic, Severity};
 
-use crate::compose::file::{ComposeFile, Entry};
+use crate::compose::file::{ComposeFile, Pair};
 use crate::compose::variables::{Variables, has_variables, interpolate, read_env};
-use crate::source::{Found, Source, folder, join};
+use crate::source::{Found, Source, folder, join, unreadable};
 
 /// Compose files that make up one project: a file, its overrides, what they include and extend.
 #[derive(Debug, Default)]
@@ -24,11 +22,7 @@ pub(crate) struct Stack {
     /// What could not be read.
     pub(crate) problems: Vec<Diagnostic>,
     pub(super) includes: usize,
-    bases: RefCell<HashMap<Base, Option<usize>>>,
 }
-
-/// What `extends` names: a file, if it is another one, the layers it looks in, and a service.
-type Base = (Option<String>, usize, String);
 
 /// One document of one file.
 #[derive(Clone, Debug)]
@@ -154,7 +148,7 @@ impl Stack {
         let parsed = match source.read(path) {
             Found::Yes(bytes) => ComposeFile::parse(path, bytes),
             Found::No => Err(Diagnostic::error(Code::ComposeReference, format!("{path}: no such file"))),
-            Found::Unknown(why) => Err(Diagnostic::error(Code::Unreadable, format!("{path}: {why}"))),
+            Found::Unknown(why) => Err(unreadable(path, &why)),
         };
         match parsed {
             Ok(file) => self.files.push(file),
@@ -170,22 +164,6 @@ impl Stack {
         &self.files[layer.file]
     }
 
-    /// Makes a stack of one file, without what it includes.
-    pub(super) fn alone(file: ComposeFile) -> Self {
-        let documents = file.tree.documents().to_vec();
-        let (project, variables): (Arc<str>, _) = (folder(&file.path).into(), Arc::new(Variables::new()));
-        let layer = |(index, document)| Layer {
-            file: 0,
-            document,
-            project: Arc::clone(&project),
-            variables: Arc::clone(&variables),
-            reach: index..index + 1,
-            scope: 0,
-        };
-        let layers: Vec<_> = documents.into_iter().enumerate().map(layer).collect();
-        Self { files: vec![file], own: layers.len(), layers, ..Self::default() }
-    }
-
     pub(crate) fn file_at(&self, index: usize) -> &ComposeFile {
         &self.files[index]
     }
@@ -196,28 +174,9 @@ impl Stack {
     }
 
     /// Gives the service of a layer, with its name's place.
-    pub(crate) fn service(&self, layer: &Layer, name: &str) -> Option<Entry> {
+    pub(crate) fn service(&self, layer: &Layer, name: &str) -> Option<Pair> {
         let file = self.file(layer);
         file.find(file.services(layer.document)?, name)
-    }
-
-    /// Finds the layer of the service that one of `layer` extends, in the file at `path` or its own.
-    pub(super) fn base(&self, layer: &Layer, path: Option<&str>, service: &str) -> Option<usize> {
-        // Thousands of services may extend the same one.
-        let question = (path.map(String::from), layer.reach.start, service.to_string());
-        if let Some(known) = self.bases.borrow().get(&question) {
-            return *known;
-        }
-        let has_it = |index: &usize| self.service(&self.layers[*index], service).is_some();
-        let found = match path {
-            Some(path) => {
-                let is_there = |index: &usize| self.file(&self.layers[*index]).path == path;
-                (0..self.layers.len()).rev().filter(is_there).find(has_it)
-            }
-            None => layer.reach.clone().rev().find(has_it),
-        };
-        self.bases.borrow_mut().insert(question, found);
-        found
     }
 
     /// Gives the scalar's text with the layer's variables replaced.
@@ -228,7 +187,7 @@ impl Stack {
     }
 
     /// Gives every service of every layer of the project: its name and its value as it is written.
-    pub(crate) fn services(&self) -> impl Iterator<Item = (&Layer, &str, Entry)> {
+    pub(crate) fn services(&self) -> impl Iterator<Item = (&Layer, &str, Pair)> {
         self.project().iter().flat_map(|layer| {
             let file = self.file(layer);
             let all = file.services(layer.document).map(|id| file.all(id)).unwrap_or_default();
@@ -241,21 +200,23 @@ impl Stack {
         self.project().iter().any(|layer| {
             let file = self.file(layer);
             let is_service =
-                |entry: Entry| ["image", "build"].iter().any(|key| file.find(entry.value, key).is_some());
+                |entry: Pair| ["image", "build"].iter().any(|key| file.find(entry.value, key).is_some());
             let all = || file.all(layer.document).into_iter();
             file.services(layer.document).is_none()
                 && all().any(|(name, entry)| !name.starts_with("x-") && is_service(entry))
         })
     }
 
-    /// Reads a file of variables; one that can not be read sets none, and that is said.
+    /// Reads a file of variables; one that cannot be read sets none, and that is said.
     pub(super) fn env(&mut self, source: &dyn Source, path: &str) -> Variables {
         match source.read(path) {
             Found::Yes(bytes) => read_env(&bytes),
             Found::No => Variables::new(),
             Found::Unknown(why) => {
-                let message = format!("{path}: {why}; its variables count as not set");
-                self.problems.push(Diagnostic::warning(Code::Unreadable, message));
+                let mut problem = unreadable(path, &why);
+                problem.severity = Severity::Warning;
+                problem.message.push_str("; its variables are taken as not set");
+                self.problems.push(problem);
                 Variables::new()
             }
         }

@@ -4,19 +4,19 @@ use std::ops::Range;
 
 use model::yaml::Tree;
 
-use super::{Hunk, Sides, Sign};
-use crate::plan::FileKind;
+use super::hunk::{Hunk, Sides, Sign};
+use crate::file_kind::FileKind;
 use crate::redact::{self, Shown};
 
 /// Gives the hunks between two contents, with hidden what a plan's diff hides.
 ///
 /// There is no plan that says what the change is about, so by their names: images in compose files, the preload
-/// list and the settings of pgaudit in a conf. Of a compose file that can not be read, nothing is shown.
+/// list and the settings of pgaudit in a conf. Of a compose file that cannot be read, nothing is shown.
 pub fn redacted_between(kind: FileKind, before: &[u8], after: &[u8], context: usize) -> Vec<Hunk> {
     let shown = |bytes| {
         let (managed, hidden) = match (kind, Tree::parse(bytes)) {
             (FileKind::Conf, _) => (redact::settings(bytes), Vec::new()),
-            (FileKind::Compose, Ok(tree)) => (redact::images(&tree), redact::compose(&tree)),
+            (FileKind::Compose, Ok(tree)) => (redact::images(&tree), redact::compose(&tree, bytes)),
             (FileKind::Compose, Err(_)) => (Vec::<Range<usize>>::new(), redact::everything()),
         };
         (managed, hidden)

@@ -1,16 +1,18 @@
 //! What the server would refuse, and what would be lost in silence.
 
+use std::cell::LazyCell;
 use std::collections::{HashMap, HashSet};
 
 use model::postgres::{self, Context, Refused, Setting};
-use model::{Code, DesiredState, Diagnostic, Image, Place, Release, Series};
+use model::{Code, DesiredState, Diagnostic, Image, Location, Release, Series};
 use pgconf::value::ValueError;
 use pgconf::{Assignment, ProblemKind};
 
-use crate::compose::{Database, Origin};
-use crate::conf::{ObservedConf, located};
+use crate::compose::{Database, Host, Origin, usual_data};
+use crate::conf::{ObservedConf, certain, is_located, located};
 use crate::observe::ObservedState;
-use crate::reconcile::{Draft, image, preload, settings};
+use crate::reconcile::draft::Draft;
+use crate::reconcile::{image, preload, settings};
 use crate::source::join;
 use crate::target::TargetKind;
 
@@ -19,7 +21,7 @@ pub(super) fn check(desired: &DesiredState, observed: &ObservedState, draft: &mu
     match &observed.conf {
         Some(conf) => {
             problems(conf, draft);
-            if !conf.set.problems().iter().any(|problem| problem.kind.is_fatal()) {
+            if conf.is_readable() {
                 values(desired, observed, conf, draft);
                 libraries(desired, observed, conf, draft);
             }
@@ -27,26 +29,27 @@ pub(super) fn check(desired: &DesiredState, observed: &ObservedState, draft: &mu
                 whether_it_is_read(desired, observed, conf, draft);
             }
         }
-        None if desired.manages_conf() => no_conf(observed, draft),
+        None if desired.manages_conf() => no_conf(desired, observed, draft),
         None => {}
     }
 }
 
-fn no_conf(observed: &ObservedState, draft: &mut Draft) {
-    if draft.findings.iter().any(|f| f.is_error() && matches!(f.code, Code::Unreadable | Code::NoComposeFile))
-    {
+fn no_conf(desired: &DesiredState, observed: &ObservedState, draft: &mut Draft) {
+    // A host without the database has none of its files.
+    let is_elsewhere = |code| code == Code::NoService && observed.target.kind == TargetKind::Deployment;
+    let is_known = |code| matches!(code, Code::Unreadable | Code::NoComposeFile) || is_elsewhere(code);
+    if draft.findings.iter().any(|finding| finding.is_error() && is_known(finding.code)) {
         return;
     }
     let Some(path) = observed.target.kind.conf() else {
-        draft.find(
-            Diagnostic::error(Code::NoConf, "settings are wanted, but the target names no postgresql.conf")
-                .help("add `postgresql_conf:` under the target's `files`"),
-        );
-        return;
+        let finding =
+            Diagnostic::error(Code::NoConf, "settings are declared, but the target names no postgresql.conf")
+                .help("add `postgresql_conf:` under the target's `files`");
+        return draft.find_declared(finding, desired.conf_place());
     };
     let mounted = observed.databases.iter().any(|d| {
         let config_file = config_file(&d.database, None);
-        d.database.mounts.host(&config_file).is_some_and(|host| host.is_some())
+        d.database.mounts.host(&config_file).is_some_and(|host| host.path().is_some())
     });
     let message = if matches!(observed.target.kind, TargetKind::Files { .. }) || mounted {
         format!("{path} is not there")
@@ -59,18 +62,18 @@ fn no_conf(observed: &ObservedState, draft: &mut Draft) {
         TargetKind::Files { .. } => {
             "check the path under `postgresql_conf`; it starts at the document's folder"
         }
-        _ => "releases before Kasm 1.10 have no such file: upgrade first, or manage the image alone",
+        _ => "upgrade Kasm first if it is older than 1.10, which has no such file, or manage the image alone",
     };
     let mut finding = Diagnostic::error(Code::NoConf, message).help(help);
     if let Some(d) = observed.main_database()
         && !mounted
     {
-        finding.place = d.database.site.as_ref().ok().map(|site| {
+        finding.location = d.database.site.as_ref().ok().map(|site| {
             let file = d.database.file(site);
-            file.place(file.tree.written(site.service.key).span.clone())
+            file.location(file.tree.written(site.service.key).span.clone())
         });
     }
-    draft.find(finding);
+    draft.find_declared(finding, desired.conf_place());
 }
 
 /// Reports what the server would not start with.
@@ -79,7 +82,7 @@ fn problems(conf: &ObservedConf, draft: &mut Draft) {
     for (set, problem) in conf.set.problems().iter().map(|p| (&conf.set, p)).chain(auto) {
         let path = conf.here(&problem.path);
         let bytes = set.files().find(|(p, _)| *p == problem.path).map_or(&[][..], |(_, file)| file.bytes());
-        let at = Place::new(path, bytes, problem.span.clone());
+        let at = Location::new(path, bytes, problem.span.clone());
         let name = |server: &String| {
             let here = conf.here(server);
             if here == server { server.clone() } else { format!("{here} ({server} in the container)") }
@@ -161,11 +164,11 @@ fn data_directory(desired: &DesiredState, observed: &ObservedState, draft: &mut 
          into a new data directory",
         data.series
     ));
-    finding.place = observed.main_database().and_then(|d| {
+    finding.location = observed.main_database().and_then(|d| {
         let site = d.database.site.as_ref().ok()?;
-        Some(d.database.image_place(site))
+        Some(d.database.image_location(site))
     });
-    draft.find(finding);
+    draft.find_declared(finding, desired.major_place());
 }
 
 /// Reports settings that the server does not know, and values that it does not take.
@@ -193,7 +196,7 @@ fn values(desired: &DesiredState, observed: &ObservedState, conf: &ObservedConf,
             }
             None if !name.contains('.') && unknown < MAX_UNKNOWN => {
                 unknown += 1;
-                draft.find(unknown_setting(&name, major).at(settings::place(conf, assignment)));
+                draft.find(unknown_setting(&name, major).at(settings::location(conf, assignment)));
             }
             None => {}
         }
@@ -213,7 +216,7 @@ fn values(desired: &DesiredState, observed: &ObservedState, conf: &ObservedConf,
         } else {
             continue;
         };
-        draft.find(finding.at(settings::place(conf, assignment)));
+        draft.find(finding.at(settings::location(conf, assignment)));
     }
 }
 
@@ -225,12 +228,15 @@ fn unchecked(desired: &DesiredState, conf: &ObservedConf, major: Option<u16>, dr
     let (why, help) = match major {
         Some(major) => (
             format!("the settings of PostgreSQL {major} are not known"),
-            "a later kasm-db may know them; until then look whether the server takes every line",
+            "use a later kasm-db, or check by hand that the server accepts every line",
         ),
-        None => ("the PostgreSQL major is not known".into(), "say the image's with `postgres_major:`"),
+        None => {
+            ("the PostgreSQL major is not known".into(), "add `postgres_major:` with the major of the image")
+        }
     };
     let message = format!("the settings in {} are not checked: {why}", conf.path);
-    draft.find(Diagnostic::warning(Code::ConfUnchecked, message).help(help));
+    let place = desired.major_place().or_else(|| desired.conf_place());
+    draft.find_declared(Diagnostic::warning(Code::ConfUnchecked, message).help(help), place);
 }
 
 /// Says what is wrong with a value without repeating it.
@@ -259,19 +265,39 @@ fn unknown_setting(name: &str, major: u16) -> Diagnostic {
 /// Reports libraries that the server could not load, and auditing without its library.
 fn libraries(desired: &DesiredState, observed: &ObservedState, conf: &ObservedConf, draft: &mut Draft) {
     let now = conf.set.effective(settings::PRELOAD);
-    let place = now.map(|now| settings::place(conf, now));
+    let location = now.map(|now| settings::location(conf, now));
     let Some(libraries) = settings::resulting_libraries(desired, &conf.set) else {
-        let mut finding = if now.is_some_and(|now| preload::is_too_long(&now.value())) {
+        let value = now.map(|now| now.value()).unwrap_or_default();
+        let bad =
+            preload::split(&value).and_then(|items| items.into_iter().find(|item| !preload::is_name(item)));
+        let (message, help) = if preload::is_too_long(&value) {
             let message =
                 format!("{} lists more than {} libraries", settings::PRELOAD, preload::MAX_LIBRARIES);
-            Diagnostic::error(Code::ConfList, message).help("no more are read; take out what is not needed")
+            (message, "no more are read; take out what is not needed")
+        } else if let Some(bad) = bad {
+            let bad = String::from_utf8_lossy(&bad).escape_debug().to_string();
+            let message =
+                format!("{} has the library `{bad}`: PostgreSQL would not start", settings::PRELOAD);
+            (
+                message,
+                "correct its name, or write the whole list with `preload: {mode: exact, libraries: […]}`",
+            )
         } else {
             let message =
-                format!("{} is no valid list: PostgreSQL would start and load nothing", settings::PRELOAD);
-            Diagnostic::error(Code::ConfList, message)
-                .help("separate the libraries by commas, without one at the start or the end")
+                format!("{} is not a valid list: PostgreSQL would start and load nothing", settings::PRELOAD);
+            (
+                message,
+                "separate the libraries by commas, without one at the start or the end, or write the whole list with \
+                 `preload: {mode: exact, libraries: […]}`",
+            )
         };
-        finding.place = place;
+        // Whoever does not manage the list does not make it worse.
+        let mut finding = match desired.preload() {
+            Some(_) => Diagnostic::error(Code::ConfList, message),
+            None => Diagnostic::warning(Code::ConfList, message),
+        }
+        .help(help);
+        finding.location = location;
         return draft.find(finding);
     };
     let mut images: Vec<Image> = desired.image().cloned().into_iter().collect();
@@ -279,19 +305,22 @@ fn libraries(desired: &DesiredState, observed: &ObservedState, conf: &ObservedCo
         images = observed.databases.iter().filter_map(|d| image::current(&d.database)).collect();
         images.dedup();
     }
+    let fitting = LazyCell::new(|| observed.kasm_image());
     for library in &libraries {
         let name = String::from_utf8_lossy(&pgconf::library_name(library)).into_owned();
         for image in &images {
             if Release::of(image).has_library(&name) == Some(false) {
+                let such_as = fitting.as_ref().map_or("kasmweb/postgres", Image::as_str);
                 let mut finding = Diagnostic::error(
                     Code::LibraryMissing,
                     format!("{image} has no {name}: the server would not start"),
                 )
                 .help(format!(
-                    "use an image that brings {name}, such as kasmweb/postgres, or take {name} out of the list"
+                    "use an image that includes {name}, such as {such_as}, or remove {name} from the list"
                 ));
-                finding.place.clone_from(&place);
-                draft.find(finding);
+                finding.location.clone_from(&location);
+                draft
+                    .find_declared(finding, desired.library_place(library).or_else(|| desired.image_place()));
             }
         }
     }
@@ -301,9 +330,12 @@ fn libraries(desired: &DesiredState, observed: &ObservedState, conf: &ObservedCo
             Code::PreloadMissing,
             "nothing would be audited: pgaudit is not among the preloaded libraries",
         )
-        .help("add `preload: {libraries: [pgaudit]}` to the document");
-        finding.place = place;
-        draft.find(finding);
+        .help(match desired.preload() {
+            Some(_) => "add `pgaudit` to `preload.libraries`",
+            None => "add `preload: {libraries: [pgaudit]}` to the document",
+        });
+        finding.location = location;
+        draft.find_declared(finding, desired.audit_place());
     }
 }
 
@@ -314,8 +346,17 @@ fn config_file(database: &Database, image: Option<&Image>) -> String {
         options.iter().rev().find(|o| o.name.eq_ignore_ascii_case(name)).map(|o| o.value.clone())
     };
     let own = image.filter(|_| !database.command.given).and_then(|image| Release::of(image).config_file);
-    let data = option("data_directory").unwrap_or_else(|| "/var/lib/postgresql/data".into());
+    let data = database
+        .data
+        .clone()
+        .unwrap_or_else(|| usual_data(image.and_then(|image| Release::of(image).series)));
     option("config_file").or(own.map(String::from)).unwrap_or_else(|| join(&data, "postgresql.conf"))
+}
+
+/// Gives the path in the container at which the target's conf itself is mounted.
+fn mounted_at(database: &Database, conf: &ObservedConf, observed: &ObservedState) -> Option<String> {
+    let has_data = observed.target.kind.has_data();
+    database.mounts.containing(|host| is_located(&observed.snapshot, host, has_data, &conf.path))
 }
 
 /// Compares the file that the compose files let the server read with the target's.
@@ -329,11 +370,11 @@ fn whether_it_is_read(
     for observed_database in &observed.databases {
         let database = &observed_database.database;
         let Ok(site) = &database.site else { continue };
-        let place = match &site.origin {
+        let location = match &site.origin {
             Origin::Own(entry, _) => {
-                database.file(site).place(database.file(site).tree.written(entry.key).span.clone())
+                database.file(site).location(database.file(site).tree.written(entry.key).span.clone())
             }
-            _ => database.image_place(site),
+            _ => database.image_location(site),
         };
         if let Some((at, why)) = &database.command.unreadable {
             draft.find(
@@ -345,19 +386,39 @@ fn whether_it_is_read(
         let current = image::current(database);
         let path = config_file(database, desired.image().or(current.as_ref()));
         let finding = match database.mounts.host(&path) {
-            Some(Some(host)) => {
-                let here = located(&observed.snapshot, &host, observed.target.kind.has_data());
+            Some(Host::Path(host)) => {
+                let has_data = observed.target.kind.has_data();
+                let here = located(&observed.snapshot, &host, has_data);
                 if here.as_deref() == Some(&conf.path) {
                     continue;
                 }
                 let message = format!("the server reads {host}, not {}", conf.path);
+                // For files by name, where an absolute path leads is a guess, unless it is below the root or there.
+                let is_certain = !explicit || certain(&observed.snapshot, &host, has_data).is_some();
                 match here {
-                    Some(here) if observed.snapshot.bytes(&here).is_some() => {
-                        Diagnostic::error(Code::ConfElsewhere, message).help("name that file in the target")
-                    }
+                    Some(_) if is_certain => Diagnostic::error(Code::ConfElsewhere, message).help(if explicit {
+                        "name that file under `postgresql_conf:`, or mount this one in its place"
+                    } else {
+                        "mount conf/database/postgresql.conf there, or name the files of this deployment under `files:`"
+                    }),
                     _ => Diagnostic::warning(Code::ConfElsewhere, message)
-                        .help("that path is not here, so it can not be told whether it is the same file"),
+                        .help("that path is not on this host, so it cannot be told whether it is the same file"),
                 }
+            }
+            Some(Host::Unknown) => Diagnostic::warning(
+                Code::ConfElsewhere,
+                format!("no file sets the variable in the volume of {path}, which the server reads"),
+            )
+            .help(format!("check that it is {}", conf.path)),
+            _ if explicit
+                && database.command.unreadable.is_none()
+                && let Some(mounted) = mounted_at(database, conf, observed) =>
+            {
+                let message = format!("{} is mounted at {mounted}, but the server reads {path}", conf.path);
+                Diagnostic::error(Code::ConfElsewhere, message).help(format!(
+                    "add `-c config_file={mounted}` to the `command:` of `{}`",
+                    database.service
+                ))
             }
             _ if explicit => Diagnostic::warning(
                 Code::ConfNotMounted,
@@ -376,6 +437,6 @@ fn whether_it_is_read(
             )
             .help("mount the file and name it with `-c config_file=…` in `command:`"),
         };
-        draft.find(finding.at(place));
+        draft.find(finding.at(location));
     }
 }

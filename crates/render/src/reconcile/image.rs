@@ -3,9 +3,10 @@
 use model::{Code, DesiredState, Diagnostic, Image, Release, Series};
 
 use crate::compose::{Database, ImageSite, Origin, ServiceFound};
+use crate::file_kind::FileKind;
 use crate::observe::{ObservedDatabase, ObservedState};
-use crate::plan::{Action, Change, FileKind, Needs};
-use crate::reconcile::Draft;
+use crate::plan::{Action, Needs, ValueChange};
+use crate::reconcile::draft::Draft;
 use crate::redact;
 use crate::target::TargetKind;
 
@@ -15,19 +16,18 @@ pub(super) fn reconcile(desired: &DesiredState, observed: &ObservedState, draft:
     }
     let Some(image) = desired.image() else { return };
     for database in &observed.databases {
-        one(image, desired.postgres_major().map(Series::from), database, observed, draft);
+        one(image, desired, database, observed, draft);
     }
 }
 
 /// Gives the image that a database has now, as far as files tell.
 pub(crate) fn current(database: &Database) -> Option<Image> {
-    let site = database.site.as_ref().ok()?;
-    Image::parse(site.text()?.resolved.as_deref().ok()?.trim()).ok()
+    database.site.as_ref().ok()?.image()
 }
 
 fn one(
     image: &Image,
-    declared: Option<Series>,
+    desired: &DesiredState,
     observed_database: &ObservedDatabase,
     observed: &ObservedState,
     draft: &mut Draft,
@@ -38,7 +38,7 @@ fn one(
         Err(problem) => return draft.find(problem.clone()),
     };
     let found = current(database);
-    let place = database.image_place(site);
+    let location = database.image_location(site);
     // Docker takes no image with a blank or a line end around it, so that one is not met.
     let resolved = site.text().and_then(|text| text.resolved.as_deref().ok());
     let is_clean = resolved.is_some_and(|text| text.trim().len() == text.len());
@@ -54,8 +54,8 @@ fn one(
             format!("the service `{}` runs {found}, which does not look like PostgreSQL", database.service);
         draft.find(
             Diagnostic::error(Code::NotPostgres, message)
-                .at(place)
-                .help("name the database's service with `service:` under `files`"),
+                .at(location)
+                .help(observed.target.kind.service_advice()),
         );
         return;
     }
@@ -64,9 +64,10 @@ fn one(
         Err(problem) => return draft.find(problem),
     };
     let path = database.file(site).path.clone();
-    if path.starts_with('/') || path.starts_with("../") {
-        let message = format!("{path} lies outside the target and is not changed");
-        return draft.find(Diagnostic::error(Code::ComposeReference, message).at(place));
+    let is_outside = |path: &str| path.starts_with('/') || path.starts_with("../");
+    if let Some((outside, _)) = replacements.iter().find(|(file, _)| is_outside(&file.path)) {
+        let message = format!("{} lies outside the target and is not changed", outside.path);
+        return draft.find(Diagnostic::error(Code::ComposeReference, message).at(location));
     }
     variables(database, site, draft);
     if let Some(build) = &site.build {
@@ -76,8 +77,8 @@ fn one(
              `build:` if the image is to be pulled"
         )));
     }
-    let wanted = Release::of(image).series.or(declared);
-    majors(wanted, found.as_ref(), observed_database, observed, draft);
+    let wanted = Release::of(image).series.or(desired.postgres_major().map(Series::from));
+    majors(desired, wanted, found.as_ref(), observed_database, observed, draft);
     let needs = match observed.target.kind {
         TargetKind::Installer => Needs::Nothing,
         _ if observed_database.project.runs => Needs::Recreate,
@@ -90,9 +91,9 @@ fn one(
         let (shown, secret) = redact::split(text, has_user);
         (Some(shown), secret)
     });
-    draft.changes.push(Change {
+    draft.changes.push(ValueChange {
         path: path.clone(),
-        line: place.line,
+        line: location.line,
         subject: format!("services.{}.image", database.service),
         action: if before.is_some() { Action::Change } else { Action::Add },
         before,
@@ -102,7 +103,9 @@ fn one(
         why: (!own && site.text().is_some())
             .then(|| "the service gets a line of its own; what it inherited stays".into()),
     });
-    draft.replace(&path, FileKind::Compose, replacements);
+    for (file, replacement) in replacements {
+        draft.replace(&file.path, FileKind::Compose, [replacement]);
+    }
 }
 
 /// Databases that also go by the service key `db`.
@@ -123,7 +126,7 @@ fn variables(database: &Database, site: &ImageSite, draft: &mut Draft) {
             Code::ImageFromVariable,
             format!("`{shown}` becomes a literal: the variable no longer chooses the image"),
         )
-        .at(database.image_place(site));
+        .at(database.image_location(site));
         if let Err(name) = &text.resolved {
             finding = finding.help(format!("no .env file sets `{name}`, so the present image is not known"));
         }
@@ -133,6 +136,7 @@ fn variables(database: &Database, site: &ImageSite, draft: &mut Draft) {
 
 /// Compares the PostgreSQL majors of the old and the new image.
 fn majors(
+    desired: &DesiredState,
     wanted: Option<Series>,
     found: Option<&Image>,
     observed_database: &ObservedDatabase,
@@ -141,34 +145,38 @@ fn majors(
 ) {
     let database = &observed_database.database;
     let Ok(site) = &database.site else { return };
-    let place = database.image_place(site);
+    let location = database.image_location(site);
+    if wanted.is_none() && observed.target.kind.has_data() {
+        let message =
+            "the PostgreSQL major of the new image is not known: it may not open the data directory";
+        let finding = Diagnostic::error(Code::MajorUnknown, message)
+            .at(location)
+            .help("add `postgres_major:` with the major of the image to the document");
+        return draft.find_declared(finding, desired.image_place());
+    }
     // What the data directory itself says is worth more than the name of an image.
     let (Some(found), Some(wanted), None) = (found, wanted, &observed.data) else { return };
     let Some(old) = Release::of(found).series else {
-        draft.find(
-            Diagnostic::warning(
-                Code::UnknownCurrentMajor,
-                format!(
-                    "the PostgreSQL major of {found} is not known; the data directory must be one of {wanted}"
-                ),
-            )
-            .at(place),
+        let message = format!(
+            "the PostgreSQL major of {found} is not known; the data directory must be one of {wanted}"
         );
-        return;
+        let finding = Diagnostic::warning(Code::UnknownCurrentMajor, message).at(location).help(format!(
+            "check that the data directory was made by PostgreSQL {wanted}, in its file PG_VERSION"
+        ));
+        return draft.find_declared(finding, desired.image_place());
     };
     if old == wanted {
         return;
     }
     let message = format!("{found} is PostgreSQL {old}, the new image is PostgreSQL {wanted}");
     let finding = if observed.target.kind.has_data() {
-        Diagnostic::error(Code::MajorChange, format!("{message}: it can not open the data directory")).help(format!(
+        Diagnostic::error(Code::MajorChange, format!("{message}: it cannot open the data directory")).help(format!(
             "declare an image of PostgreSQL {old}; to change the major, dump the database with the old image \
              and restore it into a new volume"
         ))
     } else {
-        Diagnostic::warning(Code::MajorChange, format!("{message}; the installer makes a new volume")).help(
-            "an upgrade of Kasm restores a dump into it, which works from an older major to a newer one only",
-        )
+        Diagnostic::warning(Code::MajorChange, format!("{message}; the installer makes a new volume"))
+            .help("restore a dump into it: that works from an older major to a newer one only")
     };
-    draft.find(finding.at(place));
+    draft.find_declared(finding.at(location), desired.image_place());
 }

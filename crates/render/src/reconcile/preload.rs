@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use model::DesiredPreload;
 use model::document::Mode;
-use pgconf::{library_name, same_library};
+use pgconf::library_name;
 
 /// Longer lists are not read: a server loads each library before it starts.
 pub(super) const MAX_LIBRARIES: usize = 1_000;
@@ -12,6 +12,29 @@ pub(super) const MAX_LIBRARIES: usize = 1_000;
 /// Splits a list, or gives `None` where the server would load nothing, or where it is too long.
 pub(super) fn split(value: &[u8]) -> Option<Vec<Vec<u8>>> {
     if is_too_long(value) { None } else { pgconf::split_libraries(value) }
+}
+
+/// Splits a list that a server starts with; `None` for any other.
+pub(super) fn usable(value: &[u8]) -> Option<Vec<Vec<u8>>> {
+    split(value).filter(|items| items.iter().all(|item| is_name(item)))
+}
+
+/// Tells whether an item can be the name of a library: nobody names a file with a comma or a blank, and an empty name is
+/// none.
+pub(super) fn is_name(item: &[u8]) -> bool {
+    !item.is_empty() && !item.iter().any(|byte| byte.is_ascii_whitespace() || *byte == b',')
+}
+
+/// Gives what stands between the commas of a list that cannot be split.
+pub(super) fn pieces(value: &[u8]) -> Vec<Vec<u8>> {
+    let pieces = value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii);
+    let trimmed = pieces.map(|piece| piece.iter().copied().filter(|&byte| byte != b'"').collect::<Vec<_>>());
+    trimmed.filter(|piece| is_name(piece)).take(MAX_LIBRARIES).collect()
+}
+
+/// Gives the list of a document that names all libraries; `None` if it only adds some.
+pub(super) fn exact(wanted: &DesiredPreload) -> Option<Vec<u8>> {
+    (wanted.mode == Mode::Exact).then(|| wanted.libraries.join(", ").into_bytes())
 }
 
 /// Tells whether a list has more than [`MAX_LIBRARIES`].
@@ -24,13 +47,13 @@ pub(super) fn is_too_long(value: &[u8]) -> bool {
 /// What is there keeps its order and spelling; what is missing comes behind it. In `exact` mode the
 /// list becomes the wanted one, spelt as it was where it was.
 pub(super) fn merge(value: &[u8], items: &[Vec<u8>], wanted: &DesiredPreload) -> Option<Vec<u8>> {
+    if wanted.is_in(items) {
+        return None;
+    }
     if wanted.mode == Mode::Ensure {
         let there: HashSet<_> = items.iter().map(|item| library_name(item)).collect();
         let missing = |library: &&String| !there.contains(&library_name(library.as_bytes()));
-        let missing: Vec<_> = wanted.libraries.iter().filter(missing).collect();
-        if missing.is_empty() {
-            return None;
-        }
+        let missing = wanted.libraries.iter().filter(missing);
         let separator = separator(value);
         let mut value = value.trim_ascii_end().to_vec();
         for library in missing {
@@ -40,11 +63,6 @@ pub(super) fn merge(value: &[u8], items: &[Vec<u8>], wanted: &DesiredPreload) ->
             value.extend(library.as_bytes());
         }
         return Some(value);
-    }
-    let same_order = items.len() == wanted.libraries.len()
-        && items.iter().zip(&wanted.libraries).all(|(item, library)| same_library(item, library.as_bytes()));
-    if same_order {
-        return None;
     }
     let there: HashMap<_, _> = items.iter().rev().map(|item| (library_name(item), item)).collect();
     let spelt = wanted.libraries.iter().map(|library| {
@@ -73,16 +91,6 @@ pub(super) fn removed<'a>(items: &'a [Vec<u8>], wanted: &DesiredPreload) -> Vec<
         wanted.libraries.iter().map(|library| library_name(library.as_bytes())).collect();
     let stays = |item: &[u8]| wanted.contains(&library_name(item));
     items.iter().map(Vec::as_slice).filter(|item| !stays(item)).collect()
-}
-
-/// Tells whether the value of `shared_preload_libraries` is as wanted; an invalid list is not.
-pub fn preload_is_met(value: &[u8], wanted: &DesiredPreload) -> bool {
-    pgconf::split_libraries(value).is_some_and(|items| merge(value, &items, wanted).is_none())
-}
-
-/// Tells whether a library of the preload list is the one in this file, such as `pgaudit.so`.
-pub fn is_library(wanted: &str, file: &str) -> bool {
-    same_library(wanted.as_bytes(), file.as_bytes())
 }
 
 #[cfg(test)]

@@ -3,14 +3,16 @@
 use std::collections::{BTreeMap, HashMap};
 
 use model::postgres::{self, Needs as SettingNeeds};
-use model::{Code, Compare, DesiredState, Diagnostic, Place};
+use model::{Code, Compare, DesiredState, Diagnostic, Location};
 use pgconf::value::Type;
 use pgconf::{Assignment, Conf, ConfSet, Editor, Quoting};
 
 use crate::conf::ObservedConf;
+use crate::file_kind::FileKind;
 use crate::observe::ObservedState;
-use crate::plan::{Action, Change, FileKind, Needs};
-use crate::reconcile::{Draft, preload};
+use crate::plan::{Action, Needs, ValueChange};
+use crate::reconcile::draft::Draft;
+use crate::reconcile::preload;
 use crate::redact;
 use crate::target::TargetKind;
 
@@ -29,7 +31,7 @@ struct Wanted<'a> {
 
 pub(super) fn reconcile(desired: &DesiredState, observed: &ObservedState, draft: &mut Draft) {
     let Some(conf) = &observed.conf else { return };
-    if !desired.manages_conf() || conf.set.problems().iter().any(|problem| problem.kind.is_fatal()) {
+    if !desired.manages_conf() || !conf.is_readable() {
         return;
     }
     let major = desired.postgres_major();
@@ -71,7 +73,7 @@ pub(super) fn reconcile(desired: &DesiredState, observed: &ObservedState, draft:
                 redact::split(text(&value), redact::may_be_secret_before(setting.name, &value));
             (Some(shown), secret)
         });
-        draft.changes.push(Change {
+        draft.changes.push(ValueChange {
             path: conf.here(before.map_or(main, |before| before.path)).to_string(),
             line: before.map_or(0, |before| before.entry.line),
             subject: setting.name.to_string(),
@@ -82,7 +84,7 @@ pub(super) fn reconcile(desired: &DesiredState, observed: &ObservedState, draft:
             },
             before: shown,
             secret,
-            after: setting.value.as_deref().map(text),
+            after: setting.value.as_deref().map(|value| redact::declared(setting.name, text(value))),
             needs: setting.needs,
             why: setting.why,
         });
@@ -194,16 +196,21 @@ fn preload_value(
 ) -> Option<Vec<u8>> {
     let wanted = desired.preload()?;
     let has_all = |value: &[u8]| {
-        preload::split(value).is_some_and(|items| preload::merge(value, &items, wanted).is_none())
+        preload::usable(value).is_some_and(|items| preload::merge(value, &items, wanted).is_none())
     };
     if overridden(PRELOAD, desired.postgres_major(), &has_all, observed, conf, draft) {
         return None;
     }
     let now = conf.set.effective(PRELOAD);
     let value = now.map(|now| now.value()).unwrap_or_default();
-    // An invalid list is reported by the checks; nothing is built on it.
-    let items = preload::split(&value)?;
-    let merged = preload::merge(&value, &items, wanted)?;
+    // A list that no server starts with is reported by the checks, and nothing is built on it: only an exact list
+    // replaces it.
+    let items = preload::usable(&value);
+    let merged = match &items {
+        Some(items) => preload::merge(&value, items, wanted)?,
+        None => preload::exact(wanted)?,
+    };
+    let items = items.unwrap_or_else(|| preload::pieces(&value));
     let removed = preload::removed(&items, wanted);
     if !removed.is_empty() {
         let names: Vec<_> = removed.iter().map(|item| String::from_utf8_lossy(item).into_owned()).collect();
@@ -212,8 +219,8 @@ fn preload_value(
             format!("the exact list would remove {} from {PRELOAD}", names.join(", ")),
         )
         .help("add what must stay to `preload.libraries`, or use `mode: ensure`");
-        finding.place = now.map(|now| place(conf, now));
-        draft.find(finding);
+        finding.location = now.map(|now| location(conf, now));
+        draft.find_declared(finding, desired.preload_place());
     }
     Some(merged)
 }
@@ -221,7 +228,7 @@ fn preload_value(
 /// A value that counts over postgresql.conf.
 struct Override {
     value: Vec<u8>,
-    place: Option<Place>,
+    location: Option<Location>,
     /// Whether the command line sets it, rather than `postgresql.auto.conf`.
     by_command: bool,
 }
@@ -233,11 +240,11 @@ impl Override {
             observed.databases.iter().filter(|d| d.project.runs).flat_map(|d| &d.database.command.options);
         let mut options = of_compose.chain(&observed.arguments);
         if let Some(option) = options.rfind(|option| sets(&option.name, name, major)) {
-            let (value, place) = (option.value.clone().into_bytes(), option.place.clone());
-            return Some(Self { value, place, by_command: true });
+            let (value, location) = (option.value.clone().into_bytes(), option.location.clone());
+            return Some(Self { value, location, by_command: true });
         }
         let now = effective(conf.auto.as_ref()?, name, major)?;
-        Some(Self { value: now.value(), place: Some(place(conf, now)), by_command: false })
+        Some(Self { value: now.value(), location: Some(location(conf, now)), by_command: false })
     }
 
     fn by(&self) -> &'static str {
@@ -284,12 +291,15 @@ fn overridden(
         true => Diagnostic::warning(code, format!("{message}; it is the wanted one")),
         false => Diagnostic::error(code, message),
     };
-    finding.place = over.place;
+    finding.location = over.location;
     draft.find(finding.help(way_out));
     is_same
 }
 
-fn needs_of(name: &str, major: Option<u16>) -> Needs {
+/// Returns what a change of a setting needs; a reload where nobody knows the setting.
+pub(crate) fn needs_of(name: &str, major: Option<u16>) -> Needs {
+    // Of a major that is not known the nearest one tells.
+    let major = major.map(|major| major.clamp(*postgres::MAJORS.start(), *postgres::MAJORS.end()));
     match postgres::lookup_in(name, major).map(|row| row.context.needs()) {
         Some(SettingNeeds::Restart | SettingNeeds::Impossible) => Needs::Restart,
         Some(SettingNeeds::Reload) | None => Needs::Reload,
@@ -312,14 +322,16 @@ fn sets(written: &str, name: &str, major: Option<u16>) -> bool {
 }
 
 /// Gives the place of a setting in the file as it is named here.
-pub(super) fn place(conf: &ObservedConf, at: Assignment<'_>) -> Place {
-    Place::new(conf.here(at.path), at.conf.bytes(), at.entry.name.start..at.entry.value.end)
+pub(super) fn location(conf: &ObservedConf, at: Assignment<'_>) -> Location {
+    Location::new(conf.here(at.path), at.conf.bytes(), at.entry.name.start..at.entry.value.end)
 }
 
 /// Gives the libraries that the server will load when `draft` is applied, as far as the conf tells.
 pub(super) fn resulting_libraries(desired: &DesiredState, set: &ConfSet) -> Option<Vec<Vec<u8>>> {
     let value = set.effective(PRELOAD).map(|now| now.value()).unwrap_or_default();
-    let items = preload::split(&value)?;
+    let Some(items) = preload::usable(&value) else {
+        return preload::usable(&preload::exact(desired.preload()?)?);
+    };
     match desired.preload().and_then(|wanted| preload::merge(&value, &items, wanted)) {
         Some(merged) => preload::split(&merged),
         None => Some(items),

@@ -2,7 +2,7 @@
 
 use model::Code;
 
-use crate::support::{At, edit, edit_files, refuse, refuse_files, warnings};
+use crate::support::{At, edit, edit_files, refuse, warnings};
 
 #[test]
 fn an_alias_becomes_a_literal() {
@@ -180,12 +180,14 @@ fn others_that_extend_the_service_keep_the_old_image() {
         «→    image: postgres:12
         »",
     );
-    refuse_files(
+    edit_files(
         At::Db,
-        Code::ImageShape,
         &[
-            ("compose.yaml", "services:\n  db:\n    image: postgres:12\n"),
-            ("more.yaml", "services:\n  one:\n    extends: {file: compose.yaml, service: db}\n"),
+            ("compose.yaml", "services:\n  db:\n    image: «postgres:12»\n"),
+            (
+                "more.yaml",
+                "services:\n  one:\n    extends: {file: compose.yaml, service: db}\n«→    image: postgres:12\n»",
+            ),
         ],
     );
 }
@@ -238,4 +240,19 @@ fn a_built_image_is_refused_where_nothing_names_it() {
     refuse(Code::BuiltImage, "services:\n  db:\n    build: .\n    image:\n");
     let plan = edit("services:\n  db:\n    build: .\n    image: «postgres:12»\n");
     assert_eq!(warnings(&plan), [Code::BuiltImage]);
+}
+
+#[test]
+fn an_image_that_another_document_replaces_or_takes_away_needs_no_line_of_its_own() {
+    let db = "services:\n  db: &db\n    image: «postgres:12»\n  job:\n    <<: *db\n";
+    let image = "services:\n  job:\n    image: postgres:11\n";
+    let nothing = "services:\n  job: !reset null\n";
+    for (main, over) in [("include: [svc.yaml]\n", image), ("include: [svc.yaml]\n", nothing)] {
+        edit_files(At::First, &[("compose.yaml", &format!("{main}{over}")), ("svc.yaml", db)]);
+    }
+    let several = format!("{db}---\n{nothing}");
+    edit_files(At::First, &[("compose.yaml", &several)]);
+    // Its base has the same image, and does not count either.
+    let extends = format!("{db}    extends: {{service: db}}\n---\n{nothing}");
+    edit_files(At::First, &[("compose.yaml", &extends)]);
 }

@@ -9,6 +9,7 @@
     reason = "a test panics where something does not hold, and looks at the clock"
 )]
 
+mod effective;
 mod elsewhere;
 mod hostile;
 mod inherited;

@@ -1,34 +1,12 @@
 //! How a case is written and checked.
 
-use std::collections::BTreeMap;
-
-use kasm_db_render::{Found, Plan, Source, Target, TargetKind, observe, reconcile};
+use kasm_db_render::{Plan, Snapshot, Target, TargetKind, observe, reconcile};
 use model::Code;
 
 /// The image that every case wants.
 pub(crate) const IMAGE: &str = "kasmweb/postgres:1.16.0";
 
 const FILE: &str = "compose.yaml";
-
-/// The files of one case.
-#[derive(Clone)]
-struct Files(BTreeMap<String, Vec<u8>>);
-
-impl Source for Files {
-    fn read(&self, path: &str) -> Found<Vec<u8>> {
-        self.0.get(path).cloned().map_or(Found::No, Found::Yes)
-    }
-
-    fn list(&self, folder: &str) -> Found<Vec<String>> {
-        let inside = |path: &String| Some(path.strip_prefix(folder)?.strip_prefix('/')?.to_string());
-        let names: Vec<_> = self.0.keys().filter_map(inside).filter(|name| !name.contains('/')).collect();
-        if names.is_empty() { Found::No } else { Found::Yes(names) }
-    }
-
-    fn below_root(&self, _: &str) -> Option<String> {
-        None
-    }
-}
 
 /// Where the files of a case belong.
 #[derive(Clone, Copy)]
@@ -43,7 +21,7 @@ pub(crate) enum At {
     Deployment,
 }
 
-fn plan(files: &Files, paths: &[String], at: At, document: &str) -> Plan {
+fn plan(files: &Snapshot, paths: &[String], at: At, document: &str) -> Plan {
     let kind = match at {
         At::Deployment => TargetKind::Deployment,
         _ => TargetKind::Files {
@@ -56,7 +34,7 @@ fn plan(files: &Files, paths: &[String], at: At, document: &str) -> Plan {
             service: (!matches!(at, At::Found)).then(|| "db".into()),
         },
     };
-    let target = Target { name: "case".into(), kind };
+    let target = Target::new("case", kind);
     let desired = model::read("kasm-db.yaml", document.as_bytes()).desired.unwrap();
     let mut plan = reconcile(&desired, &observe(&target, files));
     plan.allow(&["major-change".into()]);
@@ -102,16 +80,12 @@ fn same(path: &str, expected: &str, got: &[u8]) {
     }
 }
 
-fn files(texts: impl IntoIterator<Item = (String, String)>) -> Files {
-    Files(texts.into_iter().map(|(path, text)| (path, text.into_bytes())).collect())
-}
-
 /// Checks what becomes of some files, and the four laws; gives the plan.
 #[track_caller]
 pub(crate) fn edit_files(at: At, cases: &[(&str, &str)]) -> Plan {
     let sides: Vec<_> = cases.iter().map(|(path, text)| (path.to_string(), sides(text))).collect();
     let paths: Vec<_> = sides.iter().map(|(path, _)| path.clone()).collect();
-    let before = files(sides.iter().map(|(path, (before, _))| (path.clone(), before.clone())));
+    let before: Snapshot = sides.iter().map(|(path, (before, _))| (path.as_str(), before.as_str())).collect();
     let nothing = plan(&before, &paths, at, "schema: kasm-db/v1\n");
     assert!(nothing.is_empty(), "an edit where nothing is wanted");
 
@@ -119,12 +93,9 @@ pub(crate) fn edit_files(at: At, cases: &[(&str, &str)]) -> Plan {
     let errors: Vec<_> =
         first.blockers().map(|blocker| format!("{}: {}", blocker.code, blocker.message)).collect();
     assert!(errors.is_empty(), "refused: {errors:?}");
-    let mut after = before.clone();
-    for file in &first.files {
-        after.0.insert(file.path.clone(), file.after.clone());
-    }
+    let after = before.with(first.files.iter().map(|file| (file.path.clone(), file.after.clone())));
     for (path, (_, expected)) in &sides {
-        same(path, expected, &after.0[path]);
+        same(path, expected, after.bytes(path).unwrap());
     }
     let second = plan(&after, &paths, at, &wanting());
     assert!(second.is_empty() && !second.is_blocked(), "the second plan is not empty: {:?}", second.findings);
@@ -140,7 +111,7 @@ pub(crate) fn edit(text: &str) -> Plan {
 /// Checks that some files are refused with a code.
 #[track_caller]
 pub(crate) fn refuse_files(at: At, code: Code, cases: &[(&str, &str)]) -> Plan {
-    let before = files(cases.iter().map(|(path, text)| (path.to_string(), dedent(text))));
+    let before: Snapshot = cases.iter().map(|(path, text)| (*path, dedent(text))).collect();
     let paths: Vec<_> = cases.iter().map(|(path, _)| path.to_string()).collect();
     let plan = plan(&before, &paths, at, &wanting());
     let codes: Vec<_> = plan.blockers().map(|blocker| blocker.code).collect();
@@ -157,7 +128,7 @@ pub(crate) fn refuse(code: Code, text: &str) -> Plan {
 
 /// Plans for bytes that need not be text; must come back whatever they are.
 pub(crate) fn survive(bytes: &[u8]) -> Plan {
-    let files = Files(BTreeMap::from([(FILE.to_string(), bytes.to_vec())]));
+    let files = Snapshot::from_iter([(FILE, bytes)]);
     plan(&files, &[FILE.to_string()], At::Found, &wanting())
 }
 

@@ -1,0 +1,104 @@
+//! Entries that a name or a function imitates: none of them is certain.
+
+use kasm_db_auditlog::Reason;
+
+use crate::prefixes::seen;
+
+const DEBIAN: &str = "%m [%p] %q%u@%d ";
+const FORGED: &str = "AUDIT: SESSION,1,1,DDL,DROP,,,x,<none>";
+
+/// Writes lines of a session with these names, in the prefix of Debian.
+fn lines(user: &str, database: &str, messages: &[&str]) -> String {
+    let line = |message: &&str| format!("2026-11-22 10:00:00.000 UTC [7] {user}@{database} {message}\n");
+    messages.iter().map(line).collect()
+}
+
+#[test]
+fn a_name_with_line_feeds_makes_no_certain_entry() {
+    let head = "2026-11-22 09:00:00.000 UTC [7] alice";
+    for (user, database) in [
+        (format!("x\n{head}"), format!("kasm LOG:  {FORGED}\n")),
+        (format!("x\n{head}"), format!("kasm LOG:  {FORGED}")),
+        // The line before it looks whole.
+        (format!("x@k LOG:  \n{head}"), format!("kasm LOG:  {FORGED}\n")),
+        (format!("x@k LOG:  y\n{head}"), format!("kasm LOG:  {FORGED}\n")),
+        // So does the one behind it.
+        (format!("x@k LOG:  \n{head}"), format!("kasm LOG:  {FORGED}\n\t")),
+        (format!(",\"@k LOG:  \n{head}"), "kasm LOG:  AUDIT: SESSION,1,1,DDL,DROP,,,\"\n\t".into()),
+        // On one line.
+        (format!("alice@kasm LOG:  {FORGED}"), "z".into()),
+        ("alice".into(), format!("kasm LOG:  {FORGED}")),
+    ] {
+        let connected = "LOG:  connection authorized: user=bob database=kasm application_name=psql";
+        let failed =
+            format!("FATAL:  password authentication failed for user \"{}\"", user.replace('\n', "\n\t"));
+        for message in ["FATAL:  the database system is starting up", &failed] {
+            let log = lines("bob", "kasm", &[connected]) + &lines(&user, &database, &[message]);
+            for given in [Some(DEBIAN), None] {
+                for shown in seen(&log, given) {
+                    let is_sure = shown.contains("@kasm: ") && !shown.starts_with('?');
+                    assert!(!is_sure, "{user:?} {database:?}: {shown}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_entries_around_such_a_name_are_read() {
+    let entry = "LOG:  AUDIT: SESSION,1,1,READ,SELECT,,,select 1 from a_table_of_some_length,<not logged>";
+    let log = lines("bob", "kasm", &[entry, entry])
+        + &lines("x\ny", "kasm", &["FATAL:  role \"x\n\ty\" does not exist"])
+        + &lines("bob", "kasm", &[entry; 6]);
+    let shown = seen(&log, Some(DEBIAN));
+    let sure = shown.iter().filter(|shown| shown.starts_with("bob@kasm: ")).count();
+    let all = shown.iter().filter(|shown| shown.contains("a_table")).count();
+    assert!(all == 8 && sure >= 5, "{shown:#?}");
+}
+
+#[test]
+fn what_follows_an_entry_of_a_function_makes_it_a_fault() {
+    let function = [format!("1: {:?}", Reason::Function)];
+    let forged = format!("LOG:  {FORGED}");
+    for behind in
+        ["CONTEXT:  PL/pgSQL function f() line 1 at RAISE", "STATEMENT:  select f()", "QUERY:  select f()"]
+    {
+        let log = lines("bob", "kasm", &[&forged, behind]);
+        assert_eq!(seen(&log, Some(DEBIAN)), function, "{behind}");
+        // One of another process says nothing of it.
+        let other = lines("bob", "kasm", &[behind]).replace("[7]", "[8]");
+        let log = lines("bob", "kasm", &[&forged]) + &other;
+        assert_eq!(seen(&log, Some(DEBIAN)), ["bob@kasm: x"], "{behind}");
+        // Without a process it cannot be told.
+        let log = format!("{forged}\n{behind}\n");
+        assert_eq!(seen(&log, Some("")), ["?-@-: x likely -"], "{behind}");
+    }
+    let log = lines("bob", "kasm", &["ERROR:  syntax error", &format!("STATEMENT:  {FORGED}")]);
+    assert_eq!(seen(&log, Some(DEBIAN)), [""; 0]);
+    let location = "LOCATION:  log_audit_event, pgaudit.c:795";
+    let log = lines("bob", "kasm", &[&forged.replace("LOG:  ", "LOG:  00000: "), location]);
+    assert_eq!(seen(&log, Some(DEBIAN)), ["bob@kasm: x"]);
+}
+
+#[test]
+fn behind_a_line_that_is_none_of_the_log_an_entry_is_uncertain() {
+    let entry = format!("LOG:  {FORGED}");
+    let log = lines("bob", "kasm", &["LOG:  connection received"; 4])
+        + "NOTICE:  x\n"
+        + &lines("bob", "kasm", &[&entry]);
+    assert_eq!(seen(&log, Some(DEBIAN)), ["?-@-: x likely bob"]);
+    // What looks like a line of another prefix is not one of the log.
+    let log = lines("bob", "kasm", &["LOG:  connection received"; 4])
+        + &format!("2026-11-22 10:00:00 UTC {entry}\n");
+    assert_eq!(seen(&log, Some(DEBIAN)), ["?-@-: x likely -"]);
+}
+
+#[test]
+fn another_prefix_is_the_logs_once_no_name_can_be_as_long() {
+    let entry = format!("LOG:  {FORGED}");
+    let log = lines("bob", "kasm", &["LOG:  connection received"; 4])
+        + &format!("2026-11-22 10:00:00 UTC [7]: user=bob,db=kasm {entry}\n").repeat(9);
+    let shown = seen(&log, Some(DEBIAN));
+    let sure = shown.iter().filter(|shown| *shown == "bob@kasm: x").count();
+    assert!(shown.len() == 9 && (5..9).contains(&sure) && shown[0].starts_with('?'), "{shown:#?}");
+}

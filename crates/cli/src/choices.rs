@@ -1,0 +1,125 @@
+//! What the arguments choose.
+
+use std::num::NonZero;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ops::output::Readers;
+use ops::{Error, Selection, Tree};
+
+use crate::args::{Command, Global, SinkChoice};
+use crate::output::emitter::Format;
+use crate::output::report::Report;
+use crate::output::results::Results;
+use crate::output::sink::Sink;
+use crate::output::{Detail, Terminal, human};
+
+impl Global {
+    /// Returns what the run is about.
+    pub(crate) fn selection(&self) -> Selection {
+        let deployment = self.deployment.clone().map(Tree::Deployment);
+        Selection {
+            documents: self.file.clone(),
+            recursive: self.recursive,
+            stdin: || Box::new(std::io::stdin().lock()),
+            targets: self.target.clone(),
+            tree: deployment.or_else(|| self.installer.clone().map(Tree::Installer)),
+            root: self.root.clone(),
+            top: self.top.clone(),
+            allow: self.allow.clone(),
+            lock_timeout: Duration::from_secs(self.lock_timeout),
+            jobs: self.jobs.and_then(|jobs| NonZero::new(jobs.into())),
+        }
+    }
+
+    /// Returns how much is shown.
+    pub(crate) fn detail(&self) -> Detail {
+        Detail {
+            context: self.context,
+            show_secrets: self.show_secrets,
+            quiet: self.quiet,
+            verbose: self.verbose,
+            several: false,
+        }
+    }
+}
+
+impl Command {
+    /// Starts the results of the command: one for every choice, or one for people.
+    pub(crate) fn results(&self, terminal: Terminal, detail: Detail) -> Results {
+        let (report, choices) = self.formats();
+        let mut streams = false;
+        // What others must not see is not for them to read in a file either.
+        let readers = if detail.show_secrets { Readers::Owner } else { Readers::ByUmask };
+        let emitter = |choice: &SinkChoice| {
+            let sink = match &choice.file {
+                None if !std::mem::replace(&mut streams, true) => Sink::stream(terminal),
+                file => Sink::whole(terminal, file.clone(), readers),
+            };
+            ((choice.format.new)(report, sink, detail), choice.file.is_some())
+        };
+        Results::new(choices.iter().map(emitter).collect())
+    }
+
+    /// Refuses a file for a result that the run reads, or that gets another result.
+    ///
+    /// # Errors
+    /// There is one.
+    pub(crate) fn check_outputs(&self, global: &Global) -> Result<(), Error> {
+        let (_, choices) = self.formats();
+        let mut outputs: Vec<_> = choices.into_iter().filter_map(|choice| choice.file).collect();
+        let saved = match self {
+            Self::Plan(args) => {
+                outputs.extend(args.out.clone());
+                None
+            }
+            Self::Show(args) => Some(args.plan.clone()),
+            _ => None,
+        };
+        if outputs.is_empty() {
+            return Ok(());
+        }
+        let named =
+            if global.file.is_empty() { vec![PathBuf::from("kasm-db.yaml")] } else { global.file.clone() };
+        let real = |path: &PathBuf| path.canonicalize().unwrap_or_else(|_| path.clone());
+        let mut taken: Vec<_> = named.iter().chain(&saved).map(real).collect();
+        for output in &outputs {
+            let output = real(output);
+            if taken.contains(&output) {
+                let message =
+                    format!("{}: is read by this run, or gets another result of it", output.display());
+                return Err(Error::usage(message).help("write the result to a file of its own"));
+            }
+            taken.push(output);
+        }
+        Ok(())
+    }
+
+    /// Returns what the command reports, and in which formats.
+    fn formats(&self) -> (Report, Vec<SinkChoice>) {
+        let one = |report, format: &'static Format| (report, vec![SinkChoice { format, file: None }]);
+        let several = |report, choices: &[SinkChoice]| match choices {
+            [] => one(report, &human::FORMAT),
+            _ => (report, choices.to_vec()),
+        };
+        match self {
+            Self::Validate(args) => one(Report::Validate, args.format),
+            Self::Plan(args) => several(Report::Plan, &args.format),
+            Self::Show(args) => several(Report::Show, &args.format),
+            Self::Apply(args) => one(Report::Apply, args.format),
+            Self::Status(args) => one(Report::Status, args.format),
+            Self::Verify(args) => one(Report::Verify, args.format),
+            Self::History(args) => one(Report::History, args.format),
+            Self::Rollback(args) => one(Report::Rollback, args.format),
+            Self::Recover(args) => one(Report::Recover, args.format),
+            Self::Import(args) => one(Report::Import, args.format),
+            Self::Render(args) => one(Report::Render, args.format),
+            Self::Audit(args) if args.count.is_some() => one(Report::AuditCount, args.format),
+            Self::Audit(args) if args.summary => one(Report::AuditSummary, args.format),
+            Self::Audit(args) => one(Report::AuditEntries, args.format),
+            Self::Explain(args) => one(Report::Explain, args.format),
+            Self::Schema(args) => one(Report::Schema, args.format),
+            Self::Completions(_) | Self::Man(_) => (Report::Schema, Vec::new()),
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! The program `kasm-db`, as a library: arguments in, output and an exit code out.
+//!
+//! [`main`] reads the arguments and the environment, starts the thread that waits for signals, and runs one command. What a
+//! command does is in [`ops`]; this crate makes a [`Selection`](ops::Selection) of the arguments, puts results, events and
+//! errors into words, and maps how the run ended to an exit code.
+//!
+//! # Limitations
+//! - Only `main` is for others. Programs that do the same without a terminal use [`ops`].
+
+mod args;
+mod choices;
+mod command;
+mod exit;
+mod output;
+#[doc(hidden)]
+pub mod parts;
+mod signals;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use live::Environment;
+use ops::{Error, FilesState, Outcome, Progress};
+
+use crate::args::{Cli, Command};
+use crate::command::Setting;
+use crate::exit::Exit;
+use crate::output::{Color, Terminal};
+
+/// Runs the program: reads the command line, prints to the standard streams, and gives the exit code.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error).into(),
+    };
+    let terminal = Terminal::new(cli.global.color, cli.global.quiet);
+    // A result must not be written to begin with where it would destroy something.
+    if let Err(error) = cli.command.check_outputs(&cli.global) {
+        terminal.error(&error);
+        return Exit::from(&error).into();
+    }
+    let progress = Progress::default();
+    let results = cli.command.results(terminal, cli.global.detail());
+    output::panic::report(terminal, progress.clone(), results.clone());
+    signals::watch(terminal, progress.clone(), results.clone());
+    #[cfg(debug_assertions)]
+    break_if_told();
+    let environment = Environment::of(std::env::vars_os());
+    let setting = Setting { terminal, progress, environment, global: cli.global, results };
+    let outcome = run(&cli.command, &setting).unwrap_or_else(|error| {
+        let error = setting.progress.of_result(error);
+        setting.error(&error);
+        error.kind
+    });
+    setting.progress.over();
+    let outcome = setting.results.end(outcome, |error| {
+        let error = setting.progress.of_result(error);
+        terminal.error(&error);
+        error
+    });
+    Exit::from(outcome).into()
+}
+
+fn run(command: &Command, setting: &Setting) -> Result<Outcome, Error> {
+    match command {
+        Command::Validate(_) => command::validate::run(setting),
+        Command::Plan(args) => command::plan::run(args, setting),
+        Command::Apply(args) => command::apply::run(args, setting),
+        Command::Show(args) => command::show::run(args, setting),
+        Command::Recover(_) => command::recover::run(setting),
+        Command::History(_) => command::history::run(setting),
+        Command::Rollback(args) => command::rollback::run(args, setting),
+        Command::Import(args) => command::import::run(args, setting),
+        Command::Audit(args) => command::audit::run(args, setting),
+        Command::Explain(args) => command::explain::run(args, setting),
+        Command::Render(args) => command::render::run(args, setting),
+        Command::Status(args) => command::status::run(args, setting),
+        Command::Verify(args) => command::verify::run(args, setting),
+        Command::Schema(args) => command::schema::run(args, setting),
+        Command::Completions(args) => command::completions::run(args, &setting.terminal),
+        Command::Man(args) => command::man::run(args, &setting.terminal),
+    }
+}
+
+/// Breaks the program with a text that must not be printed; for tests, and not in releases.
+#[cfg(debug_assertions)]
+#[allow(clippy::panic, reason = "to panic is what it is for")]
+fn break_if_told() {
+    if let Some(text) = std::env::var_os("KASM_DB_TEST_PANIC") {
+        panic!("{}", text.display());
+    }
+}
+
+/// Prints clap's message. Its own exit code for a usage error is 2, which here means "differences".
+fn usage(error: &clap::Error) -> Exit {
+    let terminal = Terminal::new(Color::Auto, false);
+    if error.exit_code() != 0 {
+        terminal.note(&said(error));
+        terminal.state(FilesState::NothingChanged);
+        return Outcome::Usage.into();
+    }
+    // Help and version are results, with all that goes with one.
+    match terminal.result(&said(error)) {
+        Ok(()) => Exit::from(Outcome::Done),
+        Err(error) => {
+            terminal.error(&error);
+            Exit::from(&error)
+        }
+    }
+}
+
+/// Returns clap's text. It repeats arguments and variables as they came, which in a pipeline may be the name that
+/// somebody gave to a branch.
+fn said(error: &clap::Error) -> String {
+    let text = error.render();
+    let (plain, styled) = (text.to_string(), text.ansi().to_string());
+    let is_style = |part: &str| {
+        let rest = part.strip_prefix('[').unwrap_or_default();
+        rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';').starts_with('m')
+    };
+    if plain.contains(output::is_unsafe) || !styled.split('\u{1b}').skip(1).all(is_style) {
+        output::escape_lines(&plain)
+    } else {
+        styled
+    }
+}
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,0 +1,85 @@
+//! How targets stand.
+
+use live::Subject;
+use ops::TargetName;
+use ops::status::{FilesStatus, ServerStatus, Since, Status};
+
+use super::checks::one_line;
+use crate::output::{count, escape, style};
+
+/// The line of a target.
+pub(crate) struct Line {
+    label: String,
+    text: String,
+    /// Whether its server differs.
+    pub(crate) differs: bool,
+}
+
+impl Line {
+    /// Renders how a target stands.
+    pub(crate) fn new(name: &TargetName, status: &Status) -> Self {
+        let text = status.scrubber.known(&text(status));
+        let differs = !matches!(status.server, ServerStatus::InSync | ServerStatus::NotAsked(_));
+        Self { label: name.label(), text, differs }
+    }
+}
+
+/// Renders the lines of all targets, one below the other.
+pub(crate) fn lines(lines: &[Line]) -> String {
+    let width = lines.iter().map(|line| line.label.chars().count()).max().unwrap_or(0);
+    lines.iter().map(|line| format!("{:width$}  {}\n", escape(&line.label), line.text)).collect()
+}
+
+fn text(status: &Status) -> String {
+    let scrubber = &status.scrubber;
+    let files = match &status.files {
+        FilesStatus::InSync => format!("{0}files in sync{0:#}", style::ADDED),
+        FilesStatus::Differ { changes, files, since } => format!(
+            "{0}files differ{0:#}: {1} in {2} ({3})",
+            style::CHANGED,
+            count(changes.len(), "value", "values"),
+            count(*files, "file", "files"),
+            words(*since)
+        ),
+        FilesStatus::Blocked { why, .. } => {
+            format!("{0}files blocked{0:#}: {1}", style::ERROR, one_line(why, scrubber))
+        }
+    };
+    let server = match &status.server {
+        ServerStatus::InSync => format!("{0}server in sync{0:#}", style::ADDED),
+        ServerStatus::NotAsked(why) => format!("{0}server not asked{0:#}: {why}", style::DIM),
+        ServerStatus::Unreachable(why) => {
+            format!("{0}server unreachable{0:#}: {1}", style::ERROR, one_line(why, scrubber))
+        }
+        ServerStatus::RestartPending(subjects) => {
+            format!("{0}restart pending{0:#}: {1}", style::CHANGED, one_line(&names(subjects), scrubber))
+        }
+        ServerStatus::Differs(subjects) => {
+            format!("{0}server differs{0:#}: {1}", style::CHANGED, one_line(&names(subjects), scrubber))
+        }
+    };
+    let pending = match status.pending {
+        Some(step) => {
+            let step = step.name();
+            format!(
+                "; {0}an apply is not finished{0:#}: its step `{step}` is next, `kasm-db recover` goes on",
+                style::CHANGED
+            )
+        }
+        None => String::new(),
+    };
+    format!("{files}{pending}; {server}")
+}
+
+fn names(subjects: &[Subject]) -> String {
+    subjects.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// Says what a difference comes from.
+fn words(since: Since) -> &'static str {
+    match since {
+        Since::NeverApplied => "never applied",
+        Since::DocumentAhead => "the document is ahead",
+        Since::ChangedOutside => "changed outside since the last apply",
+    }
+}

@@ -1,0 +1,257 @@
+//! What an operation says while it runs, in words; and its questions.
+
+use std::io::BufRead as _;
+
+use commit::{Outcome as Ended, Recovery, Report};
+use live::Scrubber;
+use model::Diagnostic;
+use ops::follow_up::Step;
+use ops::{Error, Event, FilesState, Observer, Question, seconds};
+use render::{Needs, Plan};
+
+use super::human::{checks, follow_up, plan};
+use super::results::Results;
+use super::{Detail, Terminal, count, escape, listed};
+
+/// Words events for a terminal.
+pub(crate) struct Progress<'a> {
+    pub(crate) terminal: &'a Terminal,
+    pub(crate) detail: Detail,
+    /// Whether nobody is to be asked.
+    pub(crate) no_input: bool,
+    pub(crate) results: &'a Results,
+}
+
+impl Observer for Progress<'_> {
+    fn event(&self, event: Event<'_>, scrubber: &Scrubber) -> Result<(), Error> {
+        let note = |text: &str| self.terminal.note(&scrubber.known(text));
+        let result = |text: &str| match self.results.are_for_programs() {
+            true => Ok(()),
+            false => self.terminal.result(&scrubber.known(text)),
+        };
+        self.results.each(|emitter| emitter.event(&event, scrubber))?;
+        match event {
+            Event::Failed(error) => self.terminal.error(error),
+            Event::Recovered(root, recovery) => note(&recovered(&root.display().to_string(), recovery)),
+            Event::AlreadyApplied(folder) => {
+                result(&format!("{}: already applied, nothing to do.\n", escape(folder)))?;
+            }
+            Event::Planned { plan, folder, several, follow_up } => {
+                findings(plan, several, self.terminal);
+                let mut text = plan::plan(plan, folder, self.detail);
+                if let Some(follow_up) = follow_up {
+                    text.push_str(&follow_up::text(follow_up, &who()));
+                }
+                result(&text)?;
+            }
+            Event::AllowAgain(names) => {
+                let flags: Vec<_> = names.iter().map(|name| format!("--allow {name}")).collect();
+                let flags = flags.join(" ");
+                note(&format!("  = help: the plan was made with `{flags}`; to apply it, say so again\n"));
+            }
+            Event::Back { target, folder, to, files, needs, is_declared, findings } => {
+                result(&plan::rollback(target, folder, to, files, needs, self.detail))?;
+                if !is_declared {
+                    note(
+                        "The document declares something else: the next apply undoes this, unless the document is \
+                         changed, too.\n",
+                    );
+                }
+                show(findings, None, self.terminal);
+                if findings.iter().any(Diagnostic::is_error) {
+                    self.terminal.state(FilesState::NothingChanged);
+                }
+            }
+            Event::NothingToRollBack(folder, to) => {
+                let folder = escape(folder);
+                result(&format!(
+                    "Nothing to do: the files below {folder} are as generation {to} left them.\n"
+                ))?;
+            }
+            Event::LeftOut(names) => {
+                let names: Vec<_> = names.iter().map(|name| escape(name)).collect();
+                note(&format!("Left out, see above: {}.\n", names.join(", ")));
+            }
+            Event::DryRun => note("Dry run: nothing was written.\n"),
+            Event::Declined => note("Nothing was written.\n"),
+            Event::NotFollowed => note("Nothing was done.\n"),
+            Event::Applied { plan, root, is_all, report } => {
+                result(&applied(plan, &root.display().to_string(), is_all))?;
+                leftovers(report, self.terminal);
+            }
+            Event::RolledBack { root, needs, is_left, is_followed, report } => {
+                let files = count(report.written.len(), "file", "files");
+                let root = escape(&root.display().to_string());
+                let by = if is_left { "; `kasm-db recover` does it" } else { "" };
+                let still = match needs {
+                    _ if is_followed => String::new(),
+                    Needs::Nothing if is_left => {
+                        " An earlier apply is not finished: `kasm-db recover` does it.".into()
+                    }
+                    Needs::Nothing => String::new(),
+                    Needs::Reload => format!(
+                        " Still needed: reload the configuration with `SELECT pg_reload_conf();`{by}."
+                    ),
+                    Needs::Restart => format!(" Still needed: restart the database{by}."),
+                    Needs::Recreate => {
+                        format!(
+                            " Still needed: stop and start the deployment, so that the container is recreated{by}."
+                        )
+                    }
+                };
+                result(&format!("Rolled back: {files} below {root} written.{still}\n"))?;
+                leftovers(report, self.terminal);
+            }
+            Event::Left(step) => {
+                let what = match step {
+                    Step::Reload => "a reload is pending",
+                    Step::Extension => "the extension is pending",
+                    _ => "a restart is pending",
+                };
+                note(&format!("Left as it is: {what}. `kasm-db recover` does it.\n"));
+            }
+            Event::Unfinished(_) => {
+                note("An earlier apply is not finished: `kasm-db recover` goes on with it.\n");
+            }
+            Event::Resumed(step) => {
+                note(&format!("An earlier apply goes on at its step `{}`.\n", step.name()));
+            }
+            Event::Checked(checks) => result(&checks::after_apply(checks, scrubber))?,
+            Event::Lags(step) => {
+                let what = match step {
+                    Step::Reload => "it must read its files again",
+                    Step::Extension => "the extension must be created",
+                    _ => "it must be stopped and started",
+                };
+                note(&format!("The running server is not as its files say: {what}.\n"));
+            }
+            Event::Command(what, argv) => note(&format!("{what}: {}\n", escape(argv))),
+            Event::Said(line) => note(&format!("  | {}\n", escape(line))),
+            Event::SaidMore => note("  | … the rest of the output is not shown\n"),
+            Event::NotWaiting => {
+                note("The document says `verify: {connect: none}`: nobody looks whether it came up.\n");
+            }
+            Event::Waiting(limit) => {
+                note(&format!("waiting for the database, at most {}\n", seconds(&limit)));
+            }
+            Event::StillWaiting(time, why) => {
+                note(&format!("still waiting after {}: {}\n", seconds(&time), escape(why)));
+            }
+            Event::Answers(time) => {
+                note(&format!("the database answers, after {:.1} seconds\n", time.as_secs_f32()));
+            }
+            Event::Reload => note("reload: SELECT pg_reload_conf();\n"),
+            // The command says it of all targets together.
+            Event::Targets(_) | Event::Target(_) | Event::Ended { .. } => {}
+            // What is being done was said already.
+            Event::Next(_) | Event::Followed(_) | Event::PutBack => {}
+            Event::PuttingBack => note("It does not come up: putting the old files back.\n"),
+        }
+        Ok(())
+    }
+
+    fn confirm(&self, question: Question) -> Result<bool, Error> {
+        let (question, what, without) = match question {
+            Question::Apply { targets: 2.. } => ("Apply all of this?", "apply", "kasm-db apply --yes"),
+            Question::Apply { .. } => ("Apply this?", "apply", "kasm-db apply --yes"),
+            Question::RollBack => ("Go back?", "go back", "kasm-db rollback --yes"),
+        };
+        if self.results.are_for_programs() {
+            let message =
+                format!("cannot ask whether to {what}: the result is for a program, and shows no plan");
+            return Err(Error::usage(message).help(format!("run `{without}`")));
+        }
+        if self.no_input || !self.terminal.can_ask() {
+            return Err(Error::usage(format!(
+                "cannot ask whether to {what}: standard input is not a terminal, or `--no-input` is given"
+            ))
+            .help(format!("run `{without}`")));
+        }
+        self.terminal.note(&format!("\n{question} Only `yes` goes on: "));
+        let mut answer = String::new();
+        std::io::stdin().lock().read_line(&mut answer).map_err(|error| {
+            let reason = commit::reason(&error);
+            Error::failed(format!("standard input: can not read the answer: {reason}"))
+        })?;
+        Ok(answer.trim() == "yes")
+    }
+}
+
+/// Returns the user that commands run as.
+fn who() -> String {
+    match rustix::process::geteuid().as_raw() {
+        0 => "root".into(),
+        uid => format!("the user {uid}"),
+    }
+}
+
+/// Says what the recovery of an interrupted run did.
+pub(crate) fn recovered(root: &str, recovery: &Recovery) -> String {
+    let below = escape(root);
+    let mut text = match &recovery.outcome {
+        Ended::Nothing => String::new(),
+        Ended::Finished(generation) => {
+            let (what, files) = (escape(&generation.what), generation.files.len());
+            let files = count(files, "file has its", "files have their");
+            format!("Recovered: an interrupted {what} was finished, and {files} new content below {below}.\n")
+        }
+        Ended::Undone(generation) => {
+            let (what, files) = (escape(&generation.what), generation.files.len());
+            let files = count(files, "file is", "files are");
+            format!("Recovered: an interrupted {what} was taken back, and {files} as before below {below}.\n")
+        }
+    };
+    for leftover in &recovery.leftovers {
+        text.push_str(&format!("warning: not all is clean: {}\n", escape(&leftover.to_string())));
+    }
+    text
+}
+
+/// Says what was written, and, if that is all that is done, what is still needed.
+fn applied(plan: &Plan, root: &str, is_all: bool) -> String {
+    let files = count(plan.files.len(), "file", "files");
+    let still = match plan.needs() {
+        _ if !is_all => "",
+        Needs::Nothing => "",
+        Needs::Reload => " Still needed: reload the server's configuration.",
+        Needs::Restart => " Still needed: restart the database.",
+        Needs::Recreate => {
+            " Still needed: stop and start the deployment, so that the container is recreated."
+        }
+    };
+    format!("Applied: {files} below {} written.{still}\n", escape(root))
+}
+
+/// Says what of a commit is not as it should be, though the files are.
+fn leftovers(report: &Report, terminal: &Terminal) {
+    for leftover in &report.leftovers {
+        terminal.note(&format!(
+            "warning: the files are written, but not all is clean: {}\n",
+            escape(&leftover.to_string())
+        ));
+    }
+    for lost in &report.lost_xattrs {
+        let path = lost.path.display().to_string();
+        terminal.note(&format!("warning: {} lost its attribute {}\n", escape(&path), escape(&lost.name)));
+    }
+}
+
+/// Shows blockers and warnings of a plan.
+///
+/// Of several targets, `heading` says whose they are: the plans themselves go to another stream.
+pub(crate) fn findings(plan: &Plan, heading: bool, terminal: &Terminal) {
+    show(&plan.findings, heading.then_some(plan.target.name.as_str()), terminal);
+    if plan.is_blocked() {
+        terminal.state(FilesState::NothingChanged);
+    }
+}
+
+/// Shows findings; one cause in several files is shown once.
+pub(crate) fn show(findings: &[Diagnostic], heading: Option<&str>, terminal: &Terminal) {
+    for (index, text) in listed(findings, terminal.quiet).iter().enumerate() {
+        if let Some(heading) = heading.filter(|_| index == 0) {
+            terminal.note(&format!("{}:\n", escape(heading)));
+        }
+        terminal.note(text);
+    }
+}

@@ -1,0 +1,106 @@
+//! Making the state directory, and bringing one of layout 1 to layout 2.
+//!
+//! Each step is left out where it is done already, and the number comes last: a run that is killed leaves a
+//! directory that can be read, and the next write continues.
+
+use std::ffi::OsStr;
+use std::path::Path;
+
+use super::files::{PUBLIC_FILE, Readers, set_mode, trusted, write};
+use super::{GENERATIONS, LOCK, PRIVATE, Private, StateDir, version};
+use crate::dir::{Access, Dir};
+use crate::error::{Error, Operation};
+use crate::path::STATE_DIR;
+
+const IGNORE: &str = ".gitignore";
+
+const PUBLIC_DIR: u32 = 0o755;
+const PRIVATE_DIR: u32 = 0o700;
+
+impl StateDir {
+    /// Opens the directory, and makes it where it is not there; says whether it did.
+    pub(crate) fn create(root: &Dir) -> Result<(StateDir, bool), Error> {
+        let found = StateDir::open(root)?;
+        let created = found.is_none();
+        let made = match found {
+            Some(state) => state.made(root),
+            None => root.create_dir(OsStr::new(STATE_DIR)).and_then(|()| opened(root)?.made(root)),
+        };
+        made.map(|state| (state, created)).inspect_err(|_| {
+            if created {
+                let _ = remove(root);
+            }
+        })
+    }
+
+    /// Makes what is missing of the current layout.
+    fn made(self, root: &Dir) -> Result<StateDir, Error> {
+        let state = if matches!(self.private, Private::Absent) {
+            self.dir.create_dir(OsStr::new(PRIVATE))?;
+            opened(root)?
+        } else {
+            self
+        };
+        let private = state.own_part()?;
+        if !state.is_current {
+            set_mode(private, private.path(), PRIVATE_DIR)?;
+        }
+        private.create_dir(OsStr::new(GENERATIONS))?;
+        if private.entry(OsStr::new(LOCK))?.is_none() {
+            private.create(OsStr::new(LOCK), Operation::Layout)?;
+        }
+        state.dir.create_dir(OsStr::new(GENERATIONS))?;
+        if !state.is_current {
+            state.open_up(private)?;
+        }
+        Ok(StateDir { is_current: true, ..state })
+    }
+
+    /// Lets everybody into the public part, once what is secret in it is closed by itself.
+    fn open_up(&self, private: &Dir) -> Result<(), Error> {
+        let generations = self.generations()?;
+        let made = private.descend(Path::new(GENERATIONS), Access::Read)?;
+        for name in generations.names()? {
+            if made.entry(&name)?.is_some() {
+                continue;
+            }
+            let old = generations.descend(Path::new(&name), Access::Read)?;
+            set_mode(&old, old.path(), PRIVATE_DIR)?;
+        }
+        set_mode(&generations, generations.path(), PUBLIC_DIR)?;
+        let ignore = OsStr::new(IGNORE);
+        match self.dir.open_regular(ignore)? {
+            Some(opened) => set_mode(&opened.file, &self.dir.join(ignore), PUBLIC_FILE)?,
+            None => write(&self.dir, ignore, b"*\n", Readers::Everybody, Operation::Layout)?,
+        }
+        private.synced()?;
+        set_mode(&self.dir, self.dir.path(), PUBLIC_DIR)?;
+        version::write(&self.dir)
+    }
+}
+
+/// Opens the state directory, which is there.
+fn opened(root: &Dir) -> Result<StateDir, Error> {
+    StateDir::open(root)?.ok_or_else(|| Error::Missing { path: root.join(OsStr::new(STATE_DIR)) })
+}
+
+/// Opens a directory that everybody may enter, and makes it if it is not there.
+pub(super) fn public_dir(dir: &Dir, name: &OsStr) -> Result<Dir, Error> {
+    dir.create_dir(name)?;
+    let made = dir.descend(Path::new(name), Access::Read)?;
+    trusted(&made)?;
+    set_mode(&made, made.path(), PUBLIC_DIR)?;
+    Ok(made)
+}
+
+/// Removes a state directory in which nothing is kept yet.
+pub(crate) fn remove(root: &Dir) -> Result<(), Error> {
+    if let Ok(dir) = root.descend(Path::new(STATE_DIR), Access::Read) {
+        if let Ok(private) = dir.descend(Path::new(PRIVATE), Access::Read) {
+            private.remove_dir(OsStr::new(GENERATIONS))?;
+        }
+        dir.remove_dir(OsStr::new(PRIVATE))?;
+        dir.remove_dir(OsStr::new(GENERATIONS))?;
+    }
+    root.remove_dir(OsStr::new(STATE_DIR))
+}

@@ -1,0 +1,284 @@
+//! Judges a running server: facts in, checks out, and nobody is asked.
+
+mod fixes;
+mod log;
+mod setting;
+#[cfg(test)]
+mod tests;
+
+use model::{Code, DesiredState};
+
+use self::fixes::RESTART;
+use crate::check::{Check, Fact, Remedy, Subject};
+use crate::facts::{ConfState, Extension, Facts, Line, Logged, Probe, Server};
+
+/// Judges everything that the document is about.
+pub fn checks(desired: &DesiredState, facts: &Facts) -> Vec<Check> {
+    let mut checks = Vec::new();
+    let server = match &facts.server {
+        Ok(server) => server,
+        Err(unreachable) => {
+            let (why, fix) = (&unreachable.why, &unreachable.fix);
+            checks.push(Check::fail(Subject::Connect, Code::Unreachable, why, fix, Remedy::Hand));
+            checks.extend(image(desired, facts));
+            return checks;
+        }
+    };
+    let (user, database, way) = (&server.user, &server.database, &facts.way);
+    let version = server.version_text();
+    checks.push(Check::ok(
+        Subject::Connect,
+        format!("PostgreSQL {version}, as {user} in {database}, by {way}"),
+    ));
+    checks.extend(image(desired, facts));
+    checks.extend(major(desired, server));
+    checks.extend(conf(desired, server));
+    checks.extend(preload(desired, server));
+    checks.extend(desired.settings().iter().map(|wanted| setting::check(wanted, server)));
+    checks.extend(desired.unset().iter().map(|name| setting::unset(name, server)));
+    checks.extend(pending(desired, server));
+    checks.extend(log::check(desired, server));
+    checks.extend(
+        server.extensions.iter().map(|(database, state)| extension(database, state, server.standby).judged()),
+    );
+    checks.extend(probe(desired, server).into_iter().map(Check::judged));
+    checks
+}
+
+fn image(desired: &DesiredState, facts: &Facts) -> Option<Check> {
+    let wanted = desired.image()?;
+    let Some(container) = &facts.container else {
+        return facts
+            .server
+            .is_ok()
+            .then(|| Check::skip(Subject::Image, "over TCP the container is not seen"));
+    };
+    let runs = &container.image;
+    let compared = |check: Check| Some(check.compared(wanted.as_str(), Some(runs.as_str().into())));
+    let fail = |why: String| {
+        compared(Check::fail(Subject::Image, Code::ImageNotRunning, why, RESTART, Remedy::Restart))
+    };
+    let same = model::Image::parse(runs).is_ok_and(|found| wanted.is_met_by(&found));
+    if !same && *runs != container.image_id {
+        return fail(format!("the container {} runs {runs}, not {}", container.name, wanted.as_str()));
+    }
+    match &facts.declared_id {
+        Some(id) if *id != container.image_id => fail(format!(
+            "the container {} was made from an older {}: that name means another image by now",
+            container.name,
+            wanted.as_str()
+        )),
+        _ => compared(Check::ok(Subject::Image, format!("{} runs {runs}", container.name))),
+    }
+}
+
+fn major(desired: &DesiredState, server: &Server) -> Option<Check> {
+    let (wanted, found) = (desired.postgres_major()?, server.major());
+    let compared = |check: Check| {
+        Some(check.compared(Fact::Number(wanted.into()), Some(Fact::Number(u64::from(found)))))
+    };
+    if wanted == found {
+        return compared(Check::ok(Subject::Major, format!("PostgreSQL {found}")));
+    }
+    let why = format!("the server is PostgreSQL {found}, the document is for {wanted}");
+    let fix = "declare the image and `postgres_major` of what runs; a data directory of another major needs a dump \
+               and a restore";
+    compared(Check::fail(Subject::Major, Code::MajorNotRunning, why, fix, Remedy::Hand))
+}
+
+/// The files that the server reads: their bytes, and whether it takes them.
+fn conf(desired: &DesiredState, server: &Server) -> Vec<Check> {
+    let mut checks = Vec::new();
+    if !desired.manages_conf() {
+        return checks;
+    }
+    for conf in &server.confs {
+        let subject = || Subject::File(conf.path.clone());
+        let fail = |why: &str| Check::fail(subject(), Code::ConfNotRead, why, RESTART, Remedy::Restart);
+        checks.push(match &conf.state {
+            ConfState::Same => Check::ok(subject(), "what the server reads is the file on the host"),
+            ConfState::Differs => fail(
+                "the server reads another content than the host has: a file that is mounted by itself is not seen \
+                 anew when it is replaced",
+            ),
+            ConfState::Elsewhere(path) => Check::fail(
+                subject(),
+                Code::ConfNotRead,
+                format!("the container has {path} for it, which is not this target's file"),
+                "correct the volume in the compose file, or the path of the target",
+                Remedy::Hand,
+            ),
+            ConfState::Unknown(why) => Check::skip(subject(), why),
+        });
+    }
+    let lines = match &server.lines {
+        Ok(lines) => lines,
+        Err(why) => {
+            checks.push(Check::skip(Subject::Files, why));
+            return checks;
+        }
+    };
+    // A value that waits for a restart is "not applied" too, and has a check of its own; so has one that the command line
+    // overrules, if the document names it.
+    let waits = |line: &Line| {
+        let is_known = model::postgres::lookup(&line.name, server.major()).is_some();
+        server.waiting(line).is_some()
+            || server
+                .setting(&line.name)
+                .is_some_and(|now| now.source == "command line" || now.pending_restart && !is_known)
+    };
+    let errors: Vec<_> = lines.iter().filter(|line| !line.error.is_empty() && !waits(line)).collect();
+    checks.push(match errors.first() {
+        None => Check::ok(Subject::Files, "the server takes every line of its files"),
+        Some(first) => {
+            let more = match errors.len() - 1 {
+                0 => String::new(),
+                n => format!(", and {n} more"),
+            };
+            let name = if first.name.is_empty() { String::new() } else { format!("`{}`: ", first.name) };
+            let why = format!("{}:{}: {name}{}{more}", first.file, first.line, first.error);
+            let fix =
+                "mend the line: the server ignores it, or the whole file, and may not start again with it";
+            Check::fail(Subject::Files, Code::ConfNotTaken, why, fix, Remedy::Hand)
+        }
+    });
+    checks
+}
+
+fn preload(desired: &DesiredState, server: &Server) -> Vec<Check> {
+    let Some(wanted) = desired.preload() else { return Vec::new() };
+    let list = wanted.libraries.join(", ");
+    let same = |value: &str| model::preload_is_met(value.as_bytes(), wanted);
+    let mut checks = vec![setting::effective("shared_preload_libraries", &list, &same, server)];
+    let in_list = !checks[0].is_failure();
+    for library in &wanted.libraries {
+        let subject = Subject::Library(library.clone());
+        let loaded = match &server.libraries {
+            Ok(files) => files.iter().any(|file| model::is_library(library, file)),
+            // Its settings are known to the server only when it is loaded.
+            Err(_) if model::is_library(library, "pgaudit") => server.setting("pgaudit.log").is_some(),
+            Err(why) => {
+                checks.push(Check::skip(subject, why));
+                continue;
+            }
+        };
+        let check = match loaded {
+            true => Check::ok(subject, "loaded"),
+            false => Check::fail(
+                subject,
+                Code::LibraryNotLoaded,
+                "the server has not loaded it",
+                if in_list {
+                    RESTART
+                } else {
+                    "it is loaded at the next start once it stands in the preload list"
+                },
+                if in_list { Remedy::Restart } else { Remedy::Hand },
+            ),
+        };
+        checks.push(check.judged());
+    }
+    checks
+}
+
+/// What waits for a restart and is not the document's.
+fn pending(desired: &DesiredState, server: &Server) -> Option<Check> {
+    if !desired.manages_conf() {
+        return None;
+    }
+    let is_ours = |name: &str| {
+        name == "shared_preload_libraries"
+            || desired.settings().iter().any(|setting| setting.name == name)
+            || desired.unset().iter().any(|unset| unset == name)
+    };
+    let (ours, others): (Vec<_>, Vec<_>) = server.all_waiting().into_iter().partition(|name| is_ours(name));
+    Some(match (&ours[..], &others[..]) {
+        ([], []) => Check::ok(Subject::PendingRestart, "nothing waits for a restart"),
+        ([], others) => {
+            let others = others.join(", ");
+            let why = format!("a restart changes what the document does not name: {others}");
+            Check::fail(Subject::PendingRestart, Code::RestartPending, why, RESTART, Remedy::Restart)
+        }
+        (ours, _) => {
+            let why = format!("{} in the file counts only after a restart", ours.join(", "));
+            Check::fail(Subject::PendingRestart, Code::RestartPending, why, RESTART, Remedy::Restart)
+        }
+    })
+}
+
+fn extension(database: &str, state: &Extension, is_standby: bool) -> Check {
+    let subject = || Subject::Extension(database.to_string());
+    let fail =
+        |why: String, fix: String, remedy| Check::fail(subject(), Code::ExtensionMissing, why, fix, remedy);
+    match state {
+        Extension::Version(version) => Check::ok(subject(), format!("version {version}")),
+        Extension::Droppable { version, schema, owner } => Check::ok(
+            subject(),
+            format!(
+                "version {version}; {owner} can drop it with the schema {schema}: \
+                 `ALTER EXTENSION pgaudit SET SCHEMA pg_catalog;` prevents that"
+            ),
+        ),
+        Extension::Missing if is_standby => fail(
+            "the database has no extension pgaudit: entries of DDL name no objects".into(),
+            format!("create it in the database {database} of the primary, from which this standby gets it"),
+            Remedy::Hand,
+        ),
+        Extension::Idle(triggers) => fail(
+            format!("its event triggers are disabled ({triggers}): entries of DDL name no objects"),
+            format!("run `ALTER EVENT TRIGGER … ENABLE;` for each in the database {database}"),
+            Remedy::Hand,
+        ),
+        Extension::Closed => fail(
+            format!("the database {database} allows no connections, so that it can not be made there"),
+            format!(
+                "run `ALTER DATABASE \"{database}\" ALLOW_CONNECTIONS true;`, or take it out of `audit: {{databases: …}}`"
+            ),
+            Remedy::Hand,
+        ),
+        Extension::Missing => fail(
+            "the database has no extension pgaudit: entries of DDL name no objects".into(),
+            format!(
+                "run `CREATE EXTENSION IF NOT EXISTS pgaudit SCHEMA pg_catalog;` in the database {database}"
+            ),
+            Remedy::Extension,
+        ),
+        Extension::NoDatabase => fail(
+            format!("there is no database {database}"),
+            "correct `audit: {databases: …}` or `verify: {database: …}` of the document".into(),
+            Remedy::Hand,
+        ),
+        Extension::Unknown(why) => Check::skip(subject(), why),
+    }
+}
+
+fn probe(desired: &DesiredState, server: &Server) -> Vec<Check> {
+    let classes = desired.classes().map(model::audit::ClassSet::classes).unwrap_or_default();
+    match &server.probe {
+        None => Vec::new(),
+        Some(Probe::Not(why)) => {
+            classes.iter().map(|class| Check::skip(Subject::Audit(*class), why)).collect()
+        }
+        Some(Probe::Ran { log, classes }) => classes
+            .iter()
+            .map(|(class, found)| {
+                let subject = Subject::Audit(*class);
+                match found {
+                    Logged::Yes => Check::ok(subject, format!("a statement of this class is in {log}")),
+                    Logged::Failed(why) => Check::skip(subject, format!("the probe's statement failed: {why}")),
+                    Logged::No(others) => {
+                        let but = match &others[..] {
+                            [] => String::new(),
+                            others => format!(" as such, but as {}", others.join(", ")),
+                        };
+                        let why = format!("a statement of this class was run, and is not in {log}{but}");
+                        let fix = "mend what fails above; if nothing does, look whether the server still writes \
+                                   to that file (`SELECT pg_rotate_logfile();` makes it open its file anew), and \
+                                   at what `pgaudit.log` is for this user";
+                        Check::fail(subject, Code::ClassNotLogged, why, fix, Remedy::Hand)
+                    }
+                }
+            })
+            .collect(),
+    }
+}

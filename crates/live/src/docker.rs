@@ -1,0 +1,272 @@
+//! The container: what Docker says of it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::caller::Caller;
+use crate::child::{self, ChildError, Ended, Job};
+use crate::environment::Environment;
+use crate::program;
+use crate::scrub::{Said, Scrubber};
+use crate::session::{ANSWER_BYTES, Unreachable};
+
+/// How long one question may take.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How many characters of a container's last line are shown.
+const LAST_LINE: usize = 300;
+
+/// The `docker` program.
+#[derive(Clone, Debug)]
+pub struct Docker {
+    program: PathBuf,
+    environment: Environment,
+    scrubber: Scrubber,
+}
+
+/// What Docker says of a container.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Container {
+    /// Its name, as the document has it.
+    pub name: String,
+    /// Its id on the engine.
+    pub id: String,
+    /// `running`, `exited`, `restarting`, …
+    pub status: String,
+    /// When it was started last.
+    pub started: String,
+    /// How often Docker has started it again by itself.
+    pub restarts: u64,
+    /// What its process ended with last.
+    pub exit_code: String,
+    /// `healthy`, `unhealthy`, `starting`; empty without a health check.
+    pub health: String,
+    /// The image that it was made from, as it was written then.
+    pub image: String,
+    /// The id of that image.
+    pub image_id: String,
+    /// Paths in the container and on the host.
+    pub mounts: Vec<(String, String)>,
+}
+
+/// One field on each line, then pairs of lines. The names are those of Docker's types: with those of its JSON,
+/// such as `Id`, a container without a health check is an error.
+///
+/// No field of these can hold a line feed but a mount's path;
+/// such a one would be compared with a path and not be it.
+const FORMAT: &str = "{{.ID}}\n{{.State.Status}}\n{{.State.StartedAt}}\n{{.RestartCount}}\n{{.State.ExitCode}}\n\
+    {{with .State.Health}}{{.Status}}{{end}}\n{{.Config.Image}}\n{{.Image}}\n\
+    {{range .Mounts}}{{.Destination}}\n{{.Source}}\n{{end}}";
+
+impl Container {
+    fn parse(name: &str, text: &str) -> Option<Self> {
+        let mut lines = text.lines().map(String::from);
+        let mut next = || lines.next();
+        let mut container = Self {
+            name: name.to_string(),
+            id: next()?,
+            status: next()?,
+            started: next()?,
+            restarts: next()?.parse().ok()?,
+            exit_code: next()?,
+            health: next()?,
+            image: next()?,
+            image_id: next()?,
+            mounts: Vec::new(),
+        };
+        while let (Some(inside), Some(host)) = (next(), next()) {
+            container.mounts.push((inside, host));
+        }
+        Some(container)
+    }
+
+    /// Gives the host's path of a path in the container, where a mount brings it.
+    pub(crate) fn host_path(&self, inside: &str) -> Option<PathBuf> {
+        let below = |folder: &str| {
+            let rest = inside.strip_prefix(folder.trim_end_matches('/'))?;
+            (rest.is_empty() || rest.starts_with('/')).then_some(rest.trim_start_matches('/'))
+        };
+        let found =
+            self.mounts.iter().filter_map(|(folder, host)| Some((folder.len(), host, below(folder)?)));
+        let (_, host, rest) = found.max_by_key(|(length, ..)| *length)?;
+        let host = PathBuf::from(host);
+        Some(if rest.is_empty() { host } else { host.join(rest) })
+    }
+}
+
+impl Docker {
+    /// Finds the program.
+    ///
+    /// # Errors
+    /// It is not there, or cannot be trusted.
+    pub fn find(caller: &Caller<'_>) -> Result<Self, Unreachable> {
+        let program = program::find("docker", caller.environment).map_err(|error| {
+            let fix = match &error {
+                program::NotFound::Missing(_) | program::NotFound::NoProgram(_) => {
+                    "install the Docker command line, or write `verify: {connect: tcp}` in the document"
+                }
+                program::NotFound::Open { .. } => "take the write permission for others away",
+                program::NotFound::Foreign { .. } => "give it to root, or put another folder first in PATH",
+            };
+            Unreachable::new(error.to_string(), fix)
+        })?;
+        Ok(Self { program, environment: caller.environment.clone(), scrubber: caller.scrubber.clone() })
+    }
+
+    pub(crate) fn run(&self, arguments: &[&str], input: String) -> Result<Ended, Unreachable> {
+        let job = Job {
+            program: &self.program,
+            arguments: arguments.iter().map(ToString::to_string).collect(),
+            input,
+            environment: &self.environment,
+            timeout: TIMEOUT,
+            limit: ANSWER_BYTES,
+            commanding: None,
+        };
+        let ended = child::answer(&job).map_err(|error| match &error {
+            ChildError::Start { .. } => Unreachable::new(error.to_string(), "check the docker program"),
+            ChildError::Timeout { .. } => Unreachable::new(
+                format!("`docker {}` did not end within {}", arguments[0], child::seconds(&TIMEOUT)),
+                "check that the Docker engine answers: `docker version`",
+            ),
+        })?;
+        if ended.stopped {
+            return Err(Unreachable::new(
+                format!("`docker {}` wrote more than {} MiB", arguments[0], ANSWER_BYTES >> 20),
+                "check the docker program, and psql in the container",
+            ));
+        }
+        Ok(ended)
+    }
+
+    /// Asks what a container is.
+    ///
+    /// # Errors
+    /// The engine does not answer, or has no such container.
+    pub fn inspect(&self, name: &str) -> Result<Container, Unreachable> {
+        let ended = self.run(&["container", "inspect", "--format", FORMAT, "--", name], String::new())?;
+        if !ended.status.success() {
+            return Err(refused(&self.last_words_of(&ended), name));
+        }
+        let text = String::from_utf8_lossy(&ended.stdout).into_owned();
+        Container::parse(name, &text).ok_or_else(|| {
+            Unreachable::new(
+                format!("`docker container inspect` says of {name} what can not be understood"),
+                "check the version of Docker: `docker version`",
+            )
+        })
+    }
+
+    /// Gives the id of the image that a reference means now, where the engine has it.
+    pub(crate) fn image_id(&self, reference: &str) -> Option<String> {
+        let ended =
+            self.run(&["image", "inspect", "--format", "{{.ID}}", "--", reference], String::new()).ok()?;
+        let id = String::from_utf8_lossy(&ended.stdout).trim().to_string();
+        (ended.status.success() && !id.is_empty()).then_some(id)
+    }
+
+    /// Gives the last line of the container's output in which PostgreSQL, or whatever ended it, says why.
+    pub(crate) fn last_words(&self, name: &str) -> Option<String> {
+        let ended = self.run(&["container", "logs", "--tail", "50", "--", name], String::new()).ok()?;
+        let both = [ended.stdout.as_slice(), ended.stderr.as_slice()].concat();
+        let text = String::from_utf8_lossy(&both).into_owned();
+        let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        let fatal = lines.iter().rev().find(|line| line.contains("FATAL") || line.contains("PANIC"));
+        // A statement may hold a password; what ends a server is never one.
+        let said =
+            |line: &&&str| !["STATEMENT:", "LOG:", "DETAIL:", "HINT:"].iter().any(|kind| line.contains(kind));
+        let line = fatal.or_else(|| lines.iter().rev().find(said))?;
+        Some(self.scrubber.shown(&Said::new(*line, LAST_LINE)))
+    }
+
+    /// Returns the last line of a child that was run, without the secrets in it.
+    pub(crate) fn last_words_of(&self, ended: &Ended) -> String {
+        self.scrubber.shown(&ended.last_words())
+    }
+
+    /// Gives the last lines that the container wrote, for a server that logs to standard error.
+    ///
+    /// Lines are counted, and no time is named: the engine's clock may be another one.
+    ///
+    /// # Errors
+    /// The engine keeps no output, or more was written than is looked at.
+    pub(crate) fn logs(&self, name: &str) -> Result<Vec<u8>, String> {
+        let arguments = ["container", "logs", "--tail", "20000", "--", name];
+        let ended = self.run(&arguments, String::new()).map_err(|unreachable| unreachable.why)?;
+        if !ended.status.success() {
+            return Err(format!(
+                "Docker does not show the container's output: {}",
+                self.last_words_of(&ended)
+            ));
+        }
+        Ok([ended.stdout, ended.stderr].concat())
+    }
+
+    /// Says that a container does not run, and why as far as its output tells.
+    pub fn not_running(&self, container: &Container) -> Unreachable {
+        let name = &container.name;
+        let words = self.last_words(name);
+        let said = words.map(|words| format!("; it says: {words}")).unwrap_or_default();
+        match container.status.as_str() {
+            // Between two of them it is shown as running.
+            "restarting" | "running" => Unreachable::new(
+                format!(
+                    "the container {name} restarts again and again ({} times so far){said}",
+                    container.restarts
+                ),
+                "mend what it says, or put the files of before back with `kasm-db rollback`",
+            ),
+            "exited" | "dead" => Unreachable::new(
+                format!("the container {name} does not run: it ended with {}{said}", container.exit_code),
+                "start the deployment with its `bin/start`, and see what the container says",
+            ),
+            "paused" => Unreachable::new(
+                format!("the container {name} is paused"),
+                format!("let it go on with `docker unpause {name}`"),
+            ),
+            other => Unreachable::new(
+                format!("the container {name} does not run: it is {other}{said}"),
+                "start the deployment with its `bin/start`",
+            ),
+        }
+    }
+}
+
+/// Tells why `docker` refused.
+fn refused(words: &str, container: &str) -> Unreachable {
+    let lower = words.to_lowercase();
+    if lower.contains("no such container") {
+        Unreachable::new(
+            format!("there is no container {container}"),
+            "start the deployment, or name its container under `verify: {container: …}` of the document",
+        )
+    } else if lower.contains("permission denied") {
+        Unreachable::new(
+            format!("the Docker engine may not be used by this user: {words}"),
+            "run as root or as a member of the group `docker`",
+        )
+    } else {
+        Unreachable::new(
+            format!("the Docker engine does not answer: {words}"),
+            "start it (`systemctl start docker`), or name another one in DOCKER_HOST",
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_of_the_container_is_found_on_the_host_by_its_deepest_mount() {
+        let text = "id\nrunning\nnow\n3\n0\nhealthy\npostgres:15\nsha256:1\n/var/log\n/h/log\n/var/log/postgres\n/h/pg\n";
+        let container = Container::parse("db", text).unwrap();
+        assert_eq!((container.restarts, container.health.as_str()), (3, "healthy"));
+        let host = |path: &str| container.host_path(path).map(|path| path.display().to_string());
+        assert_eq!(host("/var/log/postgres/a.log").as_deref(), Some("/h/pg/a.log"));
+        assert_eq!(host("/var/log/postgres").as_deref(), Some("/h/pg"));
+        assert_eq!(host("/var/log/postgresql/a.log").as_deref(), Some("/h/log/postgresql/a.log"));
+        assert_eq!(host("/var/lib"), None);
+        assert_eq!(Container::parse("db", "id\nrunning\n"), None);
+    }
+}

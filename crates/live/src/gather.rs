@@ -1,0 +1,152 @@
+//! Finds out what a running server does. The one who asks; whoever judges asks nobody.
+
+use model::DesiredState;
+use model::document::Connect;
+
+use crate::caller::Caller;
+use crate::docker::{Container, Docker};
+use crate::facts::{Extension, Facts, Probe, Server};
+use crate::question::{Batch, Reply};
+use crate::questions::{self, Database, Installed};
+use crate::server_files::{self, HostFile};
+use crate::session::Unreachable;
+use crate::sslmode::SslMode;
+use crate::way::{Way, reach};
+use crate::{meaning, probe};
+
+/// How to ask.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// What the command line says of TLS; `None` if it says nothing.
+    pub sslmode: Option<SslMode>,
+    /// Whether statements are run to see them in the log.
+    pub probe: bool,
+}
+
+/// Asks the server of a document; returns `None` if the document says to ask nobody.
+///
+/// `files` are the host's configuration files, `postgresql.conf` itself first; none if the target has none.
+pub fn gather(
+    desired: &DesiredState,
+    files: &[HostFile],
+    options: Options,
+    caller: &Caller<'_>,
+) -> Option<Facts> {
+    let verify = desired.verify();
+    if verify.connect == Connect::None {
+        return None;
+    }
+    let mut facts = Facts {
+        container: None,
+        declared_id: None,
+        way: String::new(),
+        server: Err(Unreachable::new("the server was not asked", "")),
+    };
+    let (container, way) = reach(verify, options.sslmode, caller);
+    if container.is_some()
+        && let Ok(docker) = Docker::find(caller)
+    {
+        facts.declared_id = desired.image().and_then(|image| docker.image_id(image.as_str()));
+    }
+    facts.container = container;
+    let way = match way {
+        Ok(way) => way,
+        Err(unreachable) => {
+            facts.server = Err(unreachable);
+            return Some(facts);
+        }
+    };
+    facts.way = way.name();
+    facts.server = server(&way, desired, files, facts.container.as_ref());
+    if options.probe
+        && let Ok(server) = &mut facts.server
+        && let Some(classes) = desired.classes()
+    {
+        let probe = probe::run(&way, server, facts.container.as_ref(), &classes.classes());
+        server.probe = Some(probe.unwrap_or_else(|unreachable| Probe::Not(unreachable.why)));
+    }
+    Some(facts)
+}
+
+/// Settings that are judged although a document has them under other names, or not at all.
+const JUDGED: [&str; 2] = ["shared_preload_libraries", "log_min_messages"];
+
+fn server(
+    way: &Way,
+    desired: &DesiredState,
+    files: &[HostFile],
+    container: Option<&Container>,
+) -> Result<Server, Unreachable> {
+    let mut batch = Batch::default();
+    let settings = batch.open_with(questions::settings());
+    let identity = batch.add(questions::identity());
+    let lines = batch.add(questions::lines());
+    let names = desired.settings().iter().map(|setting| setting.name.as_str());
+    let overrides = batch.add(questions::overrides(names.chain(JUDGED)));
+    let libraries = batch.add(questions::libraries());
+    let server_files = batch.add(questions::server_files());
+    let databases = batch.add(questions::databases());
+    let mut answers = batch.ask(way)?;
+
+    let refused = |why: String, fix| {
+        let is_late = why.contains("statement timeout");
+        Unreachable::new(why, if is_late { "raise statement_timeout for this user" } else { fix })
+    };
+    let settings =
+        answers.take(&settings).map_err(|why| refused(why, "give the user the right to read pg_settings"))?;
+    let identity =
+        answers.take(&identity).map_err(|why| refused(why, "check that this is a PostgreSQL server"))?;
+    let identity = identity.into_iter().next().unwrap_or_default();
+    let mut server = Server {
+        version: identity.version,
+        user: identity.user,
+        database: identity.database,
+        superuser: identity.superuser,
+        standby: identity.standby,
+        settings: settings.into_iter().collect(),
+        lines: answers.take(&lines),
+        overrides: answers.take(&overrides).map(|all| all.into_iter().flatten().collect()),
+        libraries: answers.take(&libraries),
+        ..Server::default()
+    };
+    server.confs =
+        server_files::compare(server.text("config_file"), answers.take(&server_files), files, container);
+    meaning::ask(way, desired, &mut server);
+    let databases = answers.take(&databases);
+    for database in desired.extension_databases() {
+        let state = extension(way, database, &databases);
+        server.extensions.push((database.clone(), state));
+    }
+    Ok(server)
+}
+
+fn extension(way: &Way, database: &str, databases: &Reply<Database>) -> Extension {
+    if let Ok(databases) = databases {
+        match databases.iter().find(|known| known.name == database) {
+            None => return Extension::NoDatabase,
+            Some(known) if !known.lets_in => return Extension::Closed,
+            Some(_) => {}
+        }
+    }
+    match questions::extension().ask(way, Some(database)) {
+        Err(unreachable) => Extension::Unknown(unreachable.why),
+        Ok(Err(why)) => Extension::Unknown(why),
+        Ok(Ok(installed)) => match installed.into_iter().next() {
+            None => Extension::Missing,
+            Some(Installed { idle, .. }) if !idle.is_empty() => Extension::Idle(idle),
+            Some(Installed { version, schema, .. }) => match extension_owner(way, database, &schema) {
+                Some(owner) => Extension::Droppable { version, schema, owner },
+                None => Extension::Version(version),
+            },
+        },
+    }
+}
+
+/// Returns who could drop the extension together with its schema; `None` if nobody could, or nobody may see it.
+fn extension_owner(way: &Way, database: &str, schema: &str) -> Option<String> {
+    // No database's owner owns that one.
+    if schema == "pg_catalog" {
+        return None;
+    }
+    questions::extension_owner().ask(way, Some(database)).ok()?.ok()?.into_iter().next()
+}

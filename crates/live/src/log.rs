@@ -1,0 +1,171 @@
+//! The server's log, from a point on: a file on the host, a file that only the server can read, or what
+//! the container wrote.
+
+use std::fs::File;
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use auditlog::Format;
+use rustix::fs::OFlags;
+
+use crate::docker::Container;
+use crate::facts::Server;
+use crate::file_identity::identity;
+use crate::io_error::reason;
+use crate::way::Way;
+use crate::{questions, regular_file};
+
+/// How much of a log is looked at. A probe writes a few kilobytes; a busy server some more.
+const LIMIT: u64 = 8 << 20;
+
+/// A log, and where to start.
+pub(crate) struct Log<'a> {
+    way: &'a Way,
+    origin: Origin,
+    format: Format,
+    from: u64,
+}
+
+/// A piece of a log: one file's, in one format.
+pub(crate) struct Piece {
+    pub(crate) format: Format,
+    pub(crate) bytes: Vec<u8>,
+}
+
+enum Origin {
+    /// A file that is the host's too, by a mount. It is kept open: who rotates files gives them other names.
+    Host { inside: String, path: PathBuf, file: File },
+    /// A file that the server reads for us.
+    Server(String),
+    /// What Docker keeps of the container's output.
+    Output,
+}
+
+impl<'a> Log<'a> {
+    /// Finds the log by the server's own settings, and its end.
+    ///
+    /// # Errors
+    /// There is no file, or it may not be known; why.
+    pub(crate) fn open(way: &'a Way, server: &Server, container: Option<&Container>) -> Result<Self, String> {
+        if server.text("logging_collector") == "off" {
+            return match container {
+                // Without a collector all goes to standard error, in words; but not what goes elsewhere alone.
+                _ if only_elsewhere(server) => Err(no_file(server)),
+                Some(_) => Ok(Self { way, origin: Origin::Output, format: Format::Stderr, from: 0 }),
+                None => {
+                    Err("the server writes its log to its standard error, which can not be seen from here"
+                        .into())
+                }
+            };
+        }
+        let (inside, format) = current(way, server)?;
+        if let Some(path) = container.and_then(|container| container.host_path(&inside))
+            && let Ok(file) = open(&path)
+        {
+            let from = file.metadata().map(|metadata| metadata.len()).unwrap_or_default();
+            return Ok(Self { way, origin: Origin::Host { inside, path, file }, format, from });
+        }
+        let from = size(way, &inside)?.unwrap_or_default();
+        Ok(Self { way, origin: Origin::Server(inside), format, from })
+    }
+
+    /// Says where the log is.
+    pub(crate) fn name(&self) -> String {
+        match &self.origin {
+            Origin::Host { path, .. } => path.display().to_string(),
+            Origin::Server(path) => path.clone(),
+            Origin::Output => "the container's output".into(),
+        }
+    }
+
+    /// Gives what was written since the log was opened; of a log that was changed for another since then, all
+    /// that the new one holds.
+    pub(crate) fn read(&self, server: &Server) -> Result<Vec<Piece>, String> {
+        let was = match &self.origin {
+            Origin::Host { inside, .. } | Origin::Server(inside) => inside,
+            Origin::Output => {
+                let bytes = self.way.container_output()?;
+                return Ok(vec![Piece { format: self.format, bytes }]);
+            }
+        };
+        let (now, format) = current(self.way, server)?;
+        let is_same = now == *was;
+        let (first, second) = match &self.origin {
+            Origin::Host { path, file, .. } => {
+                let named = |error| format!("{}: {}", path.display(), reason(&error));
+                let first = part(file, self.from).map_err(named)?;
+                let path = path.with_file_name(Path::new(&now).file_name().unwrap_or_default());
+                let second = match open(&path) {
+                    Ok(new) if !is_same || identity(new.metadata()) != identity(file.metadata()) => {
+                        Some(part(&new, 0).map_err(named)?)
+                    }
+                    // Between two names there may be none.
+                    Err(error) if error.kind() != ErrorKind::NotFound => return Err(named(error)),
+                    _ => None,
+                };
+                (first, second)
+            }
+            Origin::Server(path) => {
+                let second = (!is_same).then(|| self.ask(&now, 0)).transpose()?;
+                (self.ask(path, self.from)?, second)
+            }
+            Origin::Output => return Err("there is no file".into()),
+        };
+        let second = second.map(|bytes| Piece { format, bytes });
+        Ok([Piece { format: self.format, bytes: first }].into_iter().chain(second).collect())
+    }
+
+    /// Lets the server read a file from a point on; from its start where it is shorter by now, and nothing of one
+    /// that is not there.
+    fn ask(&self, path: &str, from: u64) -> Result<Vec<u8>, String> {
+        match size(self.way, path)? {
+            None => Ok(Vec::new()),
+            Some(size) => {
+                let part = questions::file_part(path, if size < from { 0 } else { from }, LIMIT);
+                // No row has no text either, which is the file's end.
+                let bytes = part.first(self.way)?.unwrap_or_else(|| Some(Vec::new()));
+                bytes.ok_or_else(|| "no hexadecimal text".into())
+            }
+        }
+    }
+}
+
+fn size(way: &Way, path: &str) -> Result<Option<u64>, String> {
+    Ok(questions::file_size(path).first(way)?.flatten())
+}
+
+/// Gives what a file holds from a point on; all of it where it is shorter by now.
+fn part(mut file: &File, from: u64) -> std::io::Result<Vec<u8>> {
+    let from = if file.metadata()?.len() < from { 0 } else { from };
+    file.seek(SeekFrom::Start(from))?;
+    let mut bytes = Vec::new();
+    file.take(LIMIT).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Tells whether the server's log goes nowhere but to where nobody here can see it.
+fn only_elsewhere(server: &Server) -> bool {
+    let destination = server.text("log_destination").to_ascii_lowercase();
+    !destination.split(',').any(|one| matches!(one.trim(), "stderr" | "csvlog" | "jsonlog"))
+}
+
+fn no_file(server: &Server) -> String {
+    format!("the server writes no log file: log_destination is `{}`", server.text("log_destination"))
+}
+
+/// Opens a regular file. The folder is the container's to write to: a link in it could lead anywhere, and
+/// opening a pipe would wait for ever.
+fn open(path: &Path) -> std::io::Result<File> {
+    regular_file::open(path, OFlags::NOFOLLOW).map(|(file, _)| file)
+}
+
+/// Returns the absolute path of the file that the server writes to now, and its format.
+fn current(way: &Way, server: &Server) -> Result<(String, Format), String> {
+    let Some((path, format)) = questions::logfile(server.major()).first(way)?.flatten() else {
+        return Err(no_file(server));
+    };
+    Ok(match path.starts_with('/') {
+        true => (path, format),
+        false => (format!("{}/{path}", server.text("data_directory")), format),
+    })
+}

@@ -1,0 +1,225 @@
+//! Applying, in two passes: the first checks every target and writes nothing, and the second writes one target after the
+//! other, all files of it or none, and does what follows them.
+
+mod end;
+mod follow_up;
+mod inputs;
+mod options;
+mod run;
+
+use std::collections::HashMap;
+use std::path::Path;
+
+pub use self::end::End;
+pub use self::options::Options;
+use self::run::{Checked, Run};
+use crate::context::Context;
+use crate::documents::{Declared, Documents, TargetName};
+use crate::error::{Error, FilesState};
+use crate::observer::{Event, Question};
+use crate::opened::{Locked, Rooted};
+use crate::outcome::Outcome;
+use crate::saved::format::PlanFile;
+use crate::saved::{Reread, Standing, of_target, refuse, stale};
+
+/// What came of an apply.
+#[derive(Debug)]
+pub struct Applied {
+    /// How the run ended.
+    pub outcome: Outcome,
+    /// How each target ended, in the order of the documents.
+    pub targets: Vec<(TargetName, End)>,
+}
+
+/// Applies documents. If a target fails in the first pass, nothing is written, unless it is to be left out. If one fails
+/// in the second, nothing is written to those after it.
+///
+/// # Errors
+/// A document cannot be read or is not valid, or none names a target: then nothing was written. Errors of a target are
+/// events, and in what is returned.
+pub fn apply(documents: &Documents, options: &Options, context: &Context<'_>) -> Result<Applied, Error> {
+    let targets = documents.every_target()?;
+    Ok(all(targets, None, options, context))
+}
+
+/// Applies a saved plan, or nothing if it is not what its document and files lead to now.
+///
+/// # Errors
+/// The plan is stale, or its document cannot be read.
+pub fn apply_saved(
+    saved: &PlanFile,
+    reread: Reread,
+    options: &Options,
+    context: &Context<'_>,
+    see: impl FnOnce(&Documents),
+) -> Result<Applied, Error> {
+    // One target that is not as it was refuses the plan before anything is written to another.
+    let mut changed = Vec::new();
+    let now = reread.plan(saved)?.map_err(|changed| stale(&changed))?;
+    let targets = now.len();
+    for (standing, planned) in now {
+        let target = &planned.plan.target.name;
+        match standing {
+            Standing::Stale(files) => changed.extend(of_target(&files, target, targets)),
+            other => drop(refuse(other)?),
+        }
+    }
+    if !changed.is_empty() {
+        return Err(stale(&changed));
+    }
+    let Reread { document, selection } = reread;
+    let documents = Documents::of(document, &selection)?;
+    see(&documents);
+    Ok(all(documents.every_target()?, Some(saved), options, &context.with(&selection)))
+}
+
+fn all(
+    targets: Vec<Declared<'_>>,
+    saved: Option<&PlanFile>,
+    options: &Options,
+    context: &Context<'_>,
+) -> Applied {
+    let several = targets.len() > 1;
+    let runs: Vec<_> = targets
+        .iter()
+        .enumerate()
+        .map(|(index, Declared { name, document, desired, dir })| {
+            let saved = saved.and_then(|saved| Some((saved.targets.get(index)?, &saved.selection)));
+            Run { name, document, desired, dir, several, saved, options, context }
+        })
+        .collect();
+    let names: Vec<_> = runs.iter().map(|run| run.name).collect();
+    let _ = context.tell(Event::Targets(&names));
+    // From here to the end nobody else applies to any of them: what is read now is what the plans are made from.
+    let rooted: Vec<_> = runs.iter().map(Run::open).collect();
+    let locked = lock(&runs, &rooted);
+    let checked: Vec<_> = runs.iter().zip(&locked).map(|(run, locked)| run.check(locked)).collect();
+    // From here on it is about all of them, until a target begins again.
+    let decided = context.tell(Event::Target(None)).and_then(|()| decide(&runs, &checked, options, context));
+    let each = runs.iter().zip(checked);
+    let mut broken = Outcome::Done;
+    let ends: Vec<_> = match decided {
+        Ok(None) => write(each, &locked, options),
+        Ok(Some(end)) => each.map(|(run, checked)| run.end(checked.ended(end))).collect(),
+        Err(error) => {
+            broken = context.failed(&error);
+            each.map(|(run, checked)| run.end(checked.ended(End::NotStarted))).collect()
+        }
+    };
+    // There is nowhere left to say that this cannot be said.
+    let _ = context.tell(Event::Target(None));
+    let outcome = ends.iter().fold(broken, |worst, (_, outcome)| worst.worse(*outcome));
+    let names = targets.into_iter().map(|declared| declared.name);
+    let targets: Vec<_> = names.zip(ends.into_iter().map(|(end, _)| end)).collect();
+    let Some(error) = partly_applied(&targets) else { return Applied { outcome, targets } };
+    let worst = outcome.worse(error.kind);
+    // What is worse has been said already, with what to do about it.
+    let outcome = if worst == error.kind { context.failed(&error) } else { worst };
+    Applied { outcome, targets }
+}
+
+/// Locks each folder once, whatever the number of its targets.
+fn lock<'a>(runs: &[Run<'_>], rooted: &'a [Result<Rooted, Error>]) -> Vec<Result<Locked<'a>, Error>> {
+    let mut held: HashMap<String, Result<Locked<'a>, Error>> = HashMap::new();
+    let each = runs.iter().zip(rooted).map(|(run, rooted)| {
+        let rooted = rooted.as_ref().map_err(Error::clone)?;
+        let held = held.entry(rooted.folder()).or_insert_with(|| run.lock(rooted));
+        held.as_ref().map(|locked| locked.with(rooted)).map_err(Error::clone)
+    });
+    each.collect()
+}
+
+/// Returns the error of two targets of which one changes a file that the plan of the other one was made from.
+fn collision(runs: &[Run<'_>], checked: &[Checked<'_>]) -> Option<Error> {
+    let mut changed = HashMap::new();
+    for (run, checked) in runs.iter().zip(checked) {
+        for path in checked.inputs.changed() {
+            if let Some(first) = changed.insert(path.clone(), run) {
+                return Some(collide(&path, first, run));
+            }
+        }
+    }
+    runs.iter().zip(checked).find_map(|(run, checked)| {
+        checked.inputs.all().find_map(|path| {
+            let first = changed.get(&path).filter(|first| !std::ptr::eq(**first, run))?;
+            Some(collide(&path, first, run))
+        })
+    })
+}
+
+fn collide(path: &Path, first: &Run<'_>, second: &Run<'_>) -> Error {
+    let (first, second) = (&first.dir.target.name, &second.dir.target.name);
+    let message = format!(
+        "{}: would be changed for the target `{first}`, and belongs to `{second}`, too",
+        path.display()
+    );
+    Error::failed(message).help("make them one target, or apply one after the other with `--target`")
+}
+
+/// Decides between the passes: `None` lets the second one begin, and otherwise this is how the targets end that could be
+/// written.
+fn decide(
+    runs: &[Run<'_>],
+    checked: &[Checked<'_>],
+    options: &Options,
+    context: &Context<'_>,
+) -> Result<Option<End>, Error> {
+    let failed: Vec<_> = runs.iter().zip(checked).filter(|(_, checked)| checked.has_failed()).collect();
+    let is_any_ready = checked.iter().any(Checked::is_ready);
+    if !failed.is_empty() {
+        if !options.keep_going {
+            return Ok(Some(End::NotStarted));
+        }
+        let names: Vec<_> = failed.iter().map(|(run, _)| run.dir.target.name.as_str()).collect();
+        context.tell(Event::LeftOut(&names))?;
+    }
+    if let Some(error) = collision(runs, checked) {
+        return Err(error);
+    }
+    if options.dry_run {
+        if is_any_ready {
+            context.tell(Event::DryRun)?;
+        }
+        return Ok(Some(End::Planned));
+    }
+    let asking = runs.iter().zip(checked).filter(|(run, checked)| run.asks_before(checked)).count();
+    if asking == 0 || context.confirm(Question::Apply { targets: asking })? {
+        return Ok(None);
+    }
+    context.tell(if is_any_ready { Event::Declined } else { Event::NotFollowed })?;
+    Ok(Some(End::Declined))
+}
+
+/// Writes one target after the other: the next one must not follow one that failed.
+fn write<'a>(
+    each: impl Iterator<Item = (&'a Run<'a>, Checked<'a>)>,
+    locked: &[Result<Locked<'_>, Error>],
+    options: &Options,
+) -> Vec<(End, Outcome)> {
+    let mut continues = true;
+    let each = each.zip(locked).map(|((run, checked), locked)| {
+        let (Ok(locked), true) = (locked, continues && !checked.has_ended()) else {
+            return run.end(checked.ended(End::NotStarted));
+        };
+        let (end, outcome) = run.finish(locked, checked);
+        // What is left by choice is not a failure.
+        let is_left = options.no_restart && outcome == Outcome::Unfinished;
+        continues = outcome == Outcome::Done || is_left;
+        run.end((end, outcome))
+    });
+    each.collect()
+}
+
+/// Returns the error of a run that stopped when some of its targets were written.
+fn partly_applied(targets: &[(TargetName, End)]) -> Option<Error> {
+    let written = targets.iter().filter(|(_, end)| *end == End::Applied).count();
+    let is_over = |end| matches!(end, End::Applied | End::Nothing | End::Planned);
+    if written == 0 || targets.iter().all(|(_, end)| is_over(*end)) {
+        return None;
+    }
+    let list: String =
+        targets.iter().map(|(name, end)| format!("\n  {}: {}", name.label(), end.words())).collect();
+    let message = format!("partly applied: {written} of {} targets written{list}", targets.len());
+    let help = "fix the error above, then run the same command again: it continues with the other targets";
+    Some(Error::new(Outcome::PartlyApplied, message).help(help).state(FilesState::PartlyApplied))
+}

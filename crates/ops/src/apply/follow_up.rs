@@ -1,0 +1,138 @@
+//! What follows the files: whether the database is stopped and started, reloads, or is left alone.
+
+use live::{Check, Remedy};
+use render::{Needs, Plan};
+
+use super::end::End;
+use super::run::{Next, Pending, Run};
+use crate::error::Error;
+use crate::follow_up::record::{Record, last, pending};
+use crate::follow_up::runner::Runner;
+use crate::follow_up::{Step, first_step, is_followed};
+use crate::observer::Event;
+use crate::opened::{Locked, Opened, Rooted};
+use crate::outcome::Outcome;
+use crate::verify::{Looked, Options};
+
+/// How long a server may take to have read its files again.
+const RELOAD: std::time::Duration = std::time::Duration::from_secs(5);
+
+impl Run<'_> {
+    /// Tells whether this run does more than write files.
+    pub(super) fn goes_on(&self) -> bool {
+        !self.options.files_only && is_followed(self.desired, &self.dir.target.kind, self.context.selection)
+    }
+
+    /// Returns what is to follow the files of a plan; checked before anything is written.
+    ///
+    /// # Errors
+    /// There is no command to stop or start with, or what an earlier run left cannot be read.
+    pub(super) fn follow_up(&self, plan: &Plan, rooted: &Rooted) -> Result<Option<Record>, Error> {
+        if !self.goes_on() {
+            return Ok(None);
+        }
+        let left = pending(&rooted.root)?;
+        match first_step(plan.needs(), left.as_ref().map(|left| left.follow_up.step)) {
+            Some(step) if plan.needs() != Needs::Nothing || step == Step::Stop => {
+                self.record(step, rooted).map(Some)
+            }
+            _ => Ok(left),
+        }
+    }
+
+    /// Writes down what is to be done from a step on.
+    fn record(&self, step: Step, rooted: &Rooted) -> Result<Record, Error> {
+        let record = Record::new(step, (self.document, self.desired), rooted, self.context)?;
+        let back_to = record.generation.filter(|_| self.options.rollback_on_failure);
+        Ok(Record { sslmode: self.options.sslmode, back_to, ..record })
+    }
+
+    /// Does what follows, and looks at what came of it. `opened` is what is there now.
+    pub(super) fn go_on(
+        &self,
+        locked: &Locked<'_>,
+        opened: &Opened<'_>,
+        record: Record,
+    ) -> Result<Outcome, Error> {
+        if self.options.no_restart {
+            self.context.tell(Event::Left(record.follow_up.step))?;
+            return Ok(Outcome::Unfinished);
+        }
+        opened.learn_secrets(&self.context.environment, self.context.scrubber());
+        let sslmode = record.sslmode;
+        Runner { locked, context: self.context }.run(record)?;
+        self.verified(opened, Options { sslmode, probe: true })
+    }
+
+    /// Looks at the server after everything was done.
+    fn verified(&self, opened: &Opened<'_>, options: Options) -> Result<Outcome, Error> {
+        let started = std::time::Instant::now();
+        loop {
+            let checks = match opened.look(self.desired, options, &self.context.caller()) {
+                Looked::Not(_) => return Ok(Outcome::Done),
+                Looked::Checked(checks) => checks,
+            };
+            // It reads its files some time after it was told to.
+            let reloads = checks.iter().any(|check| check.remedy() == Some(Remedy::Reload));
+            if reloads && started.elapsed() < RELOAD {
+                std::thread::sleep(std::time::Duration::from_millis(200));
+                continue;
+            }
+            self.context.tell(Event::Checked(&checks))?;
+            let failed = checks.iter().any(Check::is_failure);
+            return Ok(if failed { Outcome::Unfinished } else { Outcome::Done });
+        }
+    }
+
+    /// Looks, as the files are as they should be, for what an earlier run left, and for what the server itself needs to do
+    /// as they say; or else returns how the target ends.
+    pub(super) fn settle(&self, locked: &Locked<'_>, opened: &Opened<'_>) -> Result<Next<'static>, Error> {
+        let ended = |outcome| Ok(Next::Nothing(End::Nothing, outcome));
+        let left = pending(&locked.rooted.root)?;
+        if !self.goes_on() || self.options.dry_run {
+            let Some(record) = left else { return ended(Outcome::Done) };
+            self.context.tell(Event::Unfinished(record.follow_up.step))?;
+            return ended(Outcome::Unfinished);
+        }
+        if let Some(record) = left {
+            return Ok(Next::Follow(Pending::Begun(Box::new(record))));
+        }
+        opened.learn_secrets(&self.context.environment, self.context.scrubber());
+        let options = Options { sslmode: self.options.sslmode, probe: false };
+        let checks = match opened.look(self.desired, options, &self.context.caller()) {
+            Looked::Not(_) => return ended(Outcome::Done),
+            Looked::Checked(checks) => checks,
+        };
+        self.context.tell(Event::Checked(&checks))?;
+        let step = match checks.iter().filter_map(Check::remedy).max() {
+            Some(Remedy::Restart) => Step::Stop,
+            Some(Remedy::Reload) => Step::Reload,
+            Some(Remedy::Extension) => Step::Extension,
+            Some(Remedy::Hand) => return ended(Outcome::Unfinished),
+            None => return ended(Outcome::Done),
+        };
+        self.context.tell(Event::Lags(step))?;
+        self.record(step, locked.rooted).map(|record| Next::Follow(Pending::Needed(Box::new(record))))
+    }
+
+    /// Does what is still to be done though no file was to be written.
+    pub(super) fn catch_up(&self, locked: &Locked<'_>, pending: Pending) -> Result<Outcome, Error> {
+        // Another target of this folder may have been written since.
+        let generation = Some(last(&locked.rooted.root)?);
+        let record = match pending {
+            Pending::Begun(record) => {
+                self.context.tell(Event::Resumed(record.follow_up.step))?;
+                // What is said now wins over what was said then.
+                Record { generation, sslmode: self.options.sslmode.or(record.sslmode), ..*record }
+            }
+            Pending::Needed(record) => {
+                let record = Record { generation, ..*record };
+                if !self.options.no_restart {
+                    locked.lock.set_follow_up(&record.encode()).map_err(|error| Error::from(&error))?;
+                }
+                record
+            }
+        };
+        self.go_on(locked, &locked.rooted.read(), record)
+    }
+}

@@ -1,0 +1,285 @@
+//! One target of a run: its checks in the first pass, its files and what follows them in the second.
+
+use commit::Change;
+use model::DesiredState;
+use render::{FileChange, Plan};
+
+use super::end::End;
+use super::inputs::Inputs;
+use super::options::Options;
+use crate::context::Context;
+use crate::document::Document;
+use crate::documents::TargetName;
+use crate::error::{Error, FilesState};
+use crate::follow_up::planned_follow_up;
+use crate::follow_up::record::Record;
+use crate::note::Note;
+use crate::observer::Event;
+use crate::opened::{Locked, Rooted};
+use crate::outcome::Outcome;
+use crate::permissions::Purpose;
+use crate::planned::{Planned, judged, outcome_of};
+use crate::ready::{Ready, in_place};
+use crate::saved::format::{SavedSelection, SavedTarget};
+use crate::saved::{Standing, refuse, standing};
+use crate::target_dir::TargetDir;
+
+/// One target of a run.
+pub(super) struct Run<'a> {
+    pub(super) name: &'a TargetName,
+    pub(super) document: &'a Document,
+    pub(super) desired: &'a DesiredState,
+    pub(super) dir: &'a TargetDir,
+    pub(super) several: bool,
+    pub(super) saved: Option<(&'a SavedTarget, &'a SavedSelection)>,
+    pub(super) options: &'a Options,
+    pub(super) context: &'a Context<'a>,
+}
+
+/// What the first pass came to.
+pub(super) struct Checked<'a> {
+    /// What the target's plan was made from; nothing if there is none.
+    pub(super) inputs: Inputs,
+    /// What is to be done in the second pass.
+    next: Next<'a>,
+}
+
+/// What is to be done in the second pass.
+pub(super) enum Next<'a> {
+    /// Its files are to be written. This is the plan of the only target; those of several are made again, so that memory
+    /// does not grow with their number.
+    Write(Option<Box<Prepared<'a>>>),
+    /// Its files are as they should be, and this is still to be done.
+    Follow(Pending),
+    /// Nothing: it has ended.
+    Nothing(End, Outcome),
+}
+
+/// What is still to be done though no file changes.
+pub(super) enum Pending {
+    /// An earlier run began it.
+    Begun(Box<Record>),
+    /// The running server needs it.
+    Needed(Box<Record>),
+}
+
+/// A plan that was checked.
+pub(super) struct Prepared<'a> {
+    ready: Ready<'a>,
+    plan: Plan,
+}
+
+impl Checked<'_> {
+    /// Tells whether its files can be written.
+    pub(super) fn is_ready(&self) -> bool {
+        matches!(self.next, Next::Write(_))
+    }
+
+    /// Tells whether nothing is to be done in the second pass.
+    pub(super) fn has_ended(&self) -> bool {
+        matches!(self.next, Next::Nothing(..))
+    }
+
+    /// Tells whether it keeps the others from being written.
+    pub(super) fn has_failed(&self) -> bool {
+        matches!(self.next, Next::Nothing(_, outcome) if outcome != Outcome::Done)
+    }
+
+    /// Returns how the target ends if there is no second pass: `end` is for one that was to be written.
+    pub(super) fn ended(self, end: End) -> (End, Outcome) {
+        let outcome = if end == End::Declined { Outcome::Failed } else { Outcome::Done };
+        match self.next {
+            Next::Nothing(end, outcome) => (end, outcome),
+            Next::Follow(Pending::Begun(_)) => (End::NotStarted, Outcome::Done),
+            Next::Write(_) | Next::Follow(Pending::Needed(_)) => (end, outcome),
+        }
+    }
+}
+
+impl Run<'_> {
+    /// Opens the folder.
+    pub(super) fn open(&self) -> Result<Rooted, Error> {
+        Rooted::open(self.dir, self.context.selection)
+    }
+
+    /// Takes the lock, and recovers what an earlier run left.
+    pub(super) fn lock<'l>(&self, rooted: &'l Rooted) -> Result<Locked<'l>, Error> {
+        self.begin()?;
+        rooted.lock_to_write(self.options.dry_run, self.context)
+    }
+
+    /// Reads, plans and checks; writes nothing.
+    pub(super) fn check<'l>(&self, locked: &'l Result<Locked<'l>, Error>) -> Checked<'l> {
+        let mut inputs = Inputs::default();
+        let locked = self.begin().and_then(|()| locked.as_ref().map_err(Error::clone));
+        let next = locked.and_then(|locked| self.next(locked, &mut inputs));
+        let next = next.unwrap_or_else(|error| Next::Nothing(End::Failed, self.failed(error)));
+        Checked { inputs, next }
+    }
+
+    fn next<'l>(&self, locked: &'l Locked<'l>, inputs: &mut Inputs) -> Result<Next<'l>, Error> {
+        let opened = locked.rooted.read();
+        let planned = Planned::new(opened.plan(self.desired), self.desired, &opened);
+        if self.standing(&planned)? == Standing::Applied {
+            self.context.tell(Event::AlreadyApplied(&planned.folder))?;
+            return Ok(Next::Nothing(End::Nothing, Outcome::Done));
+        }
+        let Planned { plan, snapshot, folder, .. } = planned;
+        let plan =
+            judged(plan, self.desired, &opened, Purpose::Applying, self.goes_on(), self.context.selection);
+        let follow_up = planned_follow_up(self.desired, &plan, self.context.selection);
+        let follow_up = follow_up.as_ref().filter(|_| !self.options.files_only && !self.options.no_restart);
+        let several = self.several;
+        self.context.tell(Event::Planned { plan: &plan, folder: &folder, several, follow_up })?;
+        if plan.is_blocked() {
+            self.say_what_to_allow(&plan)?;
+            let outcome = outcome_of(&plan);
+            let end = if outcome == Outcome::Refused { End::Refused } else { End::Failed };
+            return Ok(Next::Nothing(end, outcome));
+        }
+        *inputs = Inputs::of(&snapshot, &plan, locked.rooted);
+        if plan.is_empty() {
+            return self.settle(locked, &opened);
+        }
+        let prepared = self.prepare(locked, plan)?;
+        // The commit makes the same checks; here they come before a question, and before another target is written.
+        if self.several || self.options.dry_run || self.may_ask() {
+            prepared.ready.check()?;
+        }
+        Ok(Next::Write((!self.several).then(|| Box::new(prepared))))
+    }
+
+    fn prepare<'l>(&self, locked: &'l Locked<'l>, plan: Plan) -> Result<Prepared<'l>, Error> {
+        let ready = Ready {
+            locked,
+            what: "apply".into(),
+            changes: plan.files.iter().map(change).collect(),
+            in_place: self.options.in_place
+                || in_place(plan.needs(), plan.files.iter().map(|file| file.kind)),
+            record: self.follow_up(&plan, locked.rooted)?,
+            note: Note::of(&self.context.environment).document(self.document).changes(&plan.changes),
+        };
+        Ok(Prepared { ready, plan })
+    }
+
+    /// Tells whether somebody is asked before the second pass.
+    pub(super) fn asks_before(&self, checked: &Checked<'_>) -> bool {
+        let is_question = match checked.next {
+            Next::Write(_) => true,
+            Next::Follow(Pending::Needed(_)) => !self.options.no_restart,
+            Next::Follow(Pending::Begun(_)) | Next::Nothing(..) => false,
+        };
+        is_question && self.may_ask()
+    }
+
+    /// Tells whether somebody is asked if something is to be done.
+    fn may_ask(&self) -> bool {
+        self.saved.is_none() && !self.options.yes
+    }
+
+    /// Does what the first pass found to do.
+    pub(super) fn finish(&self, locked: &Locked<'_>, checked: Checked<'_>) -> (End, Outcome) {
+        self.context.progress.another();
+        let begun = self.begin().map_err(|error| (End::Failed, error));
+        let finished = begun.and_then(|()| match checked.next {
+            Next::Write(prepared) => self.write(locked, &checked.inputs, prepared),
+            Next::Follow(pending) => {
+                let followed = self.catch_up(locked, pending);
+                followed.map(|outcome| (End::Nothing, outcome)).map_err(|error| (End::Failed, error))
+            }
+            Next::Nothing(end, outcome) => Ok((end, outcome)),
+        });
+        finished.unwrap_or_else(|(end, error)| (end, self.failed(error)))
+    }
+
+    /// Says how the target ended, and returns it.
+    pub(super) fn end(&self, (end, outcome): (End, Outcome)) -> (End, Outcome) {
+        // There is nowhere left to say that this cannot be said.
+        let _ = self.context.tell(Event::Ended { target: self.name, end, outcome });
+        (end, outcome)
+    }
+
+    /// Says that what follows is about this target.
+    fn begin(&self) -> Result<(), Error> {
+        self.context.tell(Event::Target(Some(self.name)))
+    }
+
+    fn failed(&self, error: Error) -> Outcome {
+        self.context.failed(&error.of(&self.name.document, Some(&self.name.target)))
+    }
+
+    /// Writes the files, and does what follows.
+    fn write(
+        &self,
+        locked: &Locked<'_>,
+        inputs: &Inputs,
+        prepared: Option<Box<Prepared<'_>>>,
+    ) -> Result<(End, Outcome), (End, Error)> {
+        let before = |error: Error| (End::Failed, error);
+        // Somebody may have thought about the answer for an hour. The files that change are compared again where they are
+        // exchanged.
+        let prepared = match prepared {
+            Some(prepared) => {
+                inputs.check(&locked.rooted.disk()).map_err(before)?;
+                *prepared
+            }
+            None => {
+                let opened = locked.rooted.read();
+                inputs.check(opened.snapshot()).map_err(before)?;
+                let selection = self.context.selection;
+                let plan = judged(
+                    opened.plan(self.desired),
+                    self.desired,
+                    &opened,
+                    Purpose::Applying,
+                    self.goes_on(),
+                    selection,
+                );
+                self.prepare(locked, plan).map_err(before)?
+            }
+        };
+        let Prepared { ready, plan } = prepared;
+        let written = ready.write(self.context).map_err(before)?;
+        let after = |error: Error| (End::Applied, error);
+        let root = locked.rooted.root.path();
+        let is_all = written.record.is_none();
+        self.context
+            .tell(Event::Applied { plan: &plan, root, is_all, report: &written.report })
+            .map_err(|error| after(error.after_files()))?;
+        if let Some(record) = &written.record {
+            self.context.tell(Event::Next(Some(record.follow_up.step))).map_err(after)?;
+        }
+        let mut outcome = written.outcome();
+        written.interrupted.map_err(after)?;
+        if let Some(record) = written.record {
+            let opened = locked.rooted.read();
+            let followed = self.go_on(locked, &opened, record).map_err(|error| match error.state {
+                FilesState::RolledBack => before(error),
+                _ => after(error),
+            })?;
+            outcome = outcome.worse(followed);
+        }
+        Ok((End::Applied, outcome))
+    }
+
+    /// Tells how a saved plan stands; any other is fresh.
+    fn standing(&self, planned: &Planned) -> Result<Standing, Error> {
+        self.saved
+            .map_or(Ok(Standing::Fresh), |(saved, selection)| refuse(standing(saved, planned, selection)))
+    }
+
+    /// To allow a blocker is a decision of whoever applies, and no file can make it for them.
+    fn say_what_to_allow(&self, plan: &Plan) -> Result<(), Error> {
+        let Some((_, selection)) = self.saved else { return Ok(()) };
+        let mut names: Vec<_> = plan.blockers().map(|blocker| blocker.code.name()).collect();
+        names.dedup();
+        if names.iter().all(|name| selection.allow.iter().any(|allowed| allowed == name)) {
+            self.context.tell(Event::AllowAgain(&names))?;
+        }
+        Ok(())
+    }
+}
+
+fn change(file: &FileChange) -> Change {
+    Change { path: file.path.clone().into(), before: file.before.clone(), after: file.after.clone() }
+}

@@ -1,0 +1,132 @@
+//! One document, from disk or standard input.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use commit::reason;
+use model::{DesiredState, Reading};
+
+use crate::document_search::{DEFAULT, Named};
+use crate::error::Error;
+use crate::selection::Selection;
+use crate::top::{Refused, Top};
+
+/// One byte more than a document may have.
+const LIMIT: u64 = model::yaml::MAX_BYTES as u64 + 1;
+
+/// A document that was read; it need not be valid.
+pub struct Document {
+    /// The name that messages give to it.
+    pub name: String,
+    /// The folder that its relative paths start from.
+    pub folder: PathBuf,
+    /// Its text.
+    pub bytes: Vec<u8>,
+    /// What came of reading it.
+    pub reading: Reading,
+    /// What it names of its repository is beneath this.
+    pub(crate) top: Top,
+}
+
+impl Document {
+    /// Returns the bytes of the document or of one that it extends, by the path in a diagnostic.
+    pub fn text(&self, path: &str) -> &[u8] {
+        let parent = self.reading.parents.iter().find(|(parent, _)| parent == path);
+        parent.map_or(&self.bytes, |(_, bytes)| bytes)
+    }
+
+    /// Returns it and those that it extends as one text; without errors it always has one.
+    pub(crate) fn resolved(&self) -> String {
+        model::resolved(&self.name, &self.bytes, &|path: &str| parent(path, &self.top)).unwrap_or_default()
+    }
+
+    /// Returns what it declares, if it is valid.
+    pub fn desired(&self) -> Option<&DesiredState> {
+        self.reading.desired.as_ref()
+    }
+}
+
+/// Reads a document.
+///
+/// # Errors
+/// It cannot be read, or a link in its path leads out of its top. What is wrong with its text is in [`Document::reading`].
+pub(crate) fn load(named: &Named, selection: &Selection) -> Result<Document, Error> {
+    let path = &named.path;
+    let chosen = selection.top.as_deref().map(Top::chosen).transpose()?;
+    if path == Path::new("-") {
+        let bytes = read(&mut (selection.stdin)(), "<stdin>")?;
+        let top = Top::of_working_directory(chosen.as_ref())?;
+        return Ok(document("<stdin>".into(), PathBuf::from("."), bytes, top));
+    }
+    let name = path.display().to_string();
+    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let failed = |error: &std::io::Error| {
+        let failed = Error::of_system(format!("{name}: cannot open the document"), error);
+        match error.kind() {
+            std::io::ErrorKind::NotFound if name == DEFAULT => {
+                failed.help("write a kasm-db.yaml here, or name one with `-f FILE`")
+            }
+            std::io::ErrorKind::NotFound => failed.help("check the path that `-f` names"),
+            _ => failed,
+        }
+    };
+    if is_handed_over(path) {
+        let mut opened = std::fs::File::open(path).map_err(|error| failed(&error))?;
+        let bytes = read(&mut opened, &name)?;
+        return Ok(document(name, folder.to_path_buf(), bytes, Top::of_working_directory(chosen.as_ref())?));
+    }
+    let found =
+        Top::of_document(path, named.searched.as_deref(), chosen.as_ref()).map_err(
+            |refused| match &refused {
+                Refused::System(error) => failed(error),
+                other => {
+                    let error = Error::failed(format!("{name}: cannot open the document: {}", other.why()));
+                    other.help().map_or(error.clone(), |help| error.help(help))
+                }
+            },
+        )?;
+    let bytes = found.read_start(LIMIT).map_err(|error| match &error {
+        commit::Error::Io { source, .. } => failed(source),
+        commit::Error::NotRegular { kind, .. } => {
+            let message = format!("{name}: cannot open the document: it is a {kind}, not a regular file");
+            Error::failed(message).help("name a regular file, or `-` for standard input")
+        }
+        // A link that was not there a moment ago.
+        _ => Error::failed(format!("{name}: cannot open the document: it became a link meanwhile")),
+    })?;
+    Ok(document(name, folder.to_path_buf(), bytes, found.top))
+}
+
+/// Tells whether a path names a descriptor that the caller opened and handed over, as a shell's `<(…)` does.
+fn is_handed_over(path: &Path) -> bool {
+    path == Path::new("/dev/stdin") || path.parent() == Some(Path::new("/dev/fd"))
+}
+
+fn document(name: String, folder: PathBuf, bytes: Vec<u8>, top: Top) -> Document {
+    let reading = model::read_with(&name, &bytes, &|path: &str| parent(path, &top));
+    Document { name, folder, bytes, reading, top }
+}
+
+/// Reads a document that another one extends.
+fn parent(path: &str, top: &Top) -> Result<Vec<u8>, String> {
+    let told = |refused: Refused| match refused {
+        Refused::Outside(_) => format!("{}; `--top DIR` names a folder that holds both", refused.why()),
+        _ => refused.why(),
+    };
+    let found = top.look_up(Path::new(path)).map_err(told)?;
+    found.read_start(LIMIT).map_err(|error| match error {
+        commit::Error::Io { source, .. } => reason(&source),
+        commit::Error::NotRegular { kind, .. } => format!("it is a {kind}, not a regular file"),
+        _ => "it became a link meanwhile".into(),
+    })
+}
+
+/// Reads at most one byte more than a document may have: enough to say that it is too large.
+fn read(from: &mut dyn std::io::Read, name: &str) -> Result<Vec<u8>, Error> {
+    // Room for most documents: without it, a file is read by a few bytes first.
+    let mut bytes = Vec::with_capacity(8192);
+    from.take(LIMIT)
+        .read_to_end(&mut bytes)
+        .map_err(|error| Error::of_system(format!("{name}: cannot read the document"), &error))?;
+    Ok(bytes)
+}

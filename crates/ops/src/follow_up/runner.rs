@@ -1,0 +1,271 @@
+//! What follows an apply, step by step: each is written down before it begins, so that whoever comes after a
+//! crash goes on there.
+
+mod command;
+
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use commit::{Change, Root};
+use live::child::seconds;
+use live::{Docker, Statement, Unreachable, Way, reach};
+
+pub(crate) use self::command::program_of;
+use super::record::Record;
+use super::{CREATE_EXTENSION, Step};
+use crate::context::Context;
+use crate::disk::LIMIT;
+use crate::error::{Error, FilesState};
+use crate::note::Note;
+use crate::observer::Event;
+use crate::opened::Locked;
+use crate::outcome::Outcome;
+use crate::ready::Ready;
+use crate::trust::Trust;
+
+/// So often Docker may have started the container anew before there is no hope.
+const RESTARTS: u64 = 5;
+
+/// Whether a step had something to do.
+enum Done {
+    Yes,
+    NotNeeded,
+}
+
+/// Does what follows.
+pub(crate) struct Runner<'a> {
+    pub(crate) locked: &'a Locked<'a>,
+    pub(crate) context: &'a Context<'a>,
+}
+
+impl Runner<'_> {
+    /// Goes through the steps, from the one that is next.
+    ///
+    /// # Errors
+    /// A step failed: it stays the next one. Where the record says so, the files went back, and the server was
+    /// started on them.
+    pub(crate) fn run(&self, mut record: Record) -> Result<(), Error> {
+        loop {
+            let step = record.follow_up.step;
+            self.context.progress.next(Some(step.name()));
+            self.context.tell(Event::Next(Some(step)))?;
+            let done = match step {
+                Step::Stop => self.command("stop", &record.follow_up.stop, &record),
+                Step::Start => self.command("start", &record.follow_up.start, &record),
+                Step::Healthy => self.healthy(&record),
+                Step::Reload => self.reload(&record),
+                Step::Extension => self.extensions(&record),
+            };
+            match done {
+                Ok(Done::Yes) => self.context.tell(Event::Followed(step))?,
+                Ok(Done::NotNeeded) => {}
+                Err(failed) => {
+                    let comes_up = matches!(step, Step::Stop | Step::Start | Step::Healthy);
+                    return Err(match record.back_to {
+                        Some(number) if comes_up && failed.kind != Outcome::Interrupted => {
+                            self.go_back(record, number, &failed)
+                        }
+                        _ => failed,
+                    });
+                }
+            }
+            let Some(next) = step.next() else {
+                self.locked.lock.clear_follow_up().map_err(|error| Error::not_followed(error.to_string()))?;
+                self.context.progress.next(None);
+                return self.context.tell(Event::Next(None));
+            };
+            record.follow_up.step = next;
+            self.locked
+                .lock
+                .set_follow_up(&record.encode())
+                .map_err(|error| Error::not_followed(error.to_string()))?;
+            self.context.progress.next(Some(next.name()));
+            self.context.tell(Event::Next(Some(next)))?;
+            self.context.progress.interrupted()?;
+        }
+    }
+
+    /// Waits until the server answers.
+    fn healthy(&self, record: &Record) -> Result<Done, Error> {
+        if record.follow_up.connect == model::document::Connect::None {
+            self.context.tell(Event::NotWaiting)?;
+            return Ok(Done::NotNeeded);
+        }
+        let (started, mut said) = (Instant::now(), Instant::now());
+        self.context.tell(Event::Waiting(record.follow_up.timeout))?;
+        loop {
+            let why = match self.answers(record) {
+                Ok(()) => {
+                    self.context.tell(Event::Answers(started.elapsed()))?;
+                    return Ok(Done::Yes);
+                }
+                Err(why) => why,
+            };
+            let hopeless = self.is_hopeless(record);
+            if started.elapsed() > record.follow_up.timeout || hopeless.is_some() {
+                let why = hopeless.unwrap_or(why);
+                let after = seconds(&started.elapsed());
+                let message = format!("the database did not come up, {after} after its start: {}", why.why);
+                return Err(Error::not_followed(message).help(format!(
+                    "{}; then run `kasm-db apply` or `kasm-db recover`, which go on here, or put the old files \
+                     back with `kasm-db rollback`",
+                    why.fix
+                )));
+            }
+            if said.elapsed() > Duration::from_secs(10) {
+                self.context.tell(Event::StillWaiting(started.elapsed(), &why.why))?;
+                said = Instant::now();
+            }
+            sleep(Duration::from_millis(300));
+        }
+    }
+
+    fn command(&self, what: &'static str, argv: &[String], record: &Record) -> Result<Done, Error> {
+        let trust = Trust::new(&record.trust, self.context.selection);
+        command::run(what, argv, record.follow_up.timeout, self.root(), &trust, self.context)
+            .map(|()| Done::Yes)
+    }
+
+    fn root(&self) -> &Root {
+        &self.locked.rooted.root
+    }
+
+    fn way(&self, record: &Record) -> Result<Way, Unreachable> {
+        reach(&record.follow_up.verify(), record.sslmode, &self.context.caller()).1
+    }
+
+    fn answers(&self, record: &Record) -> Result<(), Unreachable> {
+        self.way(record)?.run(None, &[Statement::new("SELECT 'r', 1", 1)]).map(|_| ())
+    }
+
+    /// Tells why waiting is of no use where Docker has started the container again and again.
+    fn is_hopeless(&self, record: &Record) -> Option<Unreachable> {
+        if record.follow_up.connect != model::document::Connect::Docker {
+            return None;
+        }
+        let docker = Docker::find(&self.context.caller()).ok()?;
+        let container = docker.inspect(&record.follow_up.container).ok()?;
+        (container.restarts >= RESTARTS).then(|| docker.not_running(&container))
+    }
+
+    fn reload(&self, record: &Record) -> Result<Done, Error> {
+        self.context.tell(Event::Reload)?;
+        let failed = |unreachable: Unreachable| {
+            let fix = unreachable.fix;
+            Error::not_followed(format!(
+                "the server could not be told to read its files again: {}",
+                unreachable.why
+            ))
+            .help(format!("{fix}; then run `kasm-db apply` or `kasm-db recover`, which go on here"))
+        };
+        let reload = [Statement::new("SELECT 'r', pg_catalog.pg_reload_conf()::text", 1)];
+        let answers = self.way(record).and_then(|way| way.run(None, &reload)).map_err(failed)?;
+        match answers.into_iter().next() {
+            Some(Err(why)) => Err(failed(Unreachable::new(why, "let a superuser do it"))),
+            _ => Ok(Done::Yes),
+        }
+    }
+
+    fn extensions(&self, record: &Record) -> Result<Done, Error> {
+        let databases = &record.follow_up.extension_databases;
+        if record.follow_up.connect == model::document::Connect::None || databases.is_empty() {
+            return Ok(Done::NotNeeded);
+        }
+        for database in databases {
+            let made = self.way(record).and_then(|way| create_extension(&way, database));
+            made.map_err(|unreachable| {
+                Error::not_followed(unreachable.why).help(format!(
+                    "{}; then run `kasm-db apply` or `kasm-db recover`, which go on here",
+                    unreachable.fix
+                ))
+            })?;
+        }
+        Ok(Done::Yes)
+    }
+
+    /// Puts the files of before back and starts the server on them.
+    fn go_back(&self, record: Record, number: u64, failed: &Error) -> Error {
+        let also = |why: String| {
+            let message = format!("{}; the old files could not be put back: {why}", failed.message);
+            Error::not_followed(message)
+                .help("put them back with `kasm-db rollback`, and stop and start the deployment")
+        };
+        if let Err(error) = self.context.tell(Event::PuttingBack) {
+            return error;
+        }
+        let back = match self.root().way_back(number, LIMIT) {
+            Ok(back) => back,
+            Err(error) => return also(error.to_string()),
+        };
+        if let Some(edited) = back.files.iter().find(|back| back.edited) {
+            return also(format!("{} was changed since", edited.change.path.display()));
+        }
+        if let Some(gone) = back.gone.first() {
+            return also(format!("{} is gone", gone.display()));
+        }
+        let changes: Vec<Change> = back.files.into_iter().map(|back| back.change).collect();
+        let record = record.stopping().without_extensions();
+        let ready = Ready {
+            locked: self.locked,
+            what: "rollback".into(),
+            changes,
+            in_place: false,
+            record: Some(record),
+            note: Note::of(&self.context.environment),
+        };
+        let record = match ready.bound() {
+            Ok(record) => record,
+            Err(error) => return also(error.message),
+        };
+        let writing = self.context.progress.writing();
+        let committed = ready.commit(record.as_ref());
+        let _ = writing.end(false);
+        if let Err(error) = committed {
+            return also(error.cause.to_string());
+        }
+        self.context.progress.put_back();
+        if let Err(error) = self.context.tell(Event::PutBack) {
+            return error;
+        }
+        if let Err(interrupted) = self.context.progress.interrupted() {
+            return interrupted;
+        }
+        let message = match record.map_or(Ok(()), |record| self.run(record)) {
+            Ok(()) => format!("{}; the database runs again on the old files", failed.message),
+            Err(second) if second.kind == Outcome::Interrupted => return second,
+            Err(second) => {
+                format!("{}; nor does it come up on the old files: {}", failed.message, second.message)
+            }
+        };
+        Error::new(Outcome::RolledBack, message)
+            .help("see the container's log for the reason, correct the document, and apply again")
+            .state(FilesState::RolledBack)
+    }
+}
+
+/// Makes the extension where it is missing.
+fn create_extension(way: &Way, database: &str) -> Result<(), Unreachable> {
+    // A session that may not write may not do this either, also where there is nothing to do.
+    let is_there =
+        Statement::new("SELECT 'r', extname FROM pg_catalog.pg_extension WHERE extname = 'pgaudit'", 1);
+    let is_there = way.run(Some(database), &[is_there])?.into_iter().next();
+    if matches!(is_there, Some(Ok(rows)) if !rows.is_empty()) {
+        return Ok(());
+    }
+    let create = [
+        Statement::new("SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE", 0),
+        Statement::new(CREATE_EXTENSION, 0),
+    ];
+    let answers = way.run_behind(Some(database), &create, &[])?;
+    match answers.into_iter().last() {
+        Some(Err(why)) if why.contains("read-only transaction") => Err(Unreachable::new(
+            format!("the extension pgaudit can not be created in the database {database}: {why}"),
+            "create it on the primary, from which a standby gets it",
+        )),
+        Some(Err(why)) => Err(Unreachable::new(
+            format!("the extension pgaudit can not be created in the database {database}: {why}"),
+            "mend what the server says",
+        )),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,53 @@
+//! Planning one target: what would change; nothing is written.
+
+use model::DesiredState;
+use render::{Managed, Plan};
+
+use crate::error::Error;
+use crate::follow_up::{FollowUp, planned_follow_up};
+use crate::opened::Rooted;
+use crate::permissions::Purpose;
+use crate::planned::{Planned, judged};
+use crate::saved::format::SavedTarget;
+use crate::saved::saved_target;
+use crate::selection::Selection;
+use crate::target_dir::TargetDir;
+
+/// The plan of a target, to look at.
+#[derive(Debug)]
+pub struct TargetPlan {
+    /// The plan, with what the permissions of the files say to it and without the blockers that are allowed.
+    pub plan: Plan,
+    /// Where the target's folder leads to, with all links followed.
+    pub folder: String,
+    /// What the document asks for, and what is there: also what does not change.
+    pub managed: Vec<Managed>,
+    /// What follows the files; `None` if that is nothing, or for a person to do.
+    pub follow_up: Option<FollowUp>,
+    /// What a plan file records of it, if the plan is to be saved.
+    pub saved: Option<SavedTarget>,
+    /// The error that says that an interrupted run is here: a plan of files that are half new is still worth a look, but
+    /// is not what an apply would make.
+    pub interrupted: Option<Error>,
+}
+
+/// Plans a target.
+///
+/// # Errors
+/// Its folder cannot be opened.
+pub fn plan(
+    desired: &DesiredState,
+    dir: &TargetDir,
+    save: bool,
+    selection: &Selection,
+) -> Result<TargetPlan, Error> {
+    let rooted = Rooted::open(dir, selection)?;
+    let interrupted = rooted.interrupted();
+    let opened = rooted.read();
+    let made = opened.plan(desired);
+    let managed = opened.managed(desired);
+    let saved = save.then(|| saved_target(&Planned::new(made.clone(), desired, &opened), &selection.allow));
+    let plan = judged(made, desired, &opened, Purpose::Looking, true, selection);
+    let follow_up = planned_follow_up(desired, &plan, selection);
+    Ok(TargetPlan { plan, folder: rooted.folder(), managed, follow_up, saved, interrupted })
+}

@@ -1,0 +1,87 @@
+//! The plan of one target, and what it was made from.
+
+use model::{Code, DesiredState, Diagnostic};
+use render::{Managed, Plan, Snapshot};
+
+use crate::follow_up::{FollowUp, Step, planned_follow_up};
+use crate::opened::Opened;
+use crate::outcome::Outcome;
+use crate::permissions::{self, Purpose};
+use crate::selection::Selection;
+use crate::trust;
+
+/// A plan and what it was made from.
+#[derive(Clone, Debug)]
+pub struct Planned {
+    /// As it was made, with nothing allowed yet.
+    pub plan: Plan,
+    /// What the document asks for, and what is there: also what does not change.
+    pub managed: Vec<Managed>,
+    /// Every file that it was made from.
+    pub snapshot: Snapshot,
+    /// Where the target's folder leads to, with all links followed.
+    pub folder: String,
+    /// What follows the files.
+    pub follow_up: Option<FollowUp>,
+}
+
+impl Planned {
+    /// Takes a plan that was made from the bytes that were read.
+    pub(crate) fn new(plan: Plan, desired: &DesiredState, opened: &Opened<'_>) -> Self {
+        let follow_up = FollowUp::of(desired, &plan.target.kind, plan.needs());
+        let managed = opened.managed(desired);
+        let (folder, snapshot) = (opened.rooted.folder(), opened.snapshot().clone());
+        Self { plan, managed, snapshot, folder, follow_up }
+    }
+}
+
+/// Returns a plan as it holds for the run: with what the permissions of the files say to it, and without the blockers
+/// that are allowed; `runs` tells whether what follows the files is done.
+pub(crate) fn judged(
+    mut plan: Plan,
+    desired: &DesiredState,
+    opened: &Opened<'_>,
+    purpose: Purpose,
+    runs: bool,
+    selection: &Selection,
+) -> Plan {
+    // Who else could write to a file matters only if it is written.
+    if !plan.files.is_empty() {
+        let mut findings = permissions::findings(opened.snapshot(), &opened.rooted.root, purpose);
+        if let Some((key, place)) = desired.target_place(&plan.target.name) {
+            for finding in &mut findings {
+                finding.related = Some((place.clone(), format!("`{key}` is declared here")));
+            }
+        }
+        plan.findings.extend(findings);
+        plan.findings.extend(trust::above(opened.rooted.root.path(), purpose));
+    }
+    plan.allow(&selection.allow);
+    // Whose programs are run matters only if they are.
+    if let Some(follow_up) = planned_follow_up(desired, &plan, selection).filter(|_| runs)
+        && follow_up.step == Step::Stop
+    {
+        let argv = [&follow_up.stop[..], &follow_up.start[..]];
+        plan.findings.extend(trust::findings(desired, argv, opened.rooted.root.path(), purpose));
+    }
+    plan.allow(&selection.allow);
+    plan
+}
+
+/// Returns how a run ends with a plan that is left as it is.
+pub fn outcome_of(plan: &Plan) -> Outcome {
+    if plan.is_blocked() {
+        outcome_of_blockers(&plan.findings)
+    } else if plan.is_empty() {
+        Outcome::Done
+    } else {
+        Outcome::Differences
+    }
+}
+
+/// Returns how a run ends with blockers: a file that cannot be read is an error, not a refusal.
+pub fn outcome_of_blockers(findings: &[Diagnostic]) -> Outcome {
+    let is_unreadable = |code| matches!(code, Code::Unreadable | Code::NoComposeFile);
+    let mut blockers = findings.iter().filter(|finding| finding.is_error());
+    if blockers.any(|finding| is_unreadable(finding.code)) { Outcome::Failed } else { Outcome::Refused }
+}

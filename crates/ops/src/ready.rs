@@ -1,0 +1,136 @@
+//! A change of files that was checked: written by an apply and by a rollback in the same way.
+
+use commit::{Change, CommitError, Options, Report, State};
+use render::{FileKind, Needs};
+
+use crate::context::Context;
+use crate::error::{Error, FilesState};
+use crate::follow_up::record::{Record, pending};
+use crate::note::Note;
+use crate::opened::Locked;
+use crate::outcome::Outcome;
+
+/// A change of a target's files, ready to be written.
+pub(crate) struct Ready<'a> {
+    pub(crate) locked: &'a Locked<'a>,
+    /// What is written down in the history: `apply`, `rollback to 3`.
+    pub(crate) what: String,
+    pub(crate) changes: Vec<Change>,
+    /// Whether the files are written in place.
+    pub(crate) in_place: bool,
+    /// What follows the files.
+    pub(crate) record: Option<Record>,
+    /// What the history tells about it.
+    pub(crate) note: Note,
+}
+
+/// Tells whether files are to be written in place: if a reload is enough, the container must see them, and under a
+/// single-file bind mount it keeps the old file when that is replaced.
+pub(crate) fn in_place(needs: Needs, mut kinds: impl Iterator<Item = FileKind>) -> bool {
+    needs == Needs::Reload && kinds.all(|kind| kind == FileKind::Conf)
+}
+
+/// A change that was written.
+pub(crate) struct Written {
+    pub(crate) report: Report,
+    /// What follows it.
+    pub(crate) record: Option<Record>,
+    /// The error that ends the run here: a signal came while files were written.
+    pub(crate) interrupted: Result<(), Error>,
+}
+
+impl Ready<'_> {
+    /// Makes every check that comes before the first write.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        self.locked.lock.check(&self.changes, &self.options(None)).map_err(|error| failed(&error, None))
+    }
+
+    /// Writes all files or none, and what follows them beside them. A signal waits for the end.
+    pub(crate) fn write(&self, context: &Context<'_>) -> Result<Written, Error> {
+        let record = self.bound()?;
+        let writing = context.progress.writing();
+        let committed = self.commit(record.as_ref());
+        if committed.is_ok() {
+            let root = self.locked.rooted.root.path();
+            let paths = self.changes.iter().map(|change| root.join(&change.path).display().to_string());
+            context.progress.changed(paths);
+            if let Some(record) = &self.record {
+                context.progress.next(Some(record.follow_up.step.name()));
+            }
+        }
+        let interrupted = writing.end(committed.is_ok());
+        let report = committed.map_err(|error| failed(&error, interrupted.as_ref().err()))?;
+        Ok(Written { report, record: record.filter(|_| self.record.is_some()), interrupted })
+    }
+
+    /// Returns the record that is written with the files, bound to the generation that they become. What an earlier run has
+    /// left to be done is still to be done after a change that nothing follows.
+    pub(crate) fn bound(&self) -> Result<Option<Record>, Error> {
+        let record = match &self.record {
+            Some(record) => Some(record.clone()),
+            None => pending(&self.locked.rooted.root)?,
+        };
+        let number = self.locked.lock.next_number().map_err(|error| Error::from(&error))?;
+        Ok(record.map(|record| Record { generation: Some(number), ..record }))
+    }
+
+    /// Writes all files or none, and the record beside them.
+    pub(crate) fn commit(&self, record: Option<&Record>) -> Result<Report, Box<CommitError>> {
+        self.locked.lock.commit_with(&self.changes, &self.options(record))
+    }
+
+    fn options(&self, record: Option<&Record>) -> Options {
+        Options {
+            tool: concat!("kasm-db ", env!("CARGO_PKG_VERSION")).into(),
+            what: self.what.clone(),
+            in_place: self
+                .changes
+                .iter()
+                .filter(|_| self.in_place)
+                .map(|change| change.path.clone())
+                .collect(),
+            follow_up: record.map(Record::encode),
+            note: self.note.encode(),
+            managed: None,
+        }
+    }
+}
+
+impl Written {
+    /// Returns how the run ends as far as the files matter: something may be left over, though they are all written.
+    pub(crate) fn outcome(&self) -> Outcome {
+        if self.report.leftovers.is_empty() { Outcome::Done } else { Outcome::Unfinished }
+    }
+}
+
+/// Says what holds now for the files; `interrupted` is the error of a signal that came meanwhile.
+fn failed(error: &CommitError, interrupted: Option<&Error>) -> Error {
+    let (kind, state) = match &error.state {
+        State::NothingChanged => (Outcome::Failed, FilesState::NothingChanged),
+        State::RolledBack => (Outcome::RolledBack, FilesState::RolledBack),
+        State::RecoveryPending(_) => (Outcome::RecoveryPending, FilesState::RecoveryPending),
+    };
+    let mut message = error.cause.to_string();
+    if let State::RecoveryPending(pending) = &error.state {
+        for file in pending {
+            message.push_str(&format!("\n  {}: {}", file.path.display(), file.why));
+            if let Some(kept) = &file.kept {
+                message.push_str(&format!("\n    its other content is kept in {}", kept.path.display()));
+            }
+        }
+    }
+    let kind = match interrupted {
+        // Files that could not be put back matter more than what else happened.
+        Some(signal) if kind != Outcome::RecoveryPending => {
+            message = format!("{message}; {}", signal.message);
+            signal.kind
+        }
+        _ => kind,
+    };
+    let help = match &error.state {
+        State::RecoveryPending(_) => error.help().map(String::from),
+        _ => Error::from(&error.cause).help,
+    };
+    let others = error.others.iter().map(Error::from).collect();
+    Error { kind, help, others, state, ..Error::failed(message) }
+}

@@ -1,0 +1,247 @@
+//! Rolling back to what an earlier apply left: planned and shown like an apply, and committed and followed like one.
+
+use commit::{Back, Change, Root, WayBack};
+use model::{Code, Diagnostic, Severity};
+use render::{FileKind, Found, Needs, Source, needs_between, observe, reconcile};
+
+use crate::context::Context;
+use crate::disk::LIMIT;
+use crate::documents::Declared;
+use crate::error::Error;
+use crate::follow_up::record::{Record, pending};
+use crate::follow_up::runner::Runner;
+use crate::follow_up::{first_step, is_followed};
+use crate::note::Note;
+use crate::observer::{Event, Question};
+use crate::opened::{Locked, Rooted};
+use crate::outcome::Outcome;
+use crate::permissions::{self, Purpose};
+use crate::ready::{Ready, in_place};
+use crate::selection::Selection;
+use crate::target_dir::TargetDir;
+use crate::trust;
+
+/// How to roll back.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// The generation whose files come back; by default the one before the last.
+    pub generation: Option<u64>,
+    /// Whether nobody is asked.
+    pub yes: bool,
+    /// Whether nothing is written.
+    pub dry_run: bool,
+    /// Whether files are written in place rather than replaced.
+    pub in_place: bool,
+    /// Whether the run ends after the files, whatever `restart` of the document says.
+    pub files_only: bool,
+    /// Whether what follows is left to a later run.
+    pub no_restart: bool,
+}
+
+/// Rolls a target back. Without a document nobody knows how to stop and start the database, and the files are all that
+/// changes.
+///
+/// # Errors
+/// There is no such generation, or the files cannot be written; or what follows them failed.
+pub fn rollback(
+    dir: &TargetDir,
+    declared: Option<&Declared<'_>>,
+    options: &Options,
+    context: &Context<'_>,
+) -> Result<Outcome, Error> {
+    context.progress.another();
+    let rooted = Rooted::open(dir, context.selection)?;
+    let locked = rooted.lock_to_write(options.dry_run, context)?;
+    let to = match options.generation {
+        Some(number) => number,
+        None => before_the_last(&rooted.root)?,
+    };
+    let back = rooted.root.way_back(to, LIMIT).map_err(|error| Error::from(&error))?;
+    let folder = rooted.folder();
+    if back.is_empty() {
+        context.tell(Event::NothingToRollBack(&folder, to))?;
+        let Some(left) = pending(&rooted.root)? else { return Ok(Outcome::Done) };
+        context.tell(Event::Left(left.follow_up.step))?;
+        return Ok(Outcome::Unfinished);
+    }
+    let findings = findings(&back, &rooted.root, context.selection);
+    let opened = rooted.read();
+    let after = observe(&rooted.target, &PutBack { files: &back.files, others: &opened.source() });
+    let needs = needs_between(&opened.observed, &after);
+    let is_declared = declared.is_none_or(|declared| reconcile(declared.desired, &after).is_empty());
+    let target = &rooted.target;
+    let files = &back.files;
+    context.tell(Event::Back {
+        target,
+        folder: &folder,
+        to,
+        files,
+        needs,
+        is_declared,
+        findings: &findings,
+    })?;
+    if findings.iter().any(Diagnostic::is_error) {
+        return Ok(Outcome::Refused);
+    }
+    if files.is_empty() {
+        return Ok(Outcome::Done);
+    }
+    let kinds = files.iter().map(|back| FileKind::of(&back.change.path));
+    let in_place = options.in_place || in_place(needs, kinds);
+    let (next, record) = Next::of(needs, declared, options, &locked, context)?;
+    let ready = Ready {
+        locked: &locked,
+        what: format!("rollback to {to}"),
+        changes: back.files.into_iter().map(|back| back.change).collect(),
+        in_place,
+        record,
+        note: Note::of(&context.environment),
+    };
+    ready.check()?;
+    if options.dry_run {
+        context.tell(Event::DryRun)?;
+        return Ok(Outcome::Done);
+    }
+    if !options.yes && !context.confirm(Question::RollBack)? {
+        context.tell(Event::Declined)?;
+        return Ok(Outcome::Failed);
+    }
+    write(&ready, needs, next, options, context)
+}
+
+/// Who does what follows the files of a rollback.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Next {
+    /// Nobody: nothing follows that a later run has to know of.
+    Nothing,
+    /// This run.
+    Now,
+    /// A later run finishes an earlier apply on these files.
+    Later,
+    /// A person: an earlier apply is not finished, and nothing says how to stop and start the database.
+    ByHand,
+}
+
+impl Next {
+    /// Returns it, and the record of what follows.
+    fn of(
+        needs: Needs,
+        declared: Option<&Declared<'_>>,
+        options: &Options,
+        locked: &Locked<'_>,
+        context: &Context<'_>,
+    ) -> Result<(Self, Option<Record>), Error> {
+        let left = pending(&locked.rooted.root)?;
+        let is_followed = |declared: &&Declared<'_>| {
+            !options.files_only
+                && is_followed(declared.desired, &locked.rooted.target.kind, context.selection)
+        };
+        if let Some(Declared { document, desired, .. }) = declared.filter(is_followed) {
+            let Some(step) = first_step(needs, left.map(|left| left.follow_up.step)) else {
+                return Ok((Self::Nothing, None));
+            };
+            let record = Record::new(step, (document, desired), locked.rooted, context)?;
+            return Ok((Self::Now, Some(record.without_extensions())));
+        }
+        Ok(match left {
+            None => (Self::Nothing, None),
+            // Whatever step an unfinished apply is at, the database has to be started on these files now.
+            Some(left) if left.follow_up.stop.is_empty() || left.follow_up.start.is_empty() => {
+                (Self::ByHand, None)
+            }
+            Some(left) => (Self::Later, Some(left.stopping())),
+        })
+    }
+}
+
+fn write(
+    ready: &Ready<'_>,
+    needs: Needs,
+    next: Next,
+    options: &Options,
+    context: &Context<'_>,
+) -> Result<Outcome, Error> {
+    let locked = ready.locked;
+    let written = ready.write(context)?;
+    let root = locked.rooted.root.path();
+    let (is_left, is_followed) = (next == Next::Later, next == Next::Now);
+    let report = &written.report;
+    context
+        .tell(Event::RolledBack { root, needs, is_left, is_followed, report })
+        .map_err(Error::after_files)?;
+    if let Some(record) = &written.record {
+        context.tell(Event::Next(Some(record.follow_up.step))).map_err(Error::after_files)?;
+    }
+    if next == Next::ByHand {
+        locked.lock.clear_follow_up().map_err(|error| Error::from(&error).after_files())?;
+    }
+    let outcome = written.outcome();
+    written.interrupted?;
+    match (next, written.record) {
+        (Next::Now, Some(record)) if options.no_restart => {
+            context.tell(Event::Left(record.follow_up.step))?;
+            Ok(outcome.worse(Outcome::Unfinished))
+        }
+        (Next::Now, Some(record)) => {
+            locked.rooted.read().learn_secrets(&context.environment, context.scrubber());
+            Runner { locked, context }.run(record)?;
+            Ok(outcome)
+        }
+        (Next::Later, _) => Ok(outcome.worse(Outcome::Unfinished)),
+        _ => Ok(outcome),
+    }
+}
+
+/// The files of a target as they are after a rollback.
+struct PutBack<'a, S> {
+    files: &'a [Back],
+    others: &'a S,
+}
+
+impl<S: Source> Source for PutBack<'_, S> {
+    fn read(&self, path: &str) -> Found<Vec<u8>> {
+        let back = self.files.iter().find(|back| back.change.path.as_os_str() == path);
+        back.map_or_else(|| self.others.read(path), |back| Found::Yes(back.change.after.clone()))
+    }
+
+    fn list(&self, folder: &str) -> Found<Vec<String>> {
+        self.others.list(folder)
+    }
+
+    fn below_root(&self, absolute: &str) -> Option<String> {
+        self.others.below_root(absolute)
+    }
+}
+
+fn before_the_last(root: &Root) -> Result<u64, Error> {
+    let history = root.history().map_err(|error| Error::from(&error))?;
+    let Some(last) = history.last() else {
+        let message = format!("{}: nothing was applied here yet", root.path().display());
+        return Err(Error::failed(message)
+            .help("there is nothing to go back to; check that this is the folder that was meant"));
+    };
+    Ok(last.number - 1)
+}
+
+fn findings(back: &WayBack, root: &Root, selection: &Selection) -> Vec<Diagnostic> {
+    let edited = |back: &Back| {
+        let Change { path, .. } = &back.change;
+        Diagnostic::error(Code::EditedSince, format!("{} was changed by somebody else since", path.display()))
+            .help("keep what is needed of the lines that the diff removes")
+    };
+    let gone = |path: &std::path::PathBuf| {
+        Diagnostic::error(Code::FileGone, format!("{} is gone, and is not created again", path.display()))
+            .help("leave it out with `--allow file-gone`, or put a file of this name there first")
+    };
+    let mut findings: Vec<_> = back.files.iter().filter(|back| back.edited).map(edited).collect();
+    findings.extend(back.gone.iter().map(gone));
+    let paths = back.files.iter().map(|back| back.change.path.as_path());
+    findings.extend(permissions::of_paths(paths, root, Purpose::Applying));
+    findings.extend(trust::above(root.path(), Purpose::Applying));
+    for finding in &mut findings {
+        if finding.code.risk().is_some() && selection.allow.iter().any(|name| name == finding.code.name()) {
+            finding.severity = Severity::Warning;
+        }
+    }
+    findings
+}

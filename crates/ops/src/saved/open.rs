@@ -1,0 +1,106 @@
+//! Reads a plan file that somebody else may have put there.
+
+use std::fs::{File, OpenOptions};
+use std::io::Read as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::Path;
+
+use commit::reason;
+use rustix::fs::OFlags;
+
+use super::format::{Invalid, MAX_BYTES, PlanFile, decode};
+use crate::error::Error;
+use crate::selection::Selection;
+
+/// What a plan file is read for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// To show it: any regular file will do.
+    Showing,
+    /// To apply it: nobody else may have written it.
+    Applying,
+}
+
+/// Reads a plan file, or standard input for `-`.
+///
+/// # Errors
+/// It is not a plan file, or is not one of ours.
+pub fn open(path: &Path, purpose: Purpose, selection: &Selection) -> Result<PlanFile, Error> {
+    if path == Path::new("-") {
+        return from_stdin(selection);
+    }
+    let name = path.display().to_string();
+    let error = |what: String| Error::failed(format!("{name}: {what}"));
+    let io =
+        |what: &str, why: &std::io::Error| error(format!("cannot {what} the plan file: {}", reason(why)));
+    // Looked at before it is opened: opening a device can already do something.
+    let found = std::fs::symlink_metadata(path).map_err(|why| io("open", &why))?;
+    require_regular(&found).map_err(error)?;
+    // NONBLOCK and the second look: the name may have become a FIFO in between.
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(flags.bits().cast_signed())
+        .open(path)
+        .map_err(|why| io("open", &why))?;
+    let found = file.metadata().map_err(|why| io("read", &why))?;
+    require_regular(&found).map_err(error)?;
+    if purpose == Purpose::Applying {
+        require_ours(&found, &name)?;
+    }
+    let again = "make it again with `kasm-db plan --out FILE`";
+    if found.len() > MAX_BYTES {
+        return Err(error(Invalid::TooLarge.to_string()).help(again));
+    }
+    let bytes = read(file).map_err(|why| io("read", &why))?;
+    decode(&bytes).map_err(|invalid| error(invalid.to_string()).help(again))
+}
+
+/// Reads a plan from standard input: who wrote it is for whoever connected it to say.
+fn from_stdin(selection: &Selection) -> Result<PlanFile, Error> {
+    let error = |what: String| Error::failed(format!("<stdin>: {what}"));
+    let mut bytes = Vec::new();
+    (selection.stdin)()
+        .take(MAX_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|why| error(format!("cannot read the plan file: {}", reason(&why))))?;
+    decode(&bytes)
+        .map_err(|invalid| error(invalid.to_string()).help("make it again with `kasm-db plan --out FILE`"))
+}
+
+/// Reads one byte more than a plan file may have at most: it may be growing.
+fn read(file: File) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn require_regular(found: &std::fs::Metadata) -> Result<(), String> {
+    if found.is_symlink() {
+        Err("is a symbolic link; name the plan file itself".into())
+    } else if !found.is_file() {
+        Err("is not a regular file".into())
+    } else {
+        Ok(())
+    }
+}
+
+/// Refuses what somebody else wrote or could have. The plan is made anew and compared; but it names the
+/// document, and whoever writes it could name another.
+fn require_ours(found: &std::fs::Metadata, name: &str) -> Result<(), Error> {
+    let us = rustix::process::geteuid().as_raw();
+    if found.uid() != us && found.uid() != 0 {
+        let message = format!("{name}: belongs to user {}, neither to you nor to root", found.uid());
+        return Err(Error::failed(message)
+            .help("look at it with `kasm-db show`, and make it again as the user who applies it"));
+    }
+    let mode = found.mode() & 0o7777;
+    if mode & 0o022 != 0 {
+        let message = format!("{name}: others than its owner can write to it (mode {mode:04o})");
+        return Err(Error::failed(message).help(format!(
+            "look at it with `kasm-db show`, and then `chmod go-w {}`",
+            crate::path::quoted(name)
+        )));
+    }
+    Ok(())
+}

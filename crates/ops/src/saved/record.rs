@@ -1,0 +1,156 @@
+//! From a plan to what its file records.
+
+use commit::Digest;
+use model::document::Connect;
+use render::{Found, TargetKind, ValueChange};
+
+use super::format::{
+    DocumentDigest, FORMAT, Input, InputFound, Kind, PlanFile, SavedChange, SavedEdit, SavedFile,
+    SavedFinding, SavedFollows, SavedLocation, SavedSelection, SavedTarget, VERSION,
+};
+use crate::document::Document;
+use crate::follow_up::FollowUp;
+use crate::planned::Planned;
+use crate::selection::{Selection, Tree};
+
+/// Makes the plan file of a document and its targets.
+pub fn plan_file(document: &Document, targets: Vec<SavedTarget>, selection: &Selection) -> PlanFile {
+    PlanFile {
+        format: FORMAT.into(),
+        format_version: format!("{}.{}", VERSION.0, VERSION.1),
+        tool_version: env!("CARGO_PKG_VERSION").into(),
+        documents: documents(document),
+        resolved: document.resolved(),
+        selection: saved_selection(selection),
+        targets,
+    }
+}
+
+/// Returns the digests of a document and of those that it extends.
+pub(super) fn documents(document: &Document) -> Vec<DocumentDigest> {
+    let digest = |path: &str, bytes: &[u8]| DocumentDigest { path: path.to_string(), sha256: sha256(bytes) };
+    let parents = document.reading.parents.iter().map(|(path, bytes)| digest(path, bytes));
+    std::iter::once(digest(&document.name, &document.bytes)).chain(parents).collect()
+}
+
+fn saved_selection(selection: &Selection) -> SavedSelection {
+    let text = |path: &std::path::Path| path.display().to_string();
+    let (deployment, installer) = match &selection.tree {
+        Some(Tree::Deployment(folder)) => (Some(text(folder)), None),
+        Some(Tree::Installer(folder)) => (None, Some(text(folder))),
+        None => (None, None),
+    };
+    SavedSelection {
+        targets: selection.targets.clone(),
+        deployment,
+        installer,
+        root: selection.root.as_deref().map(text),
+        allow: selection.allow.clone(),
+    }
+}
+
+/// Records the plan of a target.
+pub fn saved_target(planned: &Planned, allow: &[String]) -> SavedTarget {
+    let Planned { plan, snapshot, folder, follow_up, .. } = planned;
+    let findings = plan.findings.iter().map(|finding| SavedFinding {
+        code: finding.code.id().into(),
+        name: finding.code.name().into(),
+        severity: finding.severity.into(),
+        message: finding.message.clone(),
+        place: finding.location.as_ref().map(|place| SavedLocation {
+            path: place.path.clone(),
+            line: place.line,
+            column: place.column,
+            start: place.span.start,
+            end: place.span.end,
+        }),
+        help: finding.help.clone(),
+    });
+    let mut allowed = plan.clone();
+    allowed.allow(allow);
+    SavedTarget {
+        name: plan.target.name.clone(),
+        kind: kind(&plan.target.kind),
+        follows: follow_up.as_ref().map(saved_follows),
+        folder: folder.clone(),
+        blocked: allowed.is_blocked(),
+        needs: plan.needs().into(),
+        changes: plan.changes.iter().map(change).collect(),
+        files: plan.files.iter().map(file).collect(),
+        findings: findings.collect(),
+        in_order: plan.in_order.clone(),
+        skipped: plan.skipped.clone(),
+        inputs: snapshot.files().map(|(path, found)| input(path, found)).collect(),
+    }
+}
+
+fn kind(kind: &TargetKind) -> Kind {
+    match kind {
+        TargetKind::Deployment => Kind::Deployment,
+        TargetKind::Installer => Kind::Installer,
+        TargetKind::Files { .. } => Kind::Files,
+    }
+}
+
+fn saved_follows(follow_up: &FollowUp) -> SavedFollows {
+    SavedFollows {
+        steps: follow_up.steps().map(|step| step.name().to_string()).collect(),
+        stop: follow_up.stop.clone(),
+        start: follow_up.start.clone(),
+        timeout_seconds: follow_up.timeout.as_secs(),
+        connect: match follow_up.connect {
+            Connect::Docker => "docker",
+            Connect::Tcp => "tcp",
+            Connect::None => "none",
+        }
+        .into(),
+        container: follow_up.container.clone(),
+        user: follow_up.user.clone(),
+        database: follow_up.database.clone(),
+        extension_databases: follow_up.extension_databases.clone(),
+        sql: follow_up.sql().into_iter().map(String::from).collect(),
+    }
+}
+
+fn input(path: &str, found: &Found<Vec<u8>>) -> Input {
+    let (found, sha256) = match found {
+        Found::Yes(bytes) => (InputFound::File, Some(sha256(bytes))),
+        Found::No => (InputFound::Absent, None),
+        Found::Unknown(_) => (InputFound::Unreadable, None),
+    };
+    Input { path: path.into(), found, sha256 }
+}
+
+fn change(change: &ValueChange) -> SavedChange {
+    SavedChange {
+        r#type: change.kind().into(),
+        action: change.action.into(),
+        subject: change.subject.clone(),
+        path: change.path.clone(),
+        line: change.line,
+        before: change.before.clone(),
+        after: change.after.clone(),
+        needs: change.needs.into(),
+        why: change.why.clone(),
+    }
+}
+
+fn file(file: &render::FileChange) -> SavedFile {
+    let edit = |edit: &render::Replacement| SavedEdit {
+        start: edit.range.start,
+        end: edit.range.end,
+        sha256: sha256(&edit.text),
+    };
+    SavedFile {
+        path: file.path.clone(),
+        kind: file.kind.into(),
+        sha256_before: sha256(&file.before),
+        sha256_after: sha256(&file.after),
+        edits: file.edit.replacements().iter().map(edit).collect(),
+    }
+}
+
+/// Returns the SHA-256 of bytes, in hexadecimal digits.
+pub(super) fn sha256(bytes: &[u8]) -> String {
+    Digest::of(bytes).to_string()
+}

@@ -1,0 +1,118 @@
+//! What a run is about: its documents, their targets, and how it treats them.
+
+use std::io::Read;
+use std::num::NonZero;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use render::TargetKind;
+
+use crate::chroot::Chroot;
+use crate::error::Error;
+
+/// What a run is about. Made once from the arguments; the default is `./kasm-db.yaml` and all of its targets.
+#[derive(Clone, Debug)]
+pub struct Selection {
+    /// The documents: files, `-` for standard input, or folders to search.
+    pub documents: Vec<PathBuf>,
+    /// Whether folders among them are searched for documents.
+    pub recursive: bool,
+    /// The source that `-` stands for.
+    pub stdin: fn() -> Box<dyn Read>,
+    /// Only the targets that one of these patterns matches; all if there is none.
+    pub targets: Vec<String>,
+    /// A tree that takes the place of the document's targets.
+    pub tree: Option<Tree>,
+    /// A copy of a host's files: absolute paths of targets start at it, and links resolve below it, as in a chroot.
+    pub root: Option<PathBuf>,
+    /// The folder that names of a repository may not lead out of; by default the Git work tree of the document, or else
+    /// its folder.
+    pub top: Option<PathBuf>,
+    /// The names of blockers that do not block.
+    pub allow: Vec<String>,
+    /// How long to wait for another run.
+    pub lock_timeout: Duration,
+    /// How many targets are looked at side by side; by default as many as there are cores.
+    pub jobs: Option<NonZero<usize>>,
+}
+
+/// A tree that is named without a document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tree {
+    /// An installed tree.
+    Deployment(PathBuf),
+    /// An unpacked installer.
+    Installer(PathBuf),
+}
+
+impl Default for Selection {
+    fn default() -> Self {
+        Self {
+            documents: Vec::new(),
+            recursive: false,
+            stdin: || Box::new(std::io::empty()),
+            targets: Vec::new(),
+            tree: None,
+            root: None,
+            top: None,
+            allow: Vec::new(),
+            lock_timeout: Duration::ZERO,
+            jobs: None,
+        }
+    }
+}
+
+impl Selection {
+    /// Selects one document and all of its targets.
+    pub fn of(document: impl Into<PathBuf>) -> Self {
+        Self { documents: vec![document.into()], ..Self::default() }
+    }
+
+    /// Refuses names that no blocker has: a misspelt one would allow nothing and say nothing.
+    ///
+    /// # Errors
+    /// One of the names is not that of a blocker.
+    pub fn check_allowed(&self) -> Result<(), Error> {
+        let known = || model::Code::ALL.iter().filter(|code| code.risk().is_some()).map(|code| code.name());
+        for name in &self.allow {
+            if !known().any(|known| known == name) {
+                let names: Vec<_> = known().collect();
+                return Err(Error::usage(format!("unknown blocker `{name}` for `--allow`"))
+                    .help(format!("use one of: {}", names.join(", "))));
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the copy of a host's files that takes the place of the file system, with `--root`.
+    pub(crate) fn chroot(&self) -> Option<Chroot> {
+        self.root.as_deref().map(Chroot::new)
+    }
+
+    /// Returns how many of so many targets are looked at side by side.
+    pub(crate) fn jobs_for(&self, targets: usize) -> usize {
+        // To count the cores takes a look at the control groups.
+        if targets <= 1 {
+            return 1;
+        }
+        let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
+        self.jobs.map_or_else(cores, NonZero::get).min(targets)
+    }
+}
+
+impl Tree {
+    /// Returns the folder as it was named.
+    pub fn folder(&self) -> &PathBuf {
+        match self {
+            Self::Deployment(folder) | Self::Installer(folder) => folder,
+        }
+    }
+
+    /// Returns the kind of target that it is.
+    pub fn kind(&self) -> TargetKind {
+        match self {
+            Self::Deployment(_) => TargetKind::Deployment,
+            Self::Installer(_) => TargetKind::Installer,
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! Whether files and server are as the document says.
+
+use std::path::Path;
+
+use commit::Digest;
+use live::{Caller, Check, Environment, Scrubber, SslMode, Subject};
+use model::{DesiredState, Diagnostic};
+use render::{Plan, ValueChange};
+
+use crate::error::Error;
+use crate::follow_up::Step;
+use crate::follow_up::record::pending;
+use crate::opened::{Opened, Rooted};
+use crate::outcome::Outcome;
+use crate::permissions::Purpose;
+use crate::planned::{judged, outcome_of};
+use crate::selection::Selection;
+use crate::target_dir::TargetDir;
+use crate::verify::{Looked, Options};
+
+/// How a target stands.
+#[derive(Debug)]
+pub struct Status {
+    /// Where the target's folder leads to, with all links followed.
+    pub folder: String,
+    /// Its files.
+    pub files: FilesStatus,
+    /// The step of an apply that is not finished.
+    pub pending: Option<Step>,
+    /// Its server.
+    pub server: ServerStatus,
+    /// Knows the secrets of the target, which the texts of a server may hold.
+    pub scrubber: Scrubber,
+}
+
+/// How the files of a target stand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FilesStatus {
+    /// As the document says.
+    InSync,
+    /// Some values are other than the document says.
+    Differ {
+        /// Which values: what a plan would change.
+        changes: Vec<ValueChange>,
+        /// In how many files.
+        files: usize,
+        /// What the difference comes from.
+        since: Since,
+    },
+    /// They cannot be compared, or a blocker stands in the way.
+    Blocked {
+        /// The first blocker.
+        why: String,
+        /// All of them.
+        blockers: Vec<Diagnostic>,
+        /// Whether a file cannot be read.
+        unreadable: bool,
+    },
+}
+
+/// What a difference of the files comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Since {
+    /// Nothing was applied to these files yet.
+    NeverApplied,
+    /// They are as the last apply left them.
+    DocumentAhead,
+    /// Somebody changed them since.
+    ChangedOutside,
+}
+
+/// How the running server of a target stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ServerStatus {
+    /// As the document says.
+    InSync,
+    /// Nobody was asked; why.
+    NotAsked(&'static str),
+    /// It does not answer; why.
+    Unreachable(String),
+    /// Everything that fails waits for a restart.
+    RestartPending(Vec<Subject>),
+    /// These checks fail.
+    Differs(Vec<Subject>),
+}
+
+/// Looks how a target stands; its files are read once.
+///
+/// # Errors
+/// Its folder cannot be opened, an interrupted run is there, or its history cannot be read.
+pub fn status(
+    desired: &DesiredState,
+    dir: &TargetDir,
+    sslmode: Option<SslMode>,
+    environment: &Environment,
+    selection: &Selection,
+) -> Result<Status, Error> {
+    let rooted = Rooted::open(dir, selection)?;
+    if let Some(error) = rooted.interrupted() {
+        return Err(error);
+    }
+    let opened = rooted.read();
+    let files = files(desired, &opened, selection)?;
+    let pending = pending(&rooted.root)?.map(|record| record.follow_up.step);
+    let scrubber = Scrubber::default();
+    opened.learn_secrets(environment, &scrubber);
+    let caller = Caller { environment, scrubber: &scrubber };
+    let server = server_status(opened.look(desired, Options { sslmode, probe: false }, &caller));
+    Ok(Status { folder: rooted.folder(), files, pending, server, scrubber })
+}
+
+impl Status {
+    /// Returns how a run ends with it.
+    pub fn outcome(&self) -> Outcome {
+        let files = match &self.files {
+            FilesStatus::InSync => Outcome::Done,
+            FilesStatus::Blocked { unreadable: true, .. } => Outcome::Failed,
+            FilesStatus::Blocked { .. } => Outcome::Refused,
+            FilesStatus::Differ { .. } => Outcome::Differences,
+        };
+        let files = if self.pending.is_some() { files.worse(Outcome::Unfinished) } else { files };
+        files.worse(match &self.server {
+            ServerStatus::InSync | ServerStatus::NotAsked(_) => Outcome::Done,
+            ServerStatus::Unreachable(_) => Outcome::Unfinished,
+            ServerStatus::RestartPending(_) | ServerStatus::Differs(_) => Outcome::Differences,
+        })
+    }
+}
+
+fn files(desired: &DesiredState, opened: &Opened<'_>, selection: &Selection) -> Result<FilesStatus, Error> {
+    let plan = judged(opened.plan(desired), desired, opened, Purpose::Looking, true, selection);
+    if let Some(blocker) = plan.blockers().next() {
+        let unreadable = outcome_of(&plan) == Outcome::Failed;
+        let (why, blockers) = (blocker.message.clone(), plan.blockers().cloned().collect());
+        return Ok(FilesStatus::Blocked { why, blockers, unreadable });
+    }
+    if plan.is_empty() {
+        return Ok(FilesStatus::InSync);
+    }
+    let since = since(&plan, opened)?;
+    Ok(FilesStatus::Differ { files: plan.files.len(), changes: plan.changes, since })
+}
+
+/// Compares the files of a plan with what the last apply made of them.
+fn since(plan: &Plan, opened: &Opened<'_>) -> Result<Since, Error> {
+    let history = opened.rooted.root.history().map_err(|error| Error::from(&error))?;
+    let mut since = Since::NeverApplied;
+    for file in &plan.files {
+        let mut all = history.iter().rev().flat_map(|generation| &generation.files);
+        match all.find(|replaced| replaced.path == Path::new(&file.path)) {
+            Some(replaced) if replaced.after.is_some_and(|after| after != Digest::of(&file.before)) => {
+                return Ok(Since::ChangedOutside);
+            }
+            Some(_) => since = Since::DocumentAhead,
+            None => {}
+        }
+    }
+    Ok(since)
+}
+
+fn server_status(looked: Looked) -> ServerStatus {
+    let checks = match looked {
+        Looked::Not(why) => return ServerStatus::NotAsked(why),
+        Looked::Checked(checks) => checks,
+    };
+    if let Some(check) = checks.iter().find(|check| check.subject == Subject::Connect && check.is_failure()) {
+        return ServerStatus::Unreachable(check.says.clone());
+    }
+    let failed: Vec<&Check> = checks.iter().filter(|check| check.is_failure()).collect();
+    let subjects = failed.iter().map(|check| check.subject.clone()).collect();
+    if failed.is_empty() {
+        ServerStatus::InSync
+    } else if failed.iter().all(|check| check.waits_for_restart()) {
+        ServerStatus::RestartPending(subjects)
+    } else {
+        ServerStatus::Differs(subjects)
+    }
+}

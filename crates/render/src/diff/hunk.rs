@@ -1,0 +1,106 @@
+//! The hunks of a diff, and how they come of two texts.
+
+use std::ops::Range;
+
+use similar::{Algorithm, DiffOp, capture_diff_slices};
+
+use crate::lines::lines;
+use crate::plan::FileChange;
+
+/// One hunk of a unified diff.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hunk {
+    /// The first line in the old file and their count; line 0 for an empty file.
+    pub old: (usize, usize),
+    /// The first line in the new file and their count.
+    pub new: (usize, usize),
+    /// The lines.
+    pub lines: Vec<Line>,
+}
+
+/// One line of a hunk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// Whether it stays, goes or comes.
+    pub sign: Sign,
+    /// Its bytes, without the line feed.
+    pub text: Vec<u8>,
+    /// Whether a line feed ends it; only a file's last line may have none.
+    pub ended: bool,
+}
+
+/// What happens to a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sign {
+    /// It stays.
+    Same,
+    /// It goes.
+    Removed,
+    /// It comes.
+    Added,
+}
+
+impl Hunk {
+    /// Gives the `@@ … @@` line.
+    pub fn header(&self) -> String {
+        let side = |(start, count): (usize, usize)| match count {
+            1 => start.to_string(),
+            _ => format!("{start},{count}"),
+        };
+        format!("@@ -{} +{} @@", side(self.old), side(self.new))
+    }
+}
+
+/// Both texts of a diff by lines, and the way from one to the other.
+pub(super) struct Sides<'a> {
+    old: Vec<&'a [u8]>,
+    new: Vec<&'a [u8]>,
+    ops: Vec<DiffOp>,
+}
+
+impl<'a> Sides<'a> {
+    pub(super) fn of(change: &'a FileChange) -> Self {
+        Self::new(&change.before, &change.after)
+    }
+
+    /// Splits at line feeds alone: a lone carriage return ends no line, neither for git nor for patch.
+    pub(super) fn new(before: &'a [u8], after: &'a [u8]) -> Self {
+        let (old, new) = (lines(before).collect::<Vec<_>>(), lines(after).collect::<Vec<_>>());
+        let ops = capture_diff_slices(Algorithm::Myers, &old, &new);
+        Self { old, new, ops }
+    }
+
+    /// Gives the hunks with `context` lines around each; `show` gives what of a line is shown.
+    pub(super) fn hunks(&self, context: usize, show: impl Fn(Sign, usize, &[u8]) -> Vec<u8>) -> Vec<Hunk> {
+        let groups = similar::group_diff_ops(self.ops.clone(), context);
+        groups.iter().filter(|group| !group.is_empty()).map(|group| self.hunk(group, &show)).collect()
+    }
+
+    fn hunk(&self, group: &[DiffOp], show: &impl Fn(Sign, usize, &[u8]) -> Vec<u8>) -> Hunk {
+        let mut lines = Vec::new();
+        let mut push = |sign: Sign, side: &[&[u8]], range: Range<usize>| {
+            for index in range {
+                let raw = side[index];
+                let text = raw.strip_suffix(b"\n").unwrap_or(raw);
+                lines.push(Line { sign, text: show(sign, index, text), ended: raw.ends_with(b"\n") });
+            }
+        };
+        for op in group {
+            match op {
+                DiffOp::Equal { .. } => push(Sign::Same, &self.old, op.old_range()),
+                _ => {
+                    push(Sign::Removed, &self.old, op.old_range());
+                    push(Sign::Added, &self.new, op.new_range());
+                }
+            }
+        }
+        let span = |ranges: Vec<Range<usize>>| {
+            let start = ranges.first().map_or(0, |range| range.start);
+            let end = ranges.last().map_or(0, |range| range.end);
+            (if end > start { start + 1 } else { start }, end - start)
+        };
+        let old = span(group.iter().map(DiffOp::old_range).collect());
+        let new = span(group.iter().map(DiffOp::new_range).collect());
+        Hunk { old, new, lines }
+    }
+}

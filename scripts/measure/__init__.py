@@ -1,0 +1,1 @@
+"""What scripts/measure-reads and scripts/measure-memory have in common."""

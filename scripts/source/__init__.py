@@ -1,0 +1,1 @@
+"""What scripts/circles and scripts/figures read from the workspace's Rust files."""

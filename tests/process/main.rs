@@ -1,0 +1,9 @@
+//! The program as a process: signals, limits, a terminal, and streams that nobody reads.
+
+mod hostile;
+mod interrupts;
+mod question;
+mod swapped;
+
+/// The program, as cargo built it for this test.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_kasm-db");

@@ -1,0 +1,76 @@
+//! Targets side by side: whatever finishes first, the results come in the order of the documents.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use testing::{Sandbox, copy};
+
+use crate::PROGRAM;
+
+/// Makes two documents with targets that take long and short to plan, one of which is missing and one blocked.
+fn fleet() -> Sandbox {
+    let sandbox = Sandbox::new(PROGRAM);
+    let tree = sandbox.target("existing");
+    std::fs::create_dir(sandbox.root().join("trees")).unwrap();
+    let mut targets = String::new();
+    for number in 0..12 {
+        let folder = format!("trees/{number}");
+        if number != 5 {
+            copy(&tree, &sandbox.root().join(&folder));
+        }
+        // A larger file takes longer.
+        if number % 4 == 0 {
+            let conf = sandbox.root().join(&folder).join("conf/database/postgresql.conf");
+            let mut text = std::fs::read_to_string(&conf).unwrap();
+            (0..4000).for_each(|line| text.push_str(&format!("# {line} {}\n", "x".repeat(60))));
+            std::fs::write(conf, text).unwrap();
+        }
+        targets.push_str(&format!("  - {{name: t{number}, deployment: {folder}}}\n"));
+    }
+    sandbox.edit(
+        &sandbox.root().join("trees/7/conf/database/postgresql.conf"),
+        "max_connections",
+        "nobody_knows_it",
+    );
+    for (name, image) in [("a", "kasmweb/postgres:1.11.0"), ("b", "kasmweb/postgres:1.16.0")] {
+        let text = format!(
+            "schema: kasm-db/v1\nimage: {image}\npreload: {{libraries: [pgaudit]}}\nverify: {{connect: none}}\n\
+             targets:\n{targets}"
+        );
+        std::fs::write(sandbox.root().join(format!("{name}.kasm-db.yaml")), text).unwrap();
+    }
+    sandbox
+}
+
+#[test]
+fn results_come_in_the_order_of_the_documents_whatever_finishes_first() {
+    let sandbox = fleet();
+    for command in
+        ["plan", "plan --format json", "status", "status --format json", "verify", "verify --format json"]
+    {
+        let run =
+            |jobs: u32| sandbox.run(&format!("{command} -f a.kasm-db.yaml -f b.kasm-db.yaml --jobs {jobs}"));
+        let one = run(1);
+        assert!(one.stderr.contains("trees/5"), "{command}: {one}");
+        for jobs in [2, 3, 8] {
+            let several = run(jobs);
+            assert_eq!((one.code, &one.stdout), (several.code, &several.stdout), "{command} {jobs}");
+            assert_eq!(one.stderr, several.stderr, "{command} {jobs}");
+        }
+    }
+}
+
+#[test]
+fn a_folder_to_review_is_the_same_with_any_number_of_jobs() {
+    let sandbox = fleet();
+    let text = std::fs::read_to_string(sandbox.root().join("a.kasm-db.yaml")).unwrap();
+    let without = text.lines().filter(|line| !line.contains("t5,")).collect::<Vec<_>>().join("\n");
+    std::fs::write(sandbox.root().join("a.kasm-db.yaml"), without).unwrap();
+    let render = |out: &str, jobs: u32| {
+        sandbox.run(&format!("render -f a.kasm-db.yaml --out {out} --jobs {jobs}")).expect(0);
+        sandbox.contents(&sandbox.root().join(out))
+    };
+    assert!(render("one", 1) == render("four", 4));
+    for jobs in [1, 4] {
+        sandbox.run(&format!("render -f a.kasm-db.yaml --out one --check --jobs {jobs}")).expect(0);
+    }
+}

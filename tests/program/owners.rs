@@ -1,0 +1,161 @@
+//! Who could replace what root reads, runs or writes.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::fs::{Permissions, create_dir_all, read_to_string, set_permissions, write};
+use std::os::unix::fs::{PermissionsExt as _, lchown};
+use std::path::{Path, PathBuf};
+
+use testing::Sandbox;
+
+use crate::PROGRAM;
+
+/// A user that no system has.
+const SOMEBODY: u32 = 41_234;
+
+const APPLY: &str = "-f examples/existing/kasm-db.yaml apply --yes";
+
+/// The example, with commands of its own; `None` if this does not run as root.
+fn tree(more: &str) -> Option<Sandbox> {
+    if !rustix::process::geteuid().is_root() {
+        assert!(std::env::var_os("CI").is_none(), "this test takes root");
+        return None;
+    }
+    let sandbox = Sandbox::new(PROGRAM);
+    let restart = format!("verify: {{connect: none}}\nrestart: {{policy: if_needed{more}}}\ntargets:");
+    sandbox.edit(&sandbox.document("existing"), "targets:", &restart);
+    create_dir_all(sandbox.target("existing").join("bin")).unwrap();
+    for name in ["stop", "start"] {
+        let path = program(&sandbox, name);
+        write(&path, format!("#!/bin/sh\ntouch {}\n", ran(&sandbox, name).display())).unwrap();
+        mode(&path, 0o755);
+    }
+    Some(sandbox)
+}
+
+fn program(sandbox: &Sandbox, name: &str) -> PathBuf {
+    sandbox.target("existing").join("bin").join(name)
+}
+
+fn ran(sandbox: &Sandbox, name: &str) -> PathBuf {
+    sandbox.root().join(format!("{name}-ran"))
+}
+
+fn mode(path: &Path, mode: u32) {
+    set_permissions(path, Permissions::from_mode(mode)).unwrap();
+}
+
+fn give(path: &Path) {
+    lchown(path, Some(SOMEBODY), Some(SOMEBODY)).unwrap();
+}
+
+fn is_written(sandbox: &Sandbox) -> bool {
+    let text = read_to_string(sandbox.target("existing").join("docker/docker-compose.yaml")).unwrap();
+    text.contains("kasmweb/postgres:1.11.0")
+}
+
+#[test]
+fn root_runs_no_program_of_somebody_else() {
+    for spoil in [
+        |sandbox: &Sandbox| give(&program(sandbox, "stop")),
+        |sandbox: &Sandbox| give(program(sandbox, "stop").parent().unwrap()),
+        |sandbox: &Sandbox| give(&sandbox.target("existing")),
+    ] {
+        let Some(sandbox) = tree("") else { return };
+        spoil(&sandbox);
+        let plan = sandbox.run("-f examples/existing/kasm-db.yaml plan").expect(0);
+        assert!(plan.stderr.contains("warning[KDB606]") && plan.stderr.contains("runs as root"), "{plan}");
+        let run = sandbox.run(APPLY).expect(4);
+        assert!(run.stderr.contains("belongs to the user 41234") && !is_written(&sandbox), "{run}");
+        assert!(!ran(&sandbox, "stop").exists());
+        // The files alone may be written: nothing is run.
+        sandbox.run(&format!("{APPLY} --files-only")).expect(0);
+        assert!(is_written(&sandbox) && !ran(&sandbox, "stop").exists());
+        // What an apply without a change runs is looked at, too.
+        sandbox.run(&format!("{APPLY} --allow foreign-owner")).expect(0);
+    }
+}
+
+#[test]
+fn a_document_of_root_and_a_choice_of_the_run_trust_the_owner_of_the_deployment() {
+    for (more, option) in [(", trust: ['41234']", ""), ("", "--allow foreign-owner")] {
+        let Some(sandbox) = tree(more) else { return };
+        ["stop", "start"].iter().for_each(|name| give(&program(&sandbox, name)));
+        sandbox.run(&format!("{APPLY} {option}")).expect(0);
+        assert!(ran(&sandbox, "stop").exists() && ran(&sandbox, "start").exists());
+    }
+    // What is written down for a later run has the choice of the document, and not that of the run.
+    for (more, option, code) in [(", trust: ['41234']", "", 0), ("", "--allow foreign-owner", 9)] {
+        let Some(sandbox) = tree(more) else { return };
+        ["stop", "start"].iter().for_each(|name| give(&program(&sandbox, name)));
+        sandbox.run(&format!("{APPLY} {option} --no-restart")).expect(9);
+        sandbox.run("recover -f examples/existing/kasm-db.yaml").expect(code);
+        assert_eq!(ran(&sandbox, "stop").exists(), code == 0);
+    }
+}
+
+#[test]
+fn a_program_that_others_can_write_to_is_not_run() {
+    for open in ["bin/stop", "bin"] {
+        let Some(sandbox) = tree(", trust: ['41234']") else { return };
+        let path = sandbox.target("existing").join(open);
+        lchown(&path, Some(0), Some(SOMEBODY)).unwrap();
+        mode(&path, 0o775);
+        let run = sandbox.run(APPLY).expect(1);
+        assert!(run.stderr.contains("can be replaced by others: its mode is 0775"), "{run}");
+        assert!(run.stderr.contains("run `chmod go-w ") && !is_written(&sandbox), "{run}");
+    }
+    // A folder of `PATH` is on the way to a program, too.
+    let Some(sandbox) = tree(", stop: [own-stop]") else { return };
+    let folder = sandbox.root().join("own");
+    create_dir_all(&folder).unwrap();
+    write(folder.join("own-stop"), "#!/bin/sh\n").unwrap();
+    mode(&folder.join("own-stop"), 0o755);
+    mode(&folder, 0o777);
+    let mut command = sandbox.command(PROGRAM);
+    command.env("PATH", format!("{}:/usr/bin:/bin", folder.display())).args(APPLY.split(' '));
+    let run = sandbox.finish(&mut command).expect(1);
+    assert!(run.stderr.contains("own can be replaced by others"), "{run}");
+}
+
+#[test]
+fn a_document_that_others_can_write_to_runs_nothing() {
+    let Some(sandbox) = tree("") else { return };
+    let base = sandbox.document("existing").with_file_name("base.kasm-db.yaml");
+    write(&base, "schema: kasm-db/v1\n").unwrap();
+    sandbox.edit(
+        &sandbox.document("existing"),
+        "schema: kasm-db/v1\n",
+        "schema: kasm-db/v1\nextends: base.kasm-db.yaml\n",
+    );
+    for path in [base, sandbox.document("existing")] {
+        mode(&path, 0o666);
+        let run = sandbox.run(APPLY).expect(1);
+        assert!(run.stderr.contains("its commands would be run"), "{run}");
+        assert!(run.stderr.contains("run `chmod go-w examples/existing/"), "{run}");
+        assert!(!is_written(&sandbox) && !ran(&sandbox, "stop").exists(), "{run}");
+        mode(&path, 0o644);
+        give(&path);
+        let run = sandbox.run(APPLY).expect(1);
+        assert!(run.stderr.contains("belongs to the user 41234"), "{run}");
+        lchown(&path, Some(0), Some(0)).unwrap();
+    }
+    sandbox.run(APPLY).expect(0);
+    assert!(ran(&sandbox, "start").exists());
+}
+
+#[test]
+fn folders_above_the_target_count_for_what_is_written() {
+    let Some(sandbox) = tree("") else { return };
+    let above = sandbox.target("existing").parent().unwrap().to_path_buf();
+    mode(&above, 0o777);
+    let run = sandbox.run(&format!("{APPLY} --files-only")).expect(4);
+    assert!(run.stderr.contains("KDB603") && run.stderr.contains(", above the target"), "{run}");
+    mode(&above, 0o755);
+    give(&above);
+    let run = sandbox.run(&format!("{APPLY} --files-only")).expect(4);
+    assert!(run.stderr.contains("KDB606") && !is_written(&sandbox), "{run}");
+    sandbox.run(&format!("{APPLY} --files-only --allow foreign-owner")).expect(0);
+    let run = sandbox.run("-f examples/existing/kasm-db.yaml rollback --yes --files-only").expect(4);
+    assert!(run.stderr.contains("KDB606") && is_written(&sandbox), "{run}");
+}

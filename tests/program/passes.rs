@@ -1,0 +1,190 @@
+//! The two passes of `apply`: every target is checked before the first one is written.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::fs::{create_dir, hard_link, read_to_string, write};
+
+use testing::Sandbox;
+
+use crate::PROGRAM;
+
+const OLD: &str = "work_mem = 4MB\n";
+const NEW: &str = "work_mem = 8MB\n";
+
+/// Writes a document with these targets of one `postgresql.conf` each, and the files of those that exist.
+fn targets(names: &[&str], more: &str) -> Sandbox {
+    let sandbox = Sandbox::new(PROGRAM);
+    let mut document =
+        format!("schema: kasm-db/v1\npostgres_major: 14\nsettings: {{work_mem: 8MB}}\n{more}targets:\n");
+    for name in names {
+        document
+            .push_str(&format!("  - {{name: {name}, files: {{postgresql_conf: {name}/postgresql.conf}}}}\n"));
+        let folder = sandbox.root().join(name);
+        match *name {
+            "gone" => continue,
+            _ => create_dir(&folder).unwrap(),
+        }
+        write(folder.join("postgresql.conf"), OLD).unwrap();
+    }
+    write(sandbox.root().join("kasm-db.yaml"), document).unwrap();
+    sandbox
+}
+
+fn conf(sandbox: &Sandbox, name: &str) -> String {
+    read_to_string(sandbox.root().join(name).join("postgresql.conf")).unwrap()
+}
+
+/// Spoils a target in one of the ways that the first pass sees; returns the exit code.
+fn spoil(sandbox: &Sandbox, name: &str, how: &str) -> i32 {
+    let path = sandbox.root().join(name).join("postgresql.conf");
+    match how {
+        "blocker" => {
+            write(path, format!("{OLD}include 'nowhere.conf'\n")).unwrap();
+            4
+        }
+        "hard link" => {
+            hard_link(&path, path.with_file_name("other")).unwrap();
+            1
+        }
+        "unreadable" => {
+            std::fs::remove_file(&path).unwrap();
+            create_dir(&path).unwrap();
+            1
+        }
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn whatever_fails_in_any_target_keeps_all_of_them_from_being_written() {
+    for how in ["blocker", "hard link", "unreadable"] {
+        for names in [["a", "b", "bad"], ["a", "bad", "b"], ["bad", "a", "b"]] {
+            let sandbox = targets(&names, "");
+            let code = spoil(&sandbox, "bad", how);
+            let before = sandbox.seen(sandbox.root());
+            let run = sandbox.run("apply -y").expect(code);
+            assert_eq!((conf(&sandbox, "a"), conf(&sandbox, "b")), (OLD.into(), OLD.into()), "{how}: {run}");
+            assert!(run.stdout.contains("  a: not started\n"), "{how}: {run}");
+            let after = sandbox.seen(sandbox.root());
+            let changed = before.iter().filter(|(path, seen)| after.get(*path) != Some(seen)).count();
+            assert_eq!(changed, 0, "{how}: {run}");
+        }
+    }
+}
+
+#[test]
+fn a_folder_that_is_missing_keeps_the_others_from_being_written() {
+    let sandbox = Sandbox::new(PROGRAM);
+    let old = sandbox.contents(&sandbox.target("existing"));
+    let kasm = "examples/existing/opt/kasm";
+    for names in [["1.11.0", "1.12.0"], ["1.12.0", "1.11.0"]] {
+        let targets: String =
+            names.iter().map(|name| format!("  - {{name: v{name}, deployment: {kasm}/{name}}}\n")).collect();
+        let text = format!("schema: kasm-db/v1\nimage: kasmweb/postgres:1.11.0\ntargets:\n{targets}");
+        write(sandbox.root().join("kasm-db.yaml"), text).unwrap();
+        let run = sandbox.run("apply -y").expect(1);
+        assert!(run.stderr.contains("1.12.0"), "{run}");
+        assert_eq!(sandbox.contents(&sandbox.target("existing")), old, "{run}");
+    }
+    let run = sandbox.run("apply -y --keep-going").expect(10);
+    assert!(run.stderr.contains("Left out, see above: v1.12.0."), "{run}");
+    assert!(run.stderr.contains("partly applied: 1 of 2 targets written"), "{run}");
+    assert_ne!(sandbox.contents(&sandbox.target("existing")), old, "{run}");
+}
+
+#[test]
+fn all_targets_that_fail_are_told_at_once() {
+    let sandbox = targets(&["one", "fine", "two"], "");
+    spoil(&sandbox, "one", "hard link");
+    spoil(&sandbox, "two", "unreadable");
+    let run = sandbox.run("apply -y").expect(1);
+    assert!(
+        run.stderr.contains("one/postgresql.conf") && run.stderr.contains("two/postgresql.conf"),
+        "{run}"
+    );
+}
+
+#[test]
+fn to_keep_going_leaves_out_what_failed_and_says_so() {
+    for how in ["blocker", "hard link", "unreadable"] {
+        let sandbox = targets(&["bad", "a", "b"], "");
+        spoil(&sandbox, "bad", how);
+        let run = sandbox.run("apply -y --keep-going").expect(10);
+        assert_eq!((conf(&sandbox, "a"), conf(&sandbox, "b")), (NEW.into(), NEW.into()), "{how}: {run}");
+        assert!(run.stderr.contains("Left out, see above: bad."), "{how}: {run}");
+        assert!(run.stderr.contains("partly applied: 2 of 3 targets written"), "{how}: {run}");
+        // What it left out is what keeps the next one from being done.
+        let run = sandbox.run("apply -y --keep-going").expect(if how == "blocker" { 4 } else { 1 });
+        assert!(!run.stderr.contains("partly applied"), "{how}: {run}");
+    }
+}
+
+#[test]
+fn a_target_that_changes_while_another_one_is_written_ends_the_run_with_what_was_written() {
+    let more = "restart: {policy: if_needed, stop: [./touch], start: ['true']}\nverify: {connect: none}\n";
+    let sandbox = targets(&["a", "b", "c"], more);
+    let document = sandbox.root().join("kasm-db.yaml");
+    // A restart, which stops the first database with a command that changes the second one's file.
+    sandbox.edit(&document, "work_mem: 8MB", "max_connections: 50");
+    let command =
+        format!("#!/bin/sh\necho '# by hand' >> '{}'\n", sandbox.root().join("b/postgresql.conf").display());
+    let path = sandbox.root().join("touch");
+    write(&path, command).unwrap();
+    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    sandbox.edit(&document, "./touch", path.to_str().unwrap());
+    let run = sandbox.run("apply -y").expect(10);
+    assert!(run.stderr.contains("b/postgresql.conf: changed since the plan was made"), "{run}");
+    assert!(run.stderr.contains("partly applied: 1 of 3 targets written\n"), "{run}");
+    let targets = "  a: applied\n  b: failed\n  c: not started\n";
+    assert!(run.stdout.ends_with(&format!("\nTargets:\n{targets}")), "{run}");
+    assert!(
+        run.stderr.contains(&format!("targets written\n{targets}  = help: fix the error above")),
+        "{run}"
+    );
+    assert!(
+        run.stderr.ends_with("  = state: partly applied: some targets are written, others are not\n"),
+        "{run}"
+    );
+    assert!(conf(&sandbox, "a").contains("max_connections = 50"));
+    assert_eq!(conf(&sandbox, "b"), format!("{OLD}# by hand\n"));
+    assert_eq!(conf(&sandbox, "c"), OLD);
+}
+
+#[test]
+fn what_follows_is_left_for_all_targets_by_choice() {
+    let more = "restart: {policy: if_needed, stop: ['true'], start: ['true']}\nverify: {connect: none}\n";
+    let sandbox = targets(&["a", "b"], more);
+    sandbox.edit(&sandbox.root().join("kasm-db.yaml"), "work_mem: 8MB", "max_connections: 50");
+    sandbox.run("apply -y --no-restart").expect(9);
+    for name in ["a", "b"] {
+        assert!(conf(&sandbox, name).contains("max_connections = 50"), "{name}");
+    }
+    sandbox.run("apply -y").expect(0);
+    sandbox.run("status").expect(0);
+}
+
+#[test]
+fn two_targets_of_one_file_are_refused() {
+    let sandbox = targets(&["a"], "");
+    let text = read_to_string(sandbox.root().join("kasm-db.yaml")).unwrap();
+    let again = "  - {name: again, files: {postgresql_conf: a/../a/postgresql.conf}}\n";
+    write(sandbox.root().join("kasm-db.yaml"), text + again).unwrap();
+    let run = sandbox.run("apply -y").expect(1);
+    assert!(
+        run.stderr
+            .contains("/a/postgresql.conf: would be changed for the target `a`, and belongs to `again`, too"),
+        "{run}"
+    );
+    assert_eq!(conf(&sandbox, "a"), OLD);
+    sandbox.run("apply -y --target again").expect(0);
+    assert_eq!(conf(&sandbox, "a"), NEW);
+}
+
+#[test]
+fn a_dry_run_checks_all_targets_and_says_once_that_nothing_was_written() {
+    let sandbox = targets(&["a", "b"], "");
+    let run = sandbox.run("apply --dry-run").expect(0);
+    assert_eq!(run.stderr.matches("Dry run: nothing was written.").count(), 1, "{run}");
+    assert_eq!(run.stdout.matches("not applied, as this is a dry run").count(), 2, "{run}");
+    assert_eq!((conf(&sandbox, "a"), conf(&sandbox, "b")), (OLD.into(), OLD.into()));
+}
