@@ -3,6 +3,7 @@
 //! A thread waits for them. The flag that a handler could set would be of no use while the main thread
 //! waits for an answer, a lock or a slow reader, and that is where an interrupt must end the run at once.
 
+use std::io::Read as _;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::Duration;
@@ -86,7 +87,10 @@ fn name(signal: i32) -> &'static str {
 
 /// Returns the signals that this process was started to ignore, as a mask with bit 0 for signal 1.
 fn ignored() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    // Longer than the file: the standard library would read it in a dozen pieces, as it has no size.
+    let mut status = Vec::with_capacity(8192);
+    let read = std::fs::File::open("/proc/self/status").and_then(|mut file| file.read_to_end(&mut status));
+    let status = read.map(|_| String::from_utf8_lossy(&status)).unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
 }

@@ -57,6 +57,14 @@ impl Dir {
 
     /// Opens a directory by an absolute path that has no links in it; one that is there now is refused.
     pub(crate) fn open_resolved(path: &Path) -> Result<Dir, Error> {
+        // Not beneath anything: the path starts at the root of the file system.
+        let linkless = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+        if path.is_absolute()
+            && let Ok(fd) = rustix::fs::openat2(CWD, path, Access::Search.flags(), Mode::empty(), linkless)
+        {
+            return Ok(Dir { fd, path: path.to_path_buf() });
+        }
+        // Without that system call, and for the error of the component that is in the way.
         let fd = rustix::fs::openat(CWD, "/", Access::Search.flags(), Mode::empty())
             .map_err(|errno| Error::io("/", Operation::OpenDirectory, errno))?;
         let top = Dir { fd, path: PathBuf::from("/") };

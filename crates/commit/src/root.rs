@@ -2,7 +2,8 @@
 
 use std::ffi::OsString;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rustix::io::Errno;
@@ -20,6 +21,8 @@ use crate::path::RelPath;
 #[derive(Debug)]
 pub struct Root {
     dir: Dir,
+    /// The folder that was read from last, which the next file is likely to be in.
+    last: Mutex<Option<(PathBuf, Arc<Dir>)>>,
 }
 
 /// Holds a regular file as it was read.
@@ -38,7 +41,7 @@ impl Root {
     /// # Errors
     /// [`Error::Io`] if there is no such directory or it cannot be searched.
     pub fn open(path: &Path) -> Result<Root, Error> {
-        Ok(Root { dir: Dir::open(path)? })
+        Ok(Root::of(Dir::open(path)?))
     }
 
     /// Opens the directory at an absolute path that has no links in it, and follows none that is there now.
@@ -46,7 +49,11 @@ impl Root {
     /// # Errors
     /// [`Error::Symlink`]; [`Error::Io`] if there is no such directory or it cannot be searched.
     pub fn open_resolved(path: &Path) -> Result<Root, Error> {
-        Ok(Root { dir: Dir::open_resolved(path)? })
+        Ok(Root::of(Dir::open_resolved(path)?))
+    }
+
+    fn of(dir: Dir) -> Root {
+        Root { dir, last: Mutex::new(None) }
     }
 
     /// Returns the absolute path of the directory with all links resolved, for messages.
@@ -62,7 +69,7 @@ impl Root {
     /// [`Error::Path`], [`Error::Symlink`], [`Error::NotRegular`], [`Error::TooLarge`], [`Error::Io`].
     pub fn read(&self, path: &Path, limit: u64) -> Result<Option<File>, Error> {
         let path = RelPath::parse(path)?;
-        let dir = match self.dir.descend(path.parent(), Access::Search) {
+        let dir = match self.folder(path.parent()) {
             Err(error) if error.is_missing() => return Ok(None),
             found => found?,
         };
@@ -116,7 +123,24 @@ impl Root {
     /// # Errors
     /// [`Error::Locked`] if it is still taken after `timeout`; [`Error::Io`].
     pub fn lock(&self, timeout: Duration) -> Result<Lock<'_>, Error> {
-        Lock::take(self, timeout)
+        let lock = Lock::take(self, timeout)?;
+        // What is read under the lock is looked up under it.
+        *self.last() = None;
+        Ok(lock)
+    }
+
+    /// Opens a folder to read from, unless it is open already.
+    fn folder(&self, path: &Path) -> Result<Arc<Dir>, Error> {
+        if let Some((_, dir)) = self.last().as_ref().filter(|(last, _)| last == path) {
+            return Ok(Arc::clone(dir));
+        }
+        let dir = Arc::new(self.dir.descend(path, Access::Search)?);
+        *self.last() = Some((path.to_path_buf(), Arc::clone(&dir)));
+        Ok(dir)
+    }
+
+    fn last(&self) -> MutexGuard<'_, Option<(PathBuf, Arc<Dir>)>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn dir(&self) -> &Dir {

@@ -1,6 +1,7 @@
 //! A target's files on disk.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -35,11 +36,13 @@ pub(crate) struct Disk<'a> {
     chroot: Option<&'a Chroot>,
     /// How many bytes are left of [`LIMIT_OF_ALL`].
     left: Cell<u64>,
+    /// Where absolute paths lead: every service names the same few.
+    below: RefCell<HashMap<String, Option<String>>>,
 }
 
 impl<'a> Disk<'a> {
     pub(crate) fn new(root: &'a Root, chroot: Option<&'a Chroot>) -> Self {
-        Self { root, chroot, left: Cell::new(LIMIT_OF_ALL) }
+        Self { root, chroot, left: Cell::new(LIMIT_OF_ALL), below: RefCell::default() }
     }
 
     /// Returns the path on this disk for one that leaves the root, but for the links in it; `None` for one that does not.
@@ -115,6 +118,18 @@ impl Source for Disk<'_> {
     }
 
     fn below_root(&self, absolute: &str) -> Option<String> {
+        if let Some(known) = self.below.borrow().get(absolute) {
+            return known.clone();
+        }
+        let found = self.looked_up(absolute);
+        self.below.borrow_mut().insert(absolute.to_owned(), found.clone());
+        found
+    }
+}
+
+impl Disk<'_> {
+    /// Follows the links of an absolute path, and returns the rest of it if it leads below the root.
+    fn looked_up(&self, absolute: &str) -> Option<String> {
         let inside = |path: &Path| Some(path.strip_prefix(self.root.path()).ok()?.to_str()?.to_string());
         let path = prefixed(self.chroot.map(Chroot::path), Path::new(absolute));
         // Kasm's files name the versioned path, which is where `current` leads to.

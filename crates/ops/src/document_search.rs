@@ -42,7 +42,8 @@ pub fn named_documents(selection: &Selection) -> Result<Vec<Named>, Error> {
     for path in &selection.documents {
         if !path.is_dir() {
             // A document that is named twice is one, whatever way its paths take.
-            if seen.insert(path.canonicalize().unwrap_or_else(|_| path.clone())) {
+            let is_alone = selection.documents.len() == 1;
+            if is_alone || seen.insert(path.canonicalize().unwrap_or_else(|_| path.clone())) {
                 all.push(Named::of(path));
             }
             continue;
