@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use commit::reason;
 use model::{DesiredState, Reading};
 
-use crate::document_search::{DEFAULT, Named};
+use crate::document_search::{DEFAULT, Named, Searched};
 use crate::error::Error;
 use crate::selection::Selection;
 use crate::top::{Refused, Top};
@@ -75,16 +75,19 @@ pub(crate) fn load(named: &Named, selection: &Selection) -> Result<Document, Err
         let bytes = read(&mut opened, &name)?;
         return Ok(document(name, folder.to_path_buf(), bytes, Top::of_working_directory(chosen.as_ref())?));
     }
-    let found =
-        Top::of_document(path, named.searched.as_deref(), chosen.as_ref()).map_err(
-            |refused| match &refused {
-                Refused::System(error) => failed(error),
-                other => {
-                    let error = Error::failed(format!("{name}: cannot open the document: {}", other.why()));
-                    other.help().map_or(error.clone(), |help| error.help(help))
-                }
-            },
-        )?;
+    let chosen = chosen.as_ref();
+    let found = match &named.searched {
+        Some(Searched { folder, real: Some(real) }) => Top::of_found(real, folder, chosen),
+        Some(Searched { folder, real: None }) => Top::of_document(path, Some(folder), chosen),
+        None => Top::of_document(path, None, chosen),
+    };
+    let found = found.map_err(|refused| match &refused {
+        Refused::System(error) => failed(error),
+        other => {
+            let error = Error::failed(format!("{name}: cannot open the document: {}", other.why()));
+            other.help().map_or(error.clone(), |help| error.help(help))
+        }
+    })?;
     let bytes = found.read_start(LIMIT).map_err(|error| match &error {
         commit::Error::Io { source, .. } => failed(source),
         commit::Error::NotRegular { kind, .. } => {

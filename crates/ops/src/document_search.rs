@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::error::Error;
 use crate::selection::Selection;
-use crate::top::{Refused, Top};
+use crate::top::{Refused, SearchFolder, Top};
 
 /// The document's usual name.
 pub(crate) const DEFAULT: &str = "kasm-db.yaml";
@@ -16,8 +16,17 @@ pub(crate) const DEFAULT: &str = "kasm-db.yaml";
 pub struct Named {
     /// Its path; `-` is standard input.
     pub path: PathBuf,
-    /// The folder that it was found in, without links; `None` if it was named.
-    pub searched: Option<Arc<Path>>,
+    /// How it was found; `None` if it was named.
+    pub searched: Option<Searched>,
+}
+
+/// Where a document was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Searched {
+    /// The folder in which documents were searched for.
+    pub(crate) folder: Arc<SearchFolder>,
+    /// The document's own path without links, unless it is a link.
+    pub(crate) real: Option<PathBuf>,
 }
 
 impl Named {
@@ -53,16 +62,17 @@ pub fn named_documents(selection: &Selection) -> Result<Vec<Named>, Error> {
             return Err(Error::usage(message).help("`-R` takes every document below it"));
         }
         let chosen = selection.top.as_deref().map(Top::chosen).transpose()?;
-        let searched: Arc<Path> =
-            Top::of_search(path, chosen.as_ref()).map_err(|refused| unsearched(path, &refused))?.into();
+        let searched =
+            Arc::new(Top::of_search(path, chosen.as_ref()).map_err(|refused| unsearched(path, &refused))?);
         let is_file = |link: &Path| leads_to_a_file(link, &searched, chosen.as_ref());
         for found in below(path, &is_file)? {
             // No link leads into what was found, so that only the document itself can be one.
             let beneath = found.strip_prefix(path).ok().filter(|_| !found.is_symlink());
-            let real =
-                beneath.map_or_else(|| found.canonicalize().ok(), |beneath| Some(searched.join(beneath)));
-            if seen.insert(real.unwrap_or_else(|| found.clone())) {
-                all.push(Named { path: found, searched: Some(Arc::clone(&searched)) });
+            let real = beneath.map(|beneath| searched.path.join(beneath));
+            let identity = real.clone().or_else(|| found.canonicalize().ok());
+            if seen.insert(identity.unwrap_or_else(|| found.clone())) {
+                let searched = Searched { folder: Arc::clone(&searched), real };
+                all.push(Named { path: found, searched: Some(searched) });
             }
         }
     }
@@ -92,7 +102,7 @@ pub fn only(selection: &Selection) -> Result<Named, Error> {
 
 /// Tells whether a link that was found leads to a file. One that leads out of its top is taken for one, whatever is there:
 /// reading it is an error.
-fn leads_to_a_file(link: &Path, searched: &Path, chosen: Option<&Top>) -> bool {
+fn leads_to_a_file(link: &Path, searched: &SearchFolder, chosen: Option<&Top>) -> bool {
     match Top::of_document(link, Some(searched), chosen) {
         Ok(beneath) => beneath.is_file(),
         Err(Refused::Outside(_) | Refused::Git) => true,

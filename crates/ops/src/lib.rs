@@ -72,7 +72,7 @@ pub use live::child::seconds;
 
 pub use context::Context;
 pub use document::Document;
-pub use document_search::{Named, has_document_name, named_documents, only};
+pub use document_search::{Named, Searched, has_document_name, named_documents, only};
 pub use documents::{Declared, Documents, Met, TargetName, only_targets};
 pub use error::{Error, FilesState};
 pub use follow_up::FollowUp;

@@ -38,6 +38,15 @@ enum Kind {
     Chosen,
 }
 
+/// A folder in which documents are searched for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SearchFolder {
+    /// Absolute and without links.
+    pub(crate) path: PathBuf,
+    /// The Git work tree that it is in.
+    work_tree: Option<Top>,
+}
+
 /// Something beneath a top: no part of the way to it that was there when it was looked up is a link.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Beneath {
@@ -91,14 +100,14 @@ impl Top {
     /// Looks up a document that the command line names, or that was found in `searched`, which has no links.
     pub(crate) fn of_document(
         path: &Path,
-        searched: Option<&Path>,
+        searched: Option<&SearchFolder>,
         chosen: Option<&Self>,
     ) -> Result<Beneath, Refused> {
         let around = |folder: &Path, is_last: bool| match chosen {
             Some(chosen) => Some(chosen.clone()).filter(|chosen| chosen.holds(folder)),
             None => work_tree(folder).or_else(|| {
                 let path = match searched {
-                    Some(searched) => Some(searched).filter(|searched| folder.starts_with(searched)),
+                    Some(searched) => Some(searched.path.as_path()).filter(|path| folder.starts_with(path)),
                     None => is_last.then_some(folder),
                 };
                 Some(Self { path: path?.to_path_buf(), kind: Kind::Folder })
@@ -106,20 +115,41 @@ impl Top {
         };
         let (found, top) = resolved(path, &around)?;
         let folder = found.parent().unwrap_or(&found);
-        let top = top
-            .or_else(|| chosen.cloned())
-            .or_else(|| work_tree(folder))
-            .unwrap_or_else(|| Self { path: searched.unwrap_or(folder).to_path_buf(), kind: Kind::Folder });
+        let top = top.or_else(|| chosen.cloned()).or_else(|| work_tree(folder)).unwrap_or_else(|| Self {
+            path: searched.map_or(folder, |searched| &searched.path).to_path_buf(),
+            kind: Kind::Folder,
+        });
         top.beneath(&found)
     }
 
-    /// Looks up a folder in which documents are searched for; returns its path without links.
-    pub(crate) fn of_search(path: &Path, chosen: Option<&Self>) -> Result<PathBuf, Refused> {
+    /// Looks up a document that was found in a folder. Its path has no links.
+    pub(crate) fn of_found(
+        real: &Path,
+        searched: &SearchFolder,
+        chosen: Option<&Self>,
+    ) -> Result<Beneath, Refused> {
+        // The folder's own work tree is known; there may be another one in it.
+        let between = || real.ancestors().skip(1).take_while(|folder| **folder != searched.path);
+        let top = chosen
+            .cloned()
+            .or_else(|| between().find(|folder| is_work_tree(folder)).map(Self::work_tree))
+            .or_else(|| searched.work_tree.clone())
+            .unwrap_or_else(|| Self { path: searched.path.clone(), kind: Kind::Folder });
+        top.beneath(real)
+    }
+
+    /// Looks up a folder in which documents are searched for.
+    pub(crate) fn of_search(path: &Path, chosen: Option<&Self>) -> Result<SearchFolder, Refused> {
         let around = |folder: &Path, _: bool| match chosen {
             Some(chosen) => Some(chosen.clone()).filter(|chosen| chosen.holds(folder)),
             None => work_tree(folder),
         };
-        Ok(resolved(path, &around)?.0)
+        let (path, _) = resolved(path, &around)?;
+        Ok(SearchFolder { work_tree: work_tree(&path), path })
+    }
+
+    fn work_tree(path: &Path) -> Self {
+        Self { path: path.to_path_buf(), kind: Kind::WorkTree }
     }
 
     /// Looks up where a result goes that the command line names: a folder, or the folder of a file. A link of the caller's
@@ -210,9 +240,11 @@ impl std::fmt::Display for Top {
 /// Finds the nearest folder with a `.git`, which a submodule and a further work tree have as a file. Git is not run: what
 /// it does is for the configuration to say, and that may be somebody else's.
 fn work_tree(folder: &Path) -> Option<Top> {
-    let is_top = |folder: &&Path| std::fs::symlink_metadata(folder.join(GIT)).is_ok();
-    let path = folder.ancestors().find(is_top)?.to_path_buf();
-    Some(Top { path, kind: Kind::WorkTree })
+    folder.ancestors().find(|folder| is_work_tree(folder)).map(Top::work_tree)
+}
+
+fn is_work_tree(folder: &Path) -> bool {
+    std::fs::symlink_metadata(folder.join(GIT)).is_ok()
 }
 
 /// Follows the links of a path, one after the other. `around` returns the top that a link in a folder must stay beneath, and
