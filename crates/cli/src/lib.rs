@@ -16,9 +16,10 @@ mod output;
 pub mod parts;
 mod signals;
 
+use std::mem::ManuallyDrop;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory as _, FromArgMatches as _};
 use live::Environment;
 use ops::{Error, FilesState, Outcome, Progress};
 
@@ -30,7 +31,10 @@ use crate::output::{Color, Terminal};
 /// Runs the program: reads the command line, prints to the standard streams, and gives the exit code.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    // It is not freed: that takes as long as planning a small file, and the process ends soon.
+    let mut tree = ManuallyDrop::new(Cli::command());
+    let matches = tree.try_get_matches_from_mut(std::env::args_os());
+    let cli = match matches.and_then(|mut matches| Cli::from_arg_matches_mut(&mut matches)) {
         Ok(cli) => cli,
         Err(error) => return usage(&error).into(),
     };

@@ -27,6 +27,10 @@ pub const MAJORS: RangeInclusive<u16> = 12..=18;
 /// An old name that the server still takes finds the setting by its name of today: `sort_mem` finds
 /// `work_mem`.
 pub fn lookup(name: &str, major: u16) -> Option<&'static Setting> {
+    // An extension's.
+    if name.contains('.') {
+        return None;
+    }
     let name = alias(name, major).unwrap_or(name);
     let start = table::SETTINGS.partition_point(|row| compare(row.name, name) == Ordering::Less);
     table::SETTINGS
@@ -47,11 +51,11 @@ pub fn lookup_in(name: &str, major: Option<u16>) -> Option<&'static Setting> {
 
 /// Gives every name by which a file of this major sets what `name` sets, that itself among them.
 pub fn spellings(name: &str, major: u16) -> Vec<&str> {
-    let today = lookup(name, major).map(|row| row.name);
-    let old = table::ALIASES.iter().filter(|(_, (first, last), instead)| {
-        (*first..=*last).contains(&major) && today.is_some_and(|today| today == *instead)
-    });
-    std::iter::once(name).chain(today).chain(old.map(|(old, ..)| *old)).collect()
+    let Some(today) = lookup(name, major).map(|row| row.name) else { return vec![name] };
+    let old = table::ALIASES
+        .iter()
+        .filter(|(_, (first, last), instead)| (*first..=*last).contains(&major) && today == *instead);
+    [name, today].into_iter().chain(old.map(|(old, ..)| *old)).collect()
 }
 
 /// Gives the majors that know `name`, in order.

@@ -318,7 +318,8 @@ fn spellings(name: &str, major: Option<u16>) -> Vec<&str> {
 
 /// Tells whether a line with the name `written` sets `name`.
 fn sets(written: &str, name: &str, major: Option<u16>) -> bool {
-    spellings(name, major).iter().any(|spelling| spelling.eq_ignore_ascii_case(written))
+    written.eq_ignore_ascii_case(name)
+        || spellings(name, major).iter().any(|spelling| spelling.eq_ignore_ascii_case(written))
 }
 
 /// Gives the place of a setting in the file as it is named here.
