@@ -261,7 +261,7 @@ impl Opened {
     /// Reads up to `limit` bytes; `None` if there are more.
     ///
     /// The limit holds whatever size the metadata names: the file may be growing.
-    pub(crate) fn read(self, path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Error> {
+    pub(crate) fn read(&self, path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Error> {
         if self.metadata.len() > limit {
             return Ok(None);
         }

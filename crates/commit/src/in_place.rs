@@ -11,7 +11,8 @@ use std::path::Path;
 use rustix::fs::{Mode, OFlags};
 
 use crate::bytes;
-use crate::dir::Dir;
+use crate::digest::Digest;
+use crate::dir::{Dir, Opened};
 use crate::error::{Error, Operation};
 use crate::member::{Member, Progress};
 use crate::metadata::{FileInfo, Identity, require_regular};
@@ -46,10 +47,27 @@ pub(crate) fn put_back(member: &mut Member<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-/// Writes a content over whatever a file holds.
-pub(crate) fn overwrite(dir: &Dir, name: &OsStr, content: &[u8]) -> Result<(), Error> {
+/// Writes a content over that of a file which was looked at, and is still open: the descriptor that is written to is of that
+/// very file, which has no second name, and holds what was `seen` in it. Who may write to its folder could have put a second
+/// name of any other file there.
+pub(crate) fn overwrite(
+    dir: &Dir,
+    name: &OsStr,
+    looked_at: &Opened,
+    seen: Digest,
+    content: &[u8],
+) -> Result<(), Error> {
     let path = dir.join(name);
-    write(&mut open(dir, name, &path)?, &path, content)
+    let mut file = open(dir, name, &path)?;
+    let found = file.metadata().map_err(|error| Error::io(&path, Operation::Inspect, error))?;
+    let found = FileInfo::of(&found);
+    let len = looked_at.metadata.len();
+    let holds =
+        bytes::read_up_to(&file, len, len).map_err(|errno| Error::io(&path, Operation::Read, errno))?;
+    if !found.is_same(&FileInfo::of(&looked_at.metadata)) || found.nlink != 1 || Digest::of(&holds) != seen {
+        return Err(Error::Changed { path });
+    }
+    write(&mut file, &path, content)
 }
 
 /// Tells whether a content is what a write of `new` over `old`, or the other way round, can have left.

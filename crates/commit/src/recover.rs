@@ -12,7 +12,7 @@ use rustix::fs::RenameFlags;
 use rustix::io::Errno;
 
 use crate::digest::Digest;
-use crate::dir::{Access, Dir};
+use crate::dir::{Access, Dir, Opened};
 use crate::error::{Error, Operation, Stranger};
 use crate::in_place;
 use crate::log::Hold;
@@ -63,6 +63,10 @@ struct Case<'a> {
     name: &'a OsStr,
     dir: Dir,
     here: Here,
+    /// The file, open since it was looked at: no other one can get its number.
+    there: Opened,
+    /// What it held then.
+    seen: Digest,
     /// Whether owner and mode are what they were.
     is_ours: bool,
     /// The name beside it that has the new content, or the old one.
@@ -152,7 +156,8 @@ fn case<'a>(root: &Dir, own: &Dir, index: usize, file: &'a Replaced) -> Result<C
     let new =
         if file.in_place { copy.is_some().then(|| copy_name(index)) } else { beside(after, file.after_len) };
     let old = beside(before, file.before_len);
-    Ok(Case { file, before, after, index, name, dir, here, is_ours, new, old, has_backup: backup.is_some() })
+    let (there, seen, has_backup) = (opened, digest, backup.is_some());
+    Ok(Case { file, before, after, index, name, dir, here, there, seen, is_ours, new, old, has_backup })
 }
 
 /// Tells whether a name stands for a file that may take the place of another: with its content, and with its
@@ -180,14 +185,25 @@ impl Case<'_> {
     }
 
     fn can_finish(&self) -> bool {
-        // A file written in place keeps its rights, whatever they are by now.
-        let may = self.file.in_place || self.is_ours;
-        self.here == Here::New || (may && self.new.is_some())
+        self.here == Here::New || (self.obstacle().is_none() && self.new.is_some())
     }
 
     fn can_undo(&self) -> bool {
-        let may = self.file.in_place || self.is_ours;
-        self.here == Here::Old || (may && (self.old.is_some() || self.has_backup))
+        self.here == Here::Old || (self.obstacle().is_none() && (self.old.is_some() || self.has_backup))
+    }
+
+    /// Says why the file may not be written, whatever it should get.
+    fn obstacle(&self) -> Option<Stranger> {
+        if !self.file.in_place {
+            return (!self.is_ours).then_some(Stranger::Rights);
+        }
+        // A file written in place keeps its mode and group, whatever they are by now. Of another owner it is another file,
+        // and whose that is could read what it gets. The journal has no numbers of files: some file systems give out others
+        // when they are mounted again.
+        if self.there.metadata.uid() != self.file.uid {
+            return Some(Stranger::Rights);
+        }
+        (self.there.metadata.nlink() != 1).then_some(Stranger::Linked)
     }
 }
 
@@ -199,7 +215,7 @@ fn stuck(state: &StateDir, record: &Generation, cases: &[Case<'_>]) -> Error {
     match case {
         Some(case) => Error::Unrecognised {
             path: case.dir.join(case.name),
-            now: if case.file.in_place || case.is_ours { Stranger::Lost } else { Stranger::Rights },
+            now: case.obstacle().unwrap_or(Stranger::Lost),
             generation,
         },
         None => Error::Interrupted { path: state.journal_path() },
@@ -251,7 +267,7 @@ fn undo(root: &Dir, state: &StateDir, record: &Generation, cases: &[Case<'_>]) -
 
 fn overwrite(case: &Case<'_>, own: &Dir, source: &OsStr) -> Result<(), Error> {
     let content = read(own, source, u64::MAX)?.ok_or_else(|| Error::Backup { path: own.join(source) })?;
-    in_place::overwrite(&case.dir, case.name, &content)
+    in_place::overwrite(&case.dir, case.name, &case.there, case.seen, &content)
 }
 
 /// Puts what is beside a file into its place; what comes out must be what was seen there.

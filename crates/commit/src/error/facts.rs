@@ -70,6 +70,9 @@ pub enum Stranger {
     /// Its content is known, but not its owner or mode.
     #[error("has another owner or mode than before")]
     Rights,
+    /// Its content is known, but it is a second name of another file, or has got a second name.
+    #[error("has a second name (a hard link)")]
+    Linked,
     /// Its content is known, but the one that it should get is nowhere.
     #[error("has lost the content that it should get")]
     Lost,

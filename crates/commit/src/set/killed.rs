@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::*;
+use crate::digest::Digest;
 use crate::error::Stranger;
 use crate::recover::Outcome;
 use crate::root::Root;
@@ -227,18 +228,8 @@ fn a_new_content_that_is_lost_takes_the_others_back() {
 #[test]
 fn a_file_torn_in_place_is_finished_from_its_copy_or_restored_from_its_backup() {
     for lost in [None, Some("private/generations/1/2.new")] {
-        let tree = Tree::new();
         // The third alone, so that it can be taken back.
-        let tree = Tree { changes: tree.changes[2..].to_vec(), ..tree };
-        let root = tree.root();
-        let in_place = vec![PathBuf::from("d/c")];
-        let options = Options { in_place, ..Options::default() };
-        let mut set = Set::check(root.dir(), &tree.changes, &options.in_place).unwrap();
-        let files = set.members.iter().map(Member::record).collect();
-        let mut log = Log::begin(root.dir(), files, &options, &|_| Ok(())).unwrap();
-        set.prepare(&mut log).unwrap();
-        log.decide().unwrap();
-        drop((set, log));
+        let tree = decided_in_place();
         let ino = fs::metadata(tree.at("d/c")).unwrap().ino();
         fs::write(tree.at("d/c"), "d/c = nld and longer\n").unwrap();
         if lost.is_some() {
@@ -251,6 +242,55 @@ fn a_file_torn_in_place_is_finished_from_its_copy_or_restored_from_its_backup() 
         assert!(tree.is_new());
         assert_eq!(fs::metadata(tree.at("d/c")).unwrap().ino(), ino);
     }
+}
+
+/// Kills a commit of `d/c` in place once it is decided.
+fn decided_in_place() -> Tree {
+    let tree = Tree::new();
+    let tree = Tree { changes: tree.changes[2..].to_vec(), ..tree };
+    let root = tree.root();
+    let options = Options { in_place: vec![PathBuf::from("d/c")], ..Options::default() };
+    let mut set = Set::check(root.dir(), &tree.changes, &options.in_place).unwrap();
+    let files = set.members.iter().map(Member::record).collect();
+    let mut log = Log::begin(root.dir(), files, &options, &|_| Ok(())).unwrap();
+    set.prepare(&mut log).unwrap();
+    log.decide().unwrap();
+    drop((set, log));
+    tree
+}
+
+#[test]
+fn a_second_name_of_another_file_is_not_written_over_in_place() {
+    let tree = decided_in_place();
+    let victim = tree.at("victim");
+    // Torn: either content would have to be written.
+    fs::write(tree.at("d/c"), "d/c = nld and longer\n").unwrap();
+    fs::rename(tree.at("d/c"), &victim).unwrap();
+    fs::hard_link(&victim, tree.at("d/c")).unwrap();
+    let before = fs::read(&victim).unwrap();
+    for _ in 0..2 {
+        let error = tree.recover().unwrap_err();
+        assert!(matches!(error, Error::Unrecognised { now: Stranger::Linked, .. }), "{error}");
+        assert_eq!(fs::read(&victim).unwrap(), before);
+    }
+    fs::remove_file(&victim).unwrap();
+    assert!(matches!(tree.recover().unwrap(), Outcome::Finished(_)));
+    assert!(tree.is_new());
+}
+
+#[test]
+fn a_file_that_took_the_place_of_one_that_was_looked_at_is_not_written_over() {
+    let tree = decided_in_place();
+    let dir = tree.root().dir().descend(Path::new("d"), Access::Read).unwrap();
+    let name = std::ffi::OsStr::new("c");
+    let looked_at = dir.open_regular(name).unwrap().unwrap();
+    let content = fs::read(tree.at("d/c")).unwrap();
+    let write = || crate::in_place::overwrite(&dir, name, &looked_at, Digest::of(&content), b"new");
+    // The same content, and another file.
+    fs::write(tree.at("d/other"), &content).unwrap();
+    fs::rename(tree.at("d/other"), tree.at("d/c")).unwrap();
+    assert!(matches!(write(), Err(Error::Changed { .. })));
+    assert_eq!(fs::read(tree.at("d/c")).unwrap(), content);
 }
 
 #[test]
