@@ -87,7 +87,7 @@ impl Root {
     ///
     /// # Errors
     /// Those of [`Root::read`], except that of its size. Nothing is there: [`Error::is_missing`].
-    pub fn read_start(self, path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
+    pub fn read_start(self, path: &Path, limit: u64) -> Result<File, Error> {
         let path = RelPath::parse(path)?;
         let dir = match path.parent() {
             here if here.as_os_str().is_empty() => self.dir,
@@ -97,7 +97,10 @@ impl Root {
         let Some(opened) = dir.open_regular(path.name())? else {
             return Err(Error::io(shown, Operation::Open, Errno::NOENT));
         };
-        opened.start(limit).map_err(|errno| Error::io(shown, Operation::Read, errno))
+        let metadata =
+            Metadata::of(&opened.metadata).map_err(|error| Error::io(&shown, Operation::Inspect, error))?;
+        let bytes = opened.start(limit).map_err(|errno| Error::io(shown, Operation::Read, errno))?;
+        Ok(File { bytes, metadata })
     }
 
     /// Lists the names in a directory, in byte order; `.` is the root itself.

@@ -14,6 +14,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::environment::Environment;
 use crate::io_error::reason;
+use crate::program::Program;
 use crate::scrub::Said;
 use crate::watch::Commanding;
 
@@ -29,8 +30,8 @@ const LAST_LINE: usize = 500;
 
 /// What to run.
 pub struct Job<'a> {
-    /// Its path, as `program::find` gives it.
-    pub program: &'a Path,
+    /// The program, as `program::find` gives it.
+    pub program: &'a Program,
     /// The arguments, without the program's name.
     pub arguments: Vec<String>,
     /// What it reads; nothing if this is empty.
@@ -150,9 +151,13 @@ fn run_until(
     watch: &mut dyn FnMut(&[u8]),
     is_enough: &dyn Fn(&Kept) -> bool,
 ) -> Result<Ended, ChildError> {
-    let program = job.program.display().to_string();
-    let mut command = Command::new(job.program);
+    let program = job.program.path().display().to_string();
+    let not_started = |why: String| ChildError::Start { program: program.clone(), why };
+    let executable = job.program.executable();
+    let executable = executable.ok_or_else(|| not_started("it was replaced after it was checked".into()))?;
+    let mut command = Command::new(executable);
     command
+        .arg0(job.program.path())
         .args(&job.arguments)
         .env_clear()
         .envs(job.environment.of_children())
@@ -161,10 +166,7 @@ fn run_until(
         .stderr(Stdio::piped())
         // A group of its own, so that what it started ends with it.
         .process_group(0);
-    let mut child = command.spawn().map_err(|error| ChildError::Start {
-        program: program.clone(),
-        why: no_start(job.program, &error),
-    })?;
+    let mut child = command.spawn().map_err(|error| not_started(no_start(job.program.path(), &error)))?;
     if let Some(commanding) = job.commanding {
         commanding.started(child.id());
     }
@@ -328,10 +330,14 @@ mod tests {
         Environment::of([("PATH".into(), "/usr/bin:/bin".into())])
     }
 
+    fn program(path: &str) -> Program {
+        crate::program::check(path.into(), &|_| true).unwrap()
+    }
+
     fn shell(script: &str, timeout: Duration, limit: usize) -> Result<Ended, ChildError> {
         let arguments = vec!["-c".into(), script.into()];
         let job = Job {
-            program: Path::new("/bin/sh"),
+            program: &program("/bin/sh"),
             arguments,
             input: "in\n".into(),
             environment: &environment(),
@@ -373,7 +379,7 @@ mod tests {
         for script in ["exec cat /dev/zero", "exec cat /dev/zero >&2"] {
             let environment = environment();
             let job = Job {
-                program: Path::new("/bin/sh"),
+                program: &program("/bin/sh"),
                 arguments: vec!["-c".into(), script.into()],
                 input: String::new(),
                 environment: &environment,
@@ -399,7 +405,7 @@ mod tests {
             std::fs::write(&path, text).unwrap();
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
             let job = Job {
-                program: &path,
+                program: &program(path.to_str().unwrap()),
                 arguments: Vec::new(),
                 input: String::new(),
                 environment: &environment(),

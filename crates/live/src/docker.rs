@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::caller::Caller;
 use crate::child::{self, ChildError, Ended, Job};
 use crate::environment::Environment;
-use crate::program;
+use crate::program::{self, Program};
 use crate::scrub::{Said, Scrubber};
 use crate::session::{ANSWER_BYTES, Unreachable};
 
@@ -19,7 +19,7 @@ const LAST_LINE: usize = 300;
 /// The `docker` program.
 #[derive(Clone, Debug)]
 pub struct Docker {
-    program: PathBuf,
+    program: Program,
     environment: Environment,
     scrubber: Scrubber,
 }

@@ -1,10 +1,36 @@
-//! Which program is run.
+//! Which program is run, and that what is run is what was checked.
 
+use std::io::Read as _;
+use std::os::fd::AsRawFd as _;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::environment::Environment;
-use crate::trust::{Weak, Weakness, walk};
+use crate::trust::{Walked, Weak, Weakness, walk};
+
+/// So much of the first line of a script the kernel reads.
+const FIRST_LINE: u64 = 256;
+
+/// The start of a program that the kernel runs by itself.
+const ELF: &[u8] = b"\x7fELF";
+
+/// A program that was found and checked, and is held open with all that is on the way to it.
+///
+/// A binary is run through its descriptor: what has its name by then does not matter. What an interpreter runs cannot be, as
+/// the interpreter opens it by the name that it is given, and scripts such as Kasm's look for other files beside that name.
+/// It is walked to once more right before it is run, and must be the same file on the same way. In between, only root, the
+/// caller and users who are trusted could replace it: everything on the way is theirs, or it would not have passed.
+#[derive(Clone, Debug)]
+pub struct Program(Arc<Checked>);
+
+#[derive(Debug)]
+struct Checked {
+    path: PathBuf,
+    walked: Walked,
+    is_binary: bool,
+}
 
 /// Why a program cannot be run.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -23,8 +49,8 @@ pub enum NotFound {
         /// Its permissions.
         mode: u32,
     },
-    /// It, or a folder on the way to it, belongs to somebody else, and root would run it.
-    #[error("{path} belongs to the user {uid}, and would run as root")]
+    /// It, or a folder on the way to it, belongs to somebody else.
+    #[error("{path} belongs to the user {uid}, and would run as {}", caller())]
     Foreign {
         /// The program, or a folder on the way to it.
         path: String,
@@ -33,11 +59,19 @@ pub enum NotFound {
     },
 }
 
+/// Names the user who runs this.
+pub fn caller() -> String {
+    match rustix::process::geteuid() {
+        uid if uid.is_root() => "root".into(),
+        uid => format!("the user {}", uid.as_raw()),
+    }
+}
+
 /// Finds a program by name in the absolute folders of `PATH`.
 ///
 /// # Errors
 /// It is not there; or somebody else could replace it: then it is not what it seems.
-pub fn find(name: &str, environment: &Environment) -> Result<PathBuf, NotFound> {
+pub fn find(name: &str, environment: &Environment) -> Result<Program, NotFound> {
     let path = environment.get("PATH").unwrap_or_default();
     let found = std::env::split_paths(path)
         .filter(|folder| folder.is_absolute())
@@ -47,27 +81,76 @@ pub fn find(name: &str, environment: &Environment) -> Result<PathBuf, NotFound> 
     check(found, &|_| false)
 }
 
-/// Checks a program that was named by its path. Root runs what belongs to somebody else only if that user is `trusted`.
+/// Checks a program that was named by its path. What belongs neither to root nor to the caller is run only if its owner is
+/// `trusted`. The same holds for the interpreter that the first line of a script names.
 ///
 /// # Errors
 /// As for [`find`].
-pub fn check(found: PathBuf, trusted: &dyn Fn(u32) -> bool) -> Result<PathBuf, NotFound> {
+pub fn check(found: PathBuf, trusted: &dyn Fn(u32) -> bool) -> Result<Program, NotFound> {
     let missing = || NotFound::NoProgram(found.display().to_string());
-    if !is_program(&found) {
-        return Err(missing());
+    let walked = walk(&found).ok().filter(Walked::is_program).ok_or_else(missing)?;
+    refuse(&walked, trusted)?;
+    // One that may be run and not read is no script: its interpreter has to read it.
+    let first_line = start(&walked).unwrap_or_else(|_| ELF.to_vec());
+    if let Some(interpreter) = interpreter(&first_line)
+        && let Ok(walked) = walk(interpreter)
+    {
+        refuse(&walked, trusted)?;
     }
-    let is_root = rustix::process::geteuid().is_root();
-    for Weak { path, why } in walk(&found).map_err(|_| missing())? {
+    let is_binary = first_line.starts_with(ELF);
+    Ok(Program(Arc::new(Checked { path: found, walked, is_binary })))
+}
+
+fn refuse(walked: &Walked, trusted: &dyn Fn(u32) -> bool) -> Result<(), NotFound> {
+    for Weak { path, why } in &walked.weak {
         let path = path.display().to_string();
-        match why {
+        match *why {
             Weakness::Writable { mode, .. } => return Err(NotFound::Open { path, mode }),
-            Weakness::Owner { uid } if is_root && !trusted(uid) => {
-                return Err(NotFound::Foreign { path, uid });
-            }
+            Weakness::Owner { uid } if !trusted(uid) => return Err(NotFound::Foreign { path, uid }),
             Weakness::Owner { .. } => {}
         }
     }
-    Ok(found)
+    Ok(())
+}
+
+impl Program {
+    /// Returns its path, as it was named or found.
+    pub fn path(&self) -> &Path {
+        &self.0.path
+    }
+
+    /// Returns the path that runs what was checked; `None` if that is not what its own path leads to any more.
+    ///
+    /// The kernel follows the path to the descriptor before it closes that, so no child inherits it.
+    pub(crate) fn executable(&self) -> Option<PathBuf> {
+        let Checked { path, walked, is_binary } = &*self.0;
+        let descriptor = descriptor(walked);
+        // Without `/proc`, a binary is as a script.
+        if *is_binary && descriptor.exists() {
+            return Some(descriptor);
+        }
+        walk(path).is_ok_and(|again| walked.is_same(&again)).then(|| path.clone())
+    }
+}
+
+/// Reads the start of the file that a path led to.
+fn start(walked: &Walked) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(descriptor(walked))?;
+    file.take(FIRST_LINE).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Returns the path by which this process, and a child before it runs something, opens what a walk led to.
+fn descriptor(walked: &Walked) -> PathBuf {
+    PathBuf::from(format!("/proc/self/fd/{}", walked.file().as_raw_fd()))
+}
+
+/// Returns the interpreter that the first line of a script names.
+fn interpreter(first_line: &[u8]) -> Option<&Path> {
+    let line = first_line.strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()?;
+    let name = line.trim_ascii().split(|byte| matches!(byte, b' ' | b'\t' | 0)).next()?;
+    Some(Path::new(std::ffi::OsStr::from_bytes(name)))
 }
 
 fn is_program(path: &Path) -> bool {

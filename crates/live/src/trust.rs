@@ -1,10 +1,14 @@
 //! Who could replace what is run, or a folder on the way to what is written.
 
 use std::collections::VecDeque;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io;
-use std::os::unix::fs::MetadataExt as _;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Component, Path, PathBuf};
+
+use rustix::fs::{CWD, FileType, Mode, OFlags, Stat};
+use rustix::io::Errno;
 
 /// So many links are followed, as the kernel does.
 const MAX_LINKS: usize = 40;
@@ -35,49 +39,153 @@ pub enum Weakness {
     },
 }
 
+/// Where a path leads to, with all that is on the way held open: no other file gets the number of one of them.
+#[derive(Debug)]
+pub struct Walked {
+    /// What is weak on the way, each once.
+    pub weak: Vec<Weak>,
+    steps: Vec<Step>,
+}
+
+/// A component of a path, open.
+#[derive(Debug)]
+struct Step {
+    path: PathBuf,
+    fd: OwnedFd,
+    identity: Identity,
+}
+
+/// Which file it is, and who may do what with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Identity {
+    dev: u64,
+    ino: u64,
+    mode: u32,
+    uid: u32,
+    gid: u32,
+}
+
 /// Walks a path from `/` on as the kernel does, with each link step by step, and returns what is weak on the way.
 ///
 /// A component must belong to root or to the caller, and neither its group nor others may write to it. Entries of an ACL
 /// count: the group's bits are their mask. Root's own group passes. A folder with the sticky bit passes, as in it nobody can
 /// replace what is another's.
 ///
+/// Each component is looked up in the descriptor of the folder before it, and judged by its own descriptor: what was judged is
+/// what is held. Who may replace none of the folders that were passed cannot lead the rest of the walk elsewhere.
+///
 /// # Errors
 /// A component is not there or cannot be looked at; or there are too many links.
-pub fn walk(path: &Path) -> io::Result<Vec<Weak>> {
+pub fn walk(path: &Path) -> io::Result<Walked> {
     let absolute = std::path::absolute(path)?;
-    let caller = rustix::process::geteuid().as_raw();
-    let mut pending: VecDeque<OsString> = names(&absolute).collect();
-    let mut at = PathBuf::from("/");
-    let mut found = Vec::new();
+    let mut ahead: VecDeque<OsString> = names(&absolute).collect();
+    let mut steps = vec![Step::open(CWD, OsStr::new("/"), PathBuf::from("/"))?];
+    // The folders that the walk is in, from `/` on.
+    let mut within = vec![0];
     let mut links = 0;
-    judge(&at, &at.symlink_metadata()?, caller, &mut found);
-    while let Some(name) = pending.pop_front() {
+    while let Some(name) = ahead.pop_front() {
+        let folder = &steps[within.last().copied().unwrap_or_default()];
         if name == ".." {
-            at.pop();
+            within.truncate((within.len() - 1).max(1));
             continue;
         }
-        let next = at.join(&name);
-        let meta = next.symlink_metadata()?;
-        judge(&next, &meta, caller, &mut found);
-        if !meta.is_symlink() {
-            at = next;
+        let step = Step::open(folder.fd.as_fd(), &name, folder.path.join(&name))?;
+        if !step.is(FileType::Symlink) {
+            within.push(steps.len());
+            steps.push(step);
             continue;
         }
         links += 1;
         if links > MAX_LINKS {
-            return Err(io::Error::other("too many symbolic links"));
+            return Err(Errno::LOOP.into());
         }
-        let to = std::fs::read_link(&next)?;
+        let to = rustix::fs::readlinkat(&step.fd, "", Vec::new())?;
+        let to = PathBuf::from(OsString::from_vec(to.into_bytes()));
         if to.is_absolute() {
-            at = PathBuf::from("/");
+            within.truncate(1);
         }
+        steps.push(step);
         for name in names(&to).collect::<Vec<_>>().into_iter().rev() {
-            pending.push_front(name);
+            ahead.push_front(name);
         }
     }
-    found.sort();
-    found.dedup();
-    Ok(found)
+    // What the path leads to is the last one, also if it ended with `..`.
+    if let Some(last) = within.last().copied().filter(|last| *last + 1 < steps.len()) {
+        let again = Step::open(steps[last].fd.as_fd(), OsStr::new("."), steps[last].path.clone())?;
+        steps.push(again);
+    }
+    let caller = rustix::process::geteuid().as_raw();
+    let mut weak: Vec<Weak> = steps.iter().flat_map(|step| step.weak(caller)).collect();
+    weak.sort();
+    weak.dedup();
+    Ok(Walked { weak, steps })
+}
+
+/// Says why a file with this mode and this owner and group is not to be relied on by the caller.
+pub fn weakness(mode: u32, uid: u32, gid: u32) -> Option<Weakness> {
+    let caller = rustix::process::geteuid().as_raw();
+    let identity = Identity { dev: 0, ino: 0, mode: mode & 0o7777, uid, gid };
+    identity.weaknesses(FileType::RegularFile, caller).next()
+}
+
+impl Walked {
+    /// Tells whether it leads to a regular file that may be run.
+    pub(crate) fn is_program(&self) -> bool {
+        self.steps
+            .last()
+            .is_some_and(|step| step.is(FileType::RegularFile) && step.identity.mode & 0o111 != 0)
+    }
+
+    /// Returns the descriptor of what the path leads to, which can neither be read nor written (`O_PATH`).
+    pub(crate) fn file(&self) -> BorrowedFd<'_> {
+        // A walk has at least the step to `/`.
+        self.steps[self.steps.len() - 1].fd.as_fd()
+    }
+
+    /// Tells whether another walk came by the same files, with the same owners and modes.
+    pub(crate) fn is_same(&self, other: &Walked) -> bool {
+        let identities = |walked: &Walked| walked.steps.iter().map(|step| step.identity).collect::<Vec<_>>();
+        identities(self) == identities(other)
+    }
+}
+
+impl Step {
+    fn open(folder: BorrowedFd<'_>, name: &OsStr, path: PathBuf) -> io::Result<Self> {
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        // As a folder first: what is mounted when it is entered is mounted then.
+        let opened = match rustix::fs::openat(folder, name, flags | OFlags::DIRECTORY, Mode::empty()) {
+            Err(Errno::NOTDIR | Errno::LOOP) => rustix::fs::openat(folder, name, flags, Mode::empty()),
+            opened => opened,
+        };
+        let fd = opened?;
+        let identity = Identity::of(&rustix::fs::fstat(&fd)?);
+        Ok(Self { path, fd, identity })
+    }
+
+    fn is(&self, kind: FileType) -> bool {
+        FileType::from_raw_mode(self.identity.mode) == kind
+    }
+
+    fn weak(&self, caller: u32) -> impl Iterator<Item = Weak> {
+        let kind = FileType::from_raw_mode(self.identity.mode);
+        self.identity.weaknesses(kind, caller).map(|why| Weak { path: self.path.clone(), why })
+    }
+}
+
+impl Identity {
+    fn of(stat: &Stat) -> Self {
+        Self { dev: stat.st_dev, ino: stat.st_ino, mode: stat.st_mode, uid: stat.st_uid, gid: stat.st_gid }
+    }
+
+    fn weaknesses(&self, kind: FileType, caller: u32) -> impl Iterator<Item = Weakness> + use<> {
+        let Self { mode, uid, gid, .. } = *self;
+        let owner = (uid != 0 && uid != caller).then_some(Weakness::Owner { uid });
+        // The mode of a link says nothing.
+        let is_open = kind != FileType::Symlink && (mode & 0o002 != 0 || (mode & 0o020 != 0 && gid != 0));
+        let is_sticky = kind == FileType::Directory && mode & 0o1000 != 0;
+        let open = (is_open && !is_sticky).then_some(Weakness::Writable { mode: mode & 0o7777, gid });
+        owner.into_iter().chain(open)
+    }
 }
 
 fn names(path: &Path) -> impl Iterator<Item = OsString> {
@@ -88,23 +196,10 @@ fn names(path: &Path) -> impl Iterator<Item = OsString> {
     })
 }
 
-fn judge(path: &Path, meta: &std::fs::Metadata, caller: u32, found: &mut Vec<Weak>) {
-    let (mode, uid, gid) = (meta.mode(), meta.uid(), meta.gid());
-    if uid != 0 && uid != caller {
-        found.push(Weak { path: path.to_path_buf(), why: Weakness::Owner { uid } });
-    }
-    // The mode of a link says nothing.
-    let is_open = !meta.is_symlink() && (mode & 0o002 != 0 || (mode & 0o020 != 0 && gid != 0));
-    let is_sticky = meta.is_dir() && mode & 0o1000 != 0;
-    if is_open && !is_sticky {
-        found.push(Weak { path: path.to_path_buf(), why: Weakness::Writable { mode: mode & 0o7777, gid } });
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs::{Permissions, create_dir, set_permissions, write};
-    use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
 
     use super::*;
 
@@ -114,7 +209,7 @@ mod tests {
 
     /// Returns what is weak below a folder of our own.
     fn weak(folder: &Path, path: &str) -> Vec<(String, Weakness)> {
-        let all = walk(&folder.join(path)).unwrap();
+        let all = walk(&folder.join(path)).unwrap().weak;
         let below = all
             .into_iter()
             .filter_map(|weak| Some((weak.path.strip_prefix(folder).ok()?.display().to_string(), weak.why)));

@@ -1,9 +1,12 @@
 //! One document, from disk or standard input.
 
+use std::cell::RefCell;
 use std::io::Read as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use commit::reason;
+use live::trust::{Weakness, weakness};
 use model::{DesiredState, Reading};
 
 use crate::document_search::{DEFAULT, Named, Searched};
@@ -26,6 +29,9 @@ pub struct Document {
     pub reading: Reading,
     /// What it names of its repository is beneath this.
     pub(crate) top: Top,
+    /// Which of it and those that it extends somebody else could have written, by their names. It is that of the very files
+    /// that were read, as their folders may be somebody's who exchanges them.
+    pub(crate) weak: Vec<(String, Weakness)>,
 }
 
 impl Document {
@@ -37,7 +43,8 @@ impl Document {
 
     /// Returns it and those that it extends as one text; without errors it always has one.
     pub(crate) fn resolved(&self) -> String {
-        model::resolved(&self.name, &self.bytes, &|path: &str| parent(path, &self.top)).unwrap_or_default()
+        model::resolved(&self.name, &self.bytes, &|path: &str| Ok(parent(path, &self.top)?.bytes))
+            .unwrap_or_default()
     }
 
     /// Returns what it declares, if it is valid.
@@ -56,7 +63,7 @@ pub(crate) fn load(named: &Named, selection: &Selection) -> Result<Document, Err
     if path == Path::new("-") {
         let bytes = read(&mut (selection.stdin)(), "<stdin>")?;
         let top = Top::of_working_directory(chosen.as_ref())?;
-        return Ok(document("<stdin>".into(), PathBuf::from("."), bytes, top));
+        return Ok(document("<stdin>".into(), PathBuf::from("."), bytes, top, None));
     }
     let name = path.display().to_string();
     let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -72,8 +79,12 @@ pub(crate) fn load(named: &Named, selection: &Selection) -> Result<Document, Err
     };
     if is_handed_over(path) {
         let mut opened = std::fs::File::open(path).map_err(|error| failed(&error))?;
+        // A pipe is of whoever opened it.
+        let found = opened.metadata().ok().filter(std::fs::Metadata::is_file);
+        let weak = found.and_then(|found| weakness(found.mode(), found.uid(), found.gid()));
         let bytes = read(&mut opened, &name)?;
-        return Ok(document(name, folder.to_path_buf(), bytes, Top::of_working_directory(chosen.as_ref())?));
+        let top = Top::of_working_directory(chosen.as_ref())?;
+        return Ok(document(name, folder.to_path_buf(), bytes, top, weak));
     }
     let chosen = chosen.as_ref();
     let found = match &named.searched {
@@ -88,7 +99,7 @@ pub(crate) fn load(named: &Named, selection: &Selection) -> Result<Document, Err
             other.help().map_or(error.clone(), |help| error.help(help))
         }
     })?;
-    let bytes = found.read_start(LIMIT).map_err(|error| match &error {
+    let file = found.read_start(LIMIT).map_err(|error| match &error {
         commit::Error::Io { source, .. } => failed(source),
         commit::Error::NotRegular { kind, .. } => {
             let message = format!("{name}: cannot open the document: it is a {kind}, not a regular file");
@@ -97,7 +108,8 @@ pub(crate) fn load(named: &Named, selection: &Selection) -> Result<Document, Err
         // A link that was not there a moment ago.
         _ => Error::failed(format!("{name}: cannot open the document: it became a link meanwhile")),
     })?;
-    Ok(document(name, folder.to_path_buf(), bytes, found.top))
+    let weak = weakness_of(&file);
+    Ok(document(name, folder.to_path_buf(), file.bytes, found.top, weak))
 }
 
 /// Tells whether a path names a descriptor that the caller opened and handed over, as a shell's `<(…)` does.
@@ -105,13 +117,23 @@ fn is_handed_over(path: &Path) -> bool {
     path == Path::new("/dev/stdin") || path.parent() == Some(Path::new("/dev/fd"))
 }
 
-fn document(name: String, folder: PathBuf, bytes: Vec<u8>, top: Top) -> Document {
-    let reading = model::read_with(&name, &bytes, &|path: &str| parent(path, &top));
-    Document { name, folder, bytes, reading, top }
+fn document(name: String, folder: PathBuf, bytes: Vec<u8>, top: Top, weak: Option<Weakness>) -> Document {
+    let weak: Vec<_> = weak.into_iter().map(|why| (name.clone(), why)).collect();
+    let weak = RefCell::new(weak);
+    let reading = model::read_with(&name, &bytes, &|path: &str| {
+        let file = parent(path, &top)?;
+        weak.borrow_mut().extend(weakness_of(&file).map(|why| (path.to_string(), why)));
+        Ok(file.bytes)
+    });
+    Document { name, folder, bytes, reading, top, weak: weak.into_inner() }
+}
+
+fn weakness_of(commit::File { metadata, .. }: &commit::File) -> Option<Weakness> {
+    weakness(metadata.mode, metadata.uid, metadata.gid)
 }
 
 /// Reads a document that another one extends.
-fn parent(path: &str, top: &Top) -> Result<Vec<u8>, String> {
+fn parent(path: &str, top: &Top) -> Result<commit::File, String> {
     let told = |refused: Refused| match refused {
         Refused::Outside(_) => format!("{}; `--top DIR` names a folder that holds both", refused.why()),
         _ => refused.why(),

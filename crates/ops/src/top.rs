@@ -189,7 +189,7 @@ impl Top {
 
 impl Beneath {
     /// Reads up to `limit` bytes of a regular file.
-    pub(crate) fn read_start(&self, limit: u64) -> Result<Vec<u8>, commit::Error> {
+    pub(crate) fn read_start(&self, limit: u64) -> Result<commit::File, commit::Error> {
         Root::open_resolved(&self.top.path)?.read_start(&self.path, limit)
     }
 

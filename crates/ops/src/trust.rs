@@ -1,7 +1,8 @@
-//! Who root runs programs of, and who could replace what it reads and runs.
+//! Whose programs root runs, and who could replace what it reads and runs.
 
 use std::path::Path;
 
+use live::program::caller;
 use live::trust::{Weak, Weakness, walk};
 use model::{Code, DesiredState, Diagnostic, Severity};
 
@@ -58,21 +59,18 @@ pub(crate) fn help(uid: u32) -> String {
     format!("give it to root, or write `restart: {{trust: ['{}']}}` in a document of root", name(uid))
 }
 
-/// Finds what root would run and is somebody else's, among the commands of a document that are named by a path.
+/// Finds what the caller would run and is somebody else's, among the commands of a document that are named by a path.
 pub(crate) fn findings(
     desired: &DesiredState,
     argv: [&[String]; 2],
     root: &Path,
     purpose: Purpose,
 ) -> Vec<Diagnostic> {
-    if !rustix::process::geteuid().is_root() {
-        return Vec::new();
-    }
     let names = desired.restart().trust.as_deref().unwrap_or_default();
     let trust = Trust { anybody: false, ..Trust::new(names, &Selection::default()) };
     let mut all: Vec<Diagnostic> = Vec::new();
     for program in argv.iter().filter_map(|argv| argv.first()).filter(|name| name.contains('/')) {
-        let weak = walk(&root.join(program)).unwrap_or_default();
+        let weak = walk(&root.join(program)).map(|walked| walked.weak).unwrap_or_default();
         let mut foreign = weak.iter().filter_map(|Weak { path, why }| match why {
             Weakness::Owner { uid } if !trust.is_trusted(*uid) => Some((path, *uid)),
             _ => None,
@@ -84,7 +82,7 @@ pub(crate) fn findings(
             true => format!("{program} belongs to {user}"),
             false => format!("{program} is below {}, which belongs to {user}", path.display()),
         };
-        let message = format!("{what}, and runs as root");
+        let message = format!("{what}, and runs as {}", caller());
         let once = match purpose {
             Purpose::Applying => "; `--allow foreign-owner` allows it once",
             Purpose::Looking => "",
@@ -99,7 +97,7 @@ pub(crate) fn findings(
 /// What counts as an other is told at [`permissions`](crate::permissions).
 pub(crate) fn above(root: &Path, purpose: Purpose) -> Vec<Diagnostic> {
     let us = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
-    let weak = root.parent().map(walk).and_then(Result::ok).unwrap_or_default();
+    let weak = root.parent().and_then(|above| walk(above).ok()).map(|walked| walked.weak).unwrap_or_default();
     let finding = |Weak { path, why }: Weak| {
         let shown = path.display().to_string();
         let (code, severity, message, help) = match why {
@@ -130,22 +128,21 @@ pub(crate) fn above(root: &Path, purpose: Purpose) -> Vec<Diagnostic> {
 /// # Errors
 /// It, or one that it extends, belongs neither to root nor to the caller, or others can write to it.
 pub(crate) fn check_document(document: &Document) -> Result<(), Error> {
-    let parents = document.reading.parents.iter().map(|(path, _)| path.as_str());
-    for name in std::iter::once(document.name.as_str()).chain(parents) {
-        let Ok(path) = Path::new(name).canonicalize() else { continue };
-        let weak = walk(&path).unwrap_or_default();
-        let Some(own) = weak.into_iter().find(|weak| weak.path == path) else { continue };
-        let quoted = quoted(name);
-        let (why, help) = match own.why {
-            Weakness::Owner { uid } => {
-                (format!("belongs to {}", user(uid)), format!("run `chown root {quoted}` if it is yours"))
-            }
-            Weakness::Writable { mode, .. } => (
-                format!("can be written by others than its owner (mode {mode:04o})"),
-                format!("run `chmod go-w {quoted}`"),
-            ),
-        };
-        return Err(Error::failed(format!("{name}: {why}, and its commands would be run")).help(help));
+    let Some((name, why)) = document.weak.first() else { return Ok(()) };
+    let (why, help) = about(name, *why);
+    Err(Error::failed(format!("{name}: {why}, and its commands would be run")).help(help))
+}
+
+/// Says why a document is not to be relied on, and what to do.
+fn about(name: &str, why: Weakness) -> (String, String) {
+    let quoted = quoted(name);
+    match why {
+        Weakness::Owner { uid } => {
+            (format!("belongs to {}", user(uid)), format!("run `chown root {quoted}` if it is yours"))
+        }
+        Weakness::Writable { mode, .. } => (
+            format!("can be written by others than its owner (mode {mode:04o})"),
+            format!("run `chmod go-w {quoted}`"),
+        ),
     }
-    Ok(())
 }

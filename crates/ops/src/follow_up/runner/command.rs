@@ -1,11 +1,11 @@
 //! The commands that stop and start the database.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use commit::Root;
 use live::child::{self, ChildError, Job, seconds};
-use live::program::NotFound;
+use live::program::{NotFound, Program};
 use live::{Environment, Watch as _, program};
 
 use crate::context::Context;
@@ -89,7 +89,7 @@ pub(crate) fn program_of(
     root: &Root,
     trust: &Trust,
     environment: &Environment,
-) -> Result<PathBuf, Error> {
+) -> Result<Program, Error> {
     let Some(name) = argv.first() else {
         return Err(Error::failed("an empty command"));
     };
