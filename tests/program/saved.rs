@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt, symlink};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use testing::{Run, Sandbox};
@@ -614,7 +614,7 @@ fn no_word_of_a_file_that_is_no_plan_is_repeated() {
 }
 
 #[test]
-fn only_a_regular_file_of_ones_own_is_a_plan_file() {
+fn only_a_regular_file_is_a_plan_file() {
     let (sandbox, plan) = saved();
     let other = sandbox.root().join("real.json");
     std::fs::rename(&plan, &other).unwrap();
@@ -630,32 +630,67 @@ fn only_a_regular_file_of_ones_own_is_a_plan_file() {
     refused(&sandbox, "apply nothing.json", 1, "nothing.json: cannot open the plan file: no such file");
     std::fs::remove_file(&plan).unwrap();
     std::fs::rename(&other, &plan).unwrap();
-    for mode in [0o620, 0o602, 0o666] {
-        std::fs::set_permissions(&plan, PermissionsExt::from_mode(mode)).unwrap();
-        refused(
-            &sandbox,
-            "apply plan.json",
-            1,
-            &format!("others than its owner can write to it (mode {mode:04o})"),
-        );
-        sandbox.run("show plan.json").expect(0);
-    }
-    std::fs::set_permissions(&plan, PermissionsExt::from_mode(0o644)).unwrap();
     // Sparse: no disk has to hold it.
     std::fs::OpenOptions::new().write(true).open(&plan).unwrap().set_len(1 << 30).unwrap();
     refused(&sandbox, "apply plan.json", 1, "is larger than 8388608 bytes");
 }
 
 #[test]
-fn a_plan_file_of_another_user_is_shown_and_not_applied() {
-    let (sandbox, plan) = saved();
-    if std::fs::metadata(&plan).unwrap().uid() != 0 {
-        assert!(std::env::var_os("CI").is_none(), "this test gives a file away, which takes root");
-        return;
+fn whose_a_plan_file_is_does_not_matter_as_it_is_never_believed() {
+    for (what, lie, code, says) in LIES {
+        let (sandbox, plan) = saved();
+        tamper(&sandbox, lie);
+        std::fs::set_permissions(&plan, PermissionsExt::from_mode(0o666)).unwrap();
+        if !give(&plan) {
+            return;
+        }
+        sandbox.run("show plan.json");
+        if *code == 0 {
+            sandbox.run("apply plan.json").expect(0);
+            continue;
+        }
+        let run = refused(&sandbox, "apply plan.json", *code, says);
+        assert!(!run.stderr.contains("belongs to"), "{what}: {run}");
     }
-    std::os::unix::fs::chown(&plan, Some(65534), Some(65534)).unwrap();
-    refused(&sandbox, "apply plan.json", 1, "plan.json: belongs to user 65534, neither to you nor to root");
-    sandbox.run("show plan.json").expect(0);
+    let (sandbox, plan) = saved();
+    give(&plan);
+    sandbox.run("apply plan.json").expect(0);
+}
+
+/// Gives a file to another user; tells whether this is root, who can.
+fn give(path: &Path) -> bool {
+    let is_root = rustix::process::geteuid().is_root();
+    assert!(is_root || std::env::var_os("CI").is_none(), "this test gives a file away, which takes root");
+    is_root && std::os::unix::fs::lchown(path, Some(65534), Some(65534)).is_ok()
+}
+
+/// The one thing that a plan file says and that is not derived again is which document it is of.
+#[test]
+fn a_plan_file_cannot_name_a_document_that_somebody_else_wrote() {
+    for is_parent in [false, true] {
+        let (sandbox, _) = saved();
+        let own = sandbox.root().join("theirs.kasm-db.yaml");
+        let text = "schema: kasm-db/v1\nsettings: {archive_command: \"'touch /tmp/theirs'\", archive_mode: on}\n\
+                    restart: {policy: never}\ntargets: [{name: installed, deployment: examples/existing/opt/kasm/1.11.0}]\n";
+        std::fs::write(&own, text).unwrap();
+        let named = if is_parent { "mine.kasm-db.yaml" } else { "theirs.kasm-db.yaml" };
+        let mine = sandbox.root().join("mine.kasm-db.yaml");
+        std::fs::write(mine, "schema: kasm-db/v1\nextends: theirs.kasm-db.yaml\n").unwrap();
+        sandbox.run(&format!("-q -f {named} plan --out plan.json")).expect(0);
+        if !give(&own) {
+            return;
+        }
+        let says = "theirs.kasm-db.yaml: belongs to";
+        refused(&sandbox, "apply plan.json", 1, says);
+        std::os::unix::fs::lchown(&own, Some(0), Some(0)).unwrap();
+        std::fs::set_permissions(&own, PermissionsExt::from_mode(0o666)).unwrap();
+        let run =
+            refused(&sandbox, "apply plan.json", 1, "can be written by others than its owner (mode 0666)");
+        assert!(run.stderr.contains("help: name the document with `-f FILE`, or run `chmod go-w "), "{run}");
+        sandbox.run("show plan.json").expect(0);
+        // Whoever names the document knows which one it is.
+        sandbox.run(&format!("apply plan.json -f {named}")).expect(0);
+    }
 }
 
 #[test]

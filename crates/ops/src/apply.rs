@@ -21,6 +21,7 @@ use crate::opened::{Locked, Rooted};
 use crate::outcome::Outcome;
 use crate::saved::format::PlanFile;
 use crate::saved::{Reread, Standing, of_target, refuse, stale};
+use crate::trust::check_choice;
 
 /// What came of an apply.
 #[derive(Debug)]
@@ -44,8 +45,12 @@ pub fn apply(documents: &Documents, options: &Options, context: &Context<'_>) ->
 
 /// Applies a saved plan, or nothing if it is not what its document and files lead to now.
 ///
+/// Everything that a plan file says is derived again, except which document it is of. So that whoever writes a plan file can
+/// name no document of their own, that must be one which nobody but root and the caller could have written, unless the
+/// selection names it.
+///
 /// # Errors
-/// The plan is stale, or its document cannot be read.
+/// The plan is stale, or its document cannot be read, or is somebody else's.
 pub fn apply_saved(
     saved: &PlanFile,
     reread: Reread,
@@ -53,6 +58,9 @@ pub fn apply_saved(
     context: &Context<'_>,
     see: impl FnOnce(&Documents),
 ) -> Result<Applied, Error> {
+    if reread.is_plans_choice {
+        check_choice(&reread.document)?;
+    }
     // One target that is not as it was refuses the plan before anything is written to another.
     let mut changed = Vec::new();
     let now = reread.plan(saved)?.map_err(|changed| stale(&changed))?;
@@ -67,7 +75,7 @@ pub fn apply_saved(
     if !changed.is_empty() {
         return Err(stale(&changed));
     }
-    let Reread { document, selection } = reread;
+    let Reread { document, selection, .. } = reread;
     let documents = Documents::of(document, &selection)?;
     see(&documents);
     Ok(all(documents.every_target()?, Some(saved), options, &context.with(&selection)))

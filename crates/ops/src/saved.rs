@@ -9,7 +9,7 @@ mod reread;
 
 pub use compare::Standing;
 pub use managed::managed;
-pub use open::{Purpose, open};
+pub use open::open;
 pub use record::{plan_file, saved_target};
 pub use reread::{Reread, of_target, reread, stale};
 

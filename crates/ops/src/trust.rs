@@ -133,6 +133,18 @@ pub(crate) fn check_document(document: &Document) -> Result<(), Error> {
     Err(Error::failed(format!("{name}: {why}, and its commands would be run")).help(help))
 }
 
+/// Refuses a document that a plan file alone names, and that somebody else could have written.
+///
+/// # Errors
+/// As for [`check_document`].
+pub(crate) fn check_choice(document: &Document) -> Result<(), Error> {
+    let Some((name, why)) = document.weak.first() else { return Ok(()) };
+    let (why, help) = about(name, *why);
+    let error =
+        Error::failed(format!("{name}: {why}, and nothing but the plan file says that it is to be applied"));
+    Err(error.help(format!("name the document with `-f FILE`, or {help}")))
+}
+
 /// Says why a document is not to be relied on, and what to do.
 fn about(name: &str, why: Weakness) -> (String, String) {
     let quoted = quoted(name);

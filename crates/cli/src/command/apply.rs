@@ -2,7 +2,7 @@
 
 use live::Scrubber;
 use ops::apply::{Applied, End, Options, apply, apply_saved};
-use ops::saved::{Purpose, open, reread};
+use ops::saved::{open, reread};
 use ops::{Context, Document, Documents, Error, Event, Observer, Outcome, TargetName};
 
 use super::Setting;
@@ -27,7 +27,7 @@ pub(crate) fn run(args: &Apply, setting: &Setting) -> Result<Outcome, Error> {
     let context = Context::new(&selection, setting.environment.clone(), setting.progress.clone(), &observer);
     let applied = match &args.plan {
         Some(path) => {
-            let saved = open(path, Purpose::Applying, &selection)?;
+            let saved = open(path, &selection)?;
             let reread = reread(&saved, &selection)?;
             let see = |documents: &Documents| documents.documents().for_each(|one| show(one, setting));
             apply_saved(&saved, reread, &options, &context, see)?

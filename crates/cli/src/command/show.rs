@@ -2,7 +2,7 @@
 
 use model::{Code, Diagnostic, Location};
 use ops::saved::format::{Kind, PlanFile, SavedFollows, SavedSeverity, SavedTarget};
-use ops::saved::{Purpose, Standing, managed, of_target, open, reread, stale};
+use ops::saved::{Standing, managed, of_target, open, reread, stale};
 use ops::{Error, Outcome, Planned};
 use render::{Plan, Target, TargetKind, ValueChange};
 
@@ -14,7 +14,7 @@ use crate::output::{escape, progress};
 /// Shows a saved plan: as `plan` would where it still holds, and else as far as the file tells.
 pub(crate) fn run(args: &args::Show, setting: &Setting) -> Result<Outcome, Error> {
     let terminal = &setting.terminal;
-    let saved = open(&args.plan, Purpose::Showing, &setting.selection())?;
+    let saved = open(&args.plan, &setting.selection())?;
     let (compared, unknown) = match compare(&saved, setting) {
         Ok(compared) => (Some(compared), None),
         Err(error) => {

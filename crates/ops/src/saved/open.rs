@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::Read as _;
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use commit::reason;
@@ -12,20 +12,14 @@ use super::format::{Invalid, MAX_BYTES, PlanFile, decode};
 use crate::error::Error;
 use crate::selection::Selection;
 
-/// What a plan file is read for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
-    /// To show it: any regular file will do.
-    Showing,
-    /// To apply it: nobody else may have written it.
-    Applying,
-}
-
 /// Reads a plan file, or standard input for `-`.
 ///
+/// Whose it is and who can write to it does not matter: nothing that it says is believed, and an apply looks at who wrote the
+/// document that it names.
+///
 /// # Errors
-/// It is not a plan file, or is not one of ours.
-pub fn open(path: &Path, purpose: Purpose, selection: &Selection) -> Result<PlanFile, Error> {
+/// It is not a plan file.
+pub fn open(path: &Path, selection: &Selection) -> Result<PlanFile, Error> {
     if path == Path::new("-") {
         return from_stdin(selection);
     }
@@ -45,9 +39,6 @@ pub fn open(path: &Path, purpose: Purpose, selection: &Selection) -> Result<Plan
         .map_err(|why| io("open", &why))?;
     let found = file.metadata().map_err(|why| io("read", &why))?;
     require_regular(&found).map_err(error)?;
-    if purpose == Purpose::Applying {
-        require_ours(&found, &name)?;
-    }
     let again = "make it again with `kasm-db plan --out FILE`";
     if found.len() > MAX_BYTES {
         return Err(error(Invalid::TooLarge.to_string()).help(again));
@@ -83,24 +74,4 @@ fn require_regular(found: &std::fs::Metadata) -> Result<(), String> {
     } else {
         Ok(())
     }
-}
-
-/// Refuses what somebody else wrote or could have. The plan is made anew and compared; but it names the
-/// document, and whoever writes it could name another.
-fn require_ours(found: &std::fs::Metadata, name: &str) -> Result<(), Error> {
-    let us = rustix::process::geteuid().as_raw();
-    if found.uid() != us && found.uid() != 0 {
-        let message = format!("{name}: belongs to user {}, neither to you nor to root", found.uid());
-        return Err(Error::failed(message)
-            .help("look at it with `kasm-db show`, and make it again as the user who applies it"));
-    }
-    let mode = found.mode() & 0o7777;
-    if mode & 0o022 != 0 {
-        let message = format!("{name}: others than its owner can write to it (mode {mode:04o})");
-        return Err(Error::failed(message).help(format!(
-            "look at it with `kasm-db show`, and then `chmod go-w {}`",
-            crate::path::quoted(name)
-        )));
-    }
-    Ok(())
 }

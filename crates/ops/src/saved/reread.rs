@@ -19,6 +19,8 @@ pub struct Reread {
     pub document: Document,
     /// The run's selection, with the choices of the plan.
     pub selection: Selection,
+    /// Whether the plan alone says which document it is.
+    pub(crate) is_plans_choice: bool,
 }
 
 /// Reads the document of a saved plan: the one that the selection names, or else the plan.
@@ -42,7 +44,7 @@ pub fn reread(saved: &PlanFile, selection: &Selection) -> Result<Reread, Error> 
         [] => error
             .help("this is the document that the plan was made from; where it is elsewhere, use `-f FILE`"),
     })?;
-    Ok(Reread { document, selection: chosen })
+    Ok(Reread { document, selection: chosen, is_plans_choice: selection.documents.is_empty() })
 }
 
 /// Takes the targets of the plan. Others in the selection are refused: they would be a plan of their own. Where the files are
