@@ -1,9 +1,12 @@
 //! The program as a process: signals, limits, a terminal, and streams that nobody reads.
 
+mod exchange;
 mod hostile;
 mod interrupts;
 mod question;
 mod swapped;
+mod swapped_files;
+mod swapped_programs;
 
 /// The program, as cargo built it for this test.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_kasm-db");

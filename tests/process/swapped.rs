@@ -1,6 +1,4 @@
 //! Folders and documents that are exchanged for links while the program runs.
-//!
-//! `KASM_DB_RACES` is the number of runs of each race.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 #![allow(clippy::print_stdout, reason = "a test says how much it looked at")]
@@ -8,20 +6,15 @@
 use std::fs::{create_dir, create_dir_all, write};
 use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use rustix::fs::{CWD, RenameFlags, renameat_with};
 use testing::Sandbox;
 
 use crate::PROGRAM;
+use crate::exchange::{exchanging, races};
 
 /// Read as a document, it would be called a mapping with unknown keys.
 const SECRET: &str = "hunter2: 1\nmachine: host\n";
-
-fn races() -> usize {
-    std::env::var("KASM_DB_RACES").map_or(100, |number| number.parse().unwrap())
-}
 
 /// Makes a Git work tree `repo` with a document, and `outside` with a file.
 fn repository() -> Sandbox {
@@ -36,29 +29,6 @@ fn repository() -> Sandbox {
     write(at("repo/kasm-db.yaml"), text).unwrap();
     write(at("repo/postgresql.conf"), "port = 5432\n").unwrap();
     sandbox
-}
-
-/// Exchanges pairs of names for as long as the program runs in `work`, and returns how often.
-fn exchanging(pairs: &[[&Path; 2]], pause: Duration, work: impl FnOnce()) -> u64 {
-    let (done, count) = (AtomicBool::new(false), AtomicU64::new(0));
-    std::thread::scope(|scope| {
-        for [one, other] in pairs {
-            scope.spawn(|| {
-                while !done.load(Ordering::Relaxed) {
-                    if renameat_with(CWD, *one, CWD, *other, RenameFlags::EXCHANGE).is_ok() {
-                        count.fetch_add(1, Ordering::Relaxed);
-                    }
-                    std::thread::sleep(pause);
-                }
-            });
-        }
-        let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
-        done.store(true, Ordering::Relaxed);
-        if let Err(panic) = ended {
-            std::panic::resume_unwind(panic);
-        }
-    });
-    count.load(Ordering::Relaxed)
 }
 
 /// Empties the folder of results, whatever its parts are at the moment.
