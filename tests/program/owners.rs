@@ -77,6 +77,45 @@ fn root_runs_no_program_of_somebody_else() {
 }
 
 #[test]
+fn nobody_else_runs_a_program_of_somebody_else_either() {
+    const CALLER: u32 = 41_235;
+    let Some(sandbox) = tree("") else { return };
+    // The program is in a folder that only root may enter.
+    let program = sandbox.root().join("kasm-db");
+    std::fs::copy(PROGRAM, &program).unwrap();
+    mode(sandbox.root(), 0o755);
+    let mut chown = sandbox.command("chown");
+    sandbox.finish(chown.args(["-R", "-h", &format!("{CALLER}:{CALLER}"), "."])).expect(0);
+    give(&self::program(&sandbox, "start"));
+    let apply = |options: &str| {
+        let mut command = sandbox.command("setpriv");
+        let id = CALLER.to_string();
+        command.args(["--reuid", &id, "--regid", &id, "--clear-groups"]).arg(&program);
+        sandbox.finish(command.args(format!("{APPLY}{options}").split(' ')))
+    };
+    let run = apply("").expect(4);
+    let says = "bin/start belongs to the user 41234, and runs as the user 41235";
+    assert!(run.stderr.contains(says) && !is_written(&sandbox), "{run}");
+    apply(" --allow foreign-owner").expect(0);
+    assert!(is_written(&sandbox) && ran(&sandbox, "start").exists());
+}
+
+#[test]
+fn a_script_that_looks_for_files_beside_it_finds_them() {
+    let Some(sandbox) = tree("") else { return };
+    for name in ["stop", "start"] {
+        let text = format!(
+            "#!/usr/bin/env bash\nset -e\ncd \"$(dirname \"$0\")/../docker\"\n\
+                            cd \"$(dirname \"${{BASH_SOURCE[0]}}\")/../docker\"\ncp docker-compose.yaml {}\n",
+            ran(&sandbox, name).display()
+        );
+        write(program(&sandbox, name), text).unwrap();
+    }
+    sandbox.run(APPLY).expect(0);
+    assert!(read_to_string(ran(&sandbox, "start")).unwrap().contains("kasmweb/postgres:1.11.0"));
+}
+
+#[test]
 fn a_document_of_root_and_a_choice_of_the_run_trust_the_owner_of_the_deployment() {
     for (more, option) in [(", trust: ['41234']", ""), ("", "--allow foreign-owner")] {
         let Some(sandbox) = tree(more) else { return };

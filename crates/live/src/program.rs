@@ -156,3 +156,80 @@ fn interpreter(first_line: &[u8]) -> Option<&Path> {
 fn is_program(path: &Path) -> bool {
     path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{Permissions, copy, rename, set_permissions, write};
+
+    use super::*;
+    use crate::child::{Ended, Job, run};
+
+    /// Makes a program that anybody may run.
+    fn executable(path: &Path, text: Option<&str>) -> PathBuf {
+        match text {
+            Some(text) => write(path, text).unwrap(),
+            None => drop(copy("/bin/sh", path).unwrap()),
+        }
+        set_permissions(path, Permissions::from_mode(0o755)).unwrap();
+        path.to_path_buf()
+    }
+
+    fn ran(program: &Program, arguments: &[&str]) -> Result<Ended, String> {
+        let job = Job {
+            program,
+            arguments: arguments.iter().map(ToString::to_string).collect(),
+            input: String::new(),
+            environment: &Environment::of([("PATH".into(), "/usr/bin:/bin".into())]),
+            timeout: std::time::Duration::from_secs(30),
+            limit: 4096,
+            commanding: None,
+        };
+        run(&job, &mut |_| {}).map_err(|error| error.to_string())
+    }
+
+    fn said(program: &Program, arguments: &[&str]) -> String {
+        String::from_utf8(ran(program, arguments).unwrap().stdout).unwrap()
+    }
+
+    #[test]
+    fn a_binary_that_was_checked_is_run_whatever_has_its_name_by_then() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = executable(&folder.path().join("tool"), None);
+        let program = check(path.clone(), &|_| true).unwrap();
+        let other = executable(&folder.path().join("other"), Some("#!/bin/sh\necho theirs\n"));
+        rename(other, &path).unwrap();
+        // It sees the name that it was called by, and not the descriptor, which it does not get.
+        let show = "echo \"$0\"; ls -l /proc/$$/fd | grep -c \"$0\"";
+        assert_eq!(said(&program, &["-c", show]), format!("{}\n0\n", path.display()));
+    }
+
+    #[test]
+    fn a_script_is_run_by_its_name_and_only_if_it_is_the_one_that_was_checked() {
+        let folder = tempfile::tempdir().unwrap();
+        let path =
+            executable(&folder.path().join("stop"), Some("#!/bin/sh\ncat \"$(dirname \"$0\")/beside\"\n"));
+        write(folder.path().join("beside"), "beside it\n").unwrap();
+        let program = check(path.clone(), &|_| true).unwrap();
+        assert_eq!(said(&program, &[]), "beside it\n");
+        let other = executable(&folder.path().join("other"), Some("#!/bin/sh\necho theirs\n"));
+        rename(other, &path).unwrap();
+        let error = ran(&program, &[]).unwrap_err();
+        assert_eq!(error, format!("{} does not run: it was replaced after it was checked", path.display()));
+    }
+
+    #[test]
+    fn an_interpreter_counts_as_the_program_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().canonicalize().unwrap();
+        let own = executable(&folder.join("interpreter"), None);
+        for line in ["#!", "#! \t"] {
+            let text = format!("{line}{} -e\nexit 0\n", own.display());
+            let path = executable(&folder.join("stop"), Some(&text));
+            set_permissions(&own, Permissions::from_mode(0o755)).unwrap();
+            assert!(ran(&check(path.clone(), &|_| false).unwrap(), &[]).unwrap().status.success());
+            set_permissions(&own, Permissions::from_mode(0o757)).unwrap();
+            let refused = NotFound::Open { path: own.display().to_string(), mode: 0o757 };
+            assert_eq!(check(path, &|_| false).unwrap_err(), refused);
+        }
+    }
+}

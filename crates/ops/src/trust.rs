@@ -56,7 +56,8 @@ fn user(uid: u32) -> String {
 
 /// Says what to do about a program of another user.
 pub(crate) fn help(uid: u32) -> String {
-    format!("give it to root, or write `restart: {{trust: ['{}']}}` in a document of root", name(uid))
+    let whose = if rustix::process::geteuid().is_root() { "root" } else { "root or of yours" };
+    format!("give it to root, or write `restart: {{trust: ['{}']}}` in a document of {whose}", name(uid))
 }
 
 /// Finds what the caller would run and is somebody else's, among the commands of a document that are named by a path.
