@@ -62,6 +62,12 @@ impl fmt::Display for Series {
 /// The Kasm releases `kasmweb/postgres` was built for, and the PostgreSQL major in it.
 const KASM: &[(u16, u16, u16)] = &[(11, 15, 12), (16, 18, 14), (19, 19, 16)];
 
+/// The last PostgreSQL major that has images.
+const MAJORS: u16 = 18;
+
+/// What the official images of PostgreSQL are built on, besides Alpine with its version.
+const BASES: &[&str] = &["alpine", "stretch", "buster", "bullseye", "bookworm", "trixie"];
+
 /// Libraries that PostgreSQL's own contrib modules can preload; official images bring all of them.
 const CONTRIB: &[&str] = &[
     "auth_delay",
@@ -99,6 +105,44 @@ impl Release {
         }
     }
 
+    /// Tells whether every part of a reference is one that its publisher gives out: the repository, the version and what
+    /// may stand behind it. Such a reference holds no secret, wherever its parts come from.
+    pub fn is_published(image: &Image) -> bool {
+        let (Some(tag), None) = (image.tag(), image.digest()) else { return false };
+        let is_date = |parts: &[&str]| {
+            let is =
+                |part: &str, digits| part.len() == digits && part.bytes().all(|byte| byte.is_ascii_digit());
+            matches!(parts, [year, month, day] if is(year, 4) && is(month, 2) && is(day, 2))
+        };
+        let is_version = |text: &str, most| {
+            let number = |part: &str| (1..=2).contains(&part.len()) && leading_number(part).is_some();
+            text.split('.').count() <= most
+                && text.split('.').all(|part| number(part) && part.parse::<u8>().is_ok())
+        };
+        match image.repository().as_str() {
+            "docker.io/kasmweb/postgres" => {
+                let plain =
+                    ["x86_64-", "aarch64-"].iter().find_map(|arch| tag.strip_prefix(arch)).unwrap_or(tag);
+                let mut parts = plain.split('-');
+                let version = parts.next().unwrap_or_default();
+                let rest: Vec<&str> = parts.collect();
+                let is_rolling = matches!(rest.split_first(), Some((&"rolling", date)) if date.is_empty() || is_date(date));
+                kasm_major(version).is_some() && is_version(version, 3) && (rest.is_empty() || is_rolling)
+            }
+            "docker.io/library/postgres" => {
+                let mut parts = tag.split('-');
+                let version = parts.next().unwrap_or_default();
+                let major = leading_number(version).is_some_and(|major| (9..=MAJORS).contains(&major));
+                let is_base = |part: &str| {
+                    BASES.contains(&part)
+                        || part.strip_prefix("alpine").is_some_and(|version| is_version(version, 2))
+                };
+                major && is_version(version, 3) && parts.clone().count() <= 1 && parts.all(is_base)
+            }
+            _ => false,
+        }
+    }
+
     /// Gives the PostgreSQL major, where the tag tells.
     pub fn postgres_major(&self) -> Option<u16> {
         self.series.map(Series::major)
@@ -132,6 +176,42 @@ mod tests {
 
     fn major(image: &str) -> Option<u16> {
         Release::of(&Image::parse(image).unwrap()).postgres_major()
+    }
+
+    #[test]
+    fn a_reference_with_any_part_that_nobody_publishes_may_hold_a_secret() {
+        let is_published = |image: &str| Release::is_published(&Image::parse(image).unwrap());
+        for image in [
+            "kasmweb/postgres:1.11.0",
+            "docker.io/kasmweb/postgres:1.18.1-rolling",
+            "kasmweb/postgres:x86_64-1.19.0-rolling-2026-05-01",
+            "postgres:14",
+            "postgres:9.5.25-alpine",
+            "library/postgres:16.4-alpine3.20",
+            "postgres:15-bookworm",
+        ] {
+            assert!(is_published(image), "{image}");
+        }
+        for image in [
+            "kasmweb/postgres:hunter2",
+            "kasmweb/postgres:1.11.0-hunter2",
+            "kasmweb/postgres:1.11.0-rolling-hunter2",
+            "kasmweb/postgres:1.11.20250101",
+            "kasmweb/postgres:1.11.0.1",
+            "kasmweb/postgres:develop",
+            "kasmweb/postgres",
+            "host.example/kasmweb/postgres:1.11.0",
+            "hunter2/postgres:14",
+            "postgres:8675309",
+            "postgres:14.8675309",
+            "postgres:14-hunter2",
+            "postgres:14-alpine-hunter2",
+            "postgres:14-alpine3.8675309",
+            "postgres:99",
+            &format!("postgres:14@sha256:{}", "0".repeat(64)),
+        ] {
+            assert!(!is_published(image), "{image}");
+        }
     }
 
     #[test]

@@ -15,6 +15,7 @@ use crate::observe::ObservedState;
 use crate::plan::Plan;
 use crate::reconcile::reconcile;
 use crate::target::{KASM_CONF, TargetKind};
+use crate::variable_names::VariableNames;
 
 /// What of an observed target a document says, and what it cannot say.
 ///
@@ -45,8 +46,12 @@ pub fn adopt(observed: &ObservedState, all_settings: bool) -> Result<Adoption, V
         let of_conf = matches!(finding.code, Code::ConfSyntax | Code::ConfInclude);
         finding.is_error() && (of_conf || observed.findings.contains(finding))
     };
-    let refused: Vec<_> =
-        findings.iter().filter(unreadable).cloned().chain(image::stranger(observed)).collect();
+    let names = VariableNames::of(observed.snapshot());
+    let stranger = image::stranger(observed).map(|mut finding| {
+        names.name_in(&mut finding);
+        finding
+    });
+    let refused: Vec<_> = findings.iter().filter(unreadable).cloned().chain(stranger).collect();
     if !refused.is_empty() {
         return Err(refused);
     }
@@ -59,7 +64,7 @@ pub fn adopt(observed: &ObservedState, all_settings: bool) -> Result<Adoption, V
         findings,
     };
     image::adopt(observed, &mut adoption.contents);
-    conf::adopt(observed, all_settings, &mut adoption.contents);
+    conf::adopt(observed, all_settings, &names, &mut adoption.contents);
     if adoption.fault(observed).is_some() {
         adoption.keep_what_holds(observed)?;
     }

@@ -23,7 +23,7 @@ pub(crate) use file::ComposeFile;
 pub(crate) use image::{ImageSite, Origin};
 pub(crate) use mounts::{Host, Mounts};
 pub(crate) use service::ServiceFound;
-pub(crate) use stack::Stack;
+pub(crate) use stack::{Stack, Text};
 pub(crate) use variables::interpolate;
 pub use variables::{Variables, read_env};
 

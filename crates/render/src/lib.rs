@@ -60,6 +60,7 @@ pub use secrets::secrets;
 pub use source::{Found, Snapshot, Source};
 pub use target::{Target, TargetKind};
 pub use text_edit::{Overlap, Replacement, TextEdit};
+pub use variable_names::VariableNames;
 
 /// The crate whose documents and diagnostics this one takes and gives.
 pub use model;

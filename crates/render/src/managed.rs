@@ -6,6 +6,7 @@ use model::{Compare, DesiredState, Image};
 use crate::observe::{ObservedDatabase, ObservedState};
 use crate::reconcile::{PRELOAD, in_force};
 use crate::redact;
+use crate::variable_names::VariableNames;
 
 /// One thing that the document asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,8 +70,11 @@ pub fn managed(desired: &DesiredState, observed: Option<&ObservedState>) -> Vec<
         let (found, secret) = value.map_or((None, None), |value| {
             let classes = ClassSet::parse(&value).filter(|_| name == CLASSES).map(ClassSet::list);
             let text = classes.unwrap_or_else(|| String::from_utf8_lossy(&value).into_owned());
-            // A command line that does not say what is wanted, and a list that is none, may say anything.
-            let is_strange = (by.flatten().is_some() && in_sync != Some(true))
+            // A command line that does not say what is wanted, or that has more in a list, and a list that is none, may say
+            // anything.
+            let is_elsewhere = by.flatten().is_some();
+            let has_variable = || VariableNames::of(observed.snapshot()).in_text(&text).is_some();
+            let is_strange = (is_elsewhere && (in_sync != Some(true) || has_variable()))
                 || (kind == ManagedKind::Preload && pgconf::split_libraries(&value).is_none());
             let may_be_secret = is_strange || redact::may_be_secret_before(name, &value);
             let (found, secret) = redact::split(text, may_be_secret);

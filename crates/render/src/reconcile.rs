@@ -27,7 +27,7 @@ use crate::variable_names::VariableNames;
 pub fn reconcile(desired: &DesiredState, observed: &ObservedState) -> Plan {
     let mut plan = proved(draft(desired, observed).plan(observed), desired, observed);
     if !plan.findings.is_empty() {
-        let names = VariableNames::of(observed);
+        let names = VariableNames::of(observed.snapshot());
         plan.findings.iter_mut().for_each(|finding| names.name_in(finding));
     }
     plan

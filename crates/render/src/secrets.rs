@@ -260,7 +260,7 @@ impl Secrets {
 }
 
 /// Tells whether something of this name is a secret.
-fn is_closed(name: &str) -> bool {
+pub(crate) fn is_closed(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     !name.ends_with("_file") && CLOSED.iter().any(|part| name.contains(part))
 }

@@ -3,23 +3,25 @@
 //! A compose file may name any file of variables, and put any of them into an image, a path or a command. What they become is
 //! needed to plan, and may be a secret of another application: it is said as it is written, `${NAME}`.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use model::Diagnostic;
 
 use crate::compose::read_env;
-use crate::observe::ObservedState;
-use crate::secrets::is_telling;
-use crate::source::Found;
+use crate::secrets::{is_closed, is_telling};
+use crate::source::{Found, Snapshot};
 
-/// The variables that texts of a target use, the longest values first.
-pub(crate) struct VariableNames(Vec<(String, String)>);
+/// The variables that texts of a target use: what their values may look like in what is said, the longest texts first, each
+/// with the name.
+#[derive(Clone, Debug, Default)]
+pub struct VariableNames(Vec<(String, String)>);
 
 impl VariableNames {
     /// Finds the variables of every file that was read and their uses in any other.
-    pub(crate) fn of(observed: &ObservedState) -> Self {
+    pub fn of(snapshot: &Snapshot) -> Self {
         let files = || {
-            observed.snapshot().files().filter_map(|(_, found)| match found {
+            snapshot.files().filter_map(|(_, found)| match found {
                 Found::Yes(bytes) => Some(bytes.as_slice()),
                 _ => None,
             })
@@ -31,22 +33,31 @@ impl VariableNames {
         let is_used = |name: &str| uses.contains(&name.as_bytes());
         let mut names = BTreeMap::new();
         for (name, value) in files().flat_map(read_env) {
-            if let Some(value) = value.filter(|value| is_used(&name) && is_telling(value)) {
-                names.insert(value, name);
+            let Some(value) = value.filter(|_| is_used(&name)) else { continue };
+            for form in forms(&name, &value).filter(|form| is_telling(form)) {
+                names.insert(form, name.clone());
             }
         }
         let mut all: Vec<_> = names.into_iter().collect();
-        all.sort_by_key(|(value, _)| std::cmp::Reverse(value.len()));
+        all.sort_by_key(|(form, _)| std::cmp::Reverse(form.len()));
         Self(all)
     }
 
+    /// Returns the variable whose value a text holds.
+    pub fn in_text(&self, text: &str) -> Option<&str> {
+        let found = self.0.iter().find(|(form, _)| text.contains(form.as_str()));
+        found.map(|(_, name)| name.as_str())
+    }
+
     /// Puts names in place of values.
-    pub(crate) fn name(&self, text: &mut String) {
-        for (value, name) in &self.0 {
-            if text.contains(value.as_str()) {
-                *text = text.replace(value.as_str(), &format!("${{{name}}}"));
+    pub fn named<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let mut text = Cow::Borrowed(text);
+        for (form, name) in &self.0 {
+            if text.contains(form.as_str()) {
+                text = Cow::Owned(text.replace(form.as_str(), &format!("${{{name}}}")));
             }
         }
+        text
     }
 
     /// Puts names in place of values in all that a finding says.
@@ -58,6 +69,33 @@ impl VariableNames {
             self.name(why);
         }
     }
+
+    fn name(&self, text: &mut String) {
+        if let Cow::Owned(named) = self.named(text) {
+            *text = named;
+        }
+    }
+}
+
+/// Returns what a value may have become where it is said: a path without doubled slashes and dots, words of a command line
+/// without quotes and escapes, the name of a setting.
+///
+/// Of a secret every part counts. Of another variable, whose value may be `/opt/kasm` or the title of a page, only those do
+/// that are no plain words: a plan of which half is hidden explains nothing.
+fn forms(name: &str, value: &str) -> impl Iterator<Item = String> {
+    let path = pgconf::normalize(value);
+    let beneath = path.trim_start_matches("../").trim_start_matches('/').to_string();
+    let unquoted = value.replace(['\\', '"', '\''], "");
+    let is_secret = is_closed(name);
+    let is_part = move |part: &&str| is_secret || part.contains(|c: char| !c.is_ascii_lowercase());
+    let words = value.split(char::is_whitespace).chain(unquoted.split(char::is_whitespace));
+    let words = words.filter(is_part).map(String::from).collect::<Vec<_>>();
+    let segments = value.split('/').filter(|_| is_secret).map(String::from).collect::<Vec<_>>();
+    let texts = [value.to_string(), path, beneath, unquoted].into_iter().chain(words).chain(segments);
+    texts.collect::<Vec<_>>().into_iter().flat_map(|text| {
+        let setting = text.replace('-', "_").to_ascii_lowercase();
+        [text, setting]
+    })
 }
 
 /// Returns the names behind the dollar signs of a text.

@@ -2,7 +2,7 @@
 
 use commit::Digest;
 use model::document::Connect;
-use render::{Found, TargetKind, ValueChange};
+use render::{Found, Snapshot, TargetKind, ValueChange, VariableNames};
 
 use super::format::{
     DocumentDigest, FORMAT, Input, InputFound, Kind, PlanFile, SavedChange, SavedEdit, SavedFile,
@@ -80,7 +80,7 @@ pub fn saved_target(planned: &Planned, allow: &[String]) -> SavedTarget {
         findings: findings.collect(),
         in_order: plan.in_order.clone(),
         skipped: plan.skipped.clone(),
-        inputs: snapshot.files().map(|(path, found)| input(path, found)).collect(),
+        inputs: inputs(snapshot),
     }
 }
 
@@ -112,13 +112,20 @@ fn saved_follows(follow_up: &FollowUp) -> SavedFollows {
     }
 }
 
-fn input(path: &str, found: &Found<Vec<u8>>) -> Input {
-    let (found, sha256) = match found {
-        Found::Yes(bytes) => (InputFound::File, Some(sha256(bytes))),
-        Found::No => (InputFound::Absent, None),
-        Found::Unknown(_) => (InputFound::Unreadable, None),
+/// Records what was read and looked for. The name of a file that is there is no secret to whoever can read the plan; of one that
+/// was only looked for, what a variable became in it may be one.
+fn inputs(snapshot: &Snapshot) -> Vec<Input> {
+    let names = VariableNames::of(snapshot);
+    let input = |(path, found): (&str, &Found<Vec<u8>>)| {
+        let named = || names.named(path).into_owned();
+        let (path, found, sha256) = match found {
+            Found::Yes(bytes) => (path.to_string(), InputFound::File, Some(sha256(bytes))),
+            Found::No => (named(), InputFound::Absent, None),
+            Found::Unknown(_) => (named(), InputFound::Unreadable, None),
+        };
+        Input { path, found, sha256 }
     };
-    Input { path: path.into(), found, sha256 }
+    snapshot.files().map(input).collect()
 }
 
 fn change(change: &ValueChange) -> SavedChange {

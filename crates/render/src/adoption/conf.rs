@@ -14,18 +14,28 @@ use crate::conf::ObservedConf;
 use crate::observe::ObservedState;
 use crate::reconcile::{PRELOAD, current_image, in_force};
 use crate::redact;
+use crate::variable_names::VariableNames;
 
-pub(super) fn adopt(observed: &ObservedState, all_settings: bool, contents: &mut Contents) {
+pub(super) fn adopt(
+    observed: &ObservedState,
+    all_settings: bool,
+    names: &VariableNames,
+    contents: &mut Contents,
+) {
     let Some(conf) = &observed.conf else { return };
     let mut majors = observed.databases.iter().map(|observed| {
         current_image(&observed.database).and_then(|image| model::Release::of(&image).postgres_major())
     });
     let first = majors.next().flatten();
     let major = first.filter(|_| majors.all(|major| major == first));
-    let preloads = libraries(observed, conf, major, contents);
+    let preloads = libraries(observed, conf, major, names, contents);
     contents.conf = Some(preloads);
     for row in PGAUDIT {
         let Some((value, by)) = in_force(row.name, major, observed, conf) else { continue };
+        if let Some(why) = variable(&value, by, names) {
+            contents.leave_out(Key::Audit(row.key), None, why);
+            continue;
+        }
         match audit(row, &value) {
             Some(value) => contents.push(Key::Audit(row.key), value, by.map(set_by)),
             None => {
@@ -35,8 +45,16 @@ pub(super) fn adopt(observed: &ObservedState, all_settings: bool, contents: &mut
         }
     }
     if all_settings {
-        settings(observed, conf, major, contents);
+        settings(observed, conf, major, names, contents);
     }
+}
+
+/// Says why a value that does not come from postgresql.conf is not written down: what a variable of the compose file becomes may
+/// be a secret.
+fn variable(value: &[u8], by: Option<&str>, names: &VariableNames) -> Option<String> {
+    let (text, by) = (String::from_utf8_lossy(value), by?);
+    let name = names.in_text(&text)?;
+    Some(format!("{by} takes it from the variable `{name}`, and what that becomes may be a secret"))
 }
 
 /// Says what the value comes from, where that is not the file that the document manages.
@@ -48,14 +66,19 @@ fn libraries(
     observed: &ObservedState,
     conf: &ObservedConf,
     major: Option<u16>,
+    names: &VariableNames,
     contents: &mut Contents,
 ) -> Preloads {
     let Some((value, by)) = in_force(PRELOAD, major, observed, conf) else { return Preloads::Nothing };
+    if let Some(why) = variable(&value, by, names) {
+        contents.leave_out(Key::Libraries, None, why);
+        return Preloads::Something;
+    }
     let Some(items) = pgconf::split_libraries(&value) else {
         contents.leave_out(Key::Libraries, None, "the list is invalid, so PostgreSQL loads nothing");
         return Preloads::Something;
     };
-    let mut names: Vec<String> = Vec::new();
+    let mut written: Vec<String> = Vec::new();
     let mut seen = Vec::new();
     let mut unwritable = 0;
     for item in &items {
@@ -65,7 +88,7 @@ fn libraries(
         }
         seen.push(name);
         match String::from_utf8(item.clone()).ok().filter(|item| is_library(item)) {
-            Some(item) => names.push(item),
+            Some(item) => written.push(item),
             None => unwritable += 1,
         }
     }
@@ -75,10 +98,10 @@ fn libraries(
         contents.leave_out(Key::Libraries, None, format!("{why}; they stay where they are"));
     }
     let is_something = !seen.is_empty();
-    if !names.is_empty() {
+    if !written.is_empty() {
         let note = "Others may be added by hand and stay; `mode: exact` would take them out of the list.";
         let note = by.map_or_else(|| note.to_string(), |by| format!("{}\n{note}", set_by(by)));
-        contents.push(Key::Libraries, names, Some(note));
+        contents.push(Key::Libraries, written, Some(note));
     }
     if is_something { Preloads::Something } else { Preloads::Nothing }
 }
@@ -127,7 +150,13 @@ fn classes(value: &[u8]) -> Option<Value> {
 }
 
 /// Takes every other setting in that is set otherwise than in PostgreSQL's sample.
-fn settings(observed: &ObservedState, conf: &ObservedConf, major: Option<u16>, contents: &mut Contents) {
+fn settings(
+    observed: &ObservedState,
+    conf: &ObservedConf,
+    major: Option<u16>,
+    names: &VariableNames,
+    contents: &mut Contents,
+) {
     let mut last: BTreeMap<String, Assignment<'_>> = BTreeMap::new();
     for assignment in conf.set.assignments() {
         let written = String::from_utf8_lossy(assignment.name()).to_ascii_lowercase();
@@ -140,6 +169,10 @@ fn settings(observed: &ObservedState, conf: &ObservedConf, major: Option<u16>, c
         }
         let Some((value, by)) = in_force(&name, major, observed, conf) else { continue };
         if by.is_none() && redact::is_default_of_sample(assignment.conf.bytes(), assignment.entry) {
+            continue;
+        }
+        if let Some(why) = variable(&value, by, names) {
+            contents.leave_out(Key::Setting(name), None, why);
             continue;
         }
         if redact::may_be_secret(&name, &value) {

@@ -4,7 +4,7 @@ use model::{Code, Diagnostic, Image, Release};
 use serde_json::{Value, json};
 
 use crate::adoption::contents::{Contents, Key};
-use crate::compose::{Database, ServiceFound};
+use crate::compose::{Database, ServiceFound, Text};
 use crate::observe::{ObservedDatabase, ObservedState};
 use crate::reconcile::{current_image, is_another_database};
 use crate::redact;
@@ -50,6 +50,17 @@ pub(super) fn adopt(observed: &ObservedState, contents: &mut Contents) {
         }
     }
     let Some((image, _)) = images.first().cloned() else { return };
+    let is_hidden =
+        |(image, observed): &&(Image, &ObservedDatabase)| !may_be_written(image, &observed.database);
+    if let Some((_, hidden)) = images.iter().find(is_hidden) {
+        let why = format!(
+            "The image is written `{}` in {}, and what a variable becomes may be a secret.\n\
+             So this document says nothing of the image. If it is no secret, write it by hand.",
+            written(&hidden.database).unwrap_or(redact::HIDDEN),
+            file(hidden)
+        );
+        return contents.leave_out(Key::Image, None, why);
+    }
     let majors: Vec<_> = images.iter().map(|(image, _)| Release::of(image).postgres_major()).collect();
     let major = majors[0].filter(|_| majors.iter().all(|major| *major == majors[0]));
     if images.iter().all(|(other, _)| *other == image) {
@@ -100,6 +111,13 @@ fn image(database: &Database) -> Result<Image, String> {
         // What Docker takes in its place.
         (None, None) => Image::parse(&format!("{resolved}:latest")).map_err(|error| error.to_string()),
     }
+}
+
+/// Tells whether a document may say what the image is: what a variable becomes may be a secret, unless it makes one of the
+/// images that everybody can get.
+fn may_be_written(image: &Image, database: &Database) -> bool {
+    let text = database.site.as_ref().ok().and_then(|site| site.text());
+    !text.is_some_and(Text::has_variables) || Release::is_published(image)
 }
 
 /// Gives the image as it is written, where that is not what the document says.
