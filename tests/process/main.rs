@@ -1,5 +1,6 @@
 //! The program as a process: signals, limits, a terminal, and streams that nobody reads.
 
+mod commands;
 mod exchange;
 mod hostile;
 mod interrupts;

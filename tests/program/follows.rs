@@ -59,6 +59,7 @@ fn a_plan_for_programs_has_what_follows() {
         "steps": ["stop", "start", "healthy", "extension"],
         "stop": ["true", "--all"],
         "start": ["bin/start"],
+        "stop_timeout_seconds": 300,
         "timeout_seconds": 90,
         "connect": "tcp",
         "container": "kasm_db",

@@ -536,6 +536,7 @@ fn follows(stop: &str) -> Value {
         "steps": ["stop", "start", "healthy", "extension"],
         "stop": [stop],
         "start": ["bin/start"],
+        "stop_timeout_seconds": 300,
         "timeout_seconds": 300,
         "connect": "docker",
         "container": "kasm_db",

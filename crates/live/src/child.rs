@@ -2,9 +2,12 @@
 
 use std::fmt;
 use std::io::{ErrorKind, Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -14,7 +17,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::environment::Environment;
 use crate::io_error::reason;
-use crate::program::Program;
+use crate::program::{self, Program};
 use crate::scrub::Said;
 use crate::watch::Commanding;
 
@@ -132,10 +135,16 @@ type Chunk = (bool, Vec<u8>);
 
 /// Runs a child to its end. Its output goes to `watch` as it comes, in chunks.
 ///
+/// What it leaves running may keep writing to its output, also after this process has ended: somebody reads it as long as
+/// there is a writer.
+///
 /// # Errors
 /// It cannot be started; or it does not end in time: then its whole process group is ended.
 pub fn run(job: &Job<'_>, watch: &mut dyn FnMut(&[u8])) -> Result<Ended, ChildError> {
-    run_until(job, watch, &|_| false)
+    let mut streams = Vec::new();
+    let ended = run_until(job, watch, &|_| false, &mut streams);
+    streams.into_iter().filter(Stream::is_open).for_each(|stream| stream.drain(job.environment));
+    ended
 }
 
 /// Runs a child whose whole output is wanted: one that writes more than is kept is ended then.
@@ -143,21 +152,42 @@ pub fn run(job: &Job<'_>, watch: &mut dyn FnMut(&[u8])) -> Result<Ended, ChildEr
 /// # Errors
 /// As for [`run`].
 pub(crate) fn answer(job: &Job<'_>) -> Result<Ended, ChildError> {
-    run_until(job, &mut |_| {}, &|kept| kept.cut || kept.cut_before)
+    run_until(job, &mut |_| {}, &|kept| kept.cut || kept.cut_before, &mut Vec::new())
+}
+
+/// One of the output streams of a child: the end that is read.
+struct Stream {
+    end: OwnedFd,
+    /// Whether every writer has closed it.
+    is_over: Arc<AtomicBool>,
+}
+
+impl Stream {
+    fn is_open(&self) -> bool {
+        !self.is_over.load(Ordering::Relaxed)
+    }
+
+    /// Lets a process of its own read the rest: without a reader, a writer is ended by SIGPIPE.
+    fn drain(self, environment: &Environment) {
+        let found = program::find("cat", environment).ok();
+        let Some(mut command) = found.and_then(|cat| cat.command()) else { return };
+        command.env_clear().current_dir("/").stdin(self.end).stdout(Stdio::null()).stderr(Stdio::null());
+        // It ends with the last writer. If it cannot be started, the readers of this process go on until that ends.
+        let _ = command.process_group(0).spawn();
+    }
 }
 
 fn run_until(
     job: &Job<'_>,
     watch: &mut dyn FnMut(&[u8]),
     is_enough: &dyn Fn(&Kept) -> bool,
+    streams: &mut Vec<Stream>,
 ) -> Result<Ended, ChildError> {
     let program = job.program.path().display().to_string();
     let not_started = |why: String| ChildError::Start { program: program.clone(), why };
-    let executable = job.program.executable();
-    let executable = executable.ok_or_else(|| not_started("it was replaced after it was checked".into()))?;
-    let mut command = Command::new(executable);
+    let command = job.program.command();
+    let mut command = command.ok_or_else(|| not_started("it was replaced after it was checked".into()))?;
     command
-        .arg0(job.program.path())
         .args(&job.arguments)
         .env_clear()
         .envs(job.environment.of_children())
@@ -180,10 +210,10 @@ fn run_until(
     }
     let (send, chunks) = sync_channel(16);
     if let Some(stdout) = child.stdout.take() {
-        forward(stdout, false, send.clone());
+        streams.extend(forward(stdout, false, send.clone()));
     }
     if let Some(stderr) = child.stderr.take() {
-        forward(stderr, true, send.clone());
+        streams.extend(forward(stderr, true, send.clone()));
     }
     drop(send);
     let mut kept =
@@ -242,15 +272,28 @@ impl Kept {
     }
 }
 
-fn forward(mut from: impl Read + Send + 'static, is_error: bool, to: SyncSender<Chunk>) {
+/// Reads a stream to its end, also when nobody takes its chunks any more; returns it for whoever reads on after this
+/// process.
+fn forward(
+    mut from: impl Read + AsFd + Send + 'static,
+    is_error: bool,
+    to: SyncSender<Chunk>,
+) -> Option<Stream> {
+    let is_over = Arc::new(AtomicBool::new(false));
+    let stream = from.as_fd().try_clone_to_owned().ok().map(|end| Stream { end, is_over: is_over.clone() });
     thread::spawn(move || {
         let mut buffer = vec![0; 1 << 16];
-        while let Ok(read @ 1..) = from.read(&mut buffer) {
-            if to.send((is_error, buffer[..read].to_vec())).is_err() {
-                break;
+        loop {
+            match from.read(&mut buffer) {
+                // Whoever started it may have gone on already.
+                Ok(read @ 1..) => drop(to.send((is_error, buffer[..read].to_vec()))),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Ok(_) | Err(_) => break,
             }
         }
+        is_over.store(true, Ordering::Relaxed);
     });
+    stream
 }
 
 /// Waits for the end of the child and of its output, and ends it if `take` says so; `None` if it took too long and was
@@ -331,7 +374,7 @@ mod tests {
     }
 
     fn program(path: &str) -> Program {
-        crate::program::check(path.into(), &|_| true).unwrap()
+        program::check(path.into(), &|_| true).unwrap()
     }
 
     fn shell(script: &str, timeout: Duration, limit: usize) -> Result<Ended, ChildError> {
@@ -416,6 +459,21 @@ mod tests {
             let error = run(&job, &mut |_| {}).unwrap_err().to_string();
             assert!(error.contains(why), "{error}");
         }
+    }
+
+    #[test]
+    fn what_a_child_leaves_running_can_write_for_as_long_as_it_wants_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("written");
+        // More than a pipe holds, on both streams, after the child has ended.
+        let writes = "sleep 1; head -c 300000 /dev/zero && head -c 300000 /dev/zero >&2";
+        let script = format!("({writes} && echo all > {}) & exit 0", file.display());
+        assert!(shell(&script, LONG, 10).unwrap().status.success());
+        let started = Instant::now();
+        while !file.exists() && started.elapsed() < LONG {
+            thread::sleep(Duration::from_millis(20));
+        }
+        assert!(file.exists(), "it could not write all");
     }
 
     #[test]

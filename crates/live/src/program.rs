@@ -4,7 +4,9 @@ use std::io::Read as _;
 use std::os::fd::AsRawFd as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 
 use crate::environment::Environment;
@@ -119,10 +121,17 @@ impl Program {
         &self.0.path
     }
 
+    /// Returns a command that runs what was checked, by the name that it has; `None` if that leads elsewhere now.
+    pub(crate) fn command(&self) -> Option<Command> {
+        let mut command = Command::new(self.executable()?);
+        command.arg0(self.path());
+        Some(command)
+    }
+
     /// Returns the path that runs what was checked; `None` if that is not what its own path leads to any more.
     ///
     /// The kernel follows the path to the descriptor before it closes that, so no child inherits it.
-    pub(crate) fn executable(&self) -> Option<PathBuf> {
+    fn executable(&self) -> Option<PathBuf> {
         let Checked { path, walked, is_binary } = &*self.0;
         let descriptor = descriptor(walked);
         // Without `/proc`, a binary is as a script.

@@ -266,21 +266,33 @@ pub struct Restart {
     /// How long the database may take to come up: a number with `s`, `min` or `h`. Default: `5min`.
     #[schemars(regex(pattern = form::TIMEOUT.pattern), extend("examples" = ["5min"]))]
     pub timeout: Option<String>,
+    /// How long the command that stops the database may take: a number with `s`, `min` or `h`. Default: `5min`.
+    #[schemars(regex(pattern = form::TIMEOUT.pattern), extend("examples" = ["2min"]))]
+    pub stop_timeout: Option<String>,
 }
 
 impl Restart {
-    /// Gives how long the database may take to come up.
+    /// Returns how long the database may take to come up.
     pub fn timeout(&self) -> Duration {
-        let text = self.timeout.as_deref().unwrap_or("5min");
-        let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-        // The schema lets nothing else through than at most six digits and one of three units.
-        let number: u64 = text[..digits].parse().unwrap_or(0);
-        Duration::from_secs(match &text[digits..] {
-            "h" => number * 3600,
-            "min" => number * 60,
-            _ => number,
-        })
+        duration(self.timeout.as_deref())
     }
+
+    /// Returns how long the command that stops it may take.
+    pub fn stop_timeout(&self) -> Duration {
+        duration(self.stop_timeout.as_deref())
+    }
+}
+
+fn duration(text: Option<&str>) -> Duration {
+    let text = text.unwrap_or("5min");
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    // The schema lets nothing else through than at most six digits and one of three units.
+    let number: u64 = text[..digits].parse().unwrap_or(0);
+    Duration::from_secs(match &text[digits..] {
+        "h" => number * 3600,
+        "min" => number * 60,
+        _ => number,
+    })
 }
 
 /// Whether `apply` restarts.

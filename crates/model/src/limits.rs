@@ -106,6 +106,7 @@ fn restart_fits(restart: &Restart) -> bool {
         && command(&restart.start)
         && restart.trust.as_ref().is_none_or(trust)
         && restart.timeout.as_deref().is_none_or(|text| form::TIMEOUT.fits(text))
+        && restart.stop_timeout.as_deref().is_none_or(|text| form::TIMEOUT.fits(text))
 }
 
 fn verify_fits(verify: &Verify) -> bool {

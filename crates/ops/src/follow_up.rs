@@ -65,6 +65,8 @@ pub struct FollowUp {
     pub stop: Vec<String>,
     /// The command that starts it.
     pub start: Vec<String>,
+    /// How long the command that stops it may take.
+    pub stop_timeout: Duration,
     /// How long the database may take to come up.
     pub timeout: Duration,
     /// How the server is reached.
@@ -133,6 +135,7 @@ impl FollowUp {
             step,
             stop: command(&restart.stop, "bin/stop"),
             start: command(&restart.start, "bin/start"),
+            stop_timeout: restart.stop_timeout(),
             timeout: restart.timeout(),
             connect: verify.connect,
             container: verify.container().to_string(),

@@ -115,24 +115,29 @@ impl Run<'_> {
         self.record(step, locked.rooted).map(|record| Next::Follow(Pending::Needed(Box::new(record))))
     }
 
+    /// Returns what an earlier run left, as the document says it now: what kept it from its end may have been fixed there.
+    fn resumed(&self, left: &Record, generation: Option<u64>, rooted: &Rooted) -> Result<Record, Error> {
+        let now = self.record(left.follow_up.step, rooted)?;
+        // The last generation is the one that did not come up.
+        let before = generation.and_then(|number| number.checked_sub(1));
+        let back_to = left.back_to.or(before.filter(|_| self.options.rollback_on_failure));
+        Ok(Record { generation, sslmode: now.sslmode.or(left.sslmode), back_to, ..now })
+    }
+
     /// Does what is still to be done though no file was to be written.
     pub(super) fn catch_up(&self, locked: &Locked<'_>, pending: Pending) -> Result<Outcome, Error> {
         // Another target of this folder may have been written since.
         let generation = Some(last(&locked.rooted.root)?);
         let record = match pending {
-            Pending::Begun(record) => {
-                self.context.tell(Event::Resumed(record.follow_up.step))?;
-                // What is said now wins over what was said then.
-                Record { generation, sslmode: self.options.sslmode.or(record.sslmode), ..*record }
+            Pending::Begun(left) => {
+                self.context.tell(Event::Resumed(left.follow_up.step))?;
+                self.resumed(&left, generation, locked.rooted).map_err(Error::not_done)?
             }
-            Pending::Needed(record) => {
-                let record = Record { generation, ..*record };
-                if !self.options.no_restart {
-                    locked.lock.set_follow_up(&record.encode()).map_err(|error| Error::from(&error))?;
-                }
-                record
-            }
+            Pending::Needed(record) => Record { generation, ..*record },
         };
+        if !self.options.no_restart {
+            locked.lock.set_follow_up(&record.encode()).map_err(|error| Error::from(&error))?;
+        }
         self.go_on(locked, &locked.rooted.read(), record)
     }
 }

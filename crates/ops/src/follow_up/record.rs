@@ -98,8 +98,8 @@ impl Record {
 
     /// Writes it down: a line for each value.
     pub fn encode(&self) -> Vec<u8> {
-        let FollowUp { step, stop, start, timeout, connect, container, user, database, extension_databases } =
-            &self.follow_up;
+        let FollowUp { step, stop, start, stop_timeout, timeout, connect, .. } = &self.follow_up;
+        let FollowUp { container, user, database, extension_databases, .. } = &self.follow_up;
         let connect = match connect {
             Connect::Docker => "docker",
             Connect::Tcp => "tcp",
@@ -108,6 +108,7 @@ impl Record {
         let mut lines = vec![
             ("step", step.name().to_string()),
             ("timeout", timeout.as_secs().to_string()),
+            ("stop_timeout", stop_timeout.as_secs().to_string()),
             ("connect", connect.to_string()),
             ("container", container.clone()),
             ("user", user.clone()),
@@ -149,11 +150,17 @@ impl Record {
         };
         let one = |key| list(key).into_iter().next();
         let step = one("step")?;
+        let timeout = Duration::from_secs(one("timeout")?.parse().ok()?);
         let follow_up = FollowUp {
             step: Step::named(&step)?,
             stop: list("stop"),
             start: list("start"),
-            timeout: Duration::from_secs(one("timeout")?.parse().ok()?),
+            // Before it was a value of its own, the other one was for both.
+            stop_timeout: match one("stop_timeout") {
+                Some(seconds) => Duration::from_secs(seconds.parse().ok()?),
+                None => timeout,
+            },
+            timeout,
             connect: match one("connect")?.as_str() {
                 "docker" => Connect::Docker,
                 "tcp" => Connect::Tcp,
@@ -254,6 +261,7 @@ mod tests {
             step: Step::Healthy,
             stop: vec!["/a b/stop".into(), "x\n\\end\n".into(), String::new()],
             start: vec!["start".into()],
+            stop_timeout: Duration::from_secs(91),
             timeout: Duration::from_secs(90),
             connect: Connect::Docker,
             container: "kasm_db".into(),

@@ -50,8 +50,7 @@ impl Runner<'_> {
             self.context.progress.next(Some(step.name()));
             self.context.tell(Event::Next(Some(step)))?;
             let done = match step {
-                Step::Stop => self.command("stop", &record.follow_up.stop, &record),
-                Step::Start => self.command("start", &record.follow_up.start, &record),
+                Step::Stop | Step::Start => self.command(step, &record),
                 Step::Healthy => self.healthy(&record),
                 Step::Reload => self.reload(&record),
                 Step::Extension => self.extensions(&record),
@@ -120,10 +119,9 @@ impl Runner<'_> {
         }
     }
 
-    fn command(&self, what: &'static str, argv: &[String], record: &Record) -> Result<Done, Error> {
+    fn command(&self, step: Step, record: &Record) -> Result<Done, Error> {
         let trust = Trust::new(&record.trust, self.context.selection);
-        command::run(what, argv, record.follow_up.timeout, self.root(), &trust, self.context)
-            .map(|()| Done::Yes)
+        command::run(step, &record.follow_up, self.root(), &trust, self.context).map(|()| Done::Yes)
     }
 
     fn root(&self) -> &Root {

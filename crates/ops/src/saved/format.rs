@@ -90,6 +90,7 @@ pub struct SavedFollows {
     /// A path that is not absolute starts at the target's folder.
     pub stop: Vec<String>,
     pub start: Vec<String>,
+    pub stop_timeout_seconds: u64,
     pub timeout_seconds: u64,
     /// `docker`, `tcp` or `none`.
     pub connect: String,
@@ -108,6 +109,7 @@ impl SavedFollows {
             step: Step::named(self.steps.first()?)?,
             stop: self.stop.clone(),
             start: self.start.clone(),
+            stop_timeout: Duration::from_secs(self.stop_timeout_seconds),
             timeout: Duration::from_secs(self.timeout_seconds),
             connect: match &*self.connect {
                 "docker" => Connect::Docker,

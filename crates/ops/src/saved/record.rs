@@ -97,6 +97,7 @@ fn saved_follows(follow_up: &FollowUp) -> SavedFollows {
         steps: follow_up.steps().map(|step| step.name().to_string()).collect(),
         stop: follow_up.stop.clone(),
         start: follow_up.start.clone(),
+        stop_timeout_seconds: follow_up.stop_timeout.as_secs(),
         timeout_seconds: follow_up.timeout.as_secs(),
         connect: match follow_up.connect {
             Connect::Docker => "docker",

@@ -16,6 +16,8 @@ pub(super) struct Follows {
     stop: Vec<String>,
     /// The command that starts it.
     start: Vec<String>,
+    /// How long the command that stops it may take.
+    stop_timeout_seconds: u64,
     /// How long the database may take to come up.
     timeout_seconds: u64,
     /// How the server is reached.
@@ -44,6 +46,7 @@ impl From<&FollowUp> for Follows {
             steps: from.steps().map(Step::from).collect(),
             stop: from.stop.clone(),
             start: from.start.clone(),
+            stop_timeout_seconds: from.stop_timeout.as_secs(),
             timeout_seconds: from.timeout.as_secs(),
             connect: match from.connect {
                 Connect::Docker => ConnectName::Docker,

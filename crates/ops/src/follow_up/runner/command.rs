@@ -1,7 +1,6 @@
 //! The commands that stop and start the database.
 
 use std::path::Path;
-use std::time::Duration;
 
 use commit::Root;
 use live::child::{self, ChildError, Job, seconds};
@@ -10,6 +9,7 @@ use live::{Environment, Watch as _, program};
 
 use crate::context::Context;
 use crate::error::Error;
+use crate::follow_up::{FollowUp, Step};
 use crate::observer::Event;
 use crate::outcome::Outcome;
 use crate::path::quoted;
@@ -20,18 +20,21 @@ use crate::trust::{self, Trust};
 const SHOWN: usize = 64 << 10;
 const LINE: usize = 2 << 10;
 
-/// Runs `stop` or `start`; its output is told line by line.
+/// Runs the command of a step, `stop` or `start`; its output is told line by line.
 pub(super) fn run(
-    what: &'static str,
-    argv: &[String],
-    timeout: Duration,
+    step: Step,
+    follow_up: &FollowUp,
     root: &Root,
     trust: &Trust,
     context: &Context<'_>,
 ) -> Result<(), Error> {
+    let (argv, timeout, key) = match step {
+        Step::Stop => (&follow_up.stop, follow_up.stop_timeout, "stop_timeout"),
+        _ => (&follow_up.start, follow_up.timeout, "timeout"),
+    };
     let shown = argv.join(" ");
     let program = program_of(argv, root, trust, &context.environment).map_err(Error::not_done)?;
-    context.tell(Event::Command(what, &shown))?;
+    context.tell(Event::Command(step.name(), &shown))?;
     // A signal waits: the command would go on by itself, with nobody to go on after it.
     let commanding = context.progress.commanding(&context.scrubber().known(&shown));
     let job = Job {
@@ -57,7 +60,7 @@ pub(super) fn run(
             return error;
         }
         error.help(format!(
-            "mend the command, and run `kasm-db apply` or `kasm-db recover`, which go on with it{more}"
+            "fix the command, and run `kasm-db apply` or `kasm-db recover`, which go on with it{more}"
         ))
     };
     match ended {
@@ -75,7 +78,10 @@ pub(super) fn run(
         }
         Err(ChildError::Timeout { after, .. }) => {
             let message = format!("`{shown}` did not end within {}, and was ended", seconds(&after));
-            Err(help(unfinished(message), "; `restart: {timeout: …}` gives it more time"))
+            let more = format!(
+                "; to give it more time, set `restart: {{{key}: …}}` in the document and run `kasm-db apply`"
+            );
+            Err(help(unfinished(message), &more))
         }
     }
 }
