@@ -286,7 +286,7 @@ fn a_rollback_leaves_no_step_that_nobody_can_take() {
 }
 
 /// A `docker` that ends whoever called it with SIGKILL at its call number `at`, before or after it did its work.
-fn deadly(bed: &Bed, at: usize) -> String {
+pub(crate) fn deadly(bed: &Bed, at: usize) -> String {
     let path = bed.path();
     let real = std::env::split_paths(&path).map(|folder| folder.join("docker")).find(|path| path.exists());
     let folder = bed.root.join("deadly");

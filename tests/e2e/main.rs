@@ -13,6 +13,7 @@ mod faults;
 mod libpq;
 mod log;
 mod respelled;
+mod resume;
 mod session;
 mod signals;
 mod steps;

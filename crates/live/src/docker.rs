@@ -80,6 +80,11 @@ impl Container {
         Some(container)
     }
 
+    /// Tells whether it runs, or Docker is about to start it.
+    pub fn is_up_or_on_its_way(&self) -> bool {
+        matches!(self.status.as_str(), "running" | "restarting")
+    }
+
     /// Gives the host's path of a path in the container, where a mount brings it.
     pub(crate) fn host_path(&self, inside: &str) -> Option<PathBuf> {
         let below = |folder: &str| {
@@ -144,17 +149,39 @@ impl Docker {
     /// # Errors
     /// The engine does not answer, or has no such container.
     pub fn inspect(&self, name: &str) -> Result<Container, Unreachable> {
+        self.look(name)?.ok_or_else(|| self.missing(name))
+    }
+
+    /// Asks what a container is; `None` if the engine has none of this name.
+    ///
+    /// # Errors
+    /// The engine does not answer.
+    pub fn look(&self, name: &str) -> Result<Option<Container>, Unreachable> {
         let ended = self.run(&["container", "inspect", "--format", FORMAT, "--", name], String::new())?;
         if !ended.status.success() {
-            return Err(refused(&self.last_words_of(&ended), name));
+            let words = self.last_words_of(&ended);
+            return if words.to_lowercase().contains("no such container") {
+                Ok(None)
+            } else {
+                Err(refused(&words))
+            };
         }
         let text = String::from_utf8_lossy(&ended.stdout).into_owned();
-        Container::parse(name, &text).ok_or_else(|| {
+        let container = Container::parse(name, &text).ok_or_else(|| {
             Unreachable::new(
                 format!("`docker container inspect` says of {name} what can not be understood"),
                 "check the version of Docker: `docker version`",
             )
-        })
+        });
+        container.map(Some)
+    }
+
+    /// Says that there is no container of this name.
+    pub fn missing(&self, name: &str) -> Unreachable {
+        Unreachable::new(
+            format!("there is no container {name}"),
+            "start the deployment, or name its container under `verify: {container: …}` of the document",
+        )
     }
 
     /// Gives the id of the image that a reference means now, where the engine has it.
@@ -233,14 +260,9 @@ impl Docker {
 }
 
 /// Tells why `docker` refused.
-fn refused(words: &str, container: &str) -> Unreachable {
+fn refused(words: &str) -> Unreachable {
     let lower = words.to_lowercase();
-    if lower.contains("no such container") {
-        Unreachable::new(
-            format!("there is no container {container}"),
-            "start the deployment, or name its container under `verify: {container: …}` of the document",
-        )
-    } else if lower.contains("permission denied") {
+    if lower.contains("permission denied") {
         Unreachable::new(
             format!("the Docker engine may not be used by this user: {words}"),
             "run as root or as a member of the group `docker`",

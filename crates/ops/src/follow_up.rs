@@ -45,6 +45,11 @@ impl Step {
         }
     }
 
+    /// Tells whether the database is not up again before this step is done.
+    pub(crate) fn comes_up(self) -> bool {
+        matches!(self, Self::Stop | Self::Start | Self::Healthy)
+    }
+
     /// Returns the step of a name.
     pub(crate) fn named(name: &str) -> Option<Self> {
         STEPS.iter().find(|(_, known)| *known == name).map(|(step, _)| *step)

@@ -153,6 +153,8 @@ pub enum Event<'a> {
     Unfinished(Step),
     /// An earlier apply goes on at this step.
     Resumed(Step),
+    /// What an earlier run had started is down, and nothing starts it; why. This run does it again from this step on.
+    Down(Step, &'a str),
     /// What the running server does, after an apply or because nothing was to be written.
     Checked(&'a [Check]),
     /// The running server lags behind its files: this step comes first.

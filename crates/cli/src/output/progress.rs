@@ -116,6 +116,7 @@ impl Observer for Progress<'_> {
             Event::Resumed(step) => {
                 note(&format!("An earlier apply goes on at its step `{}`.\n", step.name()));
             }
+            Event::Down(_, why) => note(&format!("{}: it is started again.\n", escape(why))),
             Event::Checked(checks) => result(&checks::after_apply(checks, scrubber))?,
             Event::Lags(step) => {
                 let what = match step {

@@ -34,17 +34,28 @@ impl Run<'_> {
         let left = pending(&rooted.root)?;
         match first_step(plan.needs(), left.as_ref().map(|left| left.follow_up.step)) {
             Some(step) if plan.needs() != Needs::Nothing || step == Step::Stop => {
-                self.record(step, rooted).map(Some)
+                let record = self.record(step, rooted)?;
+                // The database did not come up yet on the files of an apply that is not finished: those before it are the
+                // ones to go back to.
+                let left = left.filter(|left| left.follow_up.step.comes_up());
+                Ok(Some(left.map_or(record.clone(), |left| self.keep_way_back(&left, record))))
             }
             _ => Ok(left),
         }
     }
 
+    /// Keeps the way back of an apply that is continued, or gives it the one that is asked for now.
+    fn keep_way_back(&self, left: &Record, record: Record) -> Record {
+        let back_to = left.back_to.or(left.before.filter(|_| self.options.rollback_on_failure));
+        Record { back_to, before: left.before, ..record }
+    }
+
     /// Writes down what is to be done from a step on.
     fn record(&self, step: Step, rooted: &Rooted) -> Result<Record, Error> {
         let record = Record::new(step, (self.document, self.desired), rooted, self.context)?;
-        let back_to = record.generation.filter(|_| self.options.rollback_on_failure);
-        Ok(Record { sslmode: self.options.sslmode, back_to, ..record })
+        let before = record.generation;
+        let back_to = before.filter(|_| self.options.rollback_on_failure);
+        Ok(Record { sslmode: self.options.sslmode, back_to, before, ..record })
     }
 
     /// Does what follows, and looks at what came of it. `opened` is what is there now.
@@ -53,6 +64,7 @@ impl Run<'_> {
         locked: &Locked<'_>,
         opened: &Opened<'_>,
         record: Record,
+        is_resumed: bool,
     ) -> Result<Outcome, Error> {
         if self.options.no_restart {
             self.context.tell(Event::Left(record.follow_up.step))?;
@@ -60,7 +72,9 @@ impl Run<'_> {
         }
         opened.learn_secrets(&self.context.environment, self.context.scrubber());
         let sslmode = record.sslmode;
-        Runner { locked, context: self.context }.run(record)?;
+        let runner = Runner { locked, context: self.context };
+        let done = if is_resumed { runner.resume(record) } else { runner.run(record) };
+        done?;
         self.verified(opened, Options { sslmode, probe: true })
     }
 
@@ -118,26 +132,24 @@ impl Run<'_> {
     /// Returns what an earlier run left, as the document says it now: what kept it from its end may have been fixed there.
     fn resumed(&self, left: &Record, generation: Option<u64>, rooted: &Rooted) -> Result<Record, Error> {
         let now = self.record(left.follow_up.step, rooted)?;
-        // The last generation is the one that did not come up.
-        let before = generation.and_then(|number| number.checked_sub(1));
-        let back_to = left.back_to.or(before.filter(|_| self.options.rollback_on_failure));
-        Ok(Record { generation, sslmode: now.sslmode.or(left.sslmode), back_to, ..now })
+        let now = self.keep_way_back(left, now);
+        Ok(Record { generation, sslmode: now.sslmode.or(left.sslmode), ..now })
     }
 
     /// Does what is still to be done though no file was to be written.
     pub(super) fn catch_up(&self, locked: &Locked<'_>, pending: Pending) -> Result<Outcome, Error> {
         // Another target of this folder may have been written since.
         let generation = Some(last(&locked.rooted.root)?);
-        let record = match pending {
+        let (record, is_resumed) = match pending {
             Pending::Begun(left) => {
                 self.context.tell(Event::Resumed(left.follow_up.step))?;
-                self.resumed(&left, generation, locked.rooted).map_err(Error::not_done)?
+                (self.resumed(&left, generation, locked.rooted).map_err(Error::not_done)?, true)
             }
-            Pending::Needed(record) => Record { generation, ..*record },
+            Pending::Needed(record) => (Record { generation, ..*record }, false),
         };
         if !self.options.no_restart {
             locked.lock.set_follow_up(&record.encode()).map_err(|error| Error::from(&error))?;
         }
-        self.go_on(locked, &locked.rooted.read(), record)
+        self.go_on(locked, &locked.rooted.read(), record, is_resumed)
     }
 }

@@ -253,7 +253,7 @@ impl Run<'_> {
         written.interrupted.map_err(after)?;
         if let Some(record) = written.record {
             let opened = locked.rooted.read();
-            let followed = self.go_on(locked, &opened, record).map_err(|error| match error.state {
+            let followed = self.go_on(locked, &opened, record, false).map_err(|error| match error.state {
                 FilesState::RolledBack => before(error),
                 _ => after(error),
             })?;

@@ -37,6 +37,8 @@ pub struct Record {
     pub document: Option<String>,
     /// The generation to go back to where the server does not come up.
     pub back_to: Option<u64>,
+    /// The generation whose files were there before, whether or not they are to come back.
+    pub before: Option<u64>,
 }
 
 impl Record {
@@ -81,13 +83,14 @@ impl Record {
             trust,
             document: Some(Digest::of(&document.bytes).to_string()),
             back_to: None,
+            before: None,
         })
     }
 
     /// Begins again with stopping the deployment: other files are there, to which nobody goes back.
     pub(crate) fn stopping(self) -> Self {
         let follow_up = FollowUp { step: Step::Stop, ..self.follow_up };
-        Self { follow_up, back_to: None, ..self }
+        Self { follow_up, back_to: None, before: None, ..self }
     }
 
     /// Leaves the extension out: the files of before may not load its library.
@@ -122,6 +125,7 @@ impl Record {
         lines.extend(self.trust.iter().map(|name| ("trust", name.clone())));
         lines.extend(self.document.iter().map(|digest| ("document", digest.clone())));
         lines.extend(self.back_to.map(|number| ("back_to", number.to_string())));
+        lines.extend(self.before.map(|number| ("before", number.to_string())));
         let head = if self.generation.is_some() { HEAD } else { FIRST_HEAD };
         let mut text = format!("{head}\n");
         for (key, value) in lines {
@@ -149,6 +153,10 @@ impl Record {
             all.iter().filter(|(known, _)| *known == key).map(|(_, value)| value.clone()).collect()
         };
         let one = |key| list(key).into_iter().next();
+        let number = |key| match one(key) {
+            Some(number) => number.parse().ok().map(Some),
+            None => Some(None),
+        };
         let step = one("step")?;
         let timeout = Duration::from_secs(one("timeout")?.parse().ok()?);
         let follow_up = FollowUp {
@@ -181,10 +189,8 @@ impl Record {
             generation: if has_generation { Some(one("generation")?.parse().ok()?) } else { None },
             trust: list("trust"),
             document: one("document").filter(|_| has_generation),
-            back_to: match one("back_to") {
-                Some(number) => Some(number.parse().ok()?),
-                None => None,
-            },
+            back_to: number("back_to")?,
+            before: number("before")?,
         })
     }
 }
@@ -276,6 +282,7 @@ mod tests {
             generation: Some(7),
             document: Some("0a".into()),
             back_to: Some(3),
+            before: Some(6),
         };
         let first = Record { generation: None, document: None, ..record.clone() };
         assert!(first.encode().starts_with(b"kasm-db follow-up 1\n"));

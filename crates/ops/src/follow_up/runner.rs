@@ -2,13 +2,10 @@
 //! crash goes on there.
 
 mod command;
-
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+mod healthy;
 
 use commit::{Change, Root};
-use live::child::seconds;
-use live::{Docker, Statement, Unreachable, Way, reach};
+use live::{Statement, Unreachable, Way, reach};
 
 pub(crate) use self::command::program_of;
 use super::record::Record;
@@ -23,9 +20,6 @@ use crate::outcome::Outcome;
 use crate::ready::Ready;
 use crate::trust::Trust;
 
-/// So often Docker may have started the container anew before there is no hope.
-const RESTARTS: u64 = 5;
-
 /// Whether a step had something to do.
 enum Done {
     Yes,
@@ -39,6 +33,16 @@ pub(crate) struct Runner<'a> {
 }
 
 impl Runner<'_> {
+    /// Continues what an earlier run began, as [`Runner::run`] does.
+    ///
+    /// # Errors
+    /// As for [`Runner::run`].
+    pub(crate) fn resume(&self, mut record: Record) -> Result<(), Error> {
+        record.follow_up.step = self.resumed_at(&record)?;
+        self.write_down(&record)?;
+        self.run(record)
+    }
+
     /// Goes through the steps, from the one that is next.
     ///
     /// # Errors
@@ -59,9 +63,8 @@ impl Runner<'_> {
                 Ok(Done::Yes) => self.context.tell(Event::Followed(step))?,
                 Ok(Done::NotNeeded) => {}
                 Err(failed) => {
-                    let comes_up = matches!(step, Step::Stop | Step::Start | Step::Healthy);
                     return Err(match record.back_to {
-                        Some(number) if comes_up && failed.kind != Outcome::Interrupted => {
+                        Some(number) if step.comes_up() && failed.kind != Outcome::Interrupted => {
                             self.go_back(record, number, &failed)
                         }
                         _ => failed,
@@ -74,49 +77,16 @@ impl Runner<'_> {
                 return self.context.tell(Event::Next(None));
             };
             record.follow_up.step = next;
-            self.locked
-                .lock
-                .set_follow_up(&record.encode())
-                .map_err(|error| Error::not_followed(error.to_string()))?;
+            self.write_down(&record)?;
             self.context.progress.next(Some(next.name()));
             self.context.tell(Event::Next(Some(next)))?;
             self.context.progress.interrupted()?;
         }
     }
 
-    /// Waits until the server answers.
-    fn healthy(&self, record: &Record) -> Result<Done, Error> {
-        if record.follow_up.connect == model::document::Connect::None {
-            self.context.tell(Event::NotWaiting)?;
-            return Ok(Done::NotNeeded);
-        }
-        let (started, mut said) = (Instant::now(), Instant::now());
-        self.context.tell(Event::Waiting(record.follow_up.timeout))?;
-        loop {
-            let why = match self.answers(record) {
-                Ok(()) => {
-                    self.context.tell(Event::Answers(started.elapsed()))?;
-                    return Ok(Done::Yes);
-                }
-                Err(why) => why,
-            };
-            let hopeless = self.is_hopeless(record);
-            if started.elapsed() > record.follow_up.timeout || hopeless.is_some() {
-                let why = hopeless.unwrap_or(why);
-                let after = seconds(&started.elapsed());
-                let message = format!("the database did not come up, {after} after its start: {}", why.why);
-                return Err(Error::not_followed(message).help(format!(
-                    "{}; then run `kasm-db apply` or `kasm-db recover`, which go on here, or put the old files \
-                     back with `kasm-db rollback`",
-                    why.fix
-                )));
-            }
-            if said.elapsed() > Duration::from_secs(10) {
-                self.context.tell(Event::StillWaiting(started.elapsed(), &why.why))?;
-                said = Instant::now();
-            }
-            sleep(Duration::from_millis(300));
-        }
+    fn write_down(&self, record: &Record) -> Result<(), Error> {
+        let written = self.locked.lock.set_follow_up(&record.encode());
+        written.map_err(|error| Error::not_followed(error.to_string()))
     }
 
     fn command(&self, step: Step, record: &Record) -> Result<Done, Error> {
@@ -130,20 +100,6 @@ impl Runner<'_> {
 
     fn way(&self, record: &Record) -> Result<Way, Unreachable> {
         reach(&record.follow_up.verify(), record.sslmode, &self.context.caller()).1
-    }
-
-    fn answers(&self, record: &Record) -> Result<(), Unreachable> {
-        self.way(record)?.run(None, &[Statement::new("SELECT 'r', 1", 1)]).map(|_| ())
-    }
-
-    /// Tells why waiting is of no use where Docker has started the container again and again.
-    fn is_hopeless(&self, record: &Record) -> Option<Unreachable> {
-        if record.follow_up.connect != model::document::Connect::Docker {
-            return None;
-        }
-        let docker = Docker::find(&self.context.caller()).ok()?;
-        let container = docker.inspect(&record.follow_up.container).ok()?;
-        (container.restarts >= RESTARTS).then(|| docker.not_running(&container))
     }
 
     fn reload(&self, record: &Record) -> Result<Done, Error> {
@@ -195,6 +151,9 @@ impl Runner<'_> {
             Ok(back) => back,
             Err(error) => return also(error.to_string()),
         };
+        if back.is_empty() {
+            return also("no file was changed".into());
+        }
         if let Some(edited) = back.files.iter().find(|back| back.edited) {
             return also(format!("{} was changed since", edited.change.path.display()));
         }
