@@ -8,6 +8,7 @@
 #![allow(clippy::print_stderr, clippy::print_stdout, reason = "a test says what it looked at")]
 
 mod apply;
+mod audited;
 mod bed;
 mod faults;
 mod libpq;

@@ -4,6 +4,7 @@
 
 mod cost;
 mod earlier;
+mod filters;
 mod follow;
 mod pieces;
 mod servers;

@@ -27,6 +27,7 @@ mod libpq;
 mod messages;
 mod mistakes;
 mod outputs;
+mod own_entries;
 mod owners;
 mod passes;
 mod patches;

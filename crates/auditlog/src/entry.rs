@@ -224,6 +224,33 @@ impl<'a> AuditEntry<'a> {
         self.part(22, |parts| parts.application)
     }
 
+    /// Tells whether the log has the user of each entry, also if that is empty.
+    pub fn tells_user(&self) -> bool {
+        self.tells(|parts| parts.user.is_some())
+    }
+
+    /// Tells whether the log has the database of each entry, also if that is empty.
+    pub fn tells_database(&self) -> bool {
+        self.tells(|parts| parts.database.is_some())
+    }
+
+    /// Tells whether the log has what the client of each entry calls itself, also if that is empty.
+    pub fn tells_application(&self) -> bool {
+        self.tells(|parts| parts.application.is_some())
+    }
+
+    /// Tells whether the log has the session or the process of each entry.
+    pub fn tells_session(&self) -> bool {
+        self.tells(|parts| parts.process().is_some())
+    }
+
+    fn tells(&self, has: impl Fn(&Parts<'a>) -> bool) -> bool {
+        match &self.head {
+            Head::Csv(_) => true,
+            Head::Parts(parts) | Head::Uncertain { common: parts, .. } => has(parts),
+        }
+    }
+
     fn part(&self, index: usize, of: impl Fn(&Parts<'a>) -> Option<Text<'a>>) -> Option<Text<'a>> {
         let part = match &self.head {
             Head::Csv(record) => {

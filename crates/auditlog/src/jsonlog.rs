@@ -166,6 +166,9 @@ struct Object<'a> {
 /// Reads an object of plain values; `None` where it is none. A cut one may end anywhere.
 fn object(line: &[u8], cut: bool) -> Option<Object<'_>> {
     let mut object = Object::default();
+    // A name that is empty is left out.
+    let empty = Some(Text::plain(b""));
+    object.parts = Parts { user: empty, database: empty, application: empty, ..Parts::default() };
     let mut rest = line.trim_ascii_start().strip_prefix(b"{")?.trim_ascii_start();
     if let Some(end) = rest.strip_prefix(b"}") {
         return end.trim_ascii().is_empty().then_some(object);

@@ -1,13 +1,15 @@
 //! The command line.
 
+mod audit;
 mod format;
 
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValue, TypedValueParser};
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, Parser, Subcommand};
 use live::SslMode;
 
+pub(crate) use self::audit::{Audit, AuditType};
 pub(crate) use self::format::SinkChoice;
 use self::format::{FormatParser, SinkParser};
 use crate::exit;
@@ -277,131 +279,8 @@ pub(crate) struct Render {
     pub(crate) format: &'static Format,
 }
 
-/// What to read: files, `-` for standard input, or the logs of the targets.
-///
-/// An entry shows the statement that was run. pgaudit hides the passwords of roles, but no other secret that a
-/// statement holds.
-#[derive(Debug, Args)]
-pub(crate) struct Audit {
-    /// Log files; the first complete record decides on the format [default: the logs of the targets]
-    #[arg(conflicts_with_all = ["deployment", "installer", "target"])]
-    pub(crate) files: Vec<PathBuf>,
-    /// The format of the logs; what does not fit it is reported [default: of a target's log that of its name, of other files
-    /// that of the first complete record]
-    #[arg(long, value_name = "FORMAT")]
-    pub(crate) log_format: Option<LogFormat>,
-    /// The server's log_line_prefix [default: that of its postgresql.conf, or one that is widely used]
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) log_line_prefix: Option<String>,
-    /// The server's log_timezone, such as Asia/Shanghai or +08:00, for abbreviations such as CST that several zones
-    /// share [default: that of its postgresql.conf]
-    #[arg(long, value_name = "ZONE")]
-    pub(crate) log_timezone: Option<String>,
-    /// Only these classes. May be repeated
-    #[arg(long, value_name = "CLASS", value_delimiter = ',', value_parser = audit_class())]
-    pub(crate) class: Vec<String>,
-    /// Only these commands, such as SELECT or `CREATE*`. May be repeated
-    #[arg(long, value_name = "NAME|GLOB")]
-    pub(crate) command: Vec<String>,
-    /// Only these objects, such as public.users or `public.*`. May be repeated
-    #[arg(long, value_name = "NAME|GLOB")]
-    pub(crate) object: Vec<String>,
-    /// Only objects of these types, such as TABLE. May be repeated
-    #[arg(long, value_name = "TYPE|GLOB")]
-    pub(crate) object_type: Vec<String>,
-    /// Only these users. May be repeated
-    #[arg(long, value_name = "NAME|GLOB")]
-    pub(crate) user: Vec<String>,
-    /// Only these databases. May be repeated
-    #[arg(long, value_name = "NAME|GLOB")]
-    pub(crate) database: Vec<String>,
-    /// Only these sessions, by session id or process id. May be repeated
-    #[arg(long, value_name = "ID")]
-    pub(crate) session: Vec<String>,
-    /// Only entries of pgaudit.log (session) or of pgaudit.role (object)
-    #[arg(long = "type", value_name = "TYPE")]
-    pub(crate) kind: Option<AuditType>,
-    /// From this time on: 2026-11-22, 2026-11-22T10:30, 2026-11-22T10:30Z, or 2h for two hours ago
-    #[arg(long, value_name = "TIME")]
-    pub(crate) since: Option<String>,
-    /// Before this time
-    #[arg(long, value_name = "TIME")]
-    pub(crate) until: Option<String>,
-    /// Only statements that hold this text
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) grep: Vec<String>,
-    /// Counts the entries by one of their fields
-    #[arg(long, value_name = "FIELD", conflicts_with_all = ["summary", "follow"])]
-    pub(crate) count: Option<CountBy>,
-    /// Shows what there is in a few lines
-    #[arg(long, conflicts_with = "follow")]
-    pub(crate) summary: bool,
-    /// Goes on with what is logged from now on, also in new files
-    #[arg(long)]
-    pub(crate) follow: bool,
-    /// How to write the result
-    #[arg(long, value_name = "FORMAT", default_value = "human", value_parser = FormatParser(Report::AuditEntries))]
-    pub(crate) format: &'static Format,
-    /// Ends with 1 if an entry could not be read, or not wholly, or is uncertain, and if files are left out
-    #[arg(long)]
-    pub(crate) strict: bool,
-}
-
 fn schema_name() -> clap::builder::PossibleValuesParser {
     crate::output::json::schemas::names().collect::<Vec<_>>().into()
-}
-
-fn audit_class() -> clap::builder::PossibleValuesParser {
-    ["read", "write", "function", "role", "ddl", "misc"].into()
-}
-
-/// The formats of a log, by their names in log_destination.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum LogFormat {
-    Stderr,
-    Csvlog,
-    Jsonlog,
-}
-
-impl From<LogFormat> for auditlog::Format {
-    fn from(format: LogFormat) -> Self {
-        match format {
-            LogFormat::Stderr => Self::Stderr,
-            LogFormat::Csvlog => Self::Csv,
-            LogFormat::Jsonlog => Self::Json,
-        }
-    }
-}
-
-/// Who asked for an entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum AuditType {
-    Session,
-    Object,
-}
-
-/// What entries are counted by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum CountBy {
-    Class,
-    Hour,
-    User,
-    Object,
-    Command,
-    Database,
-}
-
-impl From<CountBy> for ops::audit::CountBy {
-    fn from(by: CountBy) -> Self {
-        match by {
-            CountBy::Class => Self::Class,
-            CountBy::Hour => Self::Hour,
-            CountBy::User => Self::User,
-            CountBy::Object => Self::Object,
-            CountBy::Command => Self::Command,
-            CountBy::Database => Self::Database,
-        }
-    }
 }
 
 #[derive(Debug, Args)]

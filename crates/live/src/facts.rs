@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use auditlog::Format;
 use model::audit::Class;
 
 use crate::docker::Container;
@@ -47,6 +48,8 @@ pub struct Server {
     pub confs: Vec<ConfFile>,
     /// The extension pgaudit, by database.
     pub extensions: Vec<(String, Extension)>,
+    /// The file that it writes its log to, if there is one; the error if that cannot be seen.
+    pub log_file: Result<Option<LogFile>, String>,
     /// What came of the probe; `None` without one.
     pub probe: Option<Probe>,
 }
@@ -100,6 +103,17 @@ pub struct Override {
     pub reset: String,
     /// Which sessions it is for: `role x in database y`.
     pub whom: String,
+}
+
+/// The file that a server writes its log to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogFile {
+    /// Its absolute path, as the server has it.
+    pub path: String,
+    /// The first format that it is written in: in words, as csvlog, as jsonlog.
+    pub format: Format,
+    /// How long it is; `None` if it is not there, or that may not be known.
+    pub size: Option<u64>,
 }
 
 /// A file that the server reads, and the one on the host.
@@ -190,6 +204,7 @@ impl Default for Server {
             libraries: Ok(Vec::new()),
             confs: Vec::new(),
             extensions: Vec::new(),
+            log_file: Ok(None),
             probe: None,
         }
     }

@@ -5,8 +5,8 @@ use model::document::Connect;
 
 use crate::caller::Caller;
 use crate::docker::{Container, Docker};
-use crate::facts::{Extension, Facts, Probe, Server};
-use crate::question::{Batch, Reply};
+use crate::facts::{Extension, Facts, LogFile, Probe, Server};
+use crate::question::{Answers, Asked, Batch, Reply};
 use crate::questions::{self, Database, Installed};
 use crate::server_files::{self, HostFile};
 use crate::session::Unreachable;
@@ -86,7 +86,10 @@ fn server(
     let libraries = batch.add(questions::libraries());
     let server_files = batch.add(questions::server_files());
     let databases = batch.add(questions::databases());
-    let mut answers = batch.ask(way)?;
+    let (log_file, log_size) = (batch.add(questions::log_file()), batch.add(questions::log_size()));
+    let wants_extension = !desired.extension_databases().is_empty();
+    let extension = wants_extension.then(|| InDatabase::ask(&mut batch));
+    let mut answers = batch.ask(way, None)?;
 
     let refused = |why: String, fix| {
         let is_late = why.contains("statement timeout");
@@ -107,20 +110,56 @@ fn server(
         lines: answers.take(&lines),
         overrides: answers.take(&overrides).map(|all| all.into_iter().flatten().collect()),
         libraries: answers.take(&libraries),
+        log_file: answers.take(&log_file).map(|all| {
+            let size = answers.take(&log_size).ok().and_then(|all| all.into_iter().next().flatten());
+            all.into_iter().next().flatten().map(|file| LogFile { size, ..file })
+        }),
         ..Server::default()
     };
     server.confs =
         server_files::compare(server.text("config_file"), answers.take(&server_files), files, container);
     meaning::ask(way, desired, &mut server);
     let databases = answers.take(&databases);
+    let mut here = extension.map(|asked| asked.state(&mut answers));
     for database in desired.extension_databases() {
-        let state = extension(way, database, &databases);
+        let state = match here.take_if(|_| *database == server.database) {
+            Some(state) => state,
+            None => elsewhere(way, database, &databases),
+        };
         server.extensions.push((database.clone(), state));
     }
     Ok(server)
 }
 
-fn extension(way: &Way, database: &str, databases: &Reply<Database>) -> Extension {
+/// What is asked about the extension in the database of a session.
+struct InDatabase {
+    extension: Asked<Installed, 3>,
+    owner: Asked<String, 1>,
+}
+
+impl InDatabase {
+    fn ask(batch: &mut Batch) -> Self {
+        Self { extension: batch.add(questions::extension()), owner: batch.add(questions::extension_owner()) }
+    }
+
+    fn state(self, answers: &mut Answers) -> Extension {
+        // Who could drop the extension together with its schema; nobody may be able to, and not everybody may see it.
+        let owner = answers.take(&self.owner).ok().and_then(|owners| owners.into_iter().next());
+        match answers.take(&self.extension).map(|installed| installed.into_iter().next()) {
+            Err(why) => Extension::Unknown(why),
+            Ok(None) => Extension::Missing,
+            Ok(Some(Installed { idle, .. })) if !idle.is_empty() => Extension::Idle(idle),
+            Ok(Some(Installed { version, schema, .. })) => match owner {
+                // No database's owner owns that one.
+                Some(owner) if schema != "pg_catalog" => Extension::Droppable { version, schema, owner },
+                _ => Extension::Version(version),
+            },
+        }
+    }
+}
+
+/// Asks another database than that of the first session.
+fn elsewhere(way: &Way, database: &str, databases: &Reply<Database>) -> Extension {
     if let Ok(databases) = databases {
         match databases.iter().find(|known| known.name == database) {
             None => return Extension::NoDatabase,
@@ -128,25 +167,10 @@ fn extension(way: &Way, database: &str, databases: &Reply<Database>) -> Extensio
             Some(_) => {}
         }
     }
-    match questions::extension().ask(way, Some(database)) {
+    let mut batch = Batch::default();
+    let asked = InDatabase::ask(&mut batch);
+    match batch.ask(way, Some(database)) {
         Err(unreachable) => Extension::Unknown(unreachable.why),
-        Ok(Err(why)) => Extension::Unknown(why),
-        Ok(Ok(installed)) => match installed.into_iter().next() {
-            None => Extension::Missing,
-            Some(Installed { idle, .. }) if !idle.is_empty() => Extension::Idle(idle),
-            Some(Installed { version, schema, .. }) => match extension_owner(way, database, &schema) {
-                Some(owner) => Extension::Droppable { version, schema, owner },
-                None => Extension::Version(version),
-            },
-        },
+        Ok(mut answers) => asked.state(&mut answers),
     }
-}
-
-/// Returns who could drop the extension together with its schema; `None` if nobody could, or nobody may see it.
-fn extension_owner(way: &Way, database: &str, schema: &str) -> Option<String> {
-    // No database's owner owns that one.
-    if schema == "pg_catalog" {
-        return None;
-    }
-    questions::extension_owner().ask(way, Some(database)).ok()?.ok()?.into_iter().next()
 }

@@ -81,7 +81,11 @@ pub const VARIABLES: &[Variable] = &[
     row("PGSERVICE", Refused, "A service could name another server."),
     row("PGSERVICEFILE", Unused, "It says where services are."),
     row("PGOPTIONS", Refused, "It would change the session whose settings are compared."),
-    row("PGAPPNAME", Followed, "The name of the session in the server's log."),
+    row(
+        "PGAPPNAME",
+        Unused,
+        "Every session is named `kasm-db`, so that the server's log shows whose it was.",
+    ),
     row(
         "PGSSLMODE",
         Followed,

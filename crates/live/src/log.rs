@@ -9,9 +9,10 @@ use auditlog::Format;
 use rustix::fs::OFlags;
 
 use crate::docker::Container;
-use crate::facts::Server;
+use crate::facts::{LogFile, Server};
 use crate::file_identity::identity;
 use crate::io_error::reason;
+use crate::question::Batch;
 use crate::way::Way;
 use crate::{questions, regular_file};
 
@@ -58,15 +59,16 @@ impl<'a> Log<'a> {
                 }
             };
         }
-        let (inside, format) = current(way, server)?;
+        let LogFile { path: inside, format, size } =
+            server.log_file.clone()?.ok_or_else(|| no_file(server))?;
         if let Some(path) = container.and_then(|container| container.host_path(&inside))
             && let Ok(file) = open(&path)
         {
             let from = file.metadata().map(|metadata| metadata.len()).unwrap_or_default();
             return Ok(Self { way, origin: Origin::Host { inside, path, file }, format, from });
         }
-        let from = size(way, &inside)?.unwrap_or_default();
-        Ok(Self { way, origin: Origin::Server(inside), format, from })
+        // One that is not there has nothing yet.
+        Ok(Self { way, origin: Origin::Server(inside), format, from: size.unwrap_or_default() })
     }
 
     /// Says where the log is.
@@ -78,60 +80,50 @@ impl<'a> Log<'a> {
         }
     }
 
-    /// Gives what was written since the log was opened; of a log that was changed for another since then, all
-    /// that the new one holds.
-    pub(crate) fn read(&self, server: &Server) -> Result<Vec<Piece>, String> {
-        let was = match &self.origin {
-            Origin::Host { inside, .. } | Origin::Server(inside) => inside,
-            Origin::Output => {
-                let bytes = self.way.container_output()?;
-                return Ok(vec![Piece { format: self.format, bytes }]);
-            }
-        };
-        let (now, format) = current(self.way, server)?;
-        let is_same = now == *was;
-        let (first, second) = match &self.origin {
-            Origin::Host { path, file, .. } => {
+    /// Returns what was written since the log was opened. `now` is the file that the server writes to by now: of a log that was
+    /// changed for another since then, all that the new one holds is returned as well.
+    pub(crate) fn read(&self, now: Option<&LogFile>) -> Result<Vec<Piece>, String> {
+        let other = |inside: &str| now.filter(|now| now.path != inside);
+        let (first, second, format) = match &self.origin {
+            Origin::Output => (self.way.container_output()?, None, self.format),
+            Origin::Host { inside, path, file } => {
                 let named = |error| format!("{}: {}", path.display(), reason(&error));
                 let first = part(file, self.from).map_err(named)?;
-                let path = path.with_file_name(Path::new(&now).file_name().unwrap_or_default());
+                let other = other(inside);
+                let format = other.map_or(self.format, |now| now.format);
+                let name = other.and_then(|now| Path::new(&now.path).file_name());
+                let path = name.map_or_else(|| path.clone(), |name| path.with_file_name(name));
                 let second = match open(&path) {
-                    Ok(new) if !is_same || identity(new.metadata()) != identity(file.metadata()) => {
+                    Ok(new) if other.is_some() || identity(new.metadata()) != identity(file.metadata()) => {
                         Some(part(&new, 0).map_err(named)?)
                     }
                     // Between two names there may be none.
                     Err(error) if error.kind() != ErrorKind::NotFound => return Err(named(error)),
                     _ => None,
                 };
-                (first, second)
+                (first, second, format)
             }
             Origin::Server(path) => {
-                let second = (!is_same).then(|| self.ask(&now, 0)).transpose()?;
-                (self.ask(path, self.from)?, second)
+                let other = other(path);
+                let second = other.map(|now| self.ask(&now.path, 0)).transpose()?;
+                (self.ask(path, self.from)?, second, other.map_or(self.format, |now| now.format))
             }
-            Origin::Output => return Err("there is no file".into()),
         };
         let second = second.map(|bytes| Piece { format, bytes });
         Ok([Piece { format: self.format, bytes: first }].into_iter().chain(second).collect())
     }
 
-    /// Lets the server read a file from a point on; from its start where it is shorter by now, and nothing of one
-    /// that is not there.
+    /// Lets the server read a file from a point on; from its start if it is shorter by now, and nothing of one that is not
+    /// there.
     fn ask(&self, path: &str, from: u64) -> Result<Vec<u8>, String> {
-        match size(self.way, path)? {
-            None => Ok(Vec::new()),
-            Some(size) => {
-                let part = questions::file_part(path, if size < from { 0 } else { from }, LIMIT);
-                // No row has no text either, which is the file's end.
-                let bytes = part.first(self.way)?.unwrap_or_else(|| Some(Vec::new()));
-                bytes.ok_or_else(|| "no hexadecimal text".into())
-            }
-        }
+        let part = questions::file_part(path, from, LIMIT);
+        let mut batch = Batch::qualified();
+        let part = batch.add(part);
+        let mut answers = batch.ask(self.way, None).map_err(|unreachable| unreachable.why)?;
+        let bytes = answers.take(&part)?.into_iter().next();
+        // No row has no text either, which is the file's end.
+        bytes.unwrap_or_else(|| Some(Vec::new())).ok_or_else(|| "no hexadecimal text".into())
     }
-}
-
-fn size(way: &Way, path: &str) -> Result<Option<u64>, String> {
-    Ok(questions::file_size(path).first(way)?.flatten())
 }
 
 /// Gives what a file holds from a point on; all of it where it is shorter by now.
@@ -157,15 +149,4 @@ fn no_file(server: &Server) -> String {
 /// opening a pipe would wait for ever.
 fn open(path: &Path) -> std::io::Result<File> {
     regular_file::open(path, OFlags::NOFOLLOW).map(|(file, _)| file)
-}
-
-/// Returns the absolute path of the file that the server writes to now, and its format.
-fn current(way: &Way, server: &Server) -> Result<(String, Format), String> {
-    let Some((path, format)) = questions::logfile(server.major()).first(way)?.flatten() else {
-        return Err(no_file(server));
-    };
-    Ok(match path.starts_with('/') {
-        true => (path, format),
-        false => (format!("{}/{path}", server.text("data_directory")), format),
-    })
 }

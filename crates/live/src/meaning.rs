@@ -33,10 +33,10 @@ pub(crate) fn ask(way: &Way, desired: &DesiredState, server: &mut Server) {
     if texts.is_empty() {
         return;
     }
-    let mut batch = Batch::default();
+    let mut batch = Batch::qualified();
     let asked: Vec<_> =
         texts.into_iter().map(|(name, text)| (batch.add(meaning(&name, &text)), (name, text))).collect();
-    let Ok(mut answers) = batch.ask(way) else { return };
+    let Ok(mut answers) = batch.ask(way, None) else { return };
     for (question, name_and_text) in asked {
         let meant = answers.take(&question).ok().and_then(|all| all.into_iter().next());
         if let Some(meant) = meant {

@@ -10,11 +10,15 @@ use crate::docker::Container;
 use crate::facts::{Logged, Probe, Server};
 use crate::io_error::reason;
 use crate::log::{Log, Piece};
+use crate::questions;
 use crate::session::{Statement, Unreachable};
 use crate::way::Way;
 
 /// How long an entry may take from the session to the file: the log has a process of its own.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How often the server is asked which file its log is, while an entry is missing.
+const AGAIN: Duration = Duration::from_secs(2);
 
 /// Runs the statements in a transaction that is rolled back, and looks for them in the log.
 pub(crate) fn run(
@@ -45,8 +49,12 @@ pub(crate) fn run(
         Err(why) => return Ok(Probe::Not(why)),
     };
     let statements = statements(&tag, classes, has_no_text);
-    let texts: Vec<_> = statements.iter().map(|(_, statement)| statement.clone()).collect();
-    let answers = way.run(None, &texts)?;
+    // The file may be another one by then.
+    let log_file = questions::log_file();
+    let texts = statements.iter().map(|(_, statement)| statement.clone());
+    let texts: Vec<_> = texts.chain([log_file.statement()]).collect();
+    let mut answers = way.run(None, &texts)?;
+    let mut now = log_file.reply(answers.pop()).ok().and_then(|all| all.into_iter().next().flatten());
     // What comes behind a statement that failed fails for its sake.
     let mut first = None;
     let mut results = Vec::new();
@@ -54,9 +62,9 @@ pub(crate) fn run(
         let failed = answer.as_ref().err().map(|why| first.get_or_insert_with(|| why.clone()).clone());
         results.extend(class.map(|class| (class, failed)));
     }
-    let started = Instant::now();
+    let (started, mut asked) = (Instant::now(), Instant::now());
     loop {
-        let pieces = match log.read(server) {
+        let pieces = match log.read(now.as_ref()) {
             Ok(pieces) => pieces,
             Err(why) => return Ok(Probe::Not(why)),
         };
@@ -76,6 +84,14 @@ pub(crate) fn run(
             return Ok(Probe::Ran { log: log.name(), classes: found });
         }
         sleep(Duration::from_millis(100));
+        if asked.elapsed() > AGAIN {
+            let answers = way.run(None, &[log_file.statement()])?;
+            now = log_file
+                .reply(answers.into_iter().next())
+                .ok()
+                .and_then(|all| all.into_iter().next().flatten());
+            asked = Instant::now();
+        }
     }
 }
 

@@ -2,7 +2,9 @@
 
 use crate::child::Ended;
 use crate::docker::Docker;
-use crate::session::{ANSWER_ROWS, Answer, PLAIN_NAMES, Row, Statement, Unreachable, session_error};
+use crate::session::{
+    ANSWER_ROWS, APPLICATION, Answer, PLAIN_NAMES, Row, Statement, Unreachable, session_error,
+};
 
 /// psql in a container.
 pub(crate) struct Psql {
@@ -26,13 +28,21 @@ impl Psql {
         let Self { docker, container, user, database: main } = self;
         let database = database.unwrap_or(main);
         let (user_option, database_option) = (format!("--username={user}"), format!("--dbname={database}"));
+        let application = format!("--env=PGAPPNAME={APPLICATION}");
+        // Without a statement that finds the session as it was opened, none is spent on the names either: each one may leave an
+        // entry in the audit log.
+        let options = match as_opened {
+            [] => "--env=PGOPTIONS=-c search_path=pg_catalog",
+            _ => "--env=PGOPTIONS=",
+        };
         let arguments = [
             "exec",
             "-i",
             // What the container's environment says could lead to another server, or change the session.
             "--env=PGHOST=",
             "--env=PGHOSTADDR=",
-            "--env=PGOPTIONS=",
+            options,
+            &application,
             // Nothing is converted: texts of configuration files and names of roles have no encoding of a database.
             "--env=PGCLIENTENCODING=SQL_ASCII",
             "--",
@@ -109,19 +119,18 @@ impl Psql {
 }
 
 /// Writes the statements with a mark behind each: where the next answer starts, and how this one ended.
+///
+/// psql itself writes the mark. One that the server is asked for would be a statement of its own in the audit log.
 fn script(as_opened: &[Statement], statements: &[Statement]) -> String {
-    // The mark is a statement too, and has to run where the one before it failed within a transaction.
-    let mut script = String::from("\\set ON_ERROR_ROLLBACK on\n");
-    let mut add = |statements: &[Statement], then: &str| {
-        for statement in statements {
-            script.push_str(&statement.sql);
-            script.push_str(";\nSELECT 'end', :'SQLSTATE', :'LAST_ERROR_MESSAGE';\n");
-        }
-        script.push_str(then);
+    let marked = |statements: &[Statement]| -> String {
+        let mark = "\\echo end :SQLSTATE :'LAST_ERROR_MESSAGE'";
+        statements.iter().map(|statement| format!("{};\n{mark}\n", statement.sql)).collect()
     };
-    add(as_opened, &format!("\\set ON_ERROR_STOP on\n{PLAIN_NAMES};\n\\set ON_ERROR_STOP off\n"));
-    add(statements, "");
-    script
+    let between = match (as_opened, statements) {
+        ([], _) | (_, []) => String::new(),
+        _ => format!("\\set ON_ERROR_STOP on\n{PLAIN_NAMES};\n\\set ON_ERROR_STOP off\n"),
+    };
+    format!("{}{between}{}", marked(as_opened), marked(statements))
 }
 
 /// Why what psql wrote is not the answers.
@@ -131,28 +140,64 @@ enum NoAnswers {
     TooManyRows,
 }
 
-/// Reads what psql wrote. Every row starts with `r`, every mark with `end`; the number of fields behind is
-/// known, so no content can be taken for either.
+/// Reads what psql wrote: rows, each field with a NUL byte behind it, and a mark behind each statement.
+///
+/// The number of fields is known, so that no content can be taken for the start of a row or for a mark.
 fn answers(bytes: &[u8], statements: &[Statement]) -> Result<Vec<Answer>, NoAnswers> {
-    let bytes = bytes.strip_suffix(b"\0").unwrap_or(bytes);
-    let mut fields = bytes.split(|&byte| byte == 0).map(|field| String::from_utf8_lossy(field).into_owned());
-    let mut field = || fields.next().ok_or(NoAnswers::Torn);
-    let (mut answers, mut left) = (Vec::new(), ANSWER_ROWS);
-    for statement in statements {
+    let (mut output, mut left) = (Output(bytes), ANSWER_ROWS);
+    let answer = |statement: &Statement| {
         let mut rows: Vec<Row> = Vec::new();
         loop {
-            if field()? == "r" {
-                left = left.checked_sub(1).ok_or(NoAnswers::TooManyRows)?;
-                rows.push((0..statement.columns).map(|_| field()).collect::<Result<_, _>>()?);
-            } else {
-                let (state, message) = (field()?, field()?);
-                let failed = state != "00000" && !state.is_empty();
-                answers.push(if failed { Err(message) } else { Ok(rows) });
-                break;
+            if let Some((state, message)) = output.mark() {
+                let is_done = matches!(state, b"" | b"00000");
+                return Ok(if is_done { Ok(rows) } else { Err(message) });
+            }
+            if output.field()? != "r" {
+                return Err(NoAnswers::Torn);
+            }
+            left = left.checked_sub(1).ok_or(NoAnswers::TooManyRows)?;
+            rows.push((0..statement.columns).map(|_| output.field()).collect::<Result<_, _>>()?);
+        }
+    };
+    statements.iter().map(answer).collect()
+}
+
+/// What psql wrote and was not read yet.
+struct Output<'a>(&'a [u8]);
+
+impl<'a> Output<'a> {
+    /// Takes a field of a row.
+    fn field(&mut self) -> Result<String, NoAnswers> {
+        let end = self.0.iter().position(|byte| *byte == 0).ok_or(NoAnswers::Torn)?;
+        let field = String::from_utf8_lossy(&self.0[..end]).into_owned();
+        self.0 = &self.0[end + 1..];
+        Ok(field)
+    }
+
+    /// Takes a mark, if one is next: the SQLSTATE of the statement, which psql 15 leaves empty behind a command without rows, and
+    /// the message of the last error, quoted as a literal.
+    fn mark(&mut self) -> Option<(&'a [u8], String)> {
+        let rest = self.0.strip_prefix(b"end ")?;
+        let (state, rest) = rest.split_at(rest.iter().position(|byte| *byte == b' ')?);
+        let rest = rest.trim_ascii_start();
+        let rest = rest.strip_prefix(b"E").unwrap_or(rest).strip_prefix(b"'")?;
+        let (mut message, mut at) = (Vec::new(), 0);
+        loop {
+            match (rest.get(at)?, rest.get(at + 1)?) {
+                (b'\'', b'\n') => break,
+                (b'\'', b'\'') | (b'\\', b'\\') => {
+                    message.push(rest[at]);
+                    at += 2;
+                }
+                (byte, _) => {
+                    message.push(*byte);
+                    at += 1;
+                }
             }
         }
+        self.0 = &rest[at + 2..];
+        Some((state, String::from_utf8_lossy(&message).into_owned()))
     }
-    Ok(answers)
 }
 
 #[cfg(test)]
@@ -162,15 +207,26 @@ mod tests {
     #[test]
     fn rows_and_errors_of_psql_are_told_apart_whatever_they_hold() {
         let statements = [Statement::new("a", 2), Statement::new("b", 1), Statement::new("c", 1)];
-        let text =
-            "r|end|x\ny|r|r||end|00000||end|42703|no column|r|end|end|00000|no column|".replace('|', "\0");
+        let text = "r|end|x\ny|r|r||end 00000 ''\nend 42703  E'no ''x'' \\\\\n y'\nr|end  ''\n|end  'no'\n"
+            .replace('|', "\0");
         let read = answers(text.as_bytes(), &statements).unwrap();
         assert_eq!(read[0], Ok(vec![vec!["end".into(), "x\ny".into()], vec!["r".into(), String::new()]]));
-        assert_eq!(read[1], Err("no column".into()));
-        assert_eq!(read[2], Ok(vec![vec!["end".into()]]));
-        assert_eq!(answers(&text.as_bytes()[..20], &statements), Err(NoAnswers::Torn));
+        assert_eq!(read[1], Err("no 'x' \\\n y".into()));
+        assert_eq!(read[2], Ok(vec![vec!["end  ''\n".into()]]));
+        for end in 0..text.len() {
+            assert_eq!(answers(&text.as_bytes()[..end], &statements), Err(NoAnswers::Torn), "{end}");
+        }
         // A row is three bytes here, and many times as much in memory.
         let rows = "r\0\0".repeat(ANSWER_ROWS + 1);
         assert_eq!(answers(rows.as_bytes(), &statements[1..]), Err(NoAnswers::TooManyRows));
+    }
+
+    #[test]
+    fn no_statement_is_spent_on_marks_and_one_on_names_only_between_both_kinds() {
+        let one = [Statement::new("SELECT 1", 0)];
+        let commands = |script: String| script.lines().filter(|line| !line.starts_with('\\')).count();
+        assert_eq!(commands(script(&[], &one)), 1);
+        assert_eq!(commands(script(&one, &[])), 1);
+        assert_eq!(commands(script(&one, &one)), 3);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::session::{Answer, Statement, Unreachable};
+use crate::session::{Answer, Row, Statement, Unreachable};
 use crate::way::Way;
 
 /// A question, each row of whose answer has `N` columns and means a `T`.
@@ -19,40 +19,26 @@ impl<T, const N: usize> Question<T, N> {
         Self { sql: sql.into(), read }
     }
 
-    fn statement(&self) -> Statement {
+    pub(crate) fn statement(&self) -> Statement {
         Statement::new(self.sql.clone(), N)
     }
 
-    fn reply(&self, answer: Option<Answer>) -> Reply<T> {
+    pub(crate) fn reply(&self, answer: Option<Answer>) -> Reply<T> {
         let rows = answer.unwrap_or_else(|| Err("no answer".into()))?;
         // A session gives every row the columns that its statement was said to have.
         Ok(rows.into_iter().filter_map(|row| row.try_into().ok()).map(self.read).collect())
     }
-
-    /// Asks it alone, in a session of its own; the main database's if none is named.
-    ///
-    /// # Errors
-    /// No session, or it broke off.
-    pub(crate) fn ask(&self, way: &Way, database: Option<&str>) -> Result<Reply<T>, Unreachable> {
-        let answers = way.run(database, &[self.statement()])?;
-        Ok(self.reply(answers.into_iter().next()))
-    }
-
-    /// Asks it alone in the main database; returns what its first row means.
-    ///
-    /// # Errors
-    /// Why there is no answer.
-    pub(crate) fn first(&self, way: &Way) -> Result<Option<T>, String> {
-        let reply = self.ask(way, None).map_err(|unreachable| unreachable.why)?;
-        Ok(reply?.into_iter().next())
-    }
 }
 
 /// Questions that one session is asked.
+///
+/// They take as few statements as possible, as each statement may leave an entry in the audit log: those that find the session
+/// as it was opened are statements of their own, and all others are one together.
 #[derive(Default)]
 pub(crate) struct Batch {
     opening: Vec<Statement>,
     others: Vec<Statement>,
+    is_qualified: bool,
 }
 
 /// A question of a [`Batch`], to take its reply with.
@@ -69,7 +55,13 @@ pub(crate) struct Answers {
 }
 
 impl Batch {
-    /// Adds a question to those that find the session as it was opened: it has to name the schema of everything.
+    /// Begins a batch of questions that name the schema of everything.
+    pub(crate) fn qualified() -> Self {
+        Self { is_qualified: true, ..Self::default() }
+    }
+
+    /// Adds a question to those that find the session as it was opened: it has to name the schema of everything. The last one
+    /// has to make `pg_catalog` the search path, as [`questions::settings`](crate::questions::settings) does.
     pub(crate) fn open_with<T, const N: usize>(&mut self, question: Question<T, N>) -> Asked<T, N> {
         self.opening.push(question.statement());
         Asked { question, opens: true, index: self.opening.len() - 1 }
@@ -81,15 +73,75 @@ impl Batch {
         Asked { question, opens: false, index: self.others.len() - 1 }
     }
 
-    /// Asks them all in the main database.
+    /// Asks them all in a database; in the main one if none is named.
     ///
     /// # Errors
     /// No session, or it broke off.
-    pub(crate) fn ask(&self, way: &Way) -> Result<Answers, Unreachable> {
-        let mut answers = way.run_behind(None, &self.opening, &self.others)?.into_iter().map(Some);
-        let opening = answers.by_ref().take(self.opening.len()).collect();
-        Ok(Answers { opening, others: answers.collect() })
+    pub(crate) fn ask(&self, way: &Way, database: Option<&str>) -> Result<Answers, Unreachable> {
+        let together: Vec<_> = together(&self.others).into_iter().collect();
+        let mut answers = match &self.opening[..] {
+            [] => self.run(way, database, &together)?,
+            opening => way.run_behind(database, &[opening, &together].concat(), &[])?,
+        }
+        .into_iter();
+        let opening = answers.by_ref().take(self.opening.len()).map(Some).collect();
+        let others = match answers.next() {
+            None => Vec::new(),
+            Some(Ok(rows)) => apart(rows, &self.others).map(|rows| Some(Ok(rows))).collect(),
+            Some(Err(why)) if self.others.len() == 1 => vec![Some(Err(why))],
+            // Only those fail that the server refuses.
+            Some(Err(_)) => self.run(way, database, &self.others)?.into_iter().map(Some).collect(),
+        };
+        Ok(Answers { opening, others })
     }
+
+    fn run(
+        &self,
+        way: &Way,
+        database: Option<&str>,
+        statements: &[Statement],
+    ) -> Result<Vec<Answer>, Unreachable> {
+        match self.is_qualified {
+            true => way.run_behind(database, statements, &[]),
+            false => way.run(database, statements),
+        }
+    }
+}
+
+/// Makes one statement of several: its rows begin with the number of the statement that they belong to.
+fn together(statements: &[Statement]) -> Option<Statement> {
+    let most = statements.iter().map(|statement| statement.columns).max()?;
+    let part = |(number, statement): (usize, &Statement)| {
+        let columns: Vec<_> = (0..statement.columns).map(|column| format!("c{column}")).collect();
+        let shown = columns.iter().map(|column| format!("{column}::pg_catalog.text"));
+        let shown: Vec<_> =
+            shown.chain(std::iter::repeat_n("''".to_string(), most - columns.len())).collect();
+        let names: Vec<_> = std::iter::once("m".to_string()).chain(columns).collect();
+        format!(
+            "SELECT 'r', '{number}', {} FROM ({}) AS q({})",
+            shown.join(", "),
+            statement.sql,
+            names.join(", ")
+        )
+    };
+    let parts: Vec<_> = statements.iter().enumerate().map(part).collect();
+    Some(Statement::new(parts.join(" UNION ALL "), most + 1))
+}
+
+/// Sorts the rows of one statement by the statements that it was made of.
+fn apart(rows: Vec<Row>, statements: &[Statement]) -> impl Iterator<Item = Vec<Row>> {
+    let mut all: Vec<Vec<Row>> = vec![Vec::new(); statements.len()];
+    for mut row in rows {
+        let number = row.first().and_then(|number| number.parse::<usize>().ok());
+        if let Some((rows, statement)) =
+            number.and_then(|number| all.get_mut(number).zip(statements.get(number)))
+        {
+            row.remove(0);
+            row.truncate(statement.columns);
+            rows.push(row);
+        }
+    }
+    all.into_iter()
 }
 
 impl Answers {

@@ -2,7 +2,7 @@
 
 use auditlog::Format;
 
-use crate::facts::{Line, Override, Setting};
+use crate::facts::{Line, LogFile, Override, Setting};
 use crate::question::Question;
 use crate::session::literal;
 
@@ -18,14 +18,20 @@ fn clipped(text: &str) -> String {
     )
 }
 
-/// Asks for all settings by name. For a session that nothing was set in: every name has its schema.
+/// Asks for all settings by name, in a session that nothing was set in: every name has its schema. From then on, names are
+/// looked up in `pg_catalog` alone.
+///
+/// The parts of a `UNION ALL` are run one after the other, and the rows of `pg_settings` are made before the first of them is
+/// returned. A `SET` of its own would be one more entry in the audit log.
 pub(crate) fn settings() -> Question<(String, Setting), 10> {
     Question::new(
         format!(
             "SELECT 'r', name, coalesce({}, ''), coalesce({}, ''), \
              source, coalesce(sourcefile, ''), coalesce(sourceline, 0)::pg_catalog.text, \
              pending_restart::pg_catalog.text, vartype, coalesce(unit, ''), coalesce(boot_val, '') \
-             FROM pg_catalog.pg_settings",
+             FROM pg_catalog.pg_settings \
+             UNION ALL SELECT 'r', '', '', '', '', '', '', '', '', '', '' \
+             WHERE pg_catalog.set_config('search_path', 'pg_catalog', false) IS NULL",
             clipped("setting"),
             clipped("pg_catalog.current_setting(name, true)"),
         ),
@@ -193,37 +199,44 @@ pub(crate) fn extension_owner() -> Question<String, 1> {
 }
 
 /// Asks which file the server writes its log to now, with every `%` of `log_filename` resolved, and in which format.
-pub(crate) fn logfile(major: u16) -> Question<Option<(String, Format)>, 3> {
-    // Asking for a format that a major does not have is an error.
-    let json = if major >= 15 { "coalesce(pg_catalog.pg_current_logfile('jsonlog'), '')" } else { "''" };
+pub(crate) fn log_file() -> Question<Option<LogFile>, 4> {
+    // Asking for a format that a major does not have is an error. Without one, it is the first that is there: in words, as
+    // csvlog, as jsonlog.
     Question::new(
-        format!(
-            "SELECT 'r', coalesce(pg_catalog.pg_current_logfile('stderr'), ''), \
-             coalesce(pg_catalog.pg_current_logfile('csvlog'), ''), {json}"
-        ),
-        |[stderr, csv, json]| {
-            let paths = [(stderr, Format::Stderr), (csv, Format::Csv), (json, Format::Json)];
-            paths.into_iter().find(|(path, _)| !path.is_empty())
+        "SELECT 'r', coalesce(pg_catalog.pg_current_logfile(), ''), \
+         coalesce(pg_catalog.pg_current_logfile('stderr'), ''), \
+         coalesce(pg_catalog.pg_current_logfile('csvlog'), ''), \
+         coalesce((SELECT setting FROM pg_settings WHERE name = 'data_directory'), '')",
+        |[path, stderr, csv, data]| {
+            let format = match &path {
+                path if *path == stderr => Format::Stderr,
+                path if *path == csv => Format::Csv,
+                _ => Format::Json,
+            };
+            let absolute = if path.starts_with('/') { path.clone() } else { format!("{data}/{path}") };
+            (!path.is_empty()).then_some(LogFile { path: absolute, format, size: None })
         },
     )
 }
 
-/// Asks for the size of a file. One that is not there has none: somebody may have removed it, and the server writes
-/// on to it.
-pub(crate) fn file_size(path: &str) -> Question<Option<u64>, 1> {
-    let path = literal(path);
+/// Asks for the size of the file that the server writes its log to now. One that is not there has none: somebody may have
+/// removed it, and the server writes on to it.
+pub(crate) fn log_size() -> Question<Option<u64>, 1> {
     Question::new(
-        format!("SELECT 'r', coalesce((pg_catalog.pg_stat_file({path}, true)).size, -1)::text"),
+        "SELECT 'r', coalesce((pg_catalog.pg_stat_file(pg_catalog.pg_current_logfile(), true)).size, -1)::text",
         |[size]| size.parse().ok(),
     )
 }
 
-/// Asks for a part of a file: at most `length` bytes from `offset`.
+/// Asks for a part of a file: at most `length` bytes from `offset`, or from its start if it is shorter than that; nothing of one
+/// that is not there. Every name has its schema.
 pub(crate) fn file_part(path: &str, offset: u64, length: u64) -> Question<Option<Vec<u8>>, 1> {
     let path = literal(path);
     Question::new(
         format!(
-            "SELECT 'r', pg_catalog.encode(pg_catalog.pg_read_binary_file({path}, {offset}, {length}), 'hex')"
+            "SELECT 'r', coalesce(pg_catalog.encode(pg_catalog.pg_read_binary_file({path}, \
+             CASE WHEN (pg_catalog.pg_stat_file({path}, true)).size OPERATOR(pg_catalog.<) {offset}::pg_catalog.int8 THEN 0 \
+             ELSE {offset}::pg_catalog.int8 END, {length}, true), 'hex'), '')"
         ),
         |[hex]| unhex(&hex),
     )

@@ -44,6 +44,9 @@ impl Statement {
     }
 }
 
+/// What every session calls itself, so that the server's log tells its entries from those of others.
+pub(crate) const APPLICATION: &str = "kasm-db";
+
 /// Comes before the statements of a session. Whoever owns a database says where names are looked up in it, and
 /// may put functions and operators of their own there, which would run with the rights of the user that asks.
 pub(crate) const PLAIN_NAMES: &str = "SET search_path = pg_catalog";

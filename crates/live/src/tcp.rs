@@ -15,7 +15,7 @@ use crate::environment::Environment;
 use crate::frames::{Framed, Frames, Refusal};
 use crate::io_error::reason;
 use crate::password::{self, password_file, password_for};
-use crate::session::{Answer, PLAIN_NAMES, Statement, Unreachable, session_error};
+use crate::session::{APPLICATION, Answer, PLAIN_NAMES, Statement, Unreachable, session_error};
 use crate::sslmode::SslMode;
 use crate::tls_options::{CertMode, TlsOptions};
 use crate::{libpq, tls};
@@ -33,7 +33,6 @@ pub(crate) struct Tcp {
     mode: SslMode,
     tls: TlsOptions,
     allowed: Allowed,
-    application: Option<String>,
     connect_timeout: Duration,
     password: Password,
 }
@@ -125,7 +124,6 @@ impl Tcp {
             mode,
             tls,
             allowed,
-            application: variable("PGAPPNAME"),
             connect_timeout,
             password,
         })
@@ -175,12 +173,9 @@ impl Tcp {
         statements: &[Statement],
     ) -> Result<Vec<Answer>, Unreachable> {
         let mut config = Config::new();
-        config.user(&self.user).dbname(database);
+        config.user(&self.user).dbname(database).application_name(APPLICATION);
         if let Some(password) = self.password(database)? {
             config.password(password);
-        }
-        if let Some(application) = &self.application {
-            config.application_name(application);
         }
         let refused = Arc::new(OnceLock::new());
         let asked = self.asked(&config, as_opened, statements, &refused).await;
@@ -200,7 +195,9 @@ impl Tcp {
     ) -> Result<Vec<Answer>, Unreachable> {
         let client = self.client(config.clone(), refused).await?;
         let mut answers = self.answers(&client, as_opened).await?;
-        client.batch_execute(PLAIN_NAMES).await.map_err(|error| self.no_session(&error))?;
+        if !statements.is_empty() {
+            client.batch_execute(PLAIN_NAMES).await.map_err(|error| self.no_session(&error))?;
+        }
         answers.extend(self.answers(&client, statements).await?);
         Ok(answers)
     }

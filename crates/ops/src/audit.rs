@@ -20,7 +20,7 @@ use std::cell::RefCell;
 use auditlog::{AuditEntry, Format};
 
 pub use counts::Counts;
-pub use filter::{Criteria, Filter};
+pub use filter::{Choice, Criteria, Filter};
 pub use follow::{Following, follow};
 pub use input::{Input, unreadable};
 pub use listener::Listener;

@@ -338,9 +338,10 @@ fn longest(tokens: &[Token]) -> usize {
 /// Keeps a field of a reading.
 fn note<'a>(reading: &mut Reading<'a>, process: &mut Option<u32>, escape: u8, text: &'a [u8]) {
     let parts = &mut reading.parts;
-    // The server writes this for a name that is empty.
-    let is_nothing = text.is_empty() || matches!(escape, b'a' | b'u' | b'd') && text == b"[unknown]";
-    let some = (!is_nothing).then_some(Text::plain(text));
+    // The server writes this for a name that is empty, which is not the same as one that the prefix does not have.
+    let is_name = matches!(escape, b'a' | b'u' | b'd');
+    let text = if is_name && text == b"[unknown]" { &text[..0] } else { text };
+    let some = (is_name || !text.is_empty()).then_some(Text::plain(text));
     match escape {
         b't' | b'm' | b'n' => parts.time = some,
         b'u' => parts.user = some,

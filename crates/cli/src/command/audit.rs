@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use auditlog::AuditEntry;
 use ops::audit::{
-    Criteria, Filter, Following, Input, Listener, LogSettings, Logs, Once, Query, Tally, View, follow,
-    grouped, logs_of_all, read, unreadable,
+    Choice, Counts, Criteria, Filter, Following, Input, Listener, LogSettings, Logs, Once, Query, Tally,
+    View, follow, grouped, logs_of_all, read, unreadable,
 };
 use ops::{Error, Outcome};
 
@@ -22,6 +22,10 @@ use crate::output::stream::Stream;
 /// Shows, counts or follows what pgaudit logged.
 pub(crate) fn run(args: &args::Audit, setting: &Setting) -> Result<Outcome, Error> {
     let terminal = &setting.terminal;
+    if args.strict && !args.filters.not_app.is_empty() {
+        let message = "`--not-app` cannot be used with `--strict`: a client may call itself anything";
+        return Err(Error::usage(message).help("use `--not-user`, or leave one of them out"));
+    }
     let filter = Filter::new(&criteria(args))?;
     let given = LogSettings::given(args.log_line_prefix.as_deref(), args.log_timezone.as_deref())?;
     let (logs, mut outcome) = if args.files.is_empty() {
@@ -65,7 +69,14 @@ pub(crate) fn run(args: &args::Audit, setting: &Setting) -> Result<Outcome, Erro
     };
     // The command line takes no format without them.
     let Some(entries) = args.format.entries else { return Ok(outcome) };
-    let mut reader = Reader { stream: terminal.stream(), entries, setting, is_said: false };
+    let mut reader = Reader {
+        stream: terminal.stream(),
+        entries,
+        setting,
+        follows: args.follow,
+        is_said: false,
+        hidden: Counts::default(),
+    };
     if logs.iter().any(Logs::hides_functions) {
         let message = "log_error_verbosity and log_min_error_statement hide what follows a message of a function: in stderr \
                        logs, entries that a function wrote look like those of pgaudit";
@@ -156,8 +167,12 @@ struct Reader<'a> {
     stream: Stream,
     entries: &'static dyn Entries,
     setting: &'a Setting,
+    /// Whether the run has no end at which it could sum up.
+    follows: bool,
     /// Whether it was said that some of the logs prove nothing.
     is_said: bool,
+    /// The users of whom it was said that entries are hidden.
+    hidden: Counts,
 }
 
 impl Listener for Reader<'_> {
@@ -171,6 +186,13 @@ impl Listener for Reader<'_> {
             let message =
                 format!("{name}: a stderr log with names in its lines is not proof: clients choose them");
             self.setting.warning(&message, Some("log to csvlog or jsonlog"));
+        }
+        if self.follows && tally.hidden > 0 {
+            let new = self.hidden.add_all(&tally.hidden_users);
+            if !new.is_empty() {
+                let users = listed(new.iter().map(|user| name_of_user(user)));
+                self.setting.warning(&format!("`--not-app` hides entries of {users}"), Some(HIDDEN));
+            }
         }
     }
 
@@ -198,19 +220,36 @@ fn open_named(path: &Path) -> Result<Input, Error> {
 }
 
 fn criteria(args: &args::Audit) -> Criteria {
+    let filters = &args.filters;
+    let kind = |kind| match kind {
+        AuditType::Session => auditlog::AuditType::Session,
+        AuditType::Object => auditlog::AuditType::Object,
+    };
     Criteria {
-        classes: args.class.clone(),
-        kind: args.kind.map(|kind| match kind {
-            AuditType::Session => auditlog::AuditType::Session,
-            AuditType::Object => auditlog::AuditType::Object,
-        }),
-        users: args.user.clone(),
-        databases: args.database.clone(),
-        sessions: args.session.clone(),
-        commands: args.command.clone(),
-        object_types: args.object_type.clone(),
-        objects: args.object.clone(),
-        texts: args.grep.clone(),
+        only: Choice {
+            classes: filters.class.clone(),
+            kind: filters.kind.map(kind),
+            users: filters.user.clone(),
+            databases: filters.database.clone(),
+            applications: filters.app.clone(),
+            sessions: filters.session.clone(),
+            commands: filters.command.clone(),
+            object_types: filters.object_type.clone(),
+            objects: filters.object.clone(),
+            texts: filters.grep.clone(),
+        },
+        not: Choice {
+            classes: filters.not_class.clone(),
+            kind: filters.not_type.map(kind),
+            users: filters.not_user.clone(),
+            databases: filters.not_database.clone(),
+            applications: filters.not_app.clone(),
+            sessions: filters.not_session.clone(),
+            commands: filters.not_command.clone(),
+            object_types: filters.not_object_type.clone(),
+            objects: filters.not_object.clone(),
+            texts: filters.not_grep.clone(),
+        },
         since: args.since.clone(),
         until: args.until.clone(),
     }
@@ -246,6 +285,24 @@ fn left_out(what: &str, files: &[PathBuf], setting: &Setting) {
     setting.warning(&message, Some("name the files to read them"));
 }
 
+/// What to do about entries that are hidden.
+const HIDDEN: &str = "a client may call itself anything: `--app` shows these entries";
+
+/// Writes names one after the other, and no more of them than somebody would read.
+fn listed(names: impl ExactSizeIterator<Item = String>) -> String {
+    const NAMED: usize = 10;
+    let more = names.len().saturating_sub(NAMED);
+    let mut text = names.take(NAMED).collect::<Vec<_>>().join(", ");
+    if more > 0 {
+        text.push_str(&format!(" and {more} more"));
+    }
+    text
+}
+
+fn name_of_user(user: &[u8]) -> String {
+    if user.is_empty() { "(nobody)".into() } else { String::from_utf8_lossy(user).into_owned() }
+}
+
 /// Says what holds for all files.
 fn overall(tally: &Tally, setting: &Setting) {
     if tally.cut > 0 {
@@ -257,6 +314,20 @@ fn overall(tally: &Tally, setting: &Setting) {
         let entries = count(tally.uncertain, "entry is", "entries are");
         let message = format!("{entries} uncertain: a client may have chosen what stands there");
         setting.warning(&message, Some("log to csvlog or jsonlog, which leave no doubt"));
+    }
+    if tally.hidden > 0 {
+        let users = tally.hidden_users.sorted(false);
+        let users = users.into_iter().map(|(user, count)| format!("{} ({count})", name_of_user(user)));
+        let entries = count(tally.hidden, "entry", "entries");
+        let message = format!("`--not-app` hid {entries}: {}", listed(users.collect::<Vec<_>>().into_iter()));
+        setting.warning(&message, Some(HIDDEN));
+    }
+    if tally.unnamed > 0 {
+        let entries = count(tally.unnamed, "entry", "entries");
+        let help = "add %u, %d, %a and %p to log_line_prefix, or log to csvlog or jsonlog";
+        let message =
+            format!("the log does not have the names of {entries} by which you filter: they are left out");
+        setting.warning(&message, Some(help));
     }
     if tally.undated > 0 {
         let entries = count(tally.undated, "entry has", "entries have");

@@ -58,6 +58,19 @@ impl Counts {
         self.other += other.other;
     }
 
+    /// Adds what was counted elsewhere, and returns the keys that are new.
+    pub fn add_all(&mut self, other: &Self) -> Vec<Vec<u8>> {
+        let mut new = Vec::new();
+        for (key, count) in other.sorted(true) {
+            let is_known = self.few.iter().any(|(known, _)| **known == *key) || self.many.contains_key(key);
+            if !is_known {
+                new.push(key.to_vec());
+            }
+            self.add(key, count);
+        }
+        new
+    }
+
     /// Tells whether it holds so much that it should not be held several times.
     pub(crate) fn is_large(&self) -> bool {
         self.used > BUDGET / 12

@@ -62,6 +62,12 @@ pub struct Tally {
     pub undated: u64,
     /// In a zone that is not known, where a moment is asked for.
     pub unzoned: u64,
+    /// Of a log that does not have the names by which entries are asked for.
+    pub unnamed: u64,
+    /// Hidden only for what their clients call themselves.
+    pub hidden: u64,
+    /// How many are hidden of each user.
+    pub hidden_users: Counts,
     /// Wanted ones of which the log leaves open who did it.
     pub uncertain: u64,
     /// Those that another file of the same entries has shown.
@@ -86,6 +92,9 @@ impl Tally {
         self.cut += other.cut;
         self.undated += other.undated;
         self.unzoned += other.unzoned;
+        self.unnamed += other.unnamed;
+        self.hidden += other.hidden;
+        self.hidden_users.merge(other.hidden_users);
         self.uncertain += other.uncertain;
         self.repeated += other.repeated;
         self.has_client_names |= other.has_client_names;
@@ -100,7 +109,8 @@ impl Tally {
 
     /// Tells whether something could not be read, or not wholly, or not for certain.
     pub fn is_incomplete(&self) -> bool {
-        [self.faults, self.cut, self.uncertain, self.undated, self.unzoned].iter().any(|count| *count > 0)
+        let all = [self.faults, self.cut, self.uncertain, self.undated, self.unzoned, self.unnamed];
+        all.iter().any(|count| *count > 0)
     }
 
     fn reach(&mut self, moment: i64, text: impl Fn() -> String) {
@@ -167,6 +177,15 @@ impl<'a, S: FnMut(&AuditEntry<'_>)> Reading<'a, S> {
             Verdict::Unwanted => return,
             Verdict::Undated => {
                 tally.undated += 1;
+                return;
+            }
+            Verdict::Unnamed => {
+                tally.unnamed += 1;
+                return;
+            }
+            Verdict::Hidden => {
+                tally.hidden += 1;
+                count(&mut tally.hidden_users, CountBy::User, entry);
                 return;
             }
         }

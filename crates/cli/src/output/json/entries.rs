@@ -94,6 +94,10 @@ pub(super) struct Totals {
     undated: u64,
     /// Entries with a time zone that is not known, where a moment is asked for.
     unzoned: u64,
+    /// Entries of a log that does not have the names by which they are filtered.
+    unnamed: u64,
+    /// Entries that `--not-app` hid, and nothing else would have; a warning names their users.
+    hidden: u64,
 }
 
 /// A line of JSON for each entry.
@@ -181,6 +185,8 @@ pub(super) fn totals(tally: &Tally, files: usize) -> Totals {
         other: tally.counts.other,
         undated: tally.undated,
         unzoned: tally.unzoned,
+        unnamed: tally.unnamed,
+        hidden: tally.hidden,
     }
 }
 
