@@ -270,13 +270,11 @@ fn a_run_that_meets_another_says_so() {
 }
 
 #[test]
-fn a_stale_and_a_foreign_plan_say_so() {
+fn a_stale_plan_says_so() {
     let sandbox = Sandbox::new(PROGRAM);
     sandbox.run(&format!("-q -f examples/existing/kasm-db.yaml {OUT}")).expect(0);
     fs::write(at(&sandbox, "docker/.env"), "A=b\n").unwrap();
     in_form("stale", &sandbox.run("apply examples/plan.json").expect(5));
-    mode(&sandbox.root().join("examples/plan.json"), 0o666);
-    in_form("foreign", &sandbox.run("apply examples/plan.json").expect(1));
 }
 
 /// Runs `apply` with an error injected at a system call.

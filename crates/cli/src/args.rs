@@ -1,6 +1,7 @@
 //! The command line.
 
 mod audit;
+mod deferred;
 mod format;
 
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 use live::SslMode;
 
 pub(crate) use self::audit::{Audit, AuditType};
+use self::deferred::Deferred;
 pub(crate) use self::format::SinkChoice;
 use self::format::{FormatParser, SinkParser};
 use crate::exit;
@@ -33,38 +35,38 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Checks the document; touches nothing else
-    Validate(Validate),
+    Validate(Deferred<Validate>),
     /// Shows what would change, and what it costs
     #[command(visible_alias = "diff")]
-    Plan(Plan),
+    Plan(Deferred<Plan>),
     /// Applies the plan: all files of a target, or none
-    Apply(Apply),
+    Apply(Deferred<Apply>),
     /// Shows a saved plan, and whether it still holds
-    Show(Show),
+    Show(Deferred<Show>),
     /// Finishes an interrupted apply or takes it back; needs no document
-    Recover(Recover),
+    Recover(Deferred<Recover>),
     /// Lists what was applied and can be gone back to
-    History(History),
+    History(Deferred<History>),
     /// Goes back to what an earlier apply left, by a plan of its own
-    Rollback(Rollback),
+    Rollback(Deferred<Rollback>),
     /// Writes a document from what is there; a plan from it is empty
-    Import(Import),
+    Import(Deferred<Import>),
     /// Writes the rendered files of every target into a folder to commit, or compares them
-    Render(Render),
+    Render(Deferred<Render>),
     /// Asks the running server whether it does what the document says
-    Verify(Verify),
+    Verify(Deferred<Verify>),
     /// Tells whether files and server are as the document says, a line for each target
-    Status(Status),
+    Status(Deferred<Status>),
     /// Reads what pgaudit logged: stderr logs, csvlog and jsonlog, rotated and compressed
-    Audit(Box<Audit>),
+    Audit(Deferred<Audit>),
     /// Prints the JSON Schema of the document, or of what a command writes with --format json
-    Schema(Schema),
+    Schema(Deferred<Schema>),
     /// Explains a code, a field of the document or a setting; alone it lists them
-    Explain(Explain),
+    Explain(Deferred<Explain>),
     /// Prints the completions for a shell
-    Completions(Completions),
+    Completions(Deferred<Completions>),
     /// Prints the manual page, or writes all of them into a folder
-    Man(Man),
+    Man(Deferred<Man>),
 }
 
 /// Options of every command.

@@ -12,10 +12,12 @@ pub const MAX_BYTES: u64 = format::MAX_BYTES;
 #[derive(Debug, PartialEq)]
 pub struct PlanFile(format::PlanFile);
 
-/// Returns the definition of the command line.
+/// Returns the definition of the whole command line.
 #[must_use]
 pub fn command_line() -> clap::Command {
-    <Cli as clap::CommandFactory>::command()
+    let mut whole = <Cli as clap::CommandFactory>::command();
+    whole.build();
+    whole
 }
 
 /// Returns the exit codes as README has them.

@@ -55,7 +55,7 @@ pub(super) fn adopt(observed: &ObservedState, contents: &mut Contents) {
     if let Some((_, hidden)) = images.iter().find(is_hidden) {
         let why = format!(
             "The image is written `{}` in {}, and what a variable becomes may be a secret.\n\
-             So this document says nothing of the image. If it is no secret, write it by hand.",
+             So this document says nothing of the image. Write it by hand, unless it is a secret.",
             written(&hidden.database).unwrap_or(redact::HIDDEN),
             file(hidden)
         );
