@@ -16,10 +16,9 @@ mod output;
 pub mod parts;
 mod signals;
 
-use std::mem::ManuallyDrop;
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, FromArgMatches as _};
+use clap::Parser;
 use live::Environment;
 use ops::{Error, FilesState, Outcome, Progress};
 
@@ -31,10 +30,7 @@ use crate::output::{Color, Terminal};
 /// Runs the program: reads the command line, prints to the standard streams, and gives the exit code.
 #[must_use]
 pub fn main() -> ExitCode {
-    // It is not freed: that takes as long as planning a small file, and the process ends soon.
-    let mut tree = ManuallyDrop::new(Cli::command());
-    let matches = tree.try_get_matches_from_mut(std::env::args_os());
-    let cli = match matches.and_then(|mut matches| Cli::from_arg_matches_mut(&mut matches)) {
+    let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return usage(&error).into(),
     };
