@@ -1,10 +1,13 @@
 //! Every command that the documentation shows is run, and what it prints is compared.
 //!
-//! A document's `sh` and `console` blocks are run in their order, in one copy of the examples that stands
-//! for the repository. On a host the deployment is `/opt/kasm/current`; here that is the one of
-//! `examples/existing`, and `./kasm-db.yaml` is the first `yaml` block of the document, if it has one.
+//! A page's `sh` and `console` blocks are run in their order, in one copy of the examples that takes the place of
+//! the repository. On a host the deployment is `/opt/kasm/current`; here that is the one of `examples/existing`.
 //!
-//! - A command ends with 0, unless a comment behind it says `# exit N`.
+//! - A `yaml` block whose first line is `# kasm-db.yaml` is what the reader writes to `./kasm-db.yaml` at this point.
+//!   Other `yaml` blocks with a line `schema: kasm-db/v1` must be valid documents.
+//! - A command exits with 0, unless a comment after it says `# exit N`. `verify` and `status` may also find that no
+//!   server runs here.
+//! - `sudo` is left out, and a question is answered with yes.
 //! - A `text` block behind a `sh` block, with no heading in between, is what the block's last command
 //!   prints, and so are the lines behind a `$` command of a `console` block: standard output alone, or
 //!   standard error and then standard output. A line `...` stands for any lines.
@@ -20,8 +23,11 @@ use testing::{Run, Sandbox, repository};
 
 use crate::PROGRAM;
 
-/// The documents whose commands are run.
-const DOCUMENTS: [&str; 3] = ["README.md", "CONTRIBUTING.md", "examples/README.md"];
+/// The pages beside `docs/` whose commands are run.
+const PAGES: [&str; 3] = ["README.md", "CONTRIBUTING.md", "examples/README.md"];
+
+/// Its commands are run by `json.rs`, which has the `jq` that they need.
+const WITH_JQ: &str = "docs/json.md";
 
 /// What the documentation calls the root of the repository.
 const ROOT: &str = "/src/kasm-db";
@@ -50,8 +56,13 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("cargo test", "runs this test"),
     ("KASM_DB_BLESS=1 cargo test", "changes generated files of the repository"),
     ("git ", "needs the repository's history or its server"),
+    ("sudo install", "writes to a folder of the system"),
+    ("$EDITOR kasm-db.yaml", "the block after it is the edit"),
     ("cd ", "every command here starts at the root"),
 ];
+
+/// What `verify` and `status` say about a server that does not run.
+const SERVER_DOWN: [&str; 2] = ["[KDB701]", "server unreachable: "];
 
 /// A command and what the document says of it.
 #[derive(Debug, PartialEq, Eq)]
@@ -145,10 +156,24 @@ fn steps(text: &str) -> Vec<Step> {
     steps
 }
 
-/// Gives the text for `/bin/sh` where the command is one of ours.
+/// Lists `docs/` and the other pages.
+fn documents() -> Vec<String> {
+    let folder = std::fs::read_dir(repository().join("docs")).unwrap();
+    let mut pages: Vec<_> =
+        folder.map(|entry| format!("docs/{}", entry.unwrap().file_name().to_str().unwrap())).collect();
+    pages.sort();
+    PAGES.iter().map(ToString::to_string).chain(pages).collect()
+}
+
+/// Returns the text for `/bin/sh` if the command is one of ours.
 fn ours(command: &str) -> Option<String> {
-    if command.starts_with("kasm-db ") {
-        return Some(command.to_string());
+    let command = command.strip_prefix("sudo ").unwrap_or(command);
+    let is_variable = |word: &&str| word.starts_with("PG") && word.contains('=');
+    if command.split(' ').find(|word| !is_variable(word)) == Some("kasm-db") {
+        let asks = ["apply", "rollback"].map(|name| format!("kasm-db {name}"));
+        let asks = asks.iter().any(|start| command.starts_with(start));
+        let is_answered = command.contains("--yes") || command.contains("--dry-run");
+        return Some(format!("{command}{}", if asks && !is_answered { " --yes" } else { "" }));
     }
     let rest = command.strip_prefix("cargo run")?;
     let (_, arguments) = rest.split_once(" -- ").expect("`cargo run` needs ` -- ` before the arguments");
@@ -209,11 +234,15 @@ fn check(document: &str, text: &str) -> Vec<String> {
     for name in ["schemas", "scripts"] {
         testing::copy(&repository().join(name), &sandbox.root().join(name));
     }
-    if let Some(yaml) = blocks(text).into_iter().find(|block| block.language == "yaml") {
-        std::fs::write(sandbox.root().join("kasm-db.yaml"), yaml.text).unwrap();
-    }
+    let written: Vec<_> = blocks(text).into_iter().filter(|block| block.language == "yaml").collect();
+    let mut written = written.into_iter().peekable();
     let mut wrong = Vec::new();
     for step in steps(text) {
+        while let Some(block) = written.next_if(|block| block.line < step.line) {
+            if block.text.starts_with("# kasm-db.yaml\n") {
+                std::fs::write(sandbox.root().join("kasm-db.yaml"), block.text).unwrap();
+            }
+        }
         let at = format!("{document}:{}: {}", step.line, step.command);
         let Some(script) = ours(&step.command) else {
             if NOT_RUN.iter().any(|(start, _)| step.command.starts_with(start)) {
@@ -229,10 +258,13 @@ fn check(document: &str, text: &str) -> Vec<String> {
                 .command("sh")
                 .args(["-c", &script])
                 .env("PATH", format!("{}:{path}", bin.display()))
+                .env("PGPORT", "1")
                 .env("KASM_DB_ROOT", "examples/existing"),
         );
-        if run.code != Some(step.exit) {
-            wrong.push(format!("{at}\nmust end with {}\n{run}", step.exit));
+        let looks_at_server = ["kasm-db status", "kasm-db verify"].iter().any(|name| script.contains(name));
+        let is_down = looks_at_server && SERVER_DOWN.iter().any(|said| run.stdout.contains(said));
+        if run.code != Some(step.exit) && !is_down {
+            wrong.push(format!("{at}\nmust exit with {}\n{run}", step.exit));
         } else if let Some(why) = step.output.and_then(|output| printed(&output, &run).err()) {
             wrong.push(format!("{at}\n{why}"));
         }
@@ -243,7 +275,7 @@ fn check(document: &str, text: &str) -> Vec<String> {
 #[test]
 fn every_command_of_the_documentation_does_what_it_says() {
     let mut wrong = Vec::new();
-    for document in DOCUMENTS {
+    for document in documents().iter().filter(|document| *document != WITH_JQ) {
         match std::fs::read_to_string(repository().join(document)) {
             Ok(text) => wrong.extend(check(document, &text)),
             Err(error) => wrong.push(format!("{document}: {error}; every command in it is tested here")),
@@ -255,19 +287,69 @@ fn every_command_of_the_documentation_does_what_it_says() {
 #[test]
 fn links_of_the_documentation_lead_somewhere() {
     let mut wrong = Vec::new();
-    for document in DOCUMENTS.iter().chain(&["ARCHITECTURE.md", "CHANGELOG.md"]) {
+    for document in
+        documents().iter().map(String::as_str).chain(["ARCHITECTURE.md", "CHANGELOG.md", "SECURITY.md"])
+    {
         let path = repository().join(document);
         // The other test says that it is missing.
         let Ok(text) = std::fs::read_to_string(&path) else { continue };
         for part in text.split("](").skip(1) {
-            let target = part.split([')', '#']).next().unwrap_or_default();
-            let is_local = !target.is_empty() && !target.contains("://");
-            if is_local && !path.parent().unwrap().join(target).exists() {
-                wrong.push(format!("{document}: {target}"));
+            let link = part.split(')').next().unwrap_or_default();
+            if link.contains("://") {
+                continue;
+            }
+            let (target, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let target = if target.is_empty() { path.clone() } else { path.parent().unwrap().join(target) };
+            let has_heading = || {
+                let text = std::fs::read_to_string(&target).unwrap();
+                text.lines().any(|line| anchor_of(line).as_deref() == Some(anchor))
+            };
+            if !target.exists() || !anchor.is_empty() && !has_heading() {
+                wrong.push(format!("{document}: {link}"));
             }
         }
     }
     assert!(wrong.is_empty(), "{wrong:?}");
+}
+
+/// Returns the anchor of a line that is a heading, as GitHub and mdBook make it.
+fn anchor_of(line: &str) -> Option<String> {
+    let heading = line.strip_prefix('#')?.trim_start_matches('#').strip_prefix(' ')?;
+    let kept = heading.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+    Some(kept.collect::<String>().to_lowercase().replace(' ', "-"))
+}
+
+#[test]
+fn the_summary_lists_every_page_of_docs_once() {
+    let summary = std::fs::read_to_string(repository().join("docs/SUMMARY.md")).unwrap();
+    let mut listed: Vec<_> = summary
+        .lines()
+        .filter_map(|line| line.strip_prefix("- [")?.strip_suffix(')')?.split_once("]("))
+        .map(|(_, page)| format!("docs/{page}"))
+        .collect();
+    listed.sort();
+    let is_page = |page: &String| page.starts_with("docs/") && page != "docs/SUMMARY.md";
+    assert_eq!(listed, documents().into_iter().filter(is_page).collect::<Vec<_>>());
+}
+
+#[test]
+fn documents_that_the_documentation_shows_are_valid() {
+    let mut seen = 0;
+    for document in documents() {
+        let text = std::fs::read_to_string(repository().join(&document)).unwrap();
+        for block in blocks(&text) {
+            if block.language != "yaml" || !block.text.contains("schema: kasm-db/v1") {
+                continue;
+            }
+            seen += 1;
+            let sandbox = Sandbox::new(PROGRAM);
+            let beside = sandbox.root().join("examples/fleet/shown.kasm-db.yaml");
+            std::fs::write(&beside, &block.text).unwrap();
+            let run = sandbox.run("validate -f examples/fleet/shown.kasm-db.yaml");
+            assert_eq!(run.code, Some(0), "{document}:{}\n{run}", block.line);
+        }
+    }
+    assert!(seen > 8, "{seen}");
 }
 
 /// A word in backticks with at least three underscores is a test's name; one that starts with a folder of
@@ -276,7 +358,7 @@ fn links_of_the_documentation_lead_somewhere() {
 fn tests_and_files_that_the_documentation_names_exist() {
     let sources = rust_files(&repository());
     let mut wrong = Vec::new();
-    for document in DOCUMENTS.iter().chain(&["ARCHITECTURE.md"]) {
+    for document in documents().iter().map(String::as_str).chain(["ARCHITECTURE.md", "SECURITY.md"]) {
         let Ok(text) = std::fs::read_to_string(repository().join(document)) else { continue };
         for word in text.split('`').skip(1).step_by(2) {
             let is_name = word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
@@ -360,5 +442,9 @@ $ kasm-db validate
     assert!(named_files_exist("scripts/no-such --flag").is_err());
     assert!(named_files_exist("cargo fuzz run no_such").is_err());
     assert_eq!(ours("cargo run -q -- plan"), Some("kasm-db plan".into()));
+    assert_eq!(ours("sudo kasm-db apply"), Some("kasm-db apply --yes".into()));
+    assert_eq!(ours("PGHOST=h kasm-db verify"), Some("PGHOST=h kasm-db verify".into()));
+    assert_eq!(ours("sudo rm kasm-db.yaml"), None);
+    assert_eq!(anchor_of("## Turn auditing off: `none`").as_deref(), Some("turn-auditing-off-none"));
     assert!(Path::new(&repository()).join("Cargo.toml").exists());
 }
