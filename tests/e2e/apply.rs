@@ -68,7 +68,7 @@ fn a_restart_that_is_not_wanted_stays_pending_until_somebody_goes_on() {
     bed.run("apply --yes --files-only").expect(0).says(&["Still needed: stop and start the deployment"]);
     // The files are in order, and the server is not: that alone is reason enough.
     let run = bed.run("apply --yes").expect(0);
-    run.says(&["The running server is not as its files say: it must be stopped and started.", "stop: "]);
+    run.says(&["The running server does not match its files: it must be stopped and started.", "stop: "]);
     bed.run("verify").expect(0);
 }
 
@@ -93,11 +93,11 @@ fn an_upgrade_that_puts_stock_files_back_is_seen_and_mended() {
     bed.run("verify").expect(9).says(&["KDB702", "KDB706", "KDB707"]);
     bed.run("apply --yes").expect(0);
     bed.run("status").expect(0);
-    // The other reason for a difference: the document is ahead.
+    // The other reason for a difference: not applied yet.
     let path = bed.document(IF_NEEDED);
     let text = std::fs::read_to_string(&path).unwrap().replace("[read, write, ddl]", "[ddl]");
     std::fs::write(&path, text).unwrap();
-    bed.run("status").expect(2).says(&["files differ: 1 value in 1 file (the document is ahead)"]);
+    bed.run("status").expect(2).says(&["files differ: 1 value in 1 file (not applied yet)"]);
 }
 
 #[test]
@@ -145,7 +145,7 @@ fn a_command_that_fails_hangs_or_floods_leaves_its_step_to_be_done() {
     let run = bed
         .run("apply --yes")
         .expect(0)
-        .says(&["goes on at its step `start`", "the rest of the output is not shown"]);
+        .says(&["at its step `start`", "the rest of the output is not shown"]);
     assert!(run.stderr.len() < 200_000, "{} bytes", run.stderr.len());
     bed.run("verify").expect(0);
 
@@ -204,7 +204,7 @@ fn what_a_command_says_of_secrets_is_not_repeated() {
     // The same for whoever goes on, and for one that works.
     leaks(&bed.run("recover").expect(9));
     bed.script("bin/start", &format!("{says}exec {tree}/bin/start.real\n"));
-    let run = bed.run("apply --yes").expect(0).says(&["goes on at its step `start`"]);
+    let run = bed.run("apply --yes").expect(0).says(&["at its step `start`"]);
     leaks(&run);
 
     // What the container says of itself, and a docker that says too much.
@@ -234,7 +234,7 @@ fn a_container_name_that_is_taken_is_what_compose_says_it_is() {
     docker(&["create", "--name", &bed.name, "--network", "none", WITH]);
     bed.run("apply --yes").expect(9).says(&["is already in use", "/bin/start` ended with 1"]);
     docker(&["rm", &bed.name]);
-    bed.run("apply --yes").expect(0).says(&["goes on at its step `start`"]);
+    bed.run("apply --yes").expect(0).says(&["at its step `start`"]);
 }
 
 #[test]
@@ -330,7 +330,7 @@ fn an_apply_that_is_killed_while_it_stops_or_starts_is_finished_by_the_next_run(
         bed.run("status").says(&["an apply is not finished", &format!("its step `{script}` is next")]);
         let said = match recover {
             "recover" => format!("went on at its step `{script}`, and is done"),
-            _ => format!("An earlier apply goes on at its step `{script}`."),
+            _ => format!("Resuming an earlier apply at its step `{script}`."),
         };
         bed.run(recover).expect(0).says(&[&said, "the database answers"]);
         let behind = match script {

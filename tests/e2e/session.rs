@@ -154,7 +154,7 @@ fn what_is_set_for_others_and_may_not_be_seen_is_not_taken_for_nothing() {
     bed.sql("REVOKE SELECT ON pg_db_role_setting, pg_database FROM PUBLIC");
     bed.document("  user: watcher\n");
     bed.run("verify --no-probe").expect(0).says(&[
-        "skip  setting pgaudit.log: 'read, write, ddl'; what is set for roles and databases can not be seen: permission denied",
+        "skip  setting pgaudit.log: 'read, write, ddl'; what is set for roles and databases cannot be seen: permission denied",
         "ok    extension pgaudit in kasm",
     ]);
 }

@@ -70,7 +70,7 @@ fn a_signal_waits_for_the_end_of_the_command_and_the_next_run_goes_on_behind_it(
             &format!("error: interrupted by SIG{signal}\n"),
             "  = help: changed: ",
             "conf/database/postgresql.conf",
-            &format!("`kasm-db apply` or `kasm-db recover` goes on at the step `{next}`"),
+            &format!("`kasm-db apply` or `kasm-db recover` resumes at the step `{next}`"),
             "  = state: files applied, what follows is not done",
         ]);
         assert!(!run.stderr.contains("waiting for the database"), "{}", run.stderr);
@@ -93,7 +93,7 @@ fn a_second_signal_ends_at_once_and_a_command_that_fails_is_said() {
     running.until("a second signal ends at once");
     let started = Instant::now();
     running.send("TERM");
-    running.end().expect(130).says(&["error: interrupted by SIGTERM", "goes on at the step `stop`"]);
+    running.end().expect(130).says(&["error: interrupted by SIGTERM", "resumes at the step `stop`"]);
     assert!(started.elapsed() < SOON, "{:?}", started.elapsed());
     assert_eq!(step(&bed), "stop");
     let pid = std::fs::read_to_string(pid).unwrap();
@@ -111,10 +111,10 @@ fn a_second_signal_ends_at_once_and_a_command_that_fails_is_said() {
     running.end().expect(130).says(&[
         "error: interrupted by SIGHUP; `",
         "bin/stop` ended with 5: no such thing",
-        "goes on at the step `stop`",
+        "resumes at the step `stop`",
     ]);
     in_front(&bed, "stop", "REAL");
-    bed.run("apply --yes").expect(0).says(&["goes on at its step `stop`"]);
+    bed.run("apply --yes").expect(0).says(&["at its step `stop`"]);
     bed.run("verify --no-probe").expect(0);
 }
 
@@ -127,7 +127,7 @@ fn a_signal_ends_the_wait_for_the_database_at_once() {
     running.until("waiting for the database, at most 120 seconds");
     let started = Instant::now();
     running.send("TERM");
-    running.end().expect(130).says(&["error: interrupted by SIGTERM", "goes on at the step `healthy`"]);
+    running.end().expect(130).says(&["error: interrupted by SIGTERM", "resumes at the step `healthy`"]);
     assert!(started.elapsed() < SOON, "{:?}", started.elapsed());
     assert_eq!(step(&bed), "healthy");
     bed.bin("start.real");
@@ -147,7 +147,7 @@ fn a_command_that_hangs_behind_a_signal_is_ended_in_the_end() {
     running.end().expect(130).says(&[
         "error: interrupted by SIGTERM; `",
         "bin/stop` did not end within 30 seconds after it, and was ended",
-        "goes on at the step `stop`",
+        "resumes at the step `stop`",
     ]);
     let took = started.elapsed();
     assert!(took > Duration::from_secs(25) && took < Duration::from_secs(60), "{took:?}");

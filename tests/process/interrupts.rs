@@ -97,7 +97,7 @@ fn a_signal_ends_the_question_at_once() {
         let target = sandbox.target("existing");
         let before = sandbox.seen(&target);
         let mut run = InTerminal::start(kasm_db(&sandbox, &APPLY[..4]));
-        run.wait_for("Only `yes` goes on: ");
+        run.wait_for("Only `yes` is accepted: ");
         let started = Instant::now();
         send(&run.child, signal);
         let code = run.end();

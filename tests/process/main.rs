@@ -1,6 +1,7 @@
 //! The program as a process: signals, limits, a terminal, and streams that nobody reads.
 
 mod commands;
+mod completions;
 mod exchange;
 mod hostile;
 mod interrupts;

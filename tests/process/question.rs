@@ -8,7 +8,7 @@ use testing::{InTerminal, Sandbox};
 
 use crate::PROGRAM;
 
-const QUESTION: &str = "Only `yes` goes on: ";
+const QUESTION: &str = "Only `yes` is accepted: ";
 
 /// Runs a command up to its question.
 fn asked(sandbox: &Sandbox, arguments: &str) -> InTerminal {
@@ -34,7 +34,7 @@ fn only_yes_writes() {
     }
     let sandbox = Sandbox::new(PROGRAM);
     let before = sandbox.contents(&sandbox.target("existing"));
-    for (question, command) in [("Apply this?", "apply"), ("Go back?", "rollback")] {
+    for (question, command) in [("Apply these changes?", "apply"), ("Roll back?", "rollback")] {
         let mut run = asked(&sandbox, command);
         assert!(run.said.contains(question), "{}", run.said);
         run.answer("yes\n");

@@ -139,7 +139,7 @@ fn filters_choose() {
     assert_eq!(times("--since 2026-11-22T10:16:41+02:00 --until 2026-11-22T09:00Z"), all[1..3]);
     assert_eq!(times("--until 0s --since 2026-11-22T08:17:12.456"), all[3..]);
     let run = sandbox.run(&format!("audit {LOG} --since yesterday")).expect(64);
-    assert!(run.stderr.contains("`yesterday` is no time"), "{run}");
+    assert!(run.stderr.contains("`yesterday` is not a valid time"), "{run}");
     sandbox.run(&format!("audit {LOG} --class all")).expect(64);
 }
 

@@ -195,7 +195,7 @@ fn every_place_is_planted_and_would_be_seen() {
             let is_changed = path.ends_with("docker-compose.yaml") || path.ends_with("postgresql.conf");
             assert!(
                 !is_changed || shown.text.contains(&name),
-                "{name} of {path} can not be seen\n{}",
+                "{name} of {path} cannot be seen\n{}",
                 shown.text
             );
         }

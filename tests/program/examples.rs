@@ -127,14 +127,14 @@ fn a_second_apply_has_nothing_to_do_and_touches_no_file() {
     ----- stdout -----
     current (deployment [ROOT]/examples/existing/opt/kasm/1.11.0)
 
-    Nothing to do: 5 files are as the document says.
+    No changes. 5 files match the document.
     ");
     assert_snapshot!(sandbox.run(&for_document("new", "-q apply -y")), @r"
     exit: 0
     ----- stdout -----
     release (installer [ROOT]/examples/new/kasm_release)
 
-    Nothing to do: 4 files are as the document says.
+    No changes. 4 files match the document.
     ");
     assert_eq!(sandbox.seen(sandbox.root()), before);
 }

@@ -150,7 +150,7 @@ fn a_relative_root() {
 #[test]
 fn a_rollback_whose_file_was_removed() {
     said_of_corpus("rollback-blocked-by-removed-file", |text| {
-        in_order(text, &["Applied: 5 files", "--allow file-gone", "the others are put back"]);
+        in_order(text, &["Applied: 5 files", "--allow file-gone", "the others are restored"]);
     });
 }
 

@@ -17,6 +17,7 @@ mod found_audit;
 mod found_compose;
 mod found_scripts;
 mod found_server;
+mod help;
 mod hostile_server;
 mod import;
 mod jobs;

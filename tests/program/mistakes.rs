@@ -216,7 +216,7 @@ const PLANS: &[PlanRow] = &[
         |s| s.edit(&s.document("existing"), "opt/kasm/current", "opt/kasm/curent"),
         "plan",
         1,
-        "examples/existing/opt/kasm/curent: can not resolve the path: no such file or directory (target `current`)",
+        "examples/existing/opt/kasm/curent: cannot resolve the path: no such file or directory (target `current`)",
         "`targets[0].deployment` at examples/existing/kasm-db.yaml:",
     ),
     (
@@ -230,7 +230,7 @@ const PLANS: &[PlanRow] = &[
         |s| s.edit(&s.document("existing"), "opt/kasm/current", "kasm-db.yaml"),
         "plan",
         1,
-        "examples/existing/kasm-db.yaml: can not open the directory: not a directory (target `current`)",
+        "examples/existing/kasm-db.yaml: cannot open the directory: not a directory (target `current`)",
         "`targets[0].deployment` at examples/existing/kasm-db.yaml:",
     ),
     (

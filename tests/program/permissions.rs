@@ -163,7 +163,7 @@ fn apply_refuses_and_writes_nothing_until_the_mode_is_mended_or_the_risk_is_take
     let apply = "-q -f examples/existing/kasm-db.yaml apply -y";
     let run = sandbox.run(apply).expect(4);
     assert!(run.stdout.contains("Refused: insecure-permissions. Nothing is written."), "{run}");
-    assert!(run.stderr.contains("`--allow insecure-permissions` continues anyway"), "{run}");
+    assert!(run.stderr.contains("`--allow insecure-permissions` proceeds anyway"), "{run}");
     assert_eq!(sandbox.seen(&target), before);
     // What the message says to do is what mends it.
     let help = run.stderr.lines().find_map(|line| line.trim().strip_prefix("= help: run `")).unwrap();

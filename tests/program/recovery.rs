@@ -105,7 +105,7 @@ fn what_can_not_be_finished_is_taken_back() {
     let case = Case::killed(2);
     std::fs::remove_file(case.at("docker/.conf/.docker-compose-db.yaml.kasm-db-new")).unwrap();
     let run = case.run(&format!("recover {TREE}")).expect(0);
-    assert!(run.stdout.contains("was taken back, and 5 files are as before"), "{run}");
+    assert!(run.stdout.contains("was reverted, and 5 files are as before"), "{run}");
     assert_eq!(contents(&case.sandbox), case.old);
     assert!(case.is_clean());
 }
@@ -118,7 +118,7 @@ fn apply_recovers_first_and_says_so() {
     ----- stdout -----
     current (deployment [ROOT]/examples/existing/opt/kasm/1.11.0)
 
-    Nothing to do: 5 files are as the document says.
+    No changes. 5 files match the document.
     ----- stderr -----
     Recovered: an interrupted apply was finished, and 5 files have their new content below [ROOT]/examples/existing/opt/kasm/1.11.0.
     ");
@@ -155,7 +155,7 @@ fn a_file_that_somebody_edited_meanwhile_is_named_and_kept() {
     for arguments in [&format!("recover {TREE}"), APPLY, &format!("rollback -y {TREE}")] {
         let run = case.run(arguments).expect(8);
         insta::allow_duplicates!(assert_snapshot!(run.stderr, @r"
-        error: [ROOT]/examples/existing/opt/kasm/1.11.0/docker/docker-compose.yaml: has neither its old nor its new content; the interrupted commit can not be recovered
+        error: [ROOT]/examples/existing/opt/kasm/1.11.0/docker/docker-compose.yaml: has neither its old nor its new content; the interrupted commit cannot be recovered
           = help: put its old content back, which is in the last folder of `.kasm-db/private/generations`, or remove `.kasm-db/journal` if all files are as they should be; then recover again
           = state: recovery pending: run `kasm-db recover`
         "));
@@ -243,7 +243,7 @@ fn rollback_shows_a_diff_and_goes_back_by_a_commit_of_its_own() {
         assert!(run.stdout.contains(what), "{run}");
     }
     let run = case.run(&format!("rollback 5 -y {TREE}")).expect(0);
-    assert!(run.stdout.contains("Nothing to do: the files below"), "{run}");
+    assert!(run.stdout.contains("No changes. The files below"), "{run}");
 }
 
 #[test]
@@ -252,7 +252,7 @@ fn rollback_asks_and_without_a_terminal_it_writes_nothing() {
     let before = case.sandbox.seen(case.sandbox.root());
     let run = case.run(&format!("-q rollback {TREE}")).expect(64);
     assert_snapshot!(run.stderr, @r"
-    error: cannot ask whether to go back: standard input is not a terminal, or `--no-input` is given
+    error: cannot ask whether to roll back: standard input is not a terminal, or `--no-input` is given
       = help: run `kasm-db rollback --yes`
       = state: nothing changed
     ");
@@ -291,7 +291,7 @@ fn there_is_no_way_back_to_what_is_not_kept() {
     ");
     let case = Case::applied();
     let run = case.run(&format!("rollback 7 -y {TREE}")).expect(1);
-    assert!(run.stderr.contains("there is no generation 7; the way back leads to 0 to 1"), "{run}");
+    assert!(run.stderr.contains("there is no generation 7; available: 0 to 1"), "{run}");
 }
 
 #[test]

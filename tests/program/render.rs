@@ -150,7 +150,7 @@ fn a_plan_that_was_reviewed_and_applied_is_no_difference() {
     std::fs::remove_file(sandbox.root().join("examples/existing/rendered/plan.txt")).unwrap();
     sandbox.run(&format!("-q render -f {EXISTING}")).expect(0);
     let now = std::fs::read_to_string(sandbox.root().join("examples/existing/rendered/plan.txt")).unwrap();
-    assert_eq!(now.matches("Nothing to do").count(), 2, "{now}");
+    assert_eq!(now.matches("No changes").count(), 2, "{now}");
     check(0);
 }
 
@@ -188,7 +188,7 @@ fn a_plan_that_render_did_not_write_for_these_files_is_a_difference_also_after_t
     }
     sandbox.run(&format!("-q render -f {EXISTING}")).expect(0);
     check(0);
-    assert!(read("plan.txt").contains("Nothing to do"), "{}", read("plan.txt"));
+    assert!(read("plan.txt").contains("No changes"), "{}", read("plan.txt"));
 }
 
 #[test]

@@ -97,7 +97,7 @@ fn a_saved_plan_is_applied_without_asking_and_once() {
     assert_eq!(contents(&sandbox), contents(&applied));
     let before = sandbox.seen(&sandbox.target("existing"));
     let run = sandbox.run("apply plan.json").expect(0);
-    assert!(run.stdout.contains("already applied, nothing to do"), "{run}");
+    assert!(run.stdout.contains("already applied, no changes"), "{run}");
     assert_eq!(sandbox.seen(&sandbox.target("existing")), before);
 }
 
@@ -117,7 +117,7 @@ fn a_plan_of_nothing_is_applied_and_does_nothing() {
     sandbox.run("-f examples/existing/kasm-db.yaml apply -y").expect(0);
     sandbox.run(PLAN).expect(0);
     let run = sandbox.run("apply plan.json").expect(0);
-    assert!(run.stdout.contains("Nothing to do"), "{run}");
+    assert!(run.stdout.contains("No changes"), "{run}");
 }
 
 #[test]
@@ -180,7 +180,7 @@ const CHANGES: &[Change] = &[
             remove(s, "docker/.conf/docker-compose-app.yaml");
             std::fs::create_dir(at(s, "docker/.conf/docker-compose-app.yaml")).unwrap();
         },
-        "docker/.conf/docker-compose-app.yaml: can not be read any more",
+        "docker/.conf/docker-compose-app.yaml: cannot be read any longer",
     ),
     (
         "the document",

@@ -186,7 +186,7 @@ fn a_pending_journal_whose_new_content_is_lost_is_taken_back() {
     let tree = Tree::new("journal");
     std::fs::remove_file(tree.at("kasm/docker/.docker-compose.yaml.kasm-db-new")).unwrap();
     let run = tree.run("recover").expect(0);
-    assert!(run.stdout.contains("was taken back, and 2 files are as before"), "{run}");
+    assert!(run.stdout.contains("was reverted, and 2 files are as before"), "{run}");
     assert_eq!(tree.files(), old_and_new().0);
     tree.run("apply -y").expect(0);
     assert_eq!(tree.files(), old_and_new().1);

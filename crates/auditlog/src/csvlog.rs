@@ -98,7 +98,7 @@ impl Csvlog {
         Self { state: State::Record(Cursor::default()), ..Self::default() }
     }
 
-    /// Tells whether a record may start here.
+    /// Returns whether a record may start here.
     pub(crate) fn is_between(&self) -> bool {
         match &self.state {
             State::Start => true,
@@ -366,7 +366,7 @@ fn damage(record: &[u8], columns: usize, has_message: bool, usual: usize) -> Opt
     (is_changed || !has_time(record)).then_some(Reason::Csv)
 }
 
-/// Tells whether the severity and the SQLSTATE are where they should be.
+/// Returns whether the severity and the SQLSTATE are where they should be.
 fn has_severity(record: &[u8]) -> bool {
     let is = |index: usize, is: fn(&[u8]) -> bool| column(record, index).is_some_and(|(text, _)| is(text));
     is(MESSAGE - 2, |text| {
@@ -374,7 +374,7 @@ fn has_severity(record: &[u8]) -> bool {
     }) && is(MESSAGE - 1, |text| text.len() == 5 && text.iter().all(u8::is_ascii_alphanumeric))
 }
 
-/// Tells whether a record starts with its time, and not with a part of one and another behind it.
+/// Returns whether a record starts with its time, and not with a part of one and another behind it.
 fn has_time(record: &[u8]) -> bool {
     let comma = memchr::memchr(b',', &record[..record.len().min(41)]);
     comma.is_some_and(|comma| is_usual(record, comma))
@@ -388,7 +388,7 @@ fn is_usual(record: &[u8], comma: usize) -> bool {
     wrong == 0 && record.get(comma) == Some(&b',')
 }
 
-/// Tells whether a field is an audit message: it is quoted, as it holds commas.
+/// Returns whether a field is an audit message: it is quoted, as it holds commas.
 #[inline]
 fn is_audit(field: &[u8]) -> bool {
     field.starts_with(b"\"AUDIT: ")
@@ -398,7 +398,7 @@ fn is_audit(field: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    /// Gives how many looks there are while so many records come, of which a look takes `taken` bytes each time.
+    /// Returns how many looks there are while so many records come, of which a look takes `taken` bytes each time.
     fn looks(records: u32, taken: usize) -> u32 {
         let (mut pace, mut looks) = (Pace::default(), 0);
         for _ in 0..records {

@@ -74,7 +74,7 @@ fn is_record(sample: &[u8]) -> bool {
     }
 }
 
-/// Tells whether a text is UTF-16: it says so, or every second byte of its start is zero, as no log of a server is.
+/// Returns whether a text is UTF-16: it says so, or every second byte of its start is zero, as no log of a server is.
 fn is_utf16(sample: &[u8]) -> bool {
     let start = &sample[..sample.len().min(64)];
     let (pairs, _) = start.as_chunks::<2>();

@@ -98,12 +98,12 @@ impl<'a> AuditEntry<'a> {
         Ok(())
     }
 
-    /// Gives the line that the entry starts on, from 1.
+    /// Returns the line that the entry starts on, from 1.
     pub fn line(&self) -> u64 {
         self.line
     }
 
-    /// Tells whether the entry was longer than [`LIMIT`](crate::LIMIT): its end is missing.
+    /// Returns whether the entry was longer than [`LIMIT`](crate::LIMIT): its end is missing.
     pub fn is_cut(&self) -> bool {
         self.cut
     }
@@ -130,32 +130,32 @@ impl<'a> AuditEntry<'a> {
         }
     }
 
-    /// Gives who asked for the entry.
+    /// Returns who asked for the entry.
     pub fn kind(&self) -> AuditType {
         self.start.kind
     }
 
-    /// Gives the number of the statement in its session.
+    /// Returns the number of the statement in its session.
     pub fn statement_id(&self) -> u64 {
         self.start.statement_id
     }
 
-    /// Gives the number of the statement within its statement.
+    /// Returns the number of the statement within its statement.
     pub fn substatement_id(&self) -> u64 {
         self.start.substatement_id
     }
 
-    /// Gives the class, such as `READ`: capital letters and `_`.
+    /// Returns the class, such as `READ`: capital letters and `_`.
     pub fn class(&self) -> &'a [u8] {
         self.start.class
     }
 
-    /// Gives the other fields of the message.
+    /// Returns the other fields of the message.
     pub fn fields(&self) -> Fields<'a> {
         Fields::new(self.message)
     }
 
-    /// Gives the time as the server wrote it.
+    /// Returns the time as the server wrote it.
     pub fn time(&self) -> Option<Text<'a>> {
         self.part(0, |parts| parts.time)
     }
@@ -183,22 +183,22 @@ impl<'a> AuditEntry<'a> {
         Self { offset: Some(seconds), ..self.clone() }
     }
 
-    /// Gives the user's name.
+    /// Returns the user's name.
     pub fn user(&self) -> Option<Text<'a>> {
         self.part(1, |parts| parts.user)
     }
 
-    /// Gives the database.
+    /// Returns the database.
     pub fn database(&self) -> Option<Text<'a>> {
         self.part(2, |parts| parts.database)
     }
 
-    /// Gives the process id.
+    /// Returns the process id.
     pub fn pid(&self) -> Option<Text<'a>> {
         self.part(3, |parts| parts.pid)
     }
 
-    /// Gives the client's host, or `[local]`.
+    /// Returns the client's host, or `[local]`.
     pub fn host(&self) -> Option<Text<'a>> {
         match &self.head {
             Head::Csv(_) => self.remote().map(|(host, _)| host),
@@ -206,7 +206,7 @@ impl<'a> AuditEntry<'a> {
         }
     }
 
-    /// Gives the client's port.
+    /// Returns the client's port.
     pub fn port(&self) -> Option<Text<'a>> {
         match &self.head {
             Head::Csv(_) => self.remote().and_then(|(_, port)| port),
@@ -214,12 +214,12 @@ impl<'a> AuditEntry<'a> {
         }
     }
 
-    /// Gives the session's id: when it started and the process id, both in hexadecimal digits.
+    /// Returns the session's id: when it started and the process id, both in hexadecimal digits.
     pub fn session(&self) -> Option<Text<'a>> {
         self.part(5, |parts| parts.session)
     }
 
-    /// Gives what the client calls itself.
+    /// Returns what the client calls itself.
     pub fn application(&self) -> Option<Text<'a>> {
         self.part(22, |parts| parts.application)
     }

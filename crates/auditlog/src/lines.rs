@@ -130,7 +130,7 @@ pub(crate) fn behind_zeros(line: &[u8]) -> (&[u8], bool) {
     (&line[zeros..], zeros > 0)
 }
 
-/// Gives the end of the line, behind its line feed.
+/// Returns the end of the line, behind its line feed.
 pub(crate) fn line_end(bytes: &[u8]) -> Option<usize> {
     memchr(b'\n', bytes).map(|at| at + 1)
 }

@@ -199,7 +199,7 @@ impl Masks {
         Some((first..behind, columns))
     }
 
-    /// Tells whether the fields of a message pair their quotes and are 9 or 10, and where the last one starts.
+    /// Returns whether the fields of a message pair their quotes and are 9 or 10, and where the last one starts.
     ///
     /// `message` is the inside of the field's quotes, so that each quote stands there twice.
     #[inline(always)]
@@ -268,7 +268,7 @@ fn prefix_xor(mut bits: u64) -> u64 {
     bits
 }
 
-/// Gives the places of the bits that are set.
+/// Returns the places of the bits that are set.
 #[inline(always)]
 fn bits(mut mask: u64) -> impl Iterator<Item = usize> {
     std::iter::from_fn(move || {

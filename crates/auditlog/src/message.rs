@@ -176,34 +176,34 @@ impl<'a> Fields<'a> {
         Some(Text::new(&self.message[span.clone()], form).bytes())
     }
 
-    /// Gives the command, such as `SELECT` or `CREATE TABLE`.
+    /// Returns the command, such as `SELECT` or `CREATE TABLE`.
     pub fn command(&self) -> Cow<'_, [u8]> {
         self.field(4).unwrap_or_default()
     }
 
-    /// Gives the type of the object, such as `TABLE`; empty where none is named.
+    /// Returns the type of the object, such as `TABLE`; empty where none is named.
     pub fn object_type(&self) -> Cow<'_, [u8]> {
         self.field(5).unwrap_or_default()
     }
 
-    /// Gives the name of the object with its schema; empty where none is named.
+    /// Returns the name of the object with its schema; empty where none is named.
     pub fn object_name(&self) -> Cow<'_, [u8]> {
         self.field(6).unwrap_or_default()
     }
 
-    /// Gives the statement, or what stands for it: `<not logged>`, `<previously logged>`.
+    /// Returns the statement, or what stands for it: `<not logged>`, `<previously logged>`.
     pub fn statement(&self) -> Cow<'_, [u8]> {
         self.field(7).unwrap_or_default()
     }
 
-    /// Gives the parameters as pgaudit lists them, or what stands for them: `<none>`, `<not logged>`.
+    /// Returns the parameters as pgaudit lists them, or what stands for them: `<none>`, `<not logged>`.
     ///
     /// Missing where the entry is cut before them.
     pub fn parameter(&self) -> Option<Cow<'_, [u8]>> {
         self.field(8)
     }
 
-    /// Gives the number of rows, where `pgaudit.log_rows` is on.
+    /// Returns the number of rows, where `pgaudit.log_rows` is on.
     pub fn rows(&self) -> Option<u64> {
         std::str::from_utf8(&self.field(9)?).ok()?.parse().ok()
     }

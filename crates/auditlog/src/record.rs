@@ -121,22 +121,22 @@ impl Cursor {
         None
     }
 
-    /// Gives up to where the record is read.
+    /// Returns up to where the record is read.
     pub(crate) fn at(&self) -> usize {
         self.at
     }
 
-    /// Tells whether nothing was read yet.
+    /// Returns whether nothing was read yet.
     pub(crate) fn is_new(&self) -> bool {
         self.at == 0 && !self.open
     }
 
-    /// Gives the message's field of a record that is cut while it is read, with its opening quote.
+    /// Returns the message's field of a record that is cut while it is read, with its opening quote.
     pub(crate) fn open_message(&self) -> Option<usize> {
         (self.column == MESSAGE && self.open).then_some(self.field)
     }
 
-    /// Gives the message's field, where it is behind.
+    /// Returns the message's field, where it is behind.
     pub(crate) fn message(&self) -> Option<Range<usize>> {
         self.message.clone()
     }
@@ -144,7 +144,7 @@ impl Cursor {
 
 /// Finds the end of a record whose start is gone; `open` tells whether its bytes start inside quotes.
 ///
-/// Gives where the next record starts, or where inside it this one is at the end of the bytes.
+/// Returns where the next record starts, or where inside it this one is at the end of the bytes.
 pub(crate) fn tail(bytes: &[u8], open: &mut bool) -> Option<usize> {
     let mut at = 0;
     while let Some(found) = memchr2(b'"', b'\n', &bytes[at..]) {
@@ -165,7 +165,7 @@ pub fn starts(bytes: &[u8]) -> Option<usize> {
     memchr::memchr_iter(b'\n', bytes).map(|at| at + 1).find(|at| is_start(&bytes[*at..]) == Some(true))
 }
 
-/// Tells whether a line starts as a record of a csvlog does: `2026-11-22 22:46:35.752 UTC,`.
+/// Returns whether a line starts as a record of a csvlog does: `2026-11-22 22:46:35.752 UTC,`.
 ///
 /// `None`: there are too few bytes to tell.
 pub(crate) fn is_start(line: &[u8]) -> Option<bool> {
@@ -190,7 +190,7 @@ pub(crate) fn is_start(line: &[u8]) -> Option<bool> {
     if zone.len() > ZONE { Some(false) } else { None }
 }
 
-/// Tells whether a record of a client's session starts here: its time, user, database, process, remote end and session.
+/// Returns whether a record of a client's session starts here: its time, user, database, process, remote end and session.
 ///
 /// Inside a record, quotes are doubled: no statement can hold this. `None`: there are too few bytes to tell.
 pub(crate) fn is_head(bytes: &[u8]) -> Option<bool> {
@@ -266,7 +266,7 @@ pub(crate) fn find_head(bytes: &[u8], last: bool) -> Result<usize, usize> {
     Err(if last { bytes.len() } else { bytes.len().saturating_sub(YEAR) })
 }
 
-/// Gives a column of a record that was read, without its quotes, and whether it had any.
+/// Returns a column of a record that was read, without its quotes, and whether it had any.
 pub(crate) fn column(record: &[u8], index: usize) -> Option<(&[u8], bool)> {
     let (mut at, mut column) = (0, 0);
     loop {

@@ -80,7 +80,7 @@ impl Scanner {
         }
     }
 
-    /// Gives the format, once it is known.
+    /// Returns the format, once it is known.
     pub fn format(&self) -> Option<Format> {
         match self.reader {
             Reader::Undecided | Reader::Refused => None,
@@ -96,12 +96,12 @@ impl Scanner {
         matches!(&self.reader, Reader::Stderr(log) if log.has_client_names())
     }
 
-    /// Tells whether the bytes that are done with end where a record of a csvlog may start.
+    /// Returns whether the bytes that are done with end where a record of a csvlog may start.
     pub fn is_between_csv_records(&self) -> bool {
         matches!(&self.reader, Reader::Csv(log) if log.is_between())
     }
 
-    /// Gives the number of the line that is read next, from 1.
+    /// Returns the number of the line that is read next, from 1.
     pub fn line(&self) -> u64 {
         self.line
     }

@@ -321,7 +321,7 @@ impl StderrLog {
     }
 }
 
-/// Gives the end of an entry, its lines, and whether what follows shows that it ends there.
+/// Returns the end of an entry, its lines, and whether what follows shows that it ends there.
 fn entry_end(bytes: &[u8]) -> (usize, u64, bool) {
     let (mut end, mut lines) = (0, 0);
     while let Some(found) = line_end(&bytes[end..]) {

@@ -31,7 +31,7 @@ impl<'a> Text<'a> {
         Self::new(raw, Form::Plain)
     }
 
-    /// Gives the bytes that were logged. They are of the server's encoding, which need not be UTF-8.
+    /// Returns the bytes that were logged. They are of the server's encoding, which need not be UTF-8.
     pub fn bytes(&self) -> Cow<'a, [u8]> {
         match self.form {
             Form::Csv if memchr(b'"', self.raw).is_some() => {

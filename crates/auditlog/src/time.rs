@@ -24,7 +24,7 @@ impl Timestamp {
         Some(Self { wall, offset: if zone.is_empty() { None } else { offset(zone) } })
     }
 
-    /// Gives the moment in milliseconds since 1970 in UTC; an unknown zone counts as UTC.
+    /// Returns the moment in milliseconds since 1970 in UTC; an unknown zone counts as UTC.
     pub fn moment(&self) -> i64 {
         self.wall - i64::from(self.offset.unwrap_or(0)) * 1000
     }
@@ -91,7 +91,7 @@ fn milliseconds(fraction: &str) -> Option<i64> {
     Some(i64::from(value))
 }
 
-/// Gives the seconds east of UTC of `Z`, `+02`, `-03:30`, `+0530`, or a name.
+/// Returns the seconds east of UTC of `Z`, `+02`, `-03:30`, `+0530`, or a name.
 pub fn offset(zone: &str) -> Option<i32> {
     let (sign, digits) = match zone.split_at_checked(1)? {
         ("+", digits) => (1, digits),

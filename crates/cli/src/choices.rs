@@ -4,15 +4,42 @@ use std::num::NonZero;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::parser::ValueSource;
+use clap::{ArgMatches, CommandFactory as _};
 use ops::output::Readers;
 use ops::{Error, Selection, Tree};
 
-use crate::args::{Command, Global, SinkChoice};
+use crate::args::{Cli, Command, Global, SinkChoice};
 use crate::output::emitter::Format;
 use crate::output::report::Report;
 use crate::output::results::Results;
 use crate::output::sink::Sink;
 use crate::output::{Detail, Terminal, human};
+
+impl Cli {
+    /// Moves documents that a command names without `-f` to those of `-f`.
+    ///
+    /// # Errors
+    /// Folders are to be searched, and none is named.
+    pub(crate) fn take_documents(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        let named = match &mut self.command {
+            Command::Validate(args) => std::mem::take(&mut args.documents),
+            Command::Plan(args) => std::mem::take(&mut args.documents),
+            _ => Vec::new(),
+        };
+        let source = matches.subcommand().and_then(|(_, own)| own.value_source("file"));
+        // What the command line names overrides the environment.
+        if !named.is_empty() && source != Some(ValueSource::CommandLine) {
+            self.global.file.clear();
+        }
+        self.global.file.extend(named);
+        if self.global.recursive && self.global.file.is_empty() {
+            let message = "`--recursive` needs a folder: add `-f DIR`";
+            return Err(Self::command().error(clap::error::ErrorKind::MissingRequiredArgument, message));
+        }
+        Ok(())
+    }
+}
 
 impl Global {
     /// Returns what the run is about.
@@ -119,7 +146,7 @@ impl Command {
             Self::Audit(args) => one(Report::AuditEntries, args.format),
             Self::Explain(args) => one(Report::Explain, args.format),
             Self::Schema(args) => one(Report::Schema, args.format),
-            Self::Completions(_) | Self::Man(_) => (Report::Schema, Vec::new()),
+            Self::Completions(_) | Self::Man(_) | Self::Version(_) => (Report::Schema, Vec::new()),
         }
     }
 }

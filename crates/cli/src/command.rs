@@ -16,6 +16,7 @@ pub(crate) mod show;
 pub(crate) mod status;
 pub(crate) mod validate;
 pub(crate) mod verify;
+pub(crate) mod version;
 
 use live::Environment;
 use ops::{Document, Documents, Error, FilesState, Met, Outcome, Progress, Selection, TargetDir};

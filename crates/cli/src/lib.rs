@@ -10,6 +10,7 @@
 mod args;
 mod choices;
 mod command;
+mod complete;
 mod exit;
 mod output;
 #[doc(hidden)]
@@ -18,7 +19,8 @@ mod signals;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::FromArgMatches as _;
+use clap_complete::CompleteEnv;
 use live::Environment;
 use ops::{Error, FilesState, Outcome, Progress};
 
@@ -30,7 +32,14 @@ use crate::output::{Color, Terminal};
 /// Runs the program: reads the command line, prints to the standard streams, and gives the exit code.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    // A shell that completes gets its answer on standard output, and nothing else.
+    let completer = CompleteEnv::with_factory(args::help::definition).var(complete::VARIABLE);
+    match completer.try_complete(std::env::args_os(), std::env::current_dir().ok().as_deref()) {
+        Ok(false) => {}
+        Ok(true) => return Exit::from(Outcome::Done).into(),
+        Err(error) => return usage(&error).into(),
+    }
+    let cli = match parse() {
         Ok(cli) => cli,
         Err(error) => return usage(&error).into(),
     };
@@ -62,9 +71,18 @@ pub fn main() -> ExitCode {
     Exit::from(outcome).into()
 }
 
+/// Reads the command line.
+fn parse() -> Result<Cli, clap::Error> {
+    let matches = args::help::definition().try_get_matches()?;
+    args::help::check(&matches)?;
+    let mut cli = Cli::from_arg_matches(&matches)?;
+    cli.take_documents(&matches)?;
+    Ok(cli)
+}
+
 fn run(command: &Command, setting: &Setting) -> Result<Outcome, Error> {
     match command {
-        Command::Validate(_) => command::validate::run(setting),
+        Command::Validate(args) => command::validate::run(args, setting),
         Command::Plan(args) => command::plan::run(args, setting),
         Command::Apply(args) => command::apply::run(args, setting),
         Command::Show(args) => command::show::run(args, setting),
@@ -80,6 +98,7 @@ fn run(command: &Command, setting: &Setting) -> Result<Outcome, Error> {
         Command::Schema(args) => command::schema::run(args, setting),
         Command::Completions(args) => command::completions::run(args, &setting.terminal),
         Command::Man(args) => command::man::run(args, &setting.terminal),
+        Command::Version(_) => command::version::run(&setting.terminal),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use ops::saved::format;
 
-use crate::args::Cli;
+use crate::args::help;
 use crate::{exit, output};
 
 /// The largest plan file that is read.
@@ -15,7 +15,7 @@ pub struct PlanFile(format::PlanFile);
 /// Returns the definition of the whole command line.
 #[must_use]
 pub fn command_line() -> clap::Command {
-    let mut whole = <Cli as clap::CommandFactory>::command();
+    let mut whole = help::definition();
     whole.build();
     whole
 }

@@ -211,7 +211,7 @@ impl Dir {
         }
     }
 
-    /// Gives a file another name, over what has that name.
+    /// Returns a file another name, over what has that name.
     pub(crate) fn rename(
         &self,
         name: &OsStr,

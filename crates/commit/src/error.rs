@@ -127,7 +127,7 @@ pub enum Error {
         damage: Damage,
     },
     /// A file of an interrupted commit has neither its old nor its new content, or no longer its rights.
-    #[error("{}: {now}; the interrupted commit can not be recovered", path.display())]
+    #[error("{}: {now}; the interrupted commit cannot be recovered", path.display())]
     Unrecognised {
         /// The file.
         path: PathBuf,
@@ -181,7 +181,7 @@ pub enum Error {
         limit: usize,
     },
     /// The operating system refused an operation.
-    #[error("{}: can not {operation}: {}", path.display(), reason(source))]
+    #[error("{}: cannot {operation}: {}", path.display(), reason(source))]
     Io {
         /// The file or directory it was for.
         path: PathBuf,
@@ -237,7 +237,7 @@ impl Error {
         matches!(self.errno(), Some(Errno::NOENT | Errno::NOTDIR))
     }
 
-    /// Tells whether the operating system refused it for want of a right.
+    /// Returns whether the operating system refused it for want of a right.
     pub fn is_permission_denied(&self) -> bool {
         matches!(self.errno(), Some(Errno::ACCESS))
     }
@@ -292,10 +292,10 @@ impl Error {
     }
 }
 
-const MOUNT_POINT: &str = "the file is mounted by itself (by `mount --bind` or as a container's volume): \
-    change the file it is mounted from, or have it written in place";
+const MOUNT_POINT: &str = "the file is a single-file bind mount (by `mount --bind` or a container's volume): \
+    change the file that is mounted, or write it in place";
 
-/// Gives what the operating system said, without the number that Rust appends.
+/// Returns what the operating system said, without the number that Rust appends.
 pub fn reason(error: &io::Error) -> String {
     let text = error.to_string();
     text.split(" (os error").next().unwrap_or_default().to_lowercase()
@@ -308,7 +308,7 @@ fn process(holder: Option<u32>) -> String {
 fn range(known: Option<(u64, u64)>) -> String {
     known.map_or_else(
         || ": nothing was committed yet".to_owned(),
-        |(first, last)| format!("; the way back leads to {first} to {last}"),
+        |(first, last)| format!("; available: {first} to {last}"),
     )
 }
 
@@ -351,7 +351,7 @@ mod tests {
         for errno in [E::BUSY, E::ROFS, E::PERM, E::ACCESS, E::NOSPC, E::DQUOT, E::XDEV, E::LOOP, E::NOENT] {
             let error = Error::io("/r/a.conf", Operation::Exchange, errno);
             let text = error.to_string();
-            assert!(text.starts_with("/r/a.conf: can not exchange the file"), "{text}");
+            assert!(text.starts_with("/r/a.conf: cannot exchange the file"), "{text}");
             assert!(!text.contains("os error") && text.len() > 45, "{text}");
             assert!(error.help().is_some(), "{text}");
         }
@@ -362,7 +362,7 @@ mod tests {
         let error = Error::io("/r/a.conf", Operation::Exchange, Errno::ROFS);
         assert_eq!(
             error.to_string(),
-            "/r/a.conf: can not exchange the file with its staged copy: read-only file system"
+            "/r/a.conf: cannot exchange the file with its staged copy: read-only file system"
         );
     }
 

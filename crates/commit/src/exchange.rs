@@ -51,7 +51,7 @@ pub(crate) fn replace_by_link(member: &mut Member<'_>) -> Result<(), Error> {
     require_old(member, &kept)
 }
 
-/// Gives the file of a member its old content back, unless another process has written to it meanwhile.
+/// Returns the file of a member its old content back, unless another process has written to it meanwhile.
 pub(crate) fn put_back(member: &mut Member<'_>) -> Result<(), Error> {
     match member.progress {
         Progress::Untouched => Ok(()),

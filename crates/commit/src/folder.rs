@@ -224,7 +224,7 @@ fn unused(dir: &Dir, shown: &Path, readers: Readers) -> Result<(File, PathBuf), 
     Err(Error::io(shown, Operation::CreateResult, Errno::EXIST))
 }
 
-/// Gives a new file its name.
+/// Returns a new file its name.
 fn named(dir: &Dir, new: &Path, name: &OsStr, shown: &Path, there: There) -> Result<(), Error> {
     let failed = |errno| Error::io(shown, Operation::WriteResult, errno);
     if there == There::Replaced {

@@ -33,7 +33,7 @@ pub struct WayBack {
 }
 
 impl WayBack {
-    /// Tells whether the files are as they were.
+    /// Returns whether the files are as they were.
     pub fn is_empty(&self) -> bool {
         self.files.is_empty() && self.gone.is_empty()
     }

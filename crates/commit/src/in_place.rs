@@ -31,7 +31,7 @@ pub(crate) fn replace(member: &mut Member<'_>) -> Result<(), Error> {
     write(&mut file, &path, &member.change.after)
 }
 
-/// Gives a member's file its old content back, unless somebody else has written to it.
+/// Returns a member's file its old content back, unless somebody else has written to it.
 pub(crate) fn put_back(member: &mut Member<'_>) -> Result<(), Error> {
     let path = member.path();
     let mut file = open(&member.dir, member.name, &path)?;
@@ -70,7 +70,7 @@ pub(crate) fn overwrite(
     write(&mut file, &path, content)
 }
 
-/// Tells whether a content is what a write of `new` over `old`, or the other way round, can have left.
+/// Returns whether a content is what a write of `new` over `old`, or the other way round, can have left.
 ///
 /// Every byte is that of the one or of the other, or a zero where a block never reached the disk. What a
 /// person or a program changes looks different: the rest of the file moves, or a byte is neither.

@@ -180,7 +180,7 @@ fn wait(root: &Root, file: &std::fs::File, timeout: Duration, started: Instant) 
     }
 }
 
-/// Tells whether a process holds the lock: on the lock file, if there is one, and else on the root.
+/// Returns whether a process holds the lock: on the lock file, if there is one, and else on the root.
 pub(crate) fn is_held(root: &Root, file: Option<&std::fs::File>) -> Result<bool, Error> {
     let shared = |held: BorrowedFd<'_>| match rustix::fs::flock(held, FlockOperation::NonBlockingLockShared) {
         Ok(()) => Ok(false),

@@ -80,7 +80,7 @@ impl FileInfo {
         }
     }
 
-    /// Tells whether both are names of one file.
+    /// Returns whether both are names of one file.
     pub(crate) fn is_same(&self, other: &FileInfo) -> bool {
         (self.identity.dev, self.identity.ino) == (other.identity.dev, other.identity.ino)
     }

@@ -160,7 +160,7 @@ fn case<'a>(root: &Dir, own: &Dir, index: usize, file: &'a Replaced) -> Result<C
     Ok(Case { file, before, after, index, name, dir, here, there, seen, is_ours, new, old, has_backup })
 }
 
-/// Tells whether a name stands for a file that may take the place of another: with its content, and with its
+/// Returns whether a name stands for a file that may take the place of another: with its content, and with its
 /// owner and mode. Who can write to the directory could have put anything there.
 fn is_replacement(dir: &Dir, name: &OsStr, file: &Replaced, wanted: Digest, limit: u64) -> bool {
     let Ok(Some(opened)) = dir.open_regular(name) else { return false };
@@ -175,7 +175,7 @@ fn rights(file: &Replaced) -> Rights {
 }
 
 impl Case<'_> {
-    /// Tells whether what an exchange brought out is the file that was looked at: neither its content nor its
+    /// Returns whether what an exchange brought out is the file that was looked at: neither its content nor its
     /// rights have changed since.
     fn came_out(&self, beside: &OsStr, expected: Digest) -> bool {
         let Ok(Some(opened)) = self.dir.open_regular(beside) else { return false };

@@ -86,7 +86,7 @@ mod tests {
 
     use super::*;
 
-    /// Gives what is found for `a/b/file`, as names and modes.
+    /// Returns what is found for `a/b/file`, as names and modes.
     fn found(modes: [u32; 4]) -> Vec<(String, u32)> {
         let temp = tempfile::tempdir().unwrap();
         let top = temp.path().canonicalize().unwrap();

@@ -45,7 +45,7 @@ pub(crate) fn restage(
     crate::state::files::sync_file(&file, &path)
 }
 
-/// Gives a new file its content, owner, attributes and mode.
+/// Returns a new file its content, owner, attributes and mode.
 ///
 /// At no moment can anybody read or write the new content who could not read or write the old one: the file is
 /// born with mode 0600 and belongs to us, then to its final owner, and gets its final rights last.

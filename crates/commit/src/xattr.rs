@@ -58,7 +58,7 @@ fn read(file: &File, name: &OsStr, path: &Path) -> Result<Option<Vec<u8>>, Error
     }
 }
 
-/// Gives a file the attributes of another and returns the names of those this user may not set.
+/// Returns a file the attributes of another and returns the names of those this user may not set.
 ///
 /// It comes after the owner is set, because a change of owner drops file capabilities, and before the mode
 /// is: setting an ACL sets the mode as well, and the mode of a file with an ACL says nothing true about a file

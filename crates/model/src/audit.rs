@@ -37,19 +37,39 @@ const CLASSES: &[(Class, &str, u8)] = &[
 ];
 
 impl Class {
-    /// Gives the class of a name, in any letter case.
+    /// Returns the class of a name, in any letter case.
     pub fn from_name(name: &str) -> Option<Self> {
         CLASSES.iter().find(|row| row.1.eq_ignore_ascii_case(name)).map(|row| row.0)
     }
 
-    /// Gives the class's name.
+    /// Returns the class's name.
     pub fn name(self) -> &'static str {
         CLASSES.iter().find(|row| row.0 == self).map_or("", |row| row.1)
     }
 
-    /// Gives the names of all classes.
+    /// Returns the names of all classes.
     pub fn names() -> impl Iterator<Item = &'static str> {
         CLASSES.iter().map(|row| row.1)
+    }
+
+    /// Lists all classes.
+    pub fn all() -> impl Iterator<Item = Self> {
+        CLASSES.iter().map(|row| row.0)
+    }
+
+    /// Returns the statements that the class logs.
+    pub fn statements(self) -> &'static str {
+        match self {
+            Self::Read => "SELECT, and COPY from a table or a query",
+            Self::Write => "INSERT, UPDATE, DELETE, TRUNCATE, and COPY to a table",
+            Self::Function => "function calls and DO blocks",
+            Self::Role => "GRANT, REVOKE, CREATE ROLE, ALTER ROLE, DROP ROLE",
+            Self::Ddl => "every other statement that creates, alters or drops an object",
+            Self::Misc => "DISCARD, FETCH, CHECKPOINT, VACUUM, SET, and others",
+            Self::MiscSet => "SET only",
+            Self::All => "every class",
+            Self::None => "nothing; it does not subtract the others",
+        }
     }
 
     fn bits(self) -> u8 {
@@ -101,7 +121,7 @@ impl ClassSet {
         if names.is_empty() { Class::None.name().to_string() } else { names.join(", ") }
     }
 
-    /// Tells whether nothing is audited.
+    /// Returns whether nothing is audited.
     pub fn is_empty(self) -> bool {
         self.0 == 0
     }

@@ -16,37 +16,37 @@ macro_rules! codes {
             /// Every code, in the order of their ids.
             pub const ALL: &[Self] = &[$(Self::$variant,)*];
 
-            /// Gives the stable id, `KDBnnn`.
+            /// Returns the stable id, `KDBnnn`.
             pub fn id(self) -> &'static str {
                 match self { $(Self::$variant => $id,)* }
             }
 
-            /// Gives the name, in words.
+            /// Returns the name, in words.
             pub fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name,)* }
             }
 
-            /// Gives what it means, in one sentence.
+            /// Returns what it means, in one sentence.
             pub fn title(self) -> &'static str {
                 match self { $(Self::$variant => $title,)* }
             }
 
-            /// Tells whether a person may overrule it with `--allow NAME`, and what that risks.
+            /// Returns the risk of `--allow NAME`, if it can be overridden.
             pub fn risk(self) -> Option<&'static str> {
                 match self { $($(Self::$variant => Some($allow),)?)* _ => None }
             }
 
-            /// Gives the reason for the rule, in one or two sentences.
+            /// Returns the reason for the rule, in one or two sentences.
             pub fn why(self) -> &'static str {
                 match self { $(Self::$variant => $why,)* }
             }
 
-            /// Gives what to do, in one or two sentences.
+            /// Returns what to do, in one or two sentences.
             pub fn mend(self) -> &'static str {
                 match self { $(Self::$variant => $mend,)* }
             }
 
-            /// Gives a text that it is about: a whole document, or the lines of a file that matter.
+            /// Returns a text that it is about: a whole document, or the lines of a file that matter.
             pub fn example(self) -> &'static str {
                 match self { $(Self::$variant => $example,)* }
             }
@@ -57,7 +57,7 @@ macro_rules! codes {
                 Self::ALL.iter().copied().find(|code| same(code.id()) || same(code.name()))
             }
 
-            /// Tells whether it is about the document alone, whatever the target's files hold.
+            /// Returns whether it is about the document alone, and not about the files of a target.
             pub fn is_of_document(self) -> bool {
                 self.id() < "KDB300"
             }
@@ -67,131 +67,131 @@ macro_rules! codes {
 
 codes! {
     // 0xx: the document cannot be read.
-    DocumentSyntax "KDB001" "document-syntax" "The document is not YAML."
-        why "What is not YAML cannot be read at all, so this is the only error until it is mended."
-        mend "Mend the text at the place that is named: a quote or a bracket that is not closed, a tab in front of a key, a colon without a blank behind it."
+    DocumentSyntax "KDB001" "document-syntax" "The document is not valid YAML."
+        why "Nothing else can be checked until it is."
+        mend "Fix the text at this place: an unclosed quote or bracket, a tab in front of a key, or a colon without a space after it."
         example r#"schema: kasm-db/v1
 preload:
   libraries: [pgaudit
 "#;
-    DocumentCharacter "KDB002" "document-character" "The document holds a control or bidirectional character."
-        why "Such a character does not show in an editor or a review, and can make a line look like another one."
-        mend "Remove it; no value of a document has a use for one."
+    DocumentCharacter "KDB002" "document-character" "The document contains a control or bidirectional character."
+        why "Such a character is invisible in editors and reviews, and can make a line look like another one."
+        mend "Remove it. No value of a document needs one."
         example r#"schema: kasm-db/v1
 audit:
   role: "auditor\e[2J"
 "#;
-    DocumentShape "KDB003" "document-shape" "The document is empty, is several documents, or is no mapping."
-        why "A document is one mapping, so that there is no doubt which of several counts."
-        mend "Write one mapping that starts with `schema: kasm-db/v1`, and split what were several documents into files."
+    DocumentShape "KDB003" "document-shape" "The document is empty, is not a mapping, or consists of several documents."
+        why "A file with several documents could contradict itself."
+        mend "Write one mapping that starts with `schema: kasm-db/v1`, and put further documents into files of their own."
         example r#"schema: kasm-db/v1
 ---
 schema: kasm-db/v1
 "#;
     DocumentFeature "KDB004" "document-feature" "The document uses an anchor, an alias, a tag or a merge key."
-        why "With these a document means more than the lines that a reviewer sees in a change."
-        mend "Write the values out. What several documents share belongs into one that they name with `extends`."
+        why "With these, a change can affect more lines than a reviewer sees."
+        mend "Write out the values. Put what several documents share into one document, and name it under `extends`."
         example r#"schema: kasm-db/v1
 preload: &shared
   libraries: [pgaudit]
 "#;
-    DuplicateKey "KDB005" "duplicate-key" "A key stands twice in one mapping."
-        why "Most readers of YAML take the last one in silence; nobody can tell which was meant."
-        mend "Remove one of the two."
+    DuplicateKey "KDB005" "duplicate-key" "A mapping contains a key twice."
+        why "Most YAML readers silently use the last one, which may not be the one you meant."
+        mend "Remove one of them."
         example r#"schema: kasm-db/v1
 postgres_major: 12
 postgres_major: 14
 "#;
-    ParentUnreadable "KDB006" "parent-unreadable" "The document that `extends` names cannot be read."
-        why "Without the document that it extends it cannot be told what this one wants."
-        mend "Check the path: it starts at the folder of the document that names it, and the name ends in `kasm-db.yaml`."
+    ParentUnreadable "KDB006" "parent-unreadable" "The document under `extends` cannot be read."
+        why "Without its parent, the document is incomplete."
+        mend "Check the path. It is relative to the folder of the document that contains it, and must end in `kasm-db.yaml`."
         example r#"schema: kasm-db/v1
 extends: ../nowhere/base.kasm-db.yaml
 "#;
-    ParentChain "KDB007" "parent-chain" "The documents extend each other in a circle, or too deep."
-        why "A circle has no end, and a chain of more than four is more than a reader follows."
-        mend "Let the document extend one that does not lead back to it, and merge links of a long chain."
+    ParentChain "KDB007" "parent-chain" "The documents extend each other in a circle, or too deeply."
+        why "A circle has no end, and a chain of more than four documents is hard to follow."
+        mend "Break the circle, or merge some documents of a long chain."
         example r#"schema: kasm-db/v1
 extends: kasm-db.yaml
 "#;
-    VersionTooOld "KDB008" "version-too-old" "The document needs a later version of kasm-db."
-        why "An older kasm-db would call the new keys misspelt, or do less than the document asks for."
-        mend "Install the version that `min_version` names, or a later one; `kasm-db --version` tells yours."
+    VersionTooOld "KDB008" "version-too-old" "The document requires a later version of kasm-db."
+        why "An older version would report new keys as unknown, or do less than the document declares."
+        mend "Install the version under `min_version`, or a later one. `kasm-db --version` prints yours."
         example r#"schema: kasm-db/v1
 min_version: 999.0.0
 "#;
     NotADocument "KDB009" "not-a-document" "The file is not a kasm-db document."
-        why "Without a line `schema: kasm-db/…` it may be any file of this machine, a private key among them, so nothing that it holds is shown."
-        mend "Check the path that leads to it. If it is a document, add the line `schema: kasm-db/v1`; then everything else that is wrong is shown."
+        why "Without a line `schema: kasm-db/…` it may be any file of this machine, such as a private key, so none of its contents are shown."
+        mend "Check the path. If it is a document, add the line `schema: kasm-db/v1`; other errors are reported then."
         example r#"image: kasmweb/postgres
 "#;
     // 1xx: the document does not fit the schema.
-    UnknownKey "KDB101" "unknown-key" "The key is not one of this mapping."
-        why "A key that nothing reads would be obeyed by nobody: a misspelt `classes` audits nothing."
-        mend "Write the key that was meant; notes of your own go under a key at the top that starts with `x-`."
+    UnknownKey "KDB101" "unknown-key" "The key is unknown."
+        why "It would be silently ignored: with `clases` instead of `classes`, nothing is audited."
+        mend "Correct the key. To keep notes in a document, use a key at the top level that starts with `x-`."
         example r#"schema: kasm-db/v1
 audit:
   clases: [read]
 "#;
     MissingKey "KDB102" "missing-key" "A required key is missing."
-        why "Without it the mapping around it says nothing."
+        why "The mapping has no meaning without it."
         mend "Add the key."
         example r#"schema: kasm-db/v1
 preload:
   mode: exact
 "#;
-    WrongType "KDB103" "wrong-type" "The value has another type."
+    WrongType "KDB103" "wrong-type" "The value has the wrong type."
         why "YAML reads `1.10` as the number 1.1 and an empty value as null, which is rarely what was meant."
-        mend "Put text that looks like something else in quotes, write switches as `true` or `false`, and leave out what is not managed."
+        mend "Quote text that looks like a number or a date, write Booleans as `true` or `false`, and leave out keys that are not managed."
         example r#"schema: kasm-db/v1
 audit:
   log_catalog: yes
 "#;
-    WrongValue "KDB104" "wrong-value" "The value is not one of those allowed."
-        why "pgaudit takes a value that it does not know for none at all: it only warns, and audits nothing."
-        mend "Write one of the values that the message lists."
+    WrongValue "KDB104" "wrong-value" "The value is not one of the allowed values."
+        why "pgaudit only warns about an unknown value, and then audits nothing."
+        mend "Use one of the values listed in the message."
         example r#"schema: kasm-db/v1
 audit:
   classes: [raed]
 "#;
     // 2xx: the document does not make sense.
-    InvalidImage "KDB201" "invalid-image" "The image is not a reference with a tag."
-        why "Compose would refuse the reference, or Docker would take `latest` for a missing tag."
-        mend "Write `repository:tag`, with a registry in front and a digest behind where you want them."
+    InvalidImage "KDB201" "invalid-image" "The image is not a valid reference with a tag."
+        why "Compose rejects an invalid reference, and Docker uses `latest` if the tag is missing."
+        mend "Write `repository:tag`, with an optional registry in front and an optional digest at the end."
         example r#"schema: kasm-db/v1
 image: kasmweb/postgres
 "#;
-    UnknownMajor "KDB202" "unknown-major" "The PostgreSQL major is needed and cannot be told from the image."
-        why "Which settings there are depends on the major, and the tag of this image does not tell it."
-        mend "Say it with `postgres_major`."
+    UnknownMajor "KDB202" "unknown-major" "The PostgreSQL major version is required and cannot be derived from the image."
+        why "The available settings depend on the major version, and the tag of this image does not contain it."
+        mend "Set `postgres_major`."
         example r#"schema: kasm-db/v1
 audit:
   log_rows: true
 "#;
-    MajorMismatch "KDB203" "declared-major-mismatch" "`postgres_major` is not the major of the image."
+    MajorMismatch "KDB203" "declared-major-mismatch" "`postgres_major` is not the major version of the image."
         why "One of the two is wrong, and every check of a setting depends on it."
-        mend "Remove `postgres_major` where the tag tells, or correct it."
+        mend "Correct `postgres_major`, or remove it if the tag contains the version."
         example r#"schema: kasm-db/v1
 image: kasmweb/postgres:1.16.0@sha256:0000000000000000000000000000000000000000000000000000000000000000
 postgres_major: 12
 "#;
-    SettingNotInMajor "KDB204" "setting-not-in-major" "The pgaudit of this PostgreSQL major does not have the setting."
-        why "pgaudit does not complain about a setting that it does not have: nothing would happen, in silence."
-        mend "Leave the setting out, or use an image with a later major."
+    SettingNotInMajor "KDB204" "setting-not-in-major" "The pgaudit of this PostgreSQL major version does not have the setting."
+        why "pgaudit silently ignores a setting that it does not have."
+        mend "Remove the setting, or use an image with a later major version."
         example r#"schema: kasm-db/v1
 postgres_major: 12
 audit:
   log_rows: true
 "#;
     ReservedSetting "KDB205" "reserved-setting" "The setting has a key of its own in the document."
-        why "With two places for one thing the document could contradict itself."
-        mend "Write it under the key that the message names."
+        why "If it could be set in two places, the document could contradict itself."
+        mend "Move it to the key named in the message."
         example r#"schema: kasm-db/v1
 settings:
   shared_preload_libraries: pgaudit
 "#;
     SetAndUnset "KDB206" "set-and-unset" "The setting is both set and unset."
-        why "The setting cannot both have a value and be commented out."
+        why "A setting cannot both have a value and be commented out."
         mend "Remove it from `unset`, or from where it is set."
         example r#"schema: kasm-db/v1
 settings:
@@ -199,29 +199,29 @@ settings:
 unset: [work_mem]
 "#;
     DuplicateTarget "KDB207" "duplicate-target" "Two targets have the same name."
-        why "`--target NAME` and all output name a target by its name alone."
-        mend "Give each target a name of its own."
+        why "`--target NAME` and all output identify a target by its name."
+        mend "Give each target a unique name."
         example r#"schema: kasm-db/v1
 targets:
   - {name: eu, deployment: /opt/kasm/current}
   - {name: eu, installer: kasm_release}
 "#;
     TargetKind "KDB208" "target-kind" "A target needs exactly one of `deployment`, `installer` and `files`."
-        why "With none of them there is nothing to look at; with two it is not clear which one counts."
-        mend "Write exactly one of `deployment`, `installer` and `files`, and name a file under `files`."
+        why "Without one of them there is nothing to read; with two, it is not clear which one is meant."
+        mend "Write exactly one of `deployment`, `installer` and `files`, and name at least one file under `files`."
         example r#"schema: kasm-db/v1
 targets:
   - name: eu
 "#;
-    InvalidName "KDB209" "invalid-name" "The name does not follow its grammar."
-        why "The server reads such a line as a syntax error and does not start."
-        mend "A name is letters, digits and `_`, with one dot in the setting of an extension."
+    InvalidName "KDB209" "invalid-name" "The name is not valid."
+        why "The server reports such a line as a syntax error and does not start."
+        mend "Use letters, digits and `_`, with one dot in a setting of an extension."
         example r#"schema: kasm-db/v1
 settings:
   work-mem: 8MB
 "#;
-    PreloadMissing "KDB210" "audit-without-preload" "Auditing needs pgaudit in the preload libraries."
-        why "Without its library in `shared_preload_libraries` pgaudit does nothing, whatever its settings say."
+    PreloadMissing "KDB210" "audit-without-preload" "Auditing requires pgaudit in the preload libraries."
+        why "pgaudit does nothing unless it is in `shared_preload_libraries`, whatever its settings are."
         mend "Add `pgaudit` to `preload.libraries`."
         example r#"schema: kasm-db/v1
 preload:
@@ -230,68 +230,68 @@ preload:
 audit:
   classes: [read]
 "#;
-    DuplicateItem "KDB211" "duplicate-item" "An item stands twice in a list."
-        why "One of the two is without effect, and the next change may be made to the wrong one."
-        mend "Remove one of them; letter case, `.so` and `$libdir/` make no difference, and an old name is the same setting."
+    DuplicateItem "KDB211" "duplicate-item" "A list contains an item twice."
+        why "One of the two has no effect, and the next change may be made to the wrong one."
+        mend "Remove one of them. Letter case, `.so` and `$libdir/` make no difference, and an old name is the same setting."
         example r#"schema: kasm-db/v1
 preload:
   libraries: [pgaudit, $libdir/pgaudit]
 "#;
-    InvalidSetting "KDB212" "invalid-setting" "PostgreSQL does not know the setting, or not this value of it."
-        why "The server does not start with a setting or a value that it does not take."
-        mend "Write the setting and a value that this major takes; `kasm-db explain settings.NAME` shows which."
+    InvalidSetting "KDB212" "invalid-setting" "PostgreSQL does not know the setting, or does not accept this value."
+        why "The server does not start with an unknown setting or an invalid value."
+        mend "Correct the setting or its value. `kasm-db explain settings.NAME` shows what this major version accepts."
         example r#"schema: kasm-db/v1
 settings:
   wrok_mem: 8MB
 "#;
-    MutableTag "KDB220" "mutable-tag" "The tag is one that its publisher moves."
-        why "The same document can bring another image tomorrow, without a change in Git."
-        mend "Name the tag of a release, and pin it with a digest."
+    MutableTag "KDB220" "mutable-tag" "The tag is a moving tag."
+        why "The same document can deploy another image tomorrow, without a change in Git."
+        mend "Use the tag of a release, and pin it with a digest."
         example r#"schema: kasm-db/v1
 image: kasmweb/postgres:1.16.0-rolling
 "#;
-    NoDigest "KDB221" "no-digest" "The image has no digest, so its contents may change under its tag."
-        why "A tag is a name that its publisher can move; only a digest names contents."
-        mend "Append the digest: `docker buildx imagetools inspect IMAGE` prints it, and Renovate keeps it up to date."
+    NoDigest "KDB221" "no-digest" "The image has no digest, so its contents may change."
+        why "Tags are mutable; only a digest identifies contents."
+        mend "Append the digest. `docker buildx imagetools inspect IMAGE` prints it, and Renovate keeps it up to date."
         example r#"schema: kasm-db/v1
 image: kasmweb/postgres:1.16.0
 "#;
-    ClassWithoutEffect "KDB222" "class-without-effect" "A class changes nothing where it stands."
-        why "The list is added up from left to right, so an item can be there and mean nothing: `none` takes nothing away."
+    ClassWithoutEffect "KDB222" "class-without-effect" "A class has no effect at this position."
+        why "Classes are added up from left to right, so an item can have no effect: `none` takes nothing away."
         mend "Remove the item, or use `-class` to take a class away."
         example r#"schema: kasm-db/v1
 audit:
   classes: [read, none]
 "#;
     // 3xx: what is there cannot be reconciled: compose files.
-    ComposeSyntax "KDB301" "compose-syntax" "A compose file is not YAML."
-        why "What is not YAML cannot be changed safely, and Compose does not read it either."
-        mend "Mend the file at the place that is named; `docker compose config` shows whether it is read."
+    ComposeSyntax "KDB301" "compose-syntax" "A compose file is not valid YAML."
+        why "It cannot be changed safely, and Compose does not read it either."
+        mend "Fix the file at this place. `docker compose config` shows whether Compose can read it."
         example r#"services:
   db: {image: postgres:14
 "#;
     NoComposeFile "KDB302" "no-compose-file" "The target has no compose file."
-        why "A deployment keeps its compose file at docker/docker-compose.yaml, an installer at docker/docker-compose-*.yaml."
-        mend "Check the path of the target; name files in other places under `files`."
+        why "A deployment has its compose file at docker/docker-compose.yaml, an installer at docker/docker-compose-*.yaml."
+        mend "Check the path of the target. If the files are in other places, name them under `files`."
         example r#"targets:
   - name: current
     deployment: /opt/kasm        # /opt/kasm/current was meant
 "#;
     NoService "KDB303" "no-database-service" "No compose file of the target has the database service."
-        why "The image of a service that is not there cannot be set; a deployment with an external database has none."
-        mend "Name the service with `files.service`, or leave `image` out and manage postgresql.conf alone."
+        why "There is no service whose image could be set. A deployment with an external database has none."
+        mend "Name the service under `files.service`, or leave out `image` and manage postgresql.conf only."
         example r#"services:
   web: {image: nginx:1.27}
 "#;
     AmbiguousService "KDB304" "ambiguous-service" "More than one service may be the database."
         why "Changing the wrong one would replace the image of another program."
-        mend "Give `container_name: kasm_db` to one service alone; in a target of `files`, name it with `service:`."
+        mend "Give `container_name: kasm_db` to one service only; in a target with `files`, name it under `service`."
         example r#"services:
   one: {image: "postgres:14", container_name: kasm_db}
   two: {image: "postgres:14", container_name: kasm_db}
 "#;
     DuplicateImage "KDB305" "duplicate-image" "The service has two `image` keys."
-        why "Compose refuses such a file, and which of the two is meant cannot be told."
+        why "Compose rejects such a file, and it is not clear which of the two is meant."
         mend "Remove one of the two lines."
         example r#"services:
   db:
@@ -299,35 +299,35 @@ audit:
     image: postgres:16
 "#;
     ImageShape "KDB306" "image-shape" "The image is written in a way that cannot be changed safely."
-        why "Only the image may change; written like this, something else would change with it."
-        mend "Write the image as plain text at the service itself."
+        why "A change of the image would change something else as well."
+        mend "Write the image as plain text in the service itself."
         example r#"services:
   db:
     image: [postgres, "14"]
 "#;
     BuiltImage "KDB307" "built-image" "The service's image is built from source."
-        why "With `build` Compose makes the image from source; a name written there has another meaning."
-        mend "Build the image in your pipeline and name the result, or remove `build`."
+        why "With `build`, Compose builds the image, and `image` only names the result."
+        mend "Build the image in your pipeline and use its name, or remove `build`."
         example r#"services:
   db:
     build: ./database
 "#;
-    NotPostgres "KDB308" "not-postgres" "The service that was found does not look like PostgreSQL."
+    NotPostgres "KDB308" "not-postgres" "The service does not look like PostgreSQL."
         allow "the image of a service that is not the database is replaced"
-        why "A service that has the database's name but another program's image is probably not the database."
-        mend "Name the right service with `files.service`, or overrule this where it is the database."
+        why "A service that has the database's name and the image of another program is probably not the database."
+        mend "Name the right service under `files.service`. If it is the database, pass `--allow not-postgres`."
         example r#"services:
   db: {image: "mysql:8"}
 "#;
-    ComposeReference "KDB309" "compose-reference" "A file that a compose file names cannot be read."
-        why "What the named file says can change the database's service, so it must be read."
-        mend "Check the path; it starts at the folder of the file that names it."
+    ComposeReference "KDB309" "compose-reference" "A file that a compose file refers to cannot be read."
+        why "Its contents can change the database's service."
+        mend "Check the path. It is relative to the folder of the file that contains it."
         example r#"include: [missing.yaml]
 services:
   db: {image: "postgres:14"}
 "#;
-    DuplicateComposeKey "KDB310" "duplicate-compose-key" "A compose file has a key twice."
-        why "Compose refuses a mapping that has a key twice; older versions took the last one."
+    DuplicateComposeKey "KDB310" "duplicate-compose-key" "A compose file contains a key twice."
+        why "Compose rejects a mapping with a duplicate key; older versions used the last one."
         mend "Remove one of them."
         example r#"services:
   db:
@@ -335,14 +335,14 @@ services:
     restart: always
     restart: "no"
 "#;
-    ImageFromVariable "KDB311" "image-from-variable" "The image was written with variables and becomes a literal."
-        why "From now on the document decides on the image, so the variable is not asked any more."
+    ImageFromVariable "KDB311" "image-from-variable" "The image is written with variables and becomes a literal."
+        why "From now on the document sets the image, and the variable no longer has an effect on it."
         mend "Remove the variable from `.env` if nothing else uses it."
         example r#"services:
   db: {image: "postgres:${PG_TAG:-14}"}
 "#;
     CommandUnreadable "KDB312" "command-unreadable" "The service's command cannot be read."
-        why "The command may set values that win over postgresql.conf, and this one cannot be taken apart."
+        why "The command may set values that override postgresql.conf, and this one cannot be split into arguments."
         mend "Write `command:` as a list."
         example r#"services:
   db:
@@ -350,46 +350,46 @@ services:
     command: postgres -c "work_mem=8MB
 "#;
     // 4xx: what is there cannot be reconciled: postgresql.conf.
-    NoConf "KDB401" "no-postgresql-conf" "The database has no postgresql.conf that could be edited."
-        why "Settings are wanted and there is no file to write them to; releases before Kasm 1.10 mount none."
-        mend "Check the path of the target, or manage the image alone."
+    NoConf "KDB401" "no-postgresql-conf" "The database has no postgresql.conf to edit."
+        why "The document declares settings, and there is no file to write them to. Releases before Kasm 1.10 have none."
+        mend "Check the path of the target, or manage the image only."
         example r#"targets:
   - name: lab
     files: {postgresql_conf: conf/missing.conf}
 "#;
-    ConfSyntax "KDB402" "conf-syntax" "PostgreSQL would not start with this file."
-        why "One such line keeps the server from starting, whatever the others say."
-        mend "Put values with blanks, commas or other signs in single quotes, and close every quote."
+    ConfSyntax "KDB402" "conf-syntax" "PostgreSQL would not start: the file has a syntax error."
+        why "A single invalid line keeps the server from starting."
+        mend "Put values with spaces, commas or other punctuation in single quotes, and close every quote."
         example r#"log_line_prefix = '%m [%p]
 "#;
-    ConfInclude "KDB403" "conf-include" "PostgreSQL would not start: an include does not work."
-        why "The server does not start when a file that it is told to include cannot be included."
+    ConfInclude "KDB403" "conf-include" "PostgreSQL would not start: an include fails."
+        why "The server does not start if it cannot read an included file."
         mend "Correct the path, use `include_if_exists` for a file that may be missing, or create the folder of an `include_dir`."
         example r#"include 'missing.conf'
 "#;
-    ConfUnseen "KDB404" "conf-unseen" "An included file cannot be seen from here."
-        why "What the file sets may win over this one, and it lies where this host cannot look."
-        mend "Look into the file on the database's host, or in its container."
+    ConfUnseen "KDB404" "conf-unseen" "An included file cannot be read from here."
+        why "Its settings may override those in this file, but this host cannot read its path."
+        mend "Check the file on the database's host, or in its container."
         example r#"include_if_exists '/etc/postgresql/site.conf'
 "#;
-    ConfValue "KDB405" "conf-value" "PostgreSQL would not start: it does not take this value."
-        why "The server checks every value before it starts, also of settings that the document does not manage."
-        mend "Correct the line in the file, or set it with `settings`, or name it under `unset`."
+    ConfValue "KDB405" "conf-value" "PostgreSQL would not start: a value is invalid."
+        why "The server checks every value before it starts, including settings that the document does not manage."
+        mend "Correct the line in the file, set it under `settings`, or name it under `unset`."
         example r#"max_connections = many
 "#;
-    ConfUnknown "KDB406" "conf-unknown-setting" "PostgreSQL would not start: it does not know this setting."
+    ConfUnknown "KDB406" "conf-unknown-setting" "PostgreSQL would not start: a setting is unknown."
         allow "the server may refuse to start"
-        why "The server does not start with a setting that its major does not know: one was renamed, removed, or misspelt."
-        mend "Write the new name, or name the setting under `unset`, which comments the line out."
+        why "The server does not start with a setting that its major version does not have, because it was renamed, removed or misspelt."
+        mend "Use the new name, or name the setting under `unset`, which comments the line out."
         example r#"wal_keep_segments = 32           # PostgreSQL 13 and later: wal_keep_size
 "#;
     ConfList "KDB407" "conf-list" "The preload list is invalid: PostgreSQL starts and loads nothing."
-        why "The server starts, loads none of the libraries, and says so in its log alone."
-        mend "Separate the libraries by commas, without one at the start or the end."
+        why "The server starts, loads none of the libraries, and reports it only in its log."
+        mend "Separate the libraries with commas, without one at the start or the end."
         example r#"shared_preload_libraries = 'pgaudit,'
 "#;
     ConfElsewhere "KDB408" "conf-elsewhere" "The server reads another postgresql.conf than this one."
-        allow "a file is changed that the server may not read"
+        allow "a file that the server may not read is changed"
         why "A change of a file that the server does not read has no effect."
         mend "Name the file that the server reads in the target, or mount this one."
         example r#"services:
@@ -399,159 +399,159 @@ services:
     volumes: ["./own.conf:/etc/own.conf"]    # the target names postgresql.conf
 "#;
     ConfNotMounted "KDB409" "conf-not-shown-mounted" "The compose file does not show that the server reads this file."
-        why "With files by name nothing else shows that the server reads this one."
-        mend "Nothing, where the file reaches the server in another way; otherwise mount it."
+        why "In a target with `files`, nothing else shows it."
+        mend "If the file reaches the server in another way, do nothing; otherwise mount it."
         example r#"services:
   db: {image: "postgres:14"}                 # no volume with postgresql.conf
 "#;
-    ConfUnchecked "KDB410" "conf-unchecked" "The settings in the file cannot be checked against a PostgreSQL major."
-        why "Without the major it cannot be told which settings and values the server knows."
-        mend "Say it with `postgres_major`."
+    ConfUnchecked "KDB410" "conf-unchecked" "The settings in the file cannot be checked for a PostgreSQL major version."
+        why "The available settings and values depend on the major version, which is not known."
+        mend "Set `postgres_major`."
         example r#"image: registry.example.com/own/database:7
 "#;
     // 5xx: the plan would do harm.
     MajorChange "KDB501" "major-change" "The PostgreSQL of the image cannot open the data directory."
-        allow "the server does not start on a data directory of another major"
-        why "The files of a major cannot be opened by another one: the server ends at once, until the data is dumped and restored."
-        mend "Use an image with the same major, or move the data first with pg_dump or pg_upgrade."
+        allow "the server will not start on the data directory of another major version"
+        why "A server cannot open the files of another major version. It exits at once until the data is dumped and restored."
+        mend "Use an image with the same major version, or migrate the data first with pg_dump or pg_upgrade."
         example r#"image: kasmweb/postgres:1.16.0    # PostgreSQL 14, and the deployment has 12
 "#;
-    LibraryMissing "KDB502" "library-missing" "The image lacks a library that the server is told to preload."
-        allow "the server does not start when a preloaded library is missing"
-        why "The server does not start when it cannot load a preloaded library; the official images have no pgaudit."
-        mend "Use an image that brings the library, such as kasmweb/postgres, or take it out of the list."
+    LibraryMissing "KDB502" "library-missing" "The image lacks a preloaded library."
+        allow "the server will not start if a preloaded library is missing"
+        why "The server does not start if it cannot load a preloaded library. The official images have no pgaudit."
+        mend "Use an image that contains the library, such as kasmweb/postgres, or remove the library from the list."
         example r#"image: postgres:14
 preload:
   libraries: [pgaudit]
 "#;
-    OverriddenByCommand "KDB503" "overridden-by-command" "The command line sets the value over the file's."
-        allow "the file's value has no effect"
-        why "What the command line sets wins over the file, so a change of the file does nothing."
-        mend "Remove the option from `command:` in the compose file, or give it the wanted value there."
+    OverriddenByCommand "KDB503" "overridden-by-command" "The command line overrides the value in the file."
+        allow "the value in the file has no effect"
+        why "A change of the file has no effect on a setting that the command line sets."
+        mend "Remove the option from `command:` in the compose file, or set the declared value there."
         example r#"services:
   db:
     image: postgres:14
     command: postgres -c work_mem=4MB
 "#;
-    OverriddenByAutoConf "KDB504" "overridden-by-auto-conf" "`postgresql.auto.conf` sets the value over the file's."
-        allow "the file's value has no effect"
-        why "ALTER SYSTEM writes postgresql.auto.conf, which is read last and wins."
+    OverriddenByAutoConf "KDB504" "overridden-by-auto-conf" "`postgresql.auto.conf` overrides the value in the file."
+        allow "the value in the file has no effect"
+        why "ALTER SYSTEM writes postgresql.auto.conf, which is read last."
         mend "Run `ALTER SYSTEM RESET name` on the server."
         example r#"# postgresql.auto.conf
 work_mem = '4MB'
 "#;
     PreloadRemoved "KDB505" "preload-removed" "A preloaded library would be removed."
-        allow "what needs the library stops working"
-        why "What needs the library stops working with the next restart."
-        mend "Add it to `preload.libraries`, use `mode: ensure`, or overrule this where it shall go."
+        allow "whatever needs the library stops working"
+        why "Whatever needs the library stops working at the next restart."
+        mend "Add it to `preload.libraries`, use `mode: ensure`, or allow the removal with `--allow preload-removed`."
         example r#"preload:
   mode: exact
   libraries: [pgaudit]             # the file has pg_stat_statements, too
 "#;
-    NotProved "KDB506" "not-proved" "The planned edit does not read back as wanted."
-        why "Every plan is applied in memory and read back; this one did not give what was wanted, so it is not shown."
-        mend "Change the file by hand, and report the file's shape to the project."
+    NotProved "KDB506" "not-proved" "The planned edit does not read back as declared."
+        why "Every plan is applied in memory and read back. The result of this one is not the declared state, so it is not shown."
+        mend "Change the file by hand, and report its shape to the project."
         example r#"services: {db: &db {image: "postgres:14"}, other: *db}
 "#;
-    UnknownCurrentMajor "KDB507" "unknown-current-major" "The PostgreSQL major of the present image is not known."
-        why "Whether the data directory fits the new image cannot be told from the present one's name."
-        mend "Make sure that both have the same PostgreSQL major."
+    UnknownCurrentMajor "KDB507" "unknown-current-major" "The PostgreSQL major version of the current image is not known."
+        why "It cannot be checked whether the new image can open the data directory."
+        mend "Make sure that both images have the same PostgreSQL major version."
         example r#"services:
   db: {image: "registry.example.com/own/postgres:7"}
 "#;
-    MajorUnknown "KDB508" "major-unknown" "The PostgreSQL major of the new image is not known."
-        allow "the server may not start on the data directory that is there"
-        why "A server does not start on the data directory of another major, and the name of this image does not tell its own."
-        mend "Say which major the image has with `postgres_major`, or use a kasm-db that knows this release."
+    MajorUnknown "KDB508" "major-unknown" "The PostgreSQL major version of the new image is not known."
+        allow "the server may not start on the existing data directory"
+        why "A server does not start on the data directory of another major version, and the name of this image does not contain its own."
+        mend "Set `postgres_major` to the major version in the image, or use a kasm-db that knows this release."
         example r#"image: kasmweb/postgres:9.99.0       # a release that this version does not know
 "#;
     // 6xx: reading.
     Unreadable "KDB601" "unreadable" "A file cannot be read."
-        why "What cannot be read cannot be compared."
-        mend "Run with the rights that the file needs, or correct what stands at its path."
+        why "It cannot be compared with the document."
+        mend "Run kasm-db as a user who can read it, such as root, or correct what is at its path."
         example r#"docker/docker-compose.yaml         # a folder, a link, or a file of more than 1 MiB
 "#;
     InsecurePermissions "KDB603" "insecure-permissions" "Others than its owner can write to a file or its folder."
         allow "whoever can write there decides what the database runs"
-        why "Whoever can replace a file while it is changed, or right after, decides what the database runs, and root runs it."
-        mend "Take the right away with `chmod go-w`. The own group of a user who is not root is no other."
+        why "Whoever can replace a file during or after an apply decides what the database runs, and what root runs."
+        mend "Remove the permission with `chmod go-w`. A non-root user's primary group is accepted."
         example r#"docker/docker-compose.yaml         # mode 0666
 "#;
-    EditedSince "KDB604" "edited-since" "A file was changed by somebody else since the last apply."
-        allow "what was changed in the file by hand is lost"
-        why "A rollback puts back what an earlier apply left, and with it goes what was changed since."
-        mend "Keep what is needed of the lines that the diff removes, then overrule; or leave the file as it is."
+    EditedSince "KDB604" "edited-since" "A file was edited since the last apply."
+        allow "edits made by hand are lost"
+        why "A rollback restores the file of an earlier apply, and discards what was changed since."
+        mend "Save what you need of the lines that the diff removes, then pass `--allow edited-since`, or keep the file as it is."
         example r#"conf/database/postgresql.conf      # edited by hand after `kasm-db apply`
 "#;
-    FileGone "KDB605" "file-gone" "A file that a rollback would put back is gone."
-        allow "the file stays away, and the others are put back"
-        why "A rollback replaces files and creates none: whoever removed this one may have had a reason."
-        mend "Leave it out with `--allow file-gone`, or put a file of this name there first."
+    FileGone "KDB605" "file-gone" "A file that a rollback would restore does not exist."
+        allow "the file stays missing, and the others are restored"
+        why "A rollback replaces files and creates none; the file may have been removed on purpose."
+        mend "Leave it out with `--allow file-gone`, or create a file with this name first."
         example r#"docker/.conf/docker-compose-all-upgrade.yaml   # removed after `kasm-db apply`
 "#;
     ForeignOwner "KDB606" "foreign-owner" "A program that root runs, or a folder above the target, belongs to another user."
         allow "that user decides what root runs"
-        why "Whoever owns a program, or a folder on the way to it, can replace it, and what is there then runs as root."
-        mend "Give it to root, or name the user under `restart.trust` in a document that belongs to root."
+        why "The owner of a program, or of a folder above it, can replace it, and root would run the replacement."
+        mend "Change the owner to root, or name the user under `restart.trust` in a document that belongs to root."
         example r#"bin/stop                           # belongs to the user kasm, and apply runs as root
 "#;
     // 7xx: the running server.
-    Unreachable "KDB701" "server-unreachable" "The running server could not be asked."
-        why "Files say what a server shall do; what it does can be seen only by asking it."
-        mend "Start the deployment, or correct `verify` of the document; the message says which."
+    Unreachable "KDB701" "server-unreachable" "The running server cannot be reached."
+        why "Files show only what a server should do; what it does must be queried."
+        mend "Start the deployment, or correct `verify` in the document, as the message says."
         example r#"verify:
   container: kasm_db                # no such container, or it restarts again and again
 "#;
-    ImageNotRunning "KDB702" "image-not-running" "The container runs another image than the declared one."
-        why "A container keeps the image that it was made from, whatever the compose file says since."
-        mend "Stop and start the deployment, so that the container is made anew."
+    ImageNotRunning "KDB702" "image-not-running" "The container does not run the declared image."
+        why "A container keeps the image that it was created from, even if the compose file changes."
+        mend "Stop and start the deployment to recreate the container."
         example r#"image: kasmweb/postgres:1.16.0    # the container runs postgres:14-alpine
 "#;
-    MajorNotRunning "KDB703" "major-not-running" "The server is of another PostgreSQL major than the declared one."
-        why "Which settings there are depends on the major, so a document for another one may do nothing."
-        mend "Declare the image and `postgres_major` of what runs."
+    MajorNotRunning "KDB703" "major-not-running" "The server does not have the declared PostgreSQL major version."
+        why "The available settings depend on the major version."
+        mend "Declare the image and the `postgres_major` of the running server."
         example r#"postgres_major: 14                # the server says 16
 "#;
     ConfNotRead "KDB704" "conf-not-read" "The server reads another postgresql.conf than the one on the host."
-        why "A file that is mounted by itself stays the old one in the container when it is replaced on the host."
-        mend "Stop and start the deployment; where the volume is another file, correct the compose file."
+        why "A container with a single-file bind mount keeps the old file when it is replaced on the host."
+        mend "Stop and start the deployment. If the volume is another file, correct the compose file."
         example r#"volumes:
   - ./conf/postgresql.conf:/var/lib/postgresql/conf/postgresql.conf
 "#;
-    ConfNotTaken "KDB705" "conf-not-taken" "The server found an error in its files and did not take them."
-        why "A running server goes on with the old values, says so in its log alone, and may not start again."
-        mend "Mend the line that is named."
+    ConfNotTaken "KDB705" "conf-not-taken" "The server found an error in its files and ignored them."
+        why "A running server keeps the old values, reports the error only in its log, and may not start again."
+        mend "Fix the line named in the message."
         example r#"pgaudit.log = 'read, wrote'       # the server warns, and audits nothing
 "#;
     LibraryNotLoaded "KDB706" "library-not-loaded" "The server has not loaded a library."
-        why "Libraries of the preload list are loaded at the start of the server and at no other time."
-        mend "Stop and start the deployment, with an image that brings the library."
+        why "Preload libraries are loaded only when the server starts."
+        mend "Stop and start the deployment, with an image that contains the library."
         example r#"shared_preload_libraries = 'pgaudit'    # written after the start
 "#;
-    NotEffective "KDB707" "setting-not-effective" "The running server has another value than the declared one."
-        why "A value in a file counts only once the server has read it, and a `SET` counts in its own session alone."
-        mend "Apply the document, or let the server read its files: `SELECT pg_reload_conf();`."
+    NotEffective "KDB707" "setting-not-effective" "The running server does not have the declared value."
+        why "A value in a file has no effect until the server reads it, and a `SET` only affects its own session."
+        mend "Apply the document, or reload the server: `SELECT pg_reload_conf();`."
         example r#"SET pgaudit.log = 'read, write';    -- ends with the session
 "#;
-    RestartPending "KDB708" "restart-pending" "A value in the file counts only after a restart."
-        why "Some settings are read at the start of the server and at no other time."
+    RestartPending "KDB708" "restart-pending" "A value in the file takes effect only after a restart."
+        why "Some settings are read only when the server starts."
         mend "Stop and start the deployment."
         example r#"max_connections = 200             # the server was started with 100
 "#;
-    Overridden "KDB709" "setting-overridden" "Something else than postgresql.conf sets the value on the running server."
-        why "ALTER SYSTEM, ALTER DATABASE, ALTER ROLE and the command line all win over the file."
-        mend "Run the statement that is named, or remove the option from the compose file."
+    Overridden "KDB709" "setting-overridden" "The value on the running server is not set by postgresql.conf."
+        why "ALTER SYSTEM, ALTER DATABASE, ALTER ROLE and the command line override the file."
+        mend "Run the statement in the message, or remove the option from the compose file."
         example r#"ALTER DATABASE kasm SET pgaudit.log = 'none';
 "#;
-    ExtensionMissing "KDB710" "extension-missing" "A database lacks the extension of pgaudit."
-        why "Without it entries of DDL do not name the objects; a restored dump may have lost it."
+    ExtensionMissing "KDB710" "extension-missing" "A database lacks the pgaudit extension."
+        why "Without it, entries of DDL do not name the objects. It may have been lost when a dump was restored."
         mend "Run `CREATE EXTENSION pgaudit SCHEMA pg_catalog;` in the database, or apply with `restart: {policy: if_needed}`."
         example r#"audit:
   databases: [kasm]                 # where CREATE EXTENSION was never run
 "#;
     ClassNotLogged "KDB711" "class-not-logged" "A statement of a declared class left no entry in the server's log."
-        why "This is what auditing is for: settings that look right prove nothing while the log stays empty."
-        mend "Mend what else fails; then look at log_min_messages, and at the value for this role."
+        why "Settings that look right prove nothing if the log stays empty."
+        mend "Fix the other failures first, then check log_min_messages and the settings of this role."
         example r#"ALTER ROLE kasmapp SET pgaudit.log = 'none';
 "#;
 }

@@ -63,7 +63,7 @@ pub enum Compare {
 }
 
 impl Compare {
-    /// Tells whether two values mean the same.
+    /// Returns whether two values mean the same.
     pub fn is_same(self, one: &[u8], other: &[u8]) -> bool {
         match self {
             Self::Classes(set) => [one, other].iter().all(|value| ClassSet::parse(value) == Some(set)),
@@ -97,7 +97,7 @@ const WORDS: &[(&str, bool)] = &[
     ("wal_consistency_checking", false),
 ];
 
-/// Tells whether a setting is a list of words.
+/// Returns whether a setting is a list of words.
 pub(crate) fn is_list_of_words(name: &str) -> bool {
     WORDS.iter().any(|(list, _)| list.eq_ignore_ascii_case(name))
 }
@@ -113,37 +113,37 @@ impl Compare {
 }
 
 impl DesiredState {
-    /// Gives the image that the database service must have.
+    /// Returns the image that the database service must have.
     pub fn image(&self) -> Option<&Image> {
         self.image.as_ref()
     }
 
-    /// Gives the PostgreSQL major in the image, declared or known from its tag.
+    /// Returns the PostgreSQL major in the image, declared or known from its tag.
     pub fn postgres_major(&self) -> Option<u16> {
         self.postgres_major
     }
 
-    /// Gives the wanted preload libraries.
+    /// Returns the wanted preload libraries.
     pub fn preload(&self) -> Option<&DesiredPreload> {
         self.preload.as_ref()
     }
 
-    /// Gives the wanted settings, pgaudit's first.
+    /// Returns the wanted settings, pgaudit's first.
     pub fn settings(&self) -> &[DesiredSetting] {
         &self.settings
     }
 
-    /// Gives the settings that must be commented out, in lower case.
+    /// Returns the settings that must be commented out, in lower case.
     pub fn unset(&self) -> &[String] {
         &self.unset
     }
 
-    /// Tells whether the document asks for auditing, which needs pgaudit preloaded.
+    /// Returns whether the document asks for auditing, which needs pgaudit preloaded.
     pub fn audits(&self) -> bool {
         self.audits
     }
 
-    /// Gives the classes of statements that must be logged, where the document names them.
+    /// Returns the classes of statements that must be logged, where the document names them.
     pub fn classes(&self) -> Option<ClassSet> {
         self.settings.iter().find_map(|setting| match setting.compare {
             Compare::Classes(set) => Some(set),
@@ -151,17 +151,17 @@ impl DesiredState {
         })
     }
 
-    /// Gives the databases that must have pgaudit's extension.
+    /// Returns the databases that must have pgaudit's extension.
     pub fn extension_databases(&self) -> &[String] {
         &self.extension_databases
     }
 
-    /// Tells whether anything in postgresql.conf is managed.
+    /// Returns whether anything in postgresql.conf is managed.
     pub fn manages_conf(&self) -> bool {
         self.preload.is_some() || !self.settings.is_empty() || !self.unset.is_empty()
     }
 
-    /// Gives the targets as they are written.
+    /// Returns the targets as they are written.
     pub fn targets(&self) -> &[Target] {
         &self.targets
     }
@@ -207,12 +207,12 @@ impl DesiredState {
         })
     }
 
-    /// Gives the restart policy.
+    /// Returns the restart policy.
     pub fn restart(&self) -> &Restart {
         &self.restart
     }
 
-    /// Gives the way to the running database.
+    /// Returns the way to the running database.
     pub fn verify(&self) -> &Verify {
         &self.verify
     }

@@ -115,7 +115,7 @@ impl Diagnostic {
         self
     }
 
-    /// Tells whether it keeps everything else from going on.
+    /// Returns whether it keeps everything else from going on.
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error
     }

@@ -15,17 +15,17 @@ pub const VERSION: &str = "kasm-db/v1";
 
 /// The desired state of the database of one or more Kasm Workspaces deployments.
 ///
-/// An absent key is not managed: whatever stands on the host stays.
+/// An absent key is not managed: what is on the host stays.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(title = "kasm-db.yaml", extend("patternProperties" = {"^x-": true}))]
 pub struct Document {
     /// The version of this document. Required; selects the schema.
     pub schema: Version,
-    /// Another document that this one builds upon: mappings merge, everything else replaces what stands there.
+    /// A document that this one builds on: mappings merge, and everything else replaces the value of the parent.
     ///
-    /// A path that starts at this document's folder. Paths of targets start at the folder of the document
-    /// that is asked for, also where a parent has them.
+    /// The path is relative to the folder of this document. Paths of targets are relative to the folder of the
+    /// document that kasm-db was called with, even if a parent contains them.
     #[schemars(
         length(max = PATH_LENGTH),
         regex(pattern = form::DOCUMENT_PATH.pattern),
@@ -38,32 +38,32 @@ pub struct Document {
     /// The database image, as one string: `[registry/]repository:tag[@sha256:digest]`.
     #[schemars(length(min = 1, max = IMAGE_LENGTH), extend("examples" = ["kasmweb/postgres:1.11.0"]))]
     pub image: Option<String>,
-    /// The PostgreSQL major in the image, where its tag does not tell.
+    /// The PostgreSQL major version in the image, if it cannot be derived from the tag.
     #[serde(default, deserialize_with = "whole")]
     #[schemars(range(min = *MAJORS.start(), max = *MAJORS.end()), extend("examples" = [14]))]
     pub postgres_major: Option<u16>,
-    /// The libraries that the server loads at its start (`shared_preload_libraries`).
+    /// The libraries that the server preloads (`shared_preload_libraries`).
     #[schemars(extend("examples" = [{ "libraries": ["pgaudit"] }]))]
     pub preload: Option<Preload>,
     /// What pgaudit logs.
     #[schemars(extend("examples" = [{ "classes": ["read", "write", "ddl"] }]))]
     pub audit: Option<Audit>,
-    /// Further settings of postgresql.conf, each a scalar.
+    /// Other settings of postgresql.conf, each a scalar.
     #[serde(default)]
     #[schemars(schema_with = "settings_schema")]
     pub settings: BTreeMap<String, serde_json::Value>,
-    /// Settings of postgresql.conf that must be commented out.
+    /// Settings of postgresql.conf to comment out.
     #[serde(default)]
     #[schemars(extend("examples" = [["log_min_messages"]]))]
     pub unset: Vec<String>,
-    /// The trees and files that this document is about.
+    /// The trees and files to manage.
     #[serde(default)]
     #[schemars(extend("examples" = [[{ "name": "current", "deployment": "/opt/kasm/current" }]]))]
     pub targets: Vec<Target>,
-    /// What to do when a change needs a restart of the database.
+    /// What to do if a change requires a restart of the database.
     #[schemars(extend("examples" = [{ "policy": "if_needed", "timeout": "5min" }]))]
     pub restart: Option<Restart>,
-    /// How to reach the running database.
+    /// How to connect to the running database.
     #[schemars(extend("examples" = [{ "connect": "docker", "container": "kasm_db" }]))]
     pub verify: Option<Verify>,
 }
@@ -110,11 +110,11 @@ pub enum Version {
 #[serde(deny_unknown_fields)]
 #[schemars(title = "Preload libraries")]
 pub struct Preload {
-    /// Whether other libraries may stay in the list (`ensure`) or not (`exact`).
+    /// Whether other libraries stay in the list (`ensure`) or are removed (`exact`).
     #[serde(default)]
     #[schemars(extend("default" = "ensure"))]
     pub mode: Mode,
-    /// The libraries, in the order in which they are loaded.
+    /// The libraries, in loading order.
     #[schemars(
         length(min = 1),
         inner(
@@ -151,29 +151,29 @@ pub struct Audit {
     pub classes: Option<Vec<String>>,
     /// Whether statements that touch only pg_catalog are logged.
     pub log_catalog: Option<bool>,
-    /// Whether the client sees the log messages too.
+    /// Whether log messages are also sent to the client.
     pub log_client: Option<bool>,
-    /// The level of the messages that the client sees.
+    /// The level of the messages sent to the client.
     #[schemars(extend("examples" = ["notice"]))]
     pub log_level: Option<LogLevel>,
     /// Whether the parameters of a statement are logged.
     pub log_parameter: Option<bool>,
-    /// Parameters longer than this are not logged; in bytes, 0 for no limit. PostgreSQL 16 and later.
+    /// The size in bytes above which a parameter is not logged; 0 for no limit. PostgreSQL 16 and later.
     #[serde(deserialize_with = "whole")]
     #[schemars(range(min = *PARAMETER_SIZES.start(), max = *PARAMETER_SIZES.end()), extend("examples" = [8192]))]
     pub log_parameter_max_size: Option<i64>,
-    /// Whether each relation of a statement has an entry of its own.
+    /// Whether each relation in a statement gets its own entry.
     pub log_relation: Option<bool>,
     /// Whether the number of rows is logged. PostgreSQL 14 and later.
     pub log_rows: Option<bool>,
     /// Whether the text of a statement is logged. PostgreSQL 14 and later.
     pub log_statement: Option<bool>,
-    /// Whether text and parameters are logged with the first entry of a statement only.
+    /// Whether text and parameters are logged only with the first entry of a statement.
     pub log_statement_once: Option<bool>,
     /// The role whose grants select the objects to log; empty for none.
     #[schemars(length(max = ROLE_LENGTH), extend("examples" = ["auditor"]))]
     pub role: Option<String>,
-    /// Whether the extension is created in the databases. Default: true.
+    /// Whether `apply` creates the extension in the databases. Default: true.
     #[schemars(extend("default" = true))]
     pub extension: Option<bool>,
     /// The databases that get the extension. Default: the one of `verify`.
@@ -205,7 +205,7 @@ pub enum LogLevel {
 }
 
 impl LogLevel {
-    /// Gives the level as the server writes it.
+    /// Returns the level as the server writes it.
     pub fn name(self) -> &'static str {
         crate::settings::LOG_LEVELS[self as usize]
     }
@@ -229,7 +229,7 @@ pub struct Target {
     pub files: Option<Files>,
 }
 
-/// Files by name; relative paths start at the document's folder.
+/// Files by name; paths are relative to the document's folder.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(title = "Files of a target")]
@@ -241,26 +241,26 @@ pub struct Files {
     /// The postgresql.conf that the server reads.
     #[schemars(length(min = 1), extend("examples" = ["conf/postgresql.conf"]))]
     pub postgresql_conf: Option<String>,
-    /// The database's service, where it cannot be told.
+    /// The database's service, if it cannot be derived from the files.
     #[schemars(length(min = 1), extend("examples" = ["db"]))]
     pub service: Option<String>,
 }
 
-/// What to do when a change needs a restart.
+/// What to do if a change requires a restart.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 #[schemars(title = "Restart")]
 pub struct Restart {
-    /// Whether `apply` restarts the database when a change needs it.
+    /// Whether `apply` restarts or reloads the database if a change requires it.
     #[schemars(extend("default" = "never"))]
     pub policy: Policy,
-    /// The command that stops it, as a list of arguments. Default: `bin/stop` of the deployment.
+    /// The command that stops the database, as a list of arguments. Default: `bin/stop` of the deployment.
     #[schemars(length(min = 1), extend("examples" = [["/opt/kasm/bin/stop"]]))]
     pub stop: Option<Vec<String>>,
-    /// The command that starts it. Default: `bin/start` of the deployment.
+    /// The command that starts the database, as a list of arguments. Default: `bin/start` of the deployment.
     #[schemars(length(min = 1), extend("examples" = [["/opt/kasm/bin/start"]]))]
     pub start: Option<Vec<String>>,
-    /// The users whose programs root may run to stop and start it, such as the owner of the deployment. Default: none.
+    /// Users whose programs root may run to stop and start the database, such as the owner of the deployment. Default: none.
     #[schemars(length(min = 1), inner(length(min = 1)), extend("examples" = [["kasm"]]))]
     pub trust: Option<Vec<String>>,
     /// How long the database may take to come up: a number with `s`, `min` or `h`. Default: `5min`.
@@ -305,10 +305,10 @@ pub enum Policy {
     IfNeeded,
 }
 
-/// How to reach the running database. There is no key for a password: libpq's own ways serve.
+/// How to connect to the running database. There is no key for a password: use PGPASSFILE or `~/.pgpass`.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-#[schemars(title = "Way to the database")]
+#[schemars(title = "Connection to the database")]
 pub struct Verify {
     /// Through `docker exec`, over TCP, or not at all.
     #[schemars(extend("default" = "docker"))]
@@ -325,17 +325,17 @@ pub struct Verify {
 }
 
 impl Verify {
-    /// Gives the container's name.
+    /// Returns the container's name.
     pub fn container(&self) -> &str {
         self.container.as_deref().unwrap_or("kasm_db")
     }
 
-    /// Gives the database user.
+    /// Returns the database user.
     pub fn user(&self) -> &str {
         self.user.as_deref().unwrap_or("kasmapp")
     }
 
-    /// Gives the database.
+    /// Returns the database.
     pub fn database(&self) -> &str {
         self.database.as_deref().unwrap_or("kasm")
     }

@@ -9,7 +9,7 @@ use crate::limits;
 use crate::reader::Reader;
 use crate::violations::Missing;
 
-/// Gives the bytes of the document at a path, or says why it cannot be read, as a sentence part.
+/// Returns the bytes of the document at a path, or says why it cannot be read, as a sentence part.
 ///
 /// The path starts where that of the first document does: `sites/kasm-db.yaml` that extends
 /// `../base.kasm-db.yaml` asks for `base.kasm-db.yaml`.
@@ -106,7 +106,7 @@ fn merged(parent: Value, child: Value) -> Value {
     }
 }
 
-/// Gives the path that `extends` names, as seen from where the path of the child starts.
+/// Returns the path that `extends` names, as seen from where the path of the child starts.
 ///
 /// `.` and `..` are resolved by name, as Compose does for the files that it extends.
 fn joined(child: &str, extends: &str) -> String {

@@ -15,7 +15,7 @@ pub(crate) struct Form {
 }
 
 impl Form {
-    /// Tells whether a text has the form.
+    /// Returns whether a text has the form.
     pub(crate) fn fits(&self, text: &str) -> bool {
         (self.check)(text)
     }
@@ -51,7 +51,7 @@ pub(crate) const VERSION: Form = Form {
 /// A library to preload.
 pub(crate) const LIBRARY: Form = Form {
     pattern: r"^(\$libdir/)?[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}$",
-    words: "the name of a library, such as `pgaudit`, in no folder but `$libdir/`",
+    words: "the name of a library, such as `pgaudit`, with no path except `$libdir/`",
     check: |text| {
         let name = text.strip_prefix("$libdir/").unwrap_or(text);
         name.len() <= 63
@@ -63,7 +63,7 @@ pub(crate) const LIBRARY: Form = Form {
 /// A class of statements, or one that is taken away.
 pub(crate) const CLASS: Form = Form {
     pattern: r"^-?(read|write|function|role|ddl|misc|misc_set|all|none)$",
-    words: "read, write, function, role, ddl, misc, misc_set, all or none; with `-` in front to take it away",
+    words: "read, write, function, role, ddl, misc, misc_set, all or none; with `-` in front to subtract it",
     check: |text| {
         let name = text.strip_prefix('-').unwrap_or(text);
         Class::names().any(|known| known == name)
@@ -73,7 +73,7 @@ pub(crate) const CLASS: Form = Form {
 /// A role's or database's name that can neither be an option nor a connection string.
 pub(crate) const IDENTIFIER: Form = Form {
     pattern: r"^[^-\s=/][^\s=/]{0,62}$",
-    words: "a name without blanks, `=` and `/` that does not start with `-`",
+    words: "a name without spaces, `=` and `/` that does not start with `-`",
     check: |text| {
         (1..=63).contains(&text.chars().count())
             && !text.starts_with('-')

@@ -40,12 +40,12 @@ impl Image {
         Ok(Self { text: text.to_string(), name: 0..name, tag, digest })
     }
 
-    /// Gives the reference as it was written.
+    /// Returns the reference as it was written.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// Gives the repository as Docker completes it: `docker.io/library/postgres` for `postgres`.
+    /// Returns the repository as Docker completes it: `docker.io/library/postgres` for `postgres`.
     pub fn repository(&self) -> String {
         let name = &self.text[self.name.clone()];
         let (registry, path) = match name.split_once('/') {
@@ -60,17 +60,17 @@ impl Image {
         }
     }
 
-    /// Gives the tag that is written.
+    /// Returns the tag that is written.
     pub fn tag(&self) -> Option<&str> {
         self.tag.clone().map(|range| &self.text[range])
     }
 
-    /// Gives the digest that is written, `sha256:…`.
+    /// Returns the digest that is written, `sha256:…`.
     pub fn digest(&self) -> Option<&str> {
         self.digest.clone().map(|range| &self.text[range])
     }
 
-    /// Tells whether what is there now (`found`) already is this image.
+    /// Returns whether what is there now (`found`) already is this image.
     ///
     /// The same repository (`docker.io/` and `library/` are implied) and tag (`latest` is implied). A
     /// digest counts when this reference has one: a digest that something else pinned on the same tag

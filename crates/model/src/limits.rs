@@ -18,7 +18,7 @@ pub(crate) fn read(value: &Value) -> Option<Document> {
     Document::of(value).filter(fits)
 }
 
-/// Tells whether the schema accepts a document, but for keys that another document may bring.
+/// Returns whether the schema accepts a document, but for keys that another document may bring.
 pub(crate) fn apart_from_missing(value: &Value) -> bool {
     let mut value = value.clone();
     if let Value::Object(map) = &mut value {
@@ -30,12 +30,12 @@ pub(crate) fn apart_from_missing(value: &Value) -> bool {
     read(&value).is_some()
 }
 
-/// Tells whether a text is a path that `extends` may have.
+/// Returns whether a text is a path that `extends` may have.
 pub(crate) fn is_document_path(text: &str) -> bool {
     form::DOCUMENT_PATH.fits(text) && text.chars().count() <= PATH_LENGTH
 }
 
-/// Tells whether every mapping is one: serde reads a list as a struct, too.
+/// Returns whether every mapping is one: serde reads a list as a struct, too.
 fn mappings(value: &Value) -> bool {
     let is_mapping = |value: Option<&Value>| value.is_none_or(Value::is_object);
     let targets = value.get("targets").and_then(Value::as_array);
@@ -44,7 +44,7 @@ fn mappings(value: &Value) -> bool {
         && targets.is_none_or(|targets| targets.iter().all(target))
 }
 
-/// Tells whether the schema accepts a document of these types.
+/// Returns whether the schema accepts a document of these types.
 fn fits(document: &Document) -> bool {
     let Document {
         schema: _,

@@ -57,12 +57,12 @@ impl<'a> Texts<'a> {
         self.0.get(text).map_or(&[], |text| &text.bytes)
     }
 
-    /// Tells whether one of the texts is the file at this path, whatever way its own path takes.
+    /// Returns whether one of the texts is the file at this path, whatever way its own path takes.
     pub(crate) fn has(&self, path: &str) -> bool {
         self.0.iter().any(|text| pgconf::normalize(&text.path) == path)
     }
 
-    /// Gives the number of the text with this path.
+    /// Returns the number of the text with this path.
     pub(crate) fn number(&self, path: &str) -> Option<usize> {
         self.0.iter().position(|text| text.path == path)
     }
@@ -95,19 +95,19 @@ impl<'a> Texts<'a> {
         located
     }
 
-    /// Gives the value at a JSON pointer, or the nearest thing around it that is written.
+    /// Returns the value at a JSON pointer, or the nearest thing around it that is written.
     ///
     /// Of several texts the first one that has it: a document wins over those that it extends.
     pub(crate) fn value(&self, among: Range<usize>, pointer: &str) -> Spot {
         self.spot(among, pointer, Part::Value)
     }
 
-    /// Gives the key at a JSON pointer, or else its value.
+    /// Returns the key at a JSON pointer, or else its value.
     pub(crate) fn key(&self, among: Range<usize>, pointer: &str) -> Spot {
         self.spot(among, pointer, Part::Key)
     }
 
-    /// Gives where the first key of a text stands, if that is the start of a line.
+    /// Returns where the first key of a text stands, if that is the start of a line.
     pub(crate) fn block_start(&self, text: usize) -> Option<usize> {
         let (tree, top) = self.0.get(text)?.tree.as_ref()?;
         let start = tree.written(*top).span.start;
@@ -117,7 +117,7 @@ impl<'a> Texts<'a> {
         (is_block && at_line_start).then_some(start)
     }
 
-    /// Gives the texts other than the first, which the caller has.
+    /// Returns the texts other than the first, which the caller has.
     pub(crate) fn into_parents(self) -> Vec<(String, Vec<u8>)> {
         self.0.into_iter().skip(1).map(|text| (text.path, text.bytes.into_owned())).collect()
     }

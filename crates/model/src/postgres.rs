@@ -49,7 +49,7 @@ pub fn lookup_in(name: &str, major: Option<u16>) -> Option<&'static Setting> {
     }
 }
 
-/// Gives every name by which a file of this major sets what `name` sets, that itself among them.
+/// Returns every name by which a file of this major sets what `name` sets, that itself among them.
 pub fn spellings(name: &str, major: u16) -> Vec<&str> {
     let Some(today) = lookup(name, major).map(|row| row.name) else { return vec![name] };
     let old = table::ALIASES
@@ -58,7 +58,7 @@ pub fn spellings(name: &str, major: u16) -> Vec<&str> {
     [name, today].into_iter().chain(old.map(|(old, ..)| *old)).collect()
 }
 
-/// Gives the majors that know `name`, in order.
+/// Returns the majors that know `name`, in order.
 pub fn known_in(name: &str) -> Vec<u16> {
     MAJORS.filter(|&major| lookup(name, major).is_some()).collect()
 }
@@ -80,7 +80,7 @@ pub fn names(major: u16) -> impl Iterator<Item = &'static str> {
     rows.filter(|row| row.context != Context::Internal).map(|row| row.name)
 }
 
-/// Gives the name of today for an old name that this major still takes.
+/// Returns the name of today for an old name that this major still takes.
 fn alias(name: &str, major: u16) -> Option<&'static str> {
     table::ALIASES
         .iter()

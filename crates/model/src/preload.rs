@@ -8,7 +8,7 @@ use crate::desired::DesiredPreload;
 use crate::document::Mode;
 
 impl DesiredPreload {
-    /// Tells whether the libraries of a list, as [`split_libraries`] splits it, are as wanted: all of them are in it
+    /// Returns whether the libraries of a list, as [`split_libraries`] splits it, are as wanted: all of them are in it
     /// or, in `exact` mode, they and no others are, in the same order.
     pub fn is_in(&self, items: &[Vec<u8>]) -> bool {
         match self.mode {
@@ -25,12 +25,12 @@ impl DesiredPreload {
     }
 }
 
-/// Tells whether the value of `shared_preload_libraries` is as wanted; an invalid list is not.
+/// Returns whether the value of `shared_preload_libraries` is as wanted; an invalid list is not.
 pub fn preload_is_met(value: &[u8], wanted: &DesiredPreload) -> bool {
     split_libraries(value).is_some_and(|items| wanted.is_in(&items))
 }
 
-/// Tells whether a library of the preload list is the one in this file, such as `pgaudit.so`.
+/// Returns whether a library of the preload list is the one in this file, such as `pgaudit.so`.
 pub fn is_library(wanted: &str, file: &str) -> bool {
     same_library(wanted.as_bytes(), file.as_bytes())
 }

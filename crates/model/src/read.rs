@@ -54,7 +54,7 @@ pub fn read_with(path: &str, bytes: &[u8], parents: &Parents<'_>) -> Reading {
 }
 
 impl Reader<'_> {
-    /// Gives the value of the document and its parents together, or `None` where one of them has errors.
+    /// Returns the value of the document and its parents together, or `None` where one of them has errors.
     pub(crate) fn value(&mut self, parents: &Parents<'_>) -> Option<Value> {
         let own = self.text()?;
         if !own.get("extends").is_some_and(Value::is_string) {

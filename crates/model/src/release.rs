@@ -38,7 +38,7 @@ impl Series {
         Some(Self { major, second: (major < 10).then(second) })
     }
 
-    /// Gives the first number.
+    /// Returns the first number.
     pub fn major(self) -> u16 {
         self.major
     }
@@ -105,7 +105,7 @@ impl Release {
         }
     }
 
-    /// Tells whether every part of a reference is one that its publisher gives out: the repository, the version and what
+    /// Returns whether every part of a reference is one that its publisher gives out: the repository, the version and what
     /// may stand behind it. Such a reference holds no secret, wherever its parts come from.
     pub fn is_published(image: &Image) -> bool {
         let (Some(tag), None) = (image.tag(), image.digest()) else { return false };
@@ -143,12 +143,12 @@ impl Release {
         }
     }
 
-    /// Gives the PostgreSQL major, where the tag tells.
+    /// Returns the PostgreSQL major, where the tag tells.
     pub fn postgres_major(&self) -> Option<u16> {
         self.series.map(Series::major)
     }
 
-    /// Tells whether the server would find a preloaded library; `None` where that is not known.
+    /// Returns whether the server would find a preloaded library; `None` where that is not known.
     pub fn has_library(&self, name: &str) -> Option<bool> {
         if self.libraries.contains(&name) || CONTRIB.contains(&name) {
             return self.known.then_some(true);
@@ -158,7 +158,7 @@ impl Release {
     }
 }
 
-/// Gives the major of `1.16.0`, `1.16.0-rolling-2026-05-01`, `x86_64-1.16.0`, …
+/// Returns the major of `1.16.0`, `1.16.0-rolling-2026-05-01`, `x86_64-1.16.0`, …
 fn kasm_major(tag: &str) -> Option<u16> {
     let tag = ["x86_64-", "aarch64-"].iter().find_map(|arch| tag.strip_prefix(arch)).unwrap_or(tag);
     let minor = leading_number(tag.strip_prefix("1.")?)?;

@@ -34,7 +34,7 @@ pub(crate) fn scalar(text: &str, style: Style) -> Value {
     Value::from(text)
 }
 
-/// Tells whether an editor does not show a character: a control, a separator, one that turns the direction.
+/// Returns whether an editor does not show a character: a control, a separator, one that turns the direction.
 pub(crate) fn is_hidden(c: char) -> bool {
     let bidi =
         matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{61c}');

@@ -11,7 +11,7 @@ use crate::form::{FORMS, Form};
 /// The schema's own name; it carries the version.
 pub const ID: &str = "https://kasm-db.dev/schemas/kasm-db.v1.schema.json";
 
-/// Gives the schema as JSON (draft 2020-12).
+/// Returns the schema as JSON (draft 2020-12).
 pub fn json() -> Value {
     let mut schema =
         SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Document>().to_value();
@@ -29,21 +29,21 @@ pub fn json() -> Value {
     schema
 }
 
-/// Gives the schema as it is committed in `schemas/`.
+/// Returns the schema as it is committed in `schemas/`.
 pub fn text() -> String {
     let mut text = serde_json::to_string_pretty(&json()).unwrap_or_default();
     text.push('\n');
     text
 }
 
-/// Gives the validator; building it takes a millisecond, so it is built on the first use.
+/// Returns the validator; building it takes a millisecond, so it is built on the first use.
 pub(crate) fn validator() -> Option<&'static jsonschema::Validator> {
     static VALIDATOR: LazyLock<Option<jsonschema::Validator>> =
         LazyLock::new(|| jsonschema::draft202012::new(&json()).ok());
     VALIDATOR.as_ref()
 }
 
-/// Gives the part of the schema that rules the value at a JSON pointer, references resolved.
+/// Returns the part of the schema that rules the value at a JSON pointer, references resolved.
 pub fn at(pointer: &str) -> Option<Value> {
     static SCHEMA: LazyLock<Value> = LazyLock::new(json);
     let root = &*SCHEMA;
@@ -60,7 +60,7 @@ pub fn at(pointer: &str) -> Option<Value> {
     Some(schema.clone())
 }
 
-/// Gives the keys that the mapping at a JSON pointer may have.
+/// Returns the keys that the mapping at a JSON pointer may have.
 pub fn keys(pointer: &str) -> Vec<String> {
     let keys =
         at(pointer).and_then(|schema| Some(schema.get("properties")?.as_object()?.keys().cloned().collect()));

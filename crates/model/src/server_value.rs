@@ -5,7 +5,7 @@ use pgconf::value::{Type, Unit, Value, parse, same};
 use crate::desired::{Compare, DesiredSetting};
 
 impl DesiredSetting {
-    /// Tells whether a text from a server gives this value, where the server has the setting as `vartype` and `unit`
+    /// Returns whether a text from a server gives this value, where the server has the setting as `vartype` and `unit`
     /// (columns of `pg_settings`).
     ///
     /// That type counts where ours is not known: for an extension's setting. Numbers are compared in as many
@@ -34,14 +34,14 @@ impl DesiredSetting {
         }
     }
 
-    /// Tells whether only the server knows which other texts give this value: where it is a text, or an
+    /// Returns whether only the server knows which other texts give this value: where it is a text, or an
     /// extension's.
     pub fn is_text(&self) -> bool {
         matches!(self.compare, Compare::Text | Compare::Typed(Type::String))
     }
 }
 
-/// Gives a type without a range; lists of words have none that is known.
+/// Returns a type without a range; lists of words have none that is known.
 fn kind(vartype: &str, unit: &str) -> Option<Type> {
     let units = [Unit::B, Unit::KB, Unit::Blocks, Unit::MB, Unit::Ms, Unit::S, Unit::Min];
     let unit = units.into_iter().find(|known| known.name() == unit).unwrap_or(Unit::None);

@@ -37,7 +37,7 @@ pub enum PgauditKind {
 }
 
 impl PgauditKind {
-    /// Gives PostgreSQL's type of the value; lists and names have none that compares.
+    /// Returns PostgreSQL's type of the value; lists and names have none that compares.
     pub fn value_type(self) -> Option<Type> {
         match self {
             Self::Bool => Some(Type::Bool),
@@ -86,7 +86,7 @@ pub const PGAUDIT: &[PgauditSetting] = &[
     row("role", "pgaudit.role", PgauditKind::Role, 12, ""),
 ];
 
-/// Gives the row of a name in postgresql.conf, in any letter case.
+/// Returns the row of a name in postgresql.conf, in any letter case.
 pub fn pgaudit(name: &str) -> Option<&'static PgauditSetting> {
     PGAUDIT.iter().find(|row| row.name.eq_ignore_ascii_case(name))
 }

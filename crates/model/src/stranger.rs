@@ -14,7 +14,7 @@ const KEY: &[u8] = b"schema";
 /// What the value of the key begins with, in every version.
 const FAMILY: &[u8] = b"kasm-db/";
 
-/// Tells whether a text has a line `schema: kasm-db/…`: also in quotes, in brackets, in any letter case, and in UTF-16,
+/// Returns whether a text has a line `schema: kasm-db/…`: also in quotes, in brackets, in any letter case, and in UTF-16,
 /// which is an error of its own.
 pub fn names_schema(text: &[u8]) -> bool {
     if text.starts_with(b"\xff\xfe") || text.starts_with(b"\xfe\xff") {
@@ -75,7 +75,7 @@ pub(crate) fn hide(diagnostics: &mut Vec<Diagnostic>, texts: &Texts<'_>) {
     }
 }
 
-/// Tells whether a text has nothing but blanks and comments.
+/// Returns whether a text has nothing but blanks and comments.
 fn is_empty(text: &[u8]) -> bool {
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
     text.split(|byte| *byte == b'\n')

@@ -1,6 +1,6 @@
 //! Did you mean …?
 
-/// Gives the candidate that is close enough to `word` to be what was meant.
+/// Returns the candidate that is close enough to `word` to be what was meant.
 ///
 /// At most two edits away, and at most a third of the word's length; of equally close ones the first. Else
 /// the only one that begins with the word, if that has four letters or more.

@@ -162,7 +162,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Tells whether a hidden character stands in these bytes as it is, where `characters` has seen it.
+    /// Returns whether a hidden character stands in these bytes as it is, where `characters` has seen it.
     fn is_hidden_in(&self, span: &Range<usize>) -> bool {
         let bytes = self.texts.bytes(self.now).get(span.clone()).unwrap_or_default();
         String::from_utf8_lossy(bytes).contains(is_hidden)

@@ -114,7 +114,7 @@ fn take_out(value: &mut Value, pointer: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    /// Gives the errors as `line:column code`.
+    /// Returns the errors as `line:column code`.
     fn errors(text: &str) -> Vec<String> {
         let reading = crate::read("d", format!("schema: kasm-db/v1\n{text}").as_bytes());
         assert!(reading.desired.is_none());

@@ -242,7 +242,7 @@ impl Look<'_, '_> {
         }
     }
 
-    /// Gives the text at a place as it is written, cut to a length that a message bears.
+    /// Returns the text at a place as it is written, cut to a length that a message bears.
     fn written(&self, spot: &Spot) -> String {
         let bytes = self.reader.texts.bytes(spot.text);
         let text = String::from_utf8_lossy(bytes.get(spot.span.clone()).unwrap_or_default());
@@ -277,7 +277,7 @@ fn form(rule: &Value) -> Option<String> {
     Some(words.replacen("Write", "write", 1).trim_end_matches('.').to_string())
 }
 
-/// Gives the only key that is required and missing, where a misspelt one begins like it: `libs` for `libraries`.
+/// Returns the only key that is required and missing, where a misspelt one begins like it: `libs` for `libraries`.
 fn required(parent: &str, free: &[&String], name: &str) -> Option<String> {
     let rule = schema::at(parent)?;
     let mut missing = rule["required"].as_array()?.iter().filter_map(Value::as_str);
@@ -286,7 +286,7 @@ fn required(parent: &str, free: &[&String], name: &str) -> Option<String> {
     (name.get(..3).is_some() && name.get(..3) == only.get(..3)).then(|| only.to_string())
 }
 
-/// Gives a key of the user's own that was written in another letter case.
+/// Returns a key of the user's own that was written in another letter case.
 fn own_key(parent: &str, name: &str) -> Option<String> {
     let own = name.to_lowercase();
     (parent.is_empty() && own != name && own.starts_with("x-")).then_some(own)
@@ -341,7 +341,7 @@ fn retyped(
     }
 }
 
-/// Tells whether a rule of the schema takes a value.
+/// Returns whether a rule of the schema takes a value.
 fn accepts(rule: &Value, value: &Value) -> bool {
     let mut alone = rule.clone();
     alone["$defs"] = schema::json()["$defs"].take();
@@ -379,7 +379,7 @@ fn expected_type(rule: &Value) -> String {
     }
 }
 
-/// Gives the values that a schema lists, in an `enum`, a `const` or a pattern of alternatives.
+/// Returns the values that a schema lists, in an `enum`, a `const` or a pattern of alternatives.
 fn allowed(rule: &Value) -> Vec<String> {
     if let Some(Value::Array(items)) = rule.get("enum") {
         return items.iter().filter_map(|item| item.as_str().map(String::from)).collect();

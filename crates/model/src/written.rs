@@ -32,7 +32,7 @@ pub struct Written {
 }
 
 impl Written {
-    /// Gives the text so far.
+    /// Returns the text so far.
     pub fn text(&self) -> &str {
         &self.text
     }
@@ -145,7 +145,7 @@ impl Written {
         }
     }
 
-    /// Gives a list of scalars on one line, where it fits there.
+    /// Returns a list of scalars on one line, where it fits there.
     fn flow(&self, items: &[Value]) -> Option<String> {
         let is_flat = !items.iter().any(|item| item.is_object() || item.is_array());
         let flow = is_flat.then(|| in_flow(&Value::from(items)))?;
@@ -198,7 +198,7 @@ fn quoted(value: &Value) -> String {
     }
 }
 
-/// Tells whether some reader of YAML 1.1 or 1.2 may take plain text for a switch, a number or a time.
+/// Returns whether some reader of YAML 1.1 or 1.2 may take plain text for a switch, a number or a time.
 fn is_other_than_text(text: &str) -> bool {
     let words = ["y", "n", "yes", "no", "on", "off", "true", "false", "null", "~"];
     let number = text.trim_start_matches(['.', '-', '+']);

@@ -98,7 +98,7 @@ impl Tree {
         Builder::new(text).build()
     }
 
-    /// Gives the top node of each document; a stream without any has none.
+    /// Returns the top node of each document; a stream without any has none.
     pub fn documents(&self) -> &[NodeId] {
         &self.documents
     }
@@ -109,33 +109,33 @@ impl Tree {
         self.comments.insert(at, comment);
     }
 
-    /// Gives the bytes of every comment, `#` included.
+    /// Returns the bytes of every comment, `#` included.
     pub fn comments(&self) -> &[Range<usize>] {
         &self.comments
     }
 
-    /// Gives a node as it is written: an alias is an alias.
+    /// Returns a node as it is written: an alias is an alias.
     pub fn written(&self, id: NodeId) -> &Node {
         &self.nodes[id.0 as usize]
     }
 
-    /// Gives the node that `id` stands for, behind an alias if it is one.
+    /// Returns the node that `id` stands for, behind an alias if it is one.
     pub fn resolve(&self, id: NodeId) -> NodeId {
         // An alias can only name an earlier node that is no alias itself.
         if let Kind::Alias(target) = self.written(id).kind { target } else { id }
     }
 
-    /// Gives the node that `id` stands for.
+    /// Returns the node that `id` stands for.
     pub fn node(&self, id: NodeId) -> &Node {
         self.written(self.resolve(id))
     }
 
-    /// Gives every node with its name, in the order of the text.
+    /// Returns every node with its name, in the order of the text.
     pub fn nodes(&self) -> impl Iterator<Item = (NodeId, &Node)> {
         (0u32..).map(NodeId).zip(&self.nodes)
     }
 
-    /// Gives the text of a scalar, or `None` for a collection.
+    /// Returns the text of a scalar, or `None` for a collection.
     pub fn scalar(&self, id: NodeId) -> Option<&str> {
         match &self.node(id).kind {
             Kind::Scalar(text, _) => Some(text),
@@ -143,7 +143,7 @@ impl Tree {
         }
     }
 
-    /// Gives the entries of a mapping; none for anything else.
+    /// Returns the entries of a mapping; none for anything else.
     pub fn entries(&self, id: NodeId) -> &[(NodeId, NodeId)] {
         match &self.node(id).kind {
             Kind::Mapping(entries, _) => entries,
@@ -151,7 +151,7 @@ impl Tree {
         }
     }
 
-    /// Gives the items of a sequence; none for anything else.
+    /// Returns the items of a sequence; none for anything else.
     pub fn items(&self, id: NodeId) -> &[NodeId] {
         match &self.node(id).kind {
             Kind::Sequence(items, _) => items,
@@ -159,17 +159,17 @@ impl Tree {
         }
     }
 
-    /// Gives the entries of a mapping with this key: more than one where the key is duplicated.
+    /// Returns the entries of a mapping with this key: more than one where the key is duplicated.
     pub fn all<'a>(&'a self, id: NodeId, key: &'a str) -> impl Iterator<Item = (NodeId, NodeId)> + 'a {
         self.entries(id).iter().copied().filter(move |(k, _)| self.scalar(*k) == Some(key))
     }
 
-    /// Gives the value of a key that is written in this mapping itself; of duplicates the last one.
+    /// Returns the value of a key that is written in this mapping itself; of duplicates the last one.
     pub fn get(&self, id: NodeId, key: &str) -> Option<NodeId> {
         self.all(id, key).last().map(|(_, value)| value)
     }
 
-    /// Tells whether a scalar is YAML's null: nothing, `~` or `null` without quotes.
+    /// Returns whether a scalar is YAML's null: nothing, `~` or `null` without quotes.
     pub fn is_null(&self, id: NodeId) -> bool {
         let text = |text: &str| matches!(text, "" | "~" | "null" | "Null" | "NULL");
         matches!(&self.node(id).kind, Kind::Scalar(value, Style::Plain) if text(value))

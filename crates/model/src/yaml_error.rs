@@ -155,7 +155,7 @@ impl SyntaxError {
     }
 }
 
-/// Tells whether an error may come from a bracket that is still open.
+/// Returns whether an error may come from a bracket that is still open.
 fn is_about_flow(kind: &ErrorKind) -> bool {
     use ErrorKind as Kind;
     matches!(
@@ -216,12 +216,12 @@ impl<'t> Place<'t> {
         self.line().starts_with(c)
     }
 
-    /// Tells whether a colon of the line has no space behind it.
+    /// Returns whether a colon of the line has no space behind it.
     fn has_tight_colon(&self) -> bool {
         self.line().contains(':')
     }
 
-    /// Tells whether the line has a key in front of the place already.
+    /// Returns whether the line has a key in front of the place already.
     fn has_colon_before(&self) -> bool {
         self.before().get(self.line_start()..).is_some_and(|before| before.contains(": "))
     }

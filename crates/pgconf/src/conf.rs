@@ -69,44 +69,44 @@ impl Conf {
         Self { bytes, entries, errors }
     }
 
-    /// Gives the file's bytes, exactly as they were read.
+    /// Returns the file's bytes, exactly as they were read.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// Gives the settings and includes in the order of the file, those without effect too.
+    /// Returns the settings and includes in the order of the file, those without effect too.
     pub fn entries(&self) -> &[Entry] {
         &self.entries
     }
 
-    /// Gives the lines the server refuses: at most 100, where it gives up too.
+    /// Returns the lines the server refuses: at most 100, where it gives up too.
     pub fn errors(&self) -> &[SyntaxError] {
         &self.errors
     }
 
-    /// Gives an entry's name as it is written.
+    /// Returns an entry's name as it is written.
     pub fn name(&self, entry: &Entry) -> &[u8] {
         &self.bytes[entry.name.clone()]
     }
 
-    /// Gives an entry's value as the server stores it: without quotes and escapes.
+    /// Returns an entry's value as the server stores it: without quotes and escapes.
     pub fn value(&self, entry: &Entry) -> Vec<u8> {
         text::decode(&self.bytes[entry.value.clone()])
     }
 
-    /// Gives the entry that counts for `name`: the last one, in whatever letter case.
+    /// Returns the entry that counts for `name`: the last one, in whatever letter case.
     ///
     /// Looks at this file alone; [`ConfSet`](crate::ConfSet) follows its includes.
     pub fn effective(&self, name: &str) -> Option<&Entry> {
         self.assignments(name).last()
     }
 
-    /// Gives every entry of `name`, in the order of the file.
+    /// Returns every entry of `name`, in the order of the file.
     pub fn assignments(&self, name: &str) -> impl Iterator<Item = &Entry> {
         self.entries.iter().filter(move |entry| self.name(entry).eq_ignore_ascii_case(name.as_bytes()))
     }
 
-    /// Gives every comment that would set `name`, such as the sample file's commented defaults.
+    /// Returns every comment that would set `name`, such as the sample file's commented defaults.
     ///
     /// Only with an `=`: without it, prose such as `# port 5432` would count.
     pub fn commented(&self, name: &str) -> Vec<Commented> {

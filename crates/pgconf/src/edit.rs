@@ -19,7 +19,7 @@ pub struct Edit {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EditError {
     /// The value holds a NUL byte.
-    #[error("a value can not hold a NUL byte")]
+    #[error("a value cannot hold a NUL byte")]
     Nul,
     /// The name is not `name` or `prefix.name` in letters, digits and `_`.
     #[error("not a setting's name")]
@@ -97,7 +97,7 @@ impl<'a> Editor<'a> {
         self.edits.push(Edit { range: entry.name.start..entry.name.start, text: b"#".to_vec() });
     }
 
-    /// Gives the edits, sorted and disjoint.
+    /// Returns the edits, sorted and disjoint.
     pub fn finish(mut self) -> Vec<Edit> {
         if !self.added.is_empty() {
             self.edits.push(add_lines(self.conf.bytes(), &self.added));
@@ -108,7 +108,7 @@ impl<'a> Editor<'a> {
     }
 }
 
-/// Gives `bytes` with `edits` (sorted and disjoint, as [`Editor::finish`] gives them) applied.
+/// Returns `bytes` with `edits` (sorted and disjoint, as [`Editor::finish`] gives them) applied.
 pub fn apply(bytes: &[u8], edits: &[Edit]) -> Vec<u8> {
     let mut out = Vec::with_capacity(bytes.len());
     let mut at = 0;
@@ -126,7 +126,7 @@ fn token(value: &[u8], quoting: Quoting) -> Result<Vec<u8>, EditError> {
     Ok(if quoting == Quoting::Bare && is_bare(value) { value.to_vec() } else { quoted })
 }
 
-/// Tells whether `value` is one token that the grammar takes as a value without quotes.
+/// Returns whether `value` is one token that the grammar takes as a value without quotes.
 fn is_bare(value: &[u8]) -> bool {
     let first = lexer::next(value, 0);
     first.span == (0..value.len())
@@ -152,7 +152,7 @@ fn add_lines(bytes: &[u8], lines: &[Vec<u8>]) -> Edit {
     Edit { range: at..at, text }
 }
 
-/// Gives the offset behind the last line that is not blank, below the sample's heading for
+/// Returns the offset behind the last line that is not blank, below the sample's heading for
 /// customised options where it stands.
 fn insertion_point(bytes: &[u8]) -> usize {
     let mut heading = false;
@@ -180,7 +180,7 @@ fn insertion_point(bytes: &[u8]) -> usize {
     point
 }
 
-/// Tells whether the line that ends at `at`, or else the file's first one, ends in CR LF.
+/// Returns whether the line that ends at `at`, or else the file's first one, ends in CR LF.
 fn ends_with_crlf(bytes: &[u8], at: usize) -> bool {
     let before = &bytes[..at];
     if before.ends_with(b"\n") {

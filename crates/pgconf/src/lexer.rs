@@ -32,7 +32,7 @@ pub(crate) struct Token {
     pub(crate) span: Range<usize>,
 }
 
-/// Gives the token at or after `at`, skipping white space and comments.
+/// Returns the token at or after `at`, skipping white space and comments.
 ///
 /// The longest match wins, and among equally long ones the order of [`Kind`]: flex's rule, so that
 /// `a.b` is a qualified name and `a.b.c` an unquoted string.
@@ -58,7 +58,7 @@ pub(crate) fn next(bytes: &[u8], mut at: usize) -> Token {
     Token { kind, span: at..end }
 }
 
-/// Gives the offset of the line feed that ends the line of `at`, or the end of the bytes.
+/// Returns the offset of the line feed that ends the line of `at`, or the end of the bytes.
 pub(crate) fn end_of_line(bytes: &[u8], at: usize) -> usize {
     bytes[at..].iter().position(|&byte| byte == b'\n').map_or(bytes.len(), |n| at + n)
 }
@@ -71,7 +71,7 @@ fn is_letter_or_digit(byte: u8) -> bool {
     is_letter(byte) || byte.is_ascii_digit()
 }
 
-/// Gives the end of the run of bytes from `at` on for which `test` holds.
+/// Returns the end of the run of bytes from `at` on for which `test` holds.
 fn run(bytes: &[u8], at: usize, test: impl Fn(u8) -> bool) -> usize {
     bytes[at..].iter().position(|&byte| !test(byte)).map_or(bytes.len(), |n| at + n)
 }

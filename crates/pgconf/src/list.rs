@@ -85,7 +85,7 @@ fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0c)
 }
 
-/// Tells whether two items of a preload list load the same library.
+/// Returns whether two items of a preload list load the same library.
 ///
 /// The server looks `pgaudit`, `pgaudit.so`, `$libdir/pgaudit` and `$libdir/pgaudit.so` up in the same
 /// place, and collapses doubled slashes first. Letter case counts.
@@ -93,7 +93,7 @@ pub fn same_library(a: &[u8], b: &[u8]) -> bool {
     library_name(a) == library_name(b)
 }
 
-/// Gives the name by which a library is compared: without `$libdir/`, without `.so`.
+/// Returns the name by which a library is compared: without `$libdir/`, without `.so`.
 pub fn library_name(item: &[u8]) -> Cow<'_, [u8]> {
     if item.windows(2).any(|pair| pair == b"//") {
         let mut path = item.to_vec();

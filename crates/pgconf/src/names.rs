@@ -21,7 +21,7 @@ impl Names {
         self.before.push(before);
     }
 
-    /// Gives the places where a name may stand, the last one first; another name may have the same hash.
+    /// Returns the places where a name may stand, the last one first; another name may have the same hash.
     pub(crate) fn candidates(&self, name: &[u8]) -> impl Iterator<Item = usize> + '_ {
         let last = self.last.get(&self.hash(name)).copied();
         std::iter::successors(last, |place| self.before[*place])

@@ -15,7 +15,7 @@ const MAX_READS: usize = 2_000;
 /// Two thousand includes of a large file would be as many times its settings.
 const MAX_SETTINGS: usize = 100_000;
 
-/// Gives files to [`ConfSet::read`]: from a disk, an archive or a test's table.
+/// Returns files to [`ConfSet::read`]: from a disk, an archive or a test's table.
 ///
 /// Paths are as the server builds them: absolute as written, else joined to the including file's
 /// folder, with `.`, `..` and doubled slashes resolved by name.
@@ -58,12 +58,12 @@ pub struct Assignment<'a> {
 }
 
 impl Assignment<'_> {
-    /// Gives the name as it is written.
+    /// Returns the name as it is written.
     pub fn name(&self) -> &[u8] {
         self.conf.name(self.entry)
     }
 
-    /// Gives the value as the server stores it.
+    /// Returns the value as the server stores it.
     pub fn value(&self) -> Vec<u8> {
         self.conf.value(self.entry)
     }
@@ -106,7 +106,7 @@ pub enum ProblemKind {
 }
 
 impl ProblemKind {
-    /// Tells whether the server would refuse to start; the only other kind is a file we cannot see.
+    /// Returns whether the server would refuse to start; the only other kind is a file we cannot see.
     pub fn is_fatal(&self) -> bool {
         !matches!(self, Self::Unseen(..))
     }
@@ -149,17 +149,17 @@ impl ConfSet {
         Self { files: Vec::new(), order: Vec::new(), names: Names::default(), problems: Vec::new() }
     }
 
-    /// Gives every file that was read, the main one first.
+    /// Returns every file that was read, the main one first.
     pub fn files(&self) -> impl Iterator<Item = (&str, &Conf)> {
         self.files.iter().map(|(path, conf)| (path.as_str(), conf))
     }
 
-    /// Gives the main file.
+    /// Returns the main file.
     pub fn main(&self) -> &Conf {
         &self.files[0].1
     }
 
-    /// Gives every setting in the server's reading order, without the include directives.
+    /// Returns every setting in the server's reading order, without the include directives.
     ///
     /// A file that is included twice is read twice.
     pub fn assignments(&self) -> impl DoubleEndedIterator<Item = Assignment<'_>> {
@@ -172,7 +172,7 @@ impl ConfSet {
         Assignment { path, conf, entry: &conf.entries()[entry] }
     }
 
-    /// Gives every setting with one of these names, in whatever letter case, in the server's reading order.
+    /// Returns every setting with one of these names, in whatever letter case, in the server's reading order.
     pub fn assignments_of(&self, names: &[&str]) -> Vec<Assignment<'_>> {
         let mut found: Vec<usize> = Vec::new();
         for name in names {
@@ -185,12 +185,12 @@ impl ConfSet {
         found.into_iter().map(|index| self.assignment(index)).collect()
     }
 
-    /// Gives the setting that counts: the last one of `name`, in whatever letter case.
+    /// Returns the setting that counts: the last one of `name`, in whatever letter case.
     pub fn effective(&self, name: &str) -> Option<Assignment<'_>> {
         self.assignments_of(&[name]).pop()
     }
 
-    /// Gives what is wrong, in reading order.
+    /// Returns what is wrong, in reading order.
     pub fn problems(&self) -> &[Problem] {
         &self.problems
     }

@@ -1,6 +1,6 @@
 //! The text of a value: from the file's quoting to the bytes the server sees, and back.
 
-/// Gives the bytes that PostgreSQL stores for a value token.
+/// Returns the bytes that PostgreSQL stores for a value token.
 ///
 /// A token that does not start with `'` stands for itself. In a quoted one `''` and `\'` are one
 /// quote, `\b \f \n \r \t` and `\ooo` (one to three octal digits) are control characters, and any
@@ -26,7 +26,7 @@ pub fn decode(token: &[u8]) -> Vec<u8> {
     until_nul(&out).to_vec()
 }
 
-/// Gives the byte that an escape stands for, and its length with the backslash.
+/// Returns the byte that an escape stands for, and its length with the backslash.
 fn escape(escaped: u8, rest: &[u8]) -> (u8, usize) {
     match escaped {
         b'b' => (0x08, 2),
@@ -48,7 +48,7 @@ fn until_nul(bytes: &[u8]) -> &[u8] {
     bytes.iter().position(|&b| b == 0).map_or(bytes, |end| &bytes[..end])
 }
 
-/// Gives `value` as a quoted token that [`decode`] reads back, or `None` when it holds a NUL.
+/// Returns `value` as a quoted token that [`decode`] reads back, or `None` when it holds a NUL.
 ///
 /// Quotes and backslashes are doubled. A line feed must be escaped, because no value spans lines;
 /// a carriage return is, because an editor might take it for a line end.

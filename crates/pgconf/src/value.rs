@@ -51,7 +51,7 @@ pub enum Type {
 }
 
 impl Type {
-    /// Gives the type's name in `pg_settings.vartype`.
+    /// Returns the type's name in `pg_settings.vartype`.
     pub const fn vartype(&self) -> &'static str {
         match self {
             Type::Bool => "bool",
@@ -62,7 +62,7 @@ impl Type {
         }
     }
 
-    /// Gives the unit that a bare number counts.
+    /// Returns the unit that a bare number counts.
     pub const fn unit(&self) -> Unit {
         match self {
             Type::Integer { unit, .. } | Type::Real { unit, .. } => *unit,
@@ -120,7 +120,7 @@ pub fn check(ty: &Type, text: &[u8]) -> Result<(), ValueError> {
     parse(ty, text).map(|_| ())
 }
 
-/// Tells whether two texts give a setting of type `ty` the same value: `1min` and `60s`, `on` and `true`.
+/// Returns whether two texts give a setting of type `ty` the same value: `1min` and `60s`, `on` and `true`.
 ///
 /// A text that the server refuses is the same as nothing, not even as itself. Strings are compared byte by
 /// byte; whether two of them mean the same list is for the caller who knows the setting.

@@ -78,17 +78,17 @@ fn read(text: &str) -> Result<DesiredState, String> {
 }
 
 impl Adoption {
-    /// Gives what is there and stays out of the document.
+    /// Returns what is there and stays out of the document.
     pub fn left_out(&self) -> &[LeftOut] {
         &self.contents.left_out
     }
 
-    /// Gives the blockers and warnings that a plan from any document meets.
+    /// Returns the blockers and warnings that a plan from any document meets.
     pub fn findings(&self) -> &[Diagnostic] {
         &self.findings
     }
 
-    /// Gives what the document says, by the names of its keys.
+    /// Returns what the document says, by the names of its keys.
     pub fn subjects(&self) -> impl Iterator<Item = String> {
         self.contents.fields.iter().map(|field| field.key.subject())
     }
@@ -118,7 +118,7 @@ impl Adoption {
         plan.blockers().find(|new| !self.is_known(new))
     }
 
-    /// Tells whether a blocker stands in the way of any document.
+    /// Returns whether a blocker stands in the way of any document.
     pub fn is_known(&self, blocker: &Diagnostic) -> bool {
         let same = |old: &Diagnostic| {
             old.code == blocker.code
@@ -238,7 +238,7 @@ impl Adoption {
     }
 }
 
-/// Gives a target as the document writes it.
+/// Returns a target as the document writes it.
 fn of_target(target: &Target) -> Value {
     let mut map = Map::new();
     map.insert("name".into(), json!(target.name));

@@ -80,7 +80,7 @@ impl Database {
         Ok(Some(Self { stack, service, found, site, command, mounts, data, problems, starts, others }))
     }
 
-    /// Gives the error of a database that `docker compose up` does not start.
+    /// Returns the error of a database that `docker compose up` does not start.
     pub(crate) fn not_started(&self) -> Diagnostic {
         let message =
             format!("`{}` belongs to a profile that is not enabled: Compose does not start it", self.service);
@@ -92,12 +92,12 @@ impl Database {
         }
     }
 
-    /// Gives the file in which the image takes effect.
+    /// Returns the file in which the image takes effect.
     pub(crate) fn file(&self, site: &ImageSite) -> &ComposeFile {
         self.stack.file(&self.stack.layers[site.layer])
     }
 
-    /// Gives the place of the image, or of the service's key where it has none of its own.
+    /// Returns the place of the image, or of the service's key where it has none of its own.
     pub(crate) fn image_location(&self, site: &ImageSite) -> model::Location {
         let file = self.file(site);
         let node = match &site.origin {
@@ -108,7 +108,7 @@ impl Database {
         file.location(file.tree.written(node).span.clone())
     }
 
-    /// Gives the replacements that make `image` the service's image, each with its file.
+    /// Returns the replacements that make `image` the service's image, each with its file.
     pub(crate) fn edit(
         &self,
         site: &ImageSite,
@@ -122,7 +122,7 @@ impl Database {
         Ok(edit.into_iter().map(|(file, replacement)| (self.stack.file_at(file), replacement)).collect())
     }
 
-    /// Gives the image of every other service: with its variables replaced, or as it is written where one is not known.
+    /// Returns the image of every other service: with its variables replaced, or as it is written where one is not known.
     pub(crate) fn other_images(&self) -> Option<BTreeMap<&str, Option<String>>> {
         let image = |service: &Service| {
             let (_, part, image) = service.image(&self.stack)?;
@@ -134,7 +134,7 @@ impl Database {
     }
 }
 
-/// Tells whether two texts of one compose file mean the same, but for one service's image.
+/// Returns whether two texts of one compose file mean the same, but for one service's image.
 pub(crate) fn same_but_image(before: &ComposeFile, after: &ComposeFile, service: &str) -> bool {
     same::same_but_image(before, after, service)
 }

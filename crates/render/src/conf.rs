@@ -66,18 +66,18 @@ impl ObservedConf {
         Ok(Some(Self { path: path.to_string(), set, auto, located }))
     }
 
-    /// Tells whether the server would start with these files, as far as they can be read.
+    /// Returns whether the server would start with these files, as far as they can be read.
     pub(crate) fn is_readable(&self) -> bool {
         !self.set.problems().iter().any(|problem| problem.kind.is_fatal())
     }
 
-    /// Gives the path here of a file that the server knows as `path`.
+    /// Returns the path here of a file that the server knows as `path`.
     pub(crate) fn here<'a>(&'a self, path: &'a str) -> &'a str {
         self.located.get(path).map_or(path, String::as_str)
     }
 }
 
-/// Gives the path below the target's root for a path of the host, as compose files write it.
+/// Returns the path below the target's root for a path of the host, as compose files write it.
 ///
 /// An absolute path that is not there is one of the host that the tree will be installed on: Kasm
 /// names `/opt/kasm/<version>/…`, and what follows decides. So it is for a tree that is not installed yet,
@@ -89,7 +89,7 @@ pub(crate) fn located(source: &dyn Source, host: &str, installed: bool) -> Optio
     })
 }
 
-/// Gives that path where it is not a guess.
+/// Returns that path where it is not a guess.
 pub(crate) fn certain(source: &dyn Source, host: &str, installed: bool) -> Option<String> {
     if !host.starts_with('/') {
         return Some(host.to_string());
@@ -98,7 +98,7 @@ pub(crate) fn certain(source: &dyn Source, host: &str, installed: bool) -> Optio
     source.below_root(host).or_else(there)
 }
 
-/// Tells whether `located` gives `path`; a file that cannot be it is not read.
+/// Returns whether `located` gives `path`; a file that cannot be it is not read.
 pub(crate) fn is_located(source: &dyn Source, host: &str, installed: bool, path: &str) -> bool {
     if !host.starts_with('/') {
         return host == path;
@@ -109,7 +109,7 @@ pub(crate) fn is_located(source: &dyn Source, host: &str, installed: bool, path:
     }
 }
 
-/// Gives the server's files: its paths are the container's.
+/// Returns the server's files: its paths are the container's.
 struct ServerFiles<'a> {
     source: &'a dyn Source,
     mounts: &'a Mounts,
@@ -121,7 +121,7 @@ struct ServerFiles<'a> {
 }
 
 impl ServerFiles<'_> {
-    /// Gives the path here for a path of the server, or says why it cannot be seen.
+    /// Returns the path here for a path of the server, or says why it cannot be seen.
     fn here(&self, path: &str) -> Result<String, String> {
         match self.mounts.host(path) {
             Some(Host::Path(host)) => located(self.source, &host, self.installed)

@@ -25,17 +25,17 @@ pub struct WouldShow {
     pub line: usize,
 }
 
-/// Gives the hunks of a change with `context` lines around each, as they really are.
+/// Returns the hunks of a change with `context` lines around each, as they really are.
 pub fn hunks(change: &FileChange, context: usize) -> Vec<Hunk> {
     Sides::of(change).hunks(context, |_, _, text| text.to_vec())
 }
 
-/// Gives the hunks between two texts, as they are.
+/// Returns the hunks between two texts, as they are.
 pub fn between(before: &[u8], after: &[u8], context: usize) -> Vec<Hunk> {
     Sides::new(before, after).hunks(context, |_, _, text| text.to_vec())
 }
 
-/// Gives the hunks with everything hidden that is not the tool's own business.
+/// Returns the hunks with everything hidden that is not the tool's own business.
 ///
 /// Images and managed settings are shown, keys and punctuation too; every other value and every comment
 /// is `<hidden>`.
@@ -49,7 +49,7 @@ pub fn redacted_hunks(change: &FileChange, context: usize) -> Vec<Hunk> {
     })
 }
 
-/// Gives a patch that `git apply` and `patch -p1` take.
+/// Returns a patch that `git apply` and `patch -p1` take.
 ///
 /// Context lines must be exact there and cannot be redacted. So a hunk has as many of them, up to three
 /// on both sides, as hold nothing that may be secret.
@@ -142,7 +142,7 @@ fn replaced(change: &FileChange) -> Vec<Range<usize>> {
     change.edit.replacements().iter().map(|r| r.range.clone()).collect()
 }
 
-/// Gives the ranges of the new text that the edit wrote.
+/// Returns the ranges of the new text that the edit wrote.
 fn inserted(change: &FileChange) -> Vec<Range<usize>> {
     let mut ranges = Vec::new();
     let (mut old, mut new) = (0, 0);

@@ -39,7 +39,7 @@ fn of_release(observed: &ObservedDatabase) -> Option<(Image, Series)> {
     fitting.all(|other| other == first).then_some(first)
 }
 
-/// Tells whether an image is one of Kasm's own, also in a mirror: `example.org/proxy/kasmweb/api`.
+/// Returns whether an image is one of Kasm's own, also in a mirror: `example.org/proxy/kasmweb/api`.
 fn is_of_kasm(image: &Image) -> bool {
     let repository = image.repository();
     repository.rsplit('/').nth(1) == Some("kasmweb") && !repository.ends_with(&format!("/{REPOSITORY}"))

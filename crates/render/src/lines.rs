@@ -1,6 +1,6 @@
 //! Lines of a text, found by the vector instructions of the machine: most of a diff's work is to find them.
 
-/// Gives the lines of a text, each with its line feed.
+/// Returns the lines of a text, each with its line feed.
 pub(crate) fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut start = 0;
     let ends = memchr::memchr_iter(b'\n', text).map(|feed| feed + 1);

@@ -74,7 +74,7 @@ pub(crate) fn observe_again(
 }
 
 impl ObservedState {
-    /// Gives everything that was read.
+    /// Returns everything that was read.
     pub fn snapshot(&self) -> &Snapshot {
         &self.snapshot
     }
@@ -220,7 +220,7 @@ impl ObservedState {
         Some(DataSeries { series, path })
     }
 
-    /// Gives a compose file that was read.
+    /// Returns a compose file that was read.
     pub(crate) fn compose_file(&self, path: &str) -> Option<(&ComposeFile, &str)> {
         self.databases.iter().find_map(|observed| {
             let database = &observed.database;
@@ -229,7 +229,7 @@ impl ObservedState {
         })
     }
 
-    /// Gives the project that runs; of an installer's several ones the first.
+    /// Returns the project that runs; of an installer's several ones the first.
     pub(crate) fn main_database(&self) -> Option<&ObservedDatabase> {
         self.databases.iter().find(|observed| observed.project.runs).or_else(|| self.databases.first())
     }

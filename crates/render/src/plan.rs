@@ -91,27 +91,27 @@ pub struct FileChange {
 }
 
 impl Plan {
-    /// Tells whether nothing would change.
+    /// Returns whether nothing would change.
     pub fn is_empty(&self) -> bool {
         self.files.is_empty() && self.changes.is_empty()
     }
 
-    /// Gives what stands in the way.
+    /// Returns what stands in the way.
     pub fn blockers(&self) -> impl Iterator<Item = &Diagnostic> {
         self.findings.iter().filter(|finding| finding.is_error())
     }
 
-    /// Gives what somebody should know.
+    /// Returns what somebody should know.
     pub fn warnings(&self) -> impl Iterator<Item = &Diagnostic> {
         self.findings.iter().filter(|finding| !finding.is_error())
     }
 
-    /// Tells whether the plan must not be applied.
+    /// Returns whether the plan must not be applied.
     pub fn is_blocked(&self) -> bool {
         self.blockers().next().is_some()
     }
 
-    /// Gives what the whole plan takes.
+    /// Returns what the whole plan takes.
     pub fn needs(&self) -> Needs {
         self.changes.iter().map(|change| change.needs).max().unwrap_or(Needs::Nothing)
     }

@@ -96,10 +96,10 @@ fn prove(desired: &DesiredState, observed: &ObservedState, plan: &Plan) -> Resul
         let (Some((before, service)), Some((after, _))) =
             (observed.compose_file(&file.path), again.compose_file(&file.path))
         else {
-            return Err(not_proved(&format!("{} is no compose file any more", file.path)));
+            return Err(not_proved(&format!("{} is no longer a compose file", file.path)));
         };
         if !same_but_image(before, after, service) {
-            let message = format!("the image of `{service}` can not be changed alone: its mapping is shared");
+            let message = format!("the image of `{service}` cannot be changed alone: its mapping is shared");
             let start = file.edit.replacements().first().map_or(0, |first| first.range.start);
             return Err(Diagnostic::error(Code::ImageShape, message)
                 .at(before.location(start..start))

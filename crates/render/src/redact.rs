@@ -66,7 +66,7 @@ impl<'a> Shown<'a> {
         Self { kind, bytes, managed, lines: spans, hidden }
     }
 
-    /// Gives a line (from 0) without its line feed, as it may be shown.
+    /// Returns a line (from 0) without its line feed, as it may be shown.
     pub(crate) fn line(&self, index: usize) -> Vec<u8> {
         let Some(line) = self.lines.get(index) else { return Vec::new() };
         let mut out = Vec::new();
@@ -97,7 +97,7 @@ impl<'a> Shown<'a> {
         out
     }
 
-    /// Gives the whole text as it may be shown.
+    /// Returns the whole text as it may be shown.
     pub(crate) fn text(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.bytes.len());
         for (index, line) in self.lines.iter().enumerate() {
@@ -109,7 +109,7 @@ impl<'a> Shown<'a> {
         out
     }
 
-    /// Tells whether a line (from 0) holds what may be a secret.
+    /// Returns whether a line (from 0) holds what may be a secret.
     pub(crate) fn may_be_secret(&self, index: usize) -> bool {
         self.lines.get(index).is_some_and(|line| self.on(line).iter().any(|hidden| hidden.secret))
     }
@@ -173,7 +173,7 @@ pub(crate) fn compose(tree: &Tree, bytes: &[u8]) -> Vec<Hidden> {
     hidden
 }
 
-/// Tells whether a comment is a version behind an image, as tools that pin digests write it: `# 16.7`.
+/// Returns whether a comment is a version behind an image, as tools that pin digests write it: `# 16.7`.
 fn is_version_of_image(bytes: &[u8], comment: &Range<usize>) -> bool {
     let start = bytes[..comment.start].iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
     let is_image = bytes[start..comment.start].trim_ascii_start().starts_with(b"image:");
@@ -234,7 +234,7 @@ fn image_of(tree: &Tree, service: NodeId, images: &mut Vec<Range<usize>>) {
     }
 }
 
-/// Tells whether a text can be an image, with variables or without.
+/// Returns whether a text can be an image, with variables or without.
 fn is_image(text: &str) -> bool {
     let fits = |c: char| c.is_ascii_alphanumeric() || "._-/:@${}?+".contains(c);
     let (name, digest) = text.trim().split_once("@sha256:").unwrap_or((text.trim(), ""));
@@ -336,7 +336,7 @@ fn setting(conf: &Conf, entry: &Entry, base: usize, end: usize, bytes: &[u8], hi
     }
 }
 
-/// Tells whether a setting's value is hidden, and then whether it may be a secret.
+/// Returns whether a setting's value is hidden, and then whether it may be a secret.
 fn of_setting(name: &str, value: &[u8]) -> Option<bool> {
     let row = postgres::lookup_in(name, None);
     // A value that is a number, a word of a list, on or off says what the setting is set to, no more.
@@ -345,34 +345,34 @@ fn of_setting(name: &str, value: &[u8]) -> Option<bool> {
     (!is_typed && !value.is_empty()).then_some(!harmless)
 }
 
-/// Tells whether a setting's value may be a secret; `name` is in lower case.
+/// Returns whether a setting's value may be a secret; `name` is in lower case.
 pub(crate) fn may_be_secret(name: &str, value: &[u8]) -> bool {
     of_setting(name, value) == Some(true)
 }
 
-/// Gives a value as it may be shown, and as it is where that is something else.
+/// Returns a value as it may be shown, and as it is where that is something else.
 pub(crate) fn split(value: String, may_be_secret: bool) -> (String, Option<String>) {
     if may_be_secret { (HIDDEN.into(), Some(value)) } else { (value, None) }
 }
 
-/// Gives a value that a document declares as it may be shown: those settings are secret whatever their values are.
+/// Returns a value that a document declares as it may be shown: those settings are secret whatever their values are.
 pub(crate) fn declared(name: &str, value: String) -> String {
     if SECRET.iter().any(|secret| name.eq_ignore_ascii_case(secret)) { HIDDEN.into() } else { value }
 }
 
-/// Tells whether the value of a managed setting may be a secret: as of any, but for those of pgaudit.
+/// Returns whether the value of a managed setting may be a secret: as of any, but for those of pgaudit.
 pub(crate) fn may_be_secret_before(name: &str, value: &[u8]) -> bool {
     let name = name.to_ascii_lowercase();
     !name.starts_with("pgaudit.") && may_be_secret(&name, value)
 }
 
-/// Tells whether an image has what looks like a user and a password; no registry takes that.
+/// Returns whether an image has what looks like a user and a password; no registry takes that.
 pub(crate) fn has_user(image: &str) -> bool {
     let is_digest = |text: &str| text.starts_with("sha256:") || text.starts_with("sha512:");
     image.match_indices('@').any(|(at, _)| !is_digest(&image[at + 1..]))
 }
 
-/// Tells whether the line of a setting says what PostgreSQL's sample says, active or commented out.
+/// Returns whether the line of a setting says what PostgreSQL's sample says, active or commented out.
 pub(crate) fn is_default_of_sample(bytes: &[u8], entry: &Entry) -> bool {
     let start = bytes[..entry.name.start].iter().rposition(|&b| b == b'\n').map_or(0, |at| at + 1);
     let end = bytes[entry.value.end..].iter().position(|&b| b == b'\n');
@@ -389,7 +389,7 @@ fn comment(range: Range<usize>, bytes: &[u8], hidden: &mut Vec<Hidden>) {
     }
 }
 
-/// Tells whether PostgreSQL's sample file has this line or comment.
+/// Returns whether PostgreSQL's sample file has this line or comment.
 fn is_of_sample(line: &[u8]) -> bool {
     let words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
     let mut hash: u64 = 0xcbf2_9ce4_8422_2325;

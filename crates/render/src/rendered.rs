@@ -28,7 +28,7 @@ pub struct Rendered {
     pub text: Vec<u8>,
 }
 
-/// Gives every file of the target that decides on its database, in the order of their paths.
+/// Returns every file of the target that decides on its database, in the order of their paths.
 ///
 /// They are as the plan leaves them; where a blocker stands in its way, they are as they are. Files that lie
 /// outside the target are not among them, as are compose files without the database's service.
@@ -80,7 +80,7 @@ pub fn rendered(desired: &DesiredState, observed: &ObservedState, plan: &Plan) -
     files.into_values().collect()
 }
 
-/// Gives the bytes of a file of this kind as [`rendered`] shows them; a compose file that is none is hidden.
+/// Returns the bytes of a file of this kind as [`rendered`] shows them; a compose file that is none is hidden.
 ///
 /// What is redacted already stays as it is, so that an older text can be compared with a newer one.
 pub fn redacted(kind: FileKind, bytes: &[u8], desired: &DesiredState) -> Vec<u8> {
@@ -127,7 +127,7 @@ fn conf(conf: &Conf, names: &HashSet<String>) -> Vec<u8> {
     Shown::new(FileKind::Conf, conf.bytes(), managed, &[]).text()
 }
 
-/// Gives the settings whose values are this tool's business, in lower case.
+/// Returns the settings whose values are this tool's business, in lower case.
 fn managed(desired: &DesiredState) -> HashSet<String> {
     let own = PGAUDIT.iter().map(|row| row.name).chain([PRELOAD]).map(String::from);
     own.chain(desired.settings().iter().map(|setting| setting.name.clone())).collect()

@@ -10,7 +10,7 @@ use crate::observe::ObservedState;
 use crate::redact;
 use crate::source::{Found, Source, folder, join};
 
-/// Gives every text of the target's files that may be a secret: values of environments, of `.env` files and
+/// Returns every text of the target's files that may be a secret: values of environments, of `.env` files and
 /// of `env_file:`, of keys that are called like one, passwords in URLs, and what a conf hides. Each as it is
 /// written, as it is meant, and its lines where it has several.
 ///
@@ -109,7 +109,7 @@ const OPEN: &[&str] = &[
 const CLOSED: &[&str] =
     &["auth", "credential", "dsn", "key", "pass", "passwd", "private", "pwd", "salt", "secret", "token"];
 
-/// Tells whether a text is long enough and rare enough to be looked for in what is said.
+/// Returns whether a text is long enough and rare enough to be looked for in what is said.
 pub(crate) fn is_telling(text: &str) -> bool {
     text.len() >= SHORTEST && !WORDS.iter().any(|word| text.eq_ignore_ascii_case(word))
 }
@@ -259,7 +259,7 @@ impl Secrets {
     }
 }
 
-/// Tells whether something of this name is a secret.
+/// Returns whether something of this name is a secret.
 pub(crate) fn is_closed(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     !name.ends_with("_file") && CLOSED.iter().any(|part| name.contains(part))

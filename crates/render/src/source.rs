@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use model::{Code, Diagnostic};
 pub use pgconf::Found;
 
-/// Gives the files of one target; the only door through which the views see the world.
+/// Returns the files of one target; the only door through which the views see the world.
 ///
 /// A path is relative to the target's root, with `/` between its parts, or absolute: then it is one of
 /// the host that the files belong to, and is looked up below `--root` where that is given.
@@ -17,7 +17,7 @@ pub trait Source {
     /// Lists the names of the files in a folder.
     fn list(&self, folder: &str) -> Found<Vec<String>>;
 
-    /// Gives the path below the target's root for an absolute path of the host, where it is one.
+    /// Returns the path below the target's root for an absolute path of the host, where it is one.
     fn below_root(&self, absolute: &str) -> Option<String>;
 }
 
@@ -62,7 +62,7 @@ impl<P: Into<String>, B: Into<Vec<u8>>> FromIterator<(P, B)> for Snapshot {
 }
 
 impl Snapshot {
-    /// Gives a file's bytes as they were read.
+    /// Returns a file's bytes as they were read.
     pub fn bytes(&self, path: &str) -> Option<&[u8]> {
         match self.files.get(path) {
             Some(Found::Yes(bytes)) => Some(bytes),
@@ -70,7 +70,7 @@ impl Snapshot {
         }
     }
 
-    /// Gives the same snapshot with other bytes in some files.
+    /// Returns the same snapshot with other bytes in some files.
     #[must_use]
     pub fn with(&self, changed: impl IntoIterator<Item = (String, Vec<u8>)>) -> Self {
         let mut copy = self.clone();
@@ -88,7 +88,7 @@ impl Snapshot {
         Found::Yes(below.into_iter().filter(|name| !name.contains('/')).map(String::from).collect())
     }
 
-    /// Gives every file that was asked for, and whether it was there.
+    /// Returns every file that was asked for, and whether it was there.
     pub fn files(&self) -> impl Iterator<Item = (&str, &Found<Vec<u8>>)> {
         self.files.iter().map(|(path, found)| (path.as_str(), found))
     }
@@ -162,7 +162,7 @@ pub(crate) fn join(folder: &str, path: &str) -> String {
     pgconf::normalize(&whole)
 }
 
-/// Gives the folder of a path; empty for a bare name.
+/// Returns the folder of a path; empty for a bare name.
 pub(crate) fn folder(path: &str) -> &str {
     match path.rsplit_once('/') {
         Some(("", _)) => "/",

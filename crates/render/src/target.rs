@@ -51,7 +51,7 @@ pub(crate) struct Project {
 }
 
 impl TargetKind {
-    /// Gives the path of the conf, if the target has one.
+    /// Returns the path of the conf, if the target has one.
     pub(crate) fn conf(&self) -> Option<&str> {
         match self {
             Self::Deployment | Self::Installer => Some(KASM_CONF),
@@ -59,7 +59,7 @@ impl TargetKind {
         }
     }
 
-    /// Gives the service that the document names.
+    /// Returns the service that the document names.
     pub(crate) fn service(&self) -> Option<&str> {
         match self {
             Self::Files { service, .. } => service.as_deref(),
@@ -77,7 +77,7 @@ impl TargetKind {
         }
     }
 
-    /// Tells whether a data directory is there that the new server must be able to open.
+    /// Returns whether a data directory is there that the new server must be able to open.
     pub(crate) fn has_data(&self) -> bool {
         !matches!(self, Self::Installer)
     }
@@ -107,7 +107,7 @@ impl TargetKind {
 const COMPOSE_FILE: &str = "COMPOSE_FILE";
 const COMPOSE_PATH_SEPARATOR: &str = "COMPOSE_PATH_SEPARATOR";
 
-/// Gives the files that `COMPOSE_FILE` in a deployment's `.env` names; `None` if it names none.
+/// Returns the files that `COMPOSE_FILE` in a deployment's `.env` names; `None` if it names none.
 fn named_files(source: &dyn Source, problems: &mut Vec<Diagnostic>) -> Option<Vec<String>> {
     let Found::Yes(bytes) = source.read("docker/.env") else { return None };
     let variables = read_env(&bytes);
@@ -125,7 +125,7 @@ fn named_files(source: &dyn Source, problems: &mut Vec<Diagnostic>) -> Option<Ve
     (!files.is_empty()).then_some(files)
 }
 
-/// Gives the files that Compose takes by itself: the first of these, and its override beside it.
+/// Returns the files that Compose takes by itself: the first of these, and its override beside it.
 fn usual_files(names: &[String]) -> Option<Vec<String>> {
     let main = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
     let overrides = [

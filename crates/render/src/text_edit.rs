@@ -34,17 +34,17 @@ impl TextEdit {
         Ok(Self { replacements })
     }
 
-    /// Tells whether nothing changes.
+    /// Returns whether nothing changes.
     pub fn is_empty(&self) -> bool {
         self.replacements.is_empty()
     }
 
-    /// Gives the replacements, sorted and disjoint.
+    /// Returns the replacements, sorted and disjoint.
     pub fn replacements(&self) -> &[Replacement] {
         &self.replacements
     }
 
-    /// Gives the text after the edit.
+    /// Returns the text after the edit.
     pub fn apply(&self, original: &[u8]) -> Vec<u8> {
         pgconf::apply(original, &self.replacements)
     }

@@ -120,7 +120,7 @@ impl Compose {
         Ok(Self { binary: binary.into(), known: Mutex::default() })
     }
 
-    /// Gives what `config` makes of a file, asked in one of the [`WAYS`]; the error is Compose's own.
+    /// Returns what `config` makes of a file, asked in one of the [`WAYS`]; the error is Compose's own.
     pub fn config(&self, bytes: &[u8], way: usize) -> Result<Value, String> {
         let question = (bytes.to_vec(), way);
         if let Some(known) = self.known.lock().unwrap().get(&question) {
@@ -131,7 +131,7 @@ impl Compose {
         answer
     }
 
-    /// Gives the image of every service of a project of files, of which Compose is given those in `main`; the error is
+    /// Returns the image of every service of a project of files, of which Compose is given those in `main`; the error is
     /// Compose's own.
     pub fn images(
         &self,
@@ -172,7 +172,7 @@ impl Compose {
             .collect())
     }
 
-    /// Gives what `config --environment` says of a `.env` file, in an empty environment; the error is Compose's own.
+    /// Returns what `config --environment` says of a `.env` file, in an empty environment; the error is Compose's own.
     pub fn environment(&self, env: &str) -> Result<BTreeMap<String, String>, String> {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join(".env"), env).unwrap();

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::repository;
 
-/// Tells whether a command with these arguments writes JSON to its standard output, and nothing else.
+/// Returns whether a command with these arguments writes JSON to its standard output, and nothing else.
 pub fn is_json<'a>(arguments: impl IntoIterator<Item = &'a OsStr>) -> bool {
     let mut formats = Vec::new();
     let mut arguments = arguments.into_iter();
@@ -59,7 +59,7 @@ pub fn check(stdout: &[u8], code: Option<i32>) {
     }
 }
 
-/// Tells whether something ended in a way that has an error. What is unfinished is told by its checks and its pending step.
+/// Returns whether something ended in a way that has an error. What is unfinished is told by its checks and its pending step.
 fn is_failure(value: &Value) -> bool {
     let outcome = value["outcome"].as_str().unwrap_or_default();
     !["", "done", "differences", "unfinished"].contains(&outcome)

@@ -88,7 +88,7 @@ impl Sandbox {
         self.root.join("examples").join(example).join("kasm-db.yaml")
     }
 
-    /// Gives the folder of an example's only target.
+    /// Returns the folder of an example's only target.
     pub fn target(&self, example: &str) -> PathBuf {
         let folder = match example {
             "existing" => "examples/existing/opt/kasm/1.11.0",
@@ -146,14 +146,14 @@ impl Sandbox {
         copy
     }
 
-    /// Gives everything below a folder of the sandbox.
+    /// Returns everything below a folder of the sandbox.
     pub fn seen(&self, folder: &Path) -> BTreeMap<PathBuf, Seen> {
         let mut all = BTreeMap::new();
         see(folder, folder, &mut all);
         all
     }
 
-    /// Gives modes and contents below a folder: what two copies can have in common. What is kept of applies is
+    /// Returns modes and contents below a folder: what two copies can have in common. What is kept of applies is
     /// left out: it tells when they were.
     pub fn contents(&self, folder: &Path) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
         let kept = |path: &Path| path.components().any(|part| part.as_os_str() == ".kasm-db");

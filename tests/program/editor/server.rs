@@ -197,7 +197,7 @@ fn program() -> Result<String, String> {
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
-    Err(format!("the language server can not be had: {}", String::from_utf8_lossy(&output.stderr)))
+    Err(format!("the language server cannot be had: {}", String::from_utf8_lossy(&output.stderr)))
 }
 
 /// Reads one message; `None` at the end.

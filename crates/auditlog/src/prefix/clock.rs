@@ -1,6 +1,6 @@
 //! Times as the server writes them into a prefix.
 
-/// Tells whether a text is a time with its zone, as the server writes it.
+/// Returns whether a text is a time with its zone, as the server writes it.
 pub(super) fn is_time(text: &[u8], milliseconds: bool) -> bool {
     let shape = shape(milliseconds);
     if text.len() <= shape.len() || !starts_as(text, shape) {
@@ -20,7 +20,7 @@ pub(super) fn shape(milliseconds: bool) -> &'static [u8] {
     if milliseconds { b"dddd-dd-dd dd:dd:dd.ddd " } else { b"dddd-dd-dd dd:dd:dd " }
 }
 
-/// Tells whether a text starts as a shape.
+/// Returns whether a text starts as a shape.
 pub(super) fn starts_as(text: &[u8], shape: &[u8]) -> bool {
     let is = |(byte, shape): (&u8, &u8)| if *shape == b'd' { byte.is_ascii_digit() } else { byte == shape };
     text.len() >= shape.len() && text.iter().zip(shape).all(is)

@@ -244,7 +244,7 @@ impl<'a, F: FnMut(&Reading<'a>)> Matching<'a, '_, F> {
         (self.found)(&reading);
     }
 
-    /// Gives how many bytes such a field may have.
+    /// Returns how many bytes such a field may have.
     fn reach(&self, escape: u8, text: &[u8]) -> usize {
         let within = |most: usize| text.len().min(most);
         // The server replaces a line feed in them, or has none.
@@ -285,7 +285,7 @@ impl<'a, F: FnMut(&Reading<'a>)> Matching<'a, '_, F> {
         text.iter().take_while(|byte| CLASSES[usize::from(**byte)] & class != 0).count()
     }
 
-    /// Gives how far a time reaches with its zone.
+    /// Returns how far a time reaches with its zone.
     fn time(&self, text: &[u8], milliseconds: bool) -> usize {
         let shape = shape(milliseconds);
         if !starts_as(text, shape) {
@@ -295,7 +295,7 @@ impl<'a, F: FnMut(&Reading<'a>)> Matching<'a, '_, F> {
         shape.len() + zone.take_while(|byte| byte.is_ascii_alphanumeric() || b"-+:".contains(byte)).count()
     }
 
-    /// Tells whether a text is such a field as a whole.
+    /// Returns whether a text is such a field as a whole.
     fn is(&self, escape: u8, text: &[u8]) -> bool {
         match escape {
             b'p' | b'l' | b'x' => !text.is_empty(),

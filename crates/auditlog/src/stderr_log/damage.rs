@@ -176,13 +176,13 @@ impl Damage {
     }
 }
 
-/// Tells whether a line may be the rest of an entry; other programs write to the log, too, and about other things.
+/// Returns whether a line may be the rest of an entry; other programs write to the log, too, and about other things.
 fn is_rest(line: &[u8]) -> bool {
     let parts = [&b"SESSION,"[..], b"OBJECT,", b",<none>", b",<not logged>", b",<previously logged>"];
     parts.iter().any(|part| memmem::find(line, part).is_some())
 }
 
-/// Tells whether a line without the mark of an entry may be the start of one, with another line behind it or none.
+/// Returns whether a line without the mark of an entry may be the start of one, with another line behind it or none.
 fn is_torn(line: &[u8], heads: &Heads) -> bool {
     let text = trim_end(line);
     let Some(prefix) = heads.prefix() else {

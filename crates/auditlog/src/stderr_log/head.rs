@@ -75,7 +75,7 @@ impl Heads {
         Self { prefixes, own, fitting: 0, is_confirmed: false, colon, mark }
     }
 
-    /// Tells whether a line of this log had a prefix that is known.
+    /// Returns whether a line of this log had a prefix that is known.
     pub(super) fn is_confirmed(&self) -> bool {
         self.is_confirmed
     }
@@ -251,7 +251,7 @@ impl Heads {
     }
 }
 
-/// Tells whether what stands before a colon is this prefix and a severity.
+/// Returns whether what stands before a colon is this prefix and a severity.
 fn is_head(prefix: &Prefix, head: &[u8], colon: usize, steps: &mut u32) -> bool {
     severities(&head[..colon]).any(|start| {
         // Behind nothing, any word may stand before a colon.
@@ -362,7 +362,7 @@ fn audit_at(line: &[u8], colon: usize) -> Result<usize, Reason> {
     if line[message..].starts_with(MARK) { Ok(message + MARK.len()) } else { Err(Reason::Prefix) }
 }
 
-/// Tells whether a line holds `AUDIT: SESSION,1` or `AUDIT: OBJECT,1`.
+/// Returns whether a line holds `AUDIT: SESSION,1` or `AUDIT: OBJECT,1`.
 fn looks_like_audit(line: &[u8], mark: &Finder<'_>) -> bool {
     mark.find_iter(line).any(|at| {
         let rest = &line[at + MARK.len()..];
@@ -371,12 +371,12 @@ fn looks_like_audit(line: &[u8], mark: &Finder<'_>) -> bool {
     })
 }
 
-/// Tells whether a message of a line starts with [`MARK`].
+/// Returns whether a message of a line starts with [`MARK`].
 fn is_message(line: &[u8]) -> bool {
     memmem::find_iter(line, COLON).any(|at| line[at + COLON.len()..].starts_with(MARK))
 }
 
-/// Tells whether syslog wrote what stands before a severity: `Nov 22 22:41:34 db postgres[123]: [4-1] `.
+/// Returns whether syslog wrote what stands before a severity: `Nov 22 22:41:34 db postgres[123]: [4-1] `.
 ///
 /// The program's name stands before its process id. In a `log_line_prefix` such as `%t [%p]: [%l-1] ` there is a space.
 fn is_syslog(head: &[u8]) -> bool {

@@ -205,12 +205,12 @@ fn usual() -> impl Iterator<Item = &'static &'static str> {
     [LOGS, USUAL_LEVELS, USUAL_PARTS, USUAL_PLACES].into_iter().flatten()
 }
 
-/// Tells whether a word is a severity that is known.
+/// Returns whether a word is a severity that is known.
 pub(super) fn is_known(word: &[u8]) -> bool {
     usual().any(|known| known.as_bytes() == word)
 }
 
-/// Tells whether a text ends with what a server calls a message that is a log entry.
+/// Returns whether a text ends with what a server calls a message that is a log entry.
 pub(super) fn ends_with_log(head: &[u8]) -> bool {
     LOGS.iter().any(|word| head.ends_with(word.as_bytes()))
 }

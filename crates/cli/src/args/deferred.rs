@@ -1,10 +1,12 @@
 //! Arguments of a command that are described to the parser only if that command is run.
 
-use std::ops::Deref;
+use std::ops::{Deref, DerefMut};
 
 use clap::builder::Resettable;
 use clap::error::Error;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
+
+use super::help;
 
 /// Arguments of one command of many. To describe all of them would take longer than validating a document.
 #[derive(Debug)]
@@ -15,6 +17,12 @@ impl<T> Deref for Deferred<T> {
 
     fn deref(&self) -> &T {
         &self.0
+    }
+}
+
+impl<T> DerefMut for Deferred<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.0
     }
 }
 
@@ -32,7 +40,7 @@ impl<T: Args> Args for Deferred<T> {
 fn keeping_about(command: Command, augment: fn(Command) -> Command) -> Command {
     let about = Resettable::from(command.get_about().cloned());
     let long = Resettable::from(command.get_long_about().cloned());
-    augment(command).about(about).long_about(long)
+    help::complete(augment(command).about(about).long_about(long))
 }
 
 impl<T: FromArgMatches> FromArgMatches for Deferred<T> {

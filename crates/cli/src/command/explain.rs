@@ -22,7 +22,7 @@ pub(crate) fn run(args: &Explain, setting: &Setting) -> Result<Outcome, Error> {
             None => "`kasm-db explain` lists the codes and fields".into(),
         }));
     }
-    setting.say(&explain::all(&found))?;
+    setting.say(&explain::all(&found, setting.terminal.width()))?;
     setting.results.each(|emitter| emitter.explained(Some(subject), &found))?;
     Ok(Outcome::Done)
 }

@@ -49,7 +49,7 @@ pub(crate) fn run(args: &Import, setting: &Setting) -> Result<Outcome, Error> {
         Err(refused) => {
             progress::show(&refused, None, terminal);
             setting.results.each(|emitter| emitter.findings(None, None, &refused))?;
-            terminal.note("No document is written: what is there can not be read.\n");
+            terminal.note("No document is written: the existing files cannot be read.\n");
             terminal.state(FilesState::NothingChanged);
             return Ok(outcome_of_blockers(&refused));
         }
@@ -91,7 +91,7 @@ fn remarks(adoption: &Adoption, setting: &Setting) -> Result<(), Error> {
     if !blockers.is_empty() {
         progress::show(&blockers, None, terminal);
         setting.results.each(|emitter| emitter.findings(None, None, &blockers))?;
-        terminal.note("A plan is refused until that is mended; no document is the cause of it.\n");
+        terminal.note("A plan is refused until this is fixed. The document does not cause it.\n");
     }
     Ok(())
 }

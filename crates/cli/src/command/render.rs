@@ -23,7 +23,7 @@ pub(crate) fn run(args: &Render, setting: &Setting) -> Result<Outcome, Error> {
     let global = &setting.global;
     if global.show_secrets {
         return Err(Error::usage("`--show-secrets` is not for a folder that is committed")
-            .help("use `kasm-db plan --show-secrets` where nobody else reads the output"));
+            .help("use `kasm-db plan --show-secrets` if nobody else can read the output"));
     }
     if !global.target.is_empty() {
         return Err(Error::usage("the folder is one of all targets; `--target` would remove others")
@@ -40,7 +40,7 @@ pub(crate) fn run(args: &Render, setting: &Setting) -> Result<Outcome, Error> {
             if !folders.insert(path.clone()) {
                 let message = format!("{} is the folder of two documents", path.display());
                 return Err(Error::usage(message)
-                    .help("render each by itself, into a folder of its own with `--out DIR`"));
+                    .help("render each one separately, to its own folder with `--out DIR`"));
             }
             let folder = match &args.out {
                 Some(folder) => OutputFolder::named(folder),

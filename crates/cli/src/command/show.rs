@@ -26,7 +26,8 @@ pub(crate) fn run(args: &args::Show, setting: &Setting) -> Result<Outcome, Error
     let changed = compared.as_ref().map(|compared| compared.changed(&saved));
     let is_stale = changed.as_ref().is_some_and(|changed| !changed.is_empty());
     if let Some(changed) = changed.as_ref().filter(|changed| !changed.is_empty()) {
-        terminal.warning(&stale(changed).message, Some("plan again: this one is not applied any more"));
+        terminal
+            .warning(&stale(changed).message, Some("create a new plan; this one can no longer be applied"));
     }
     let document = saved.documents.first().map_or("", |document| &document.path);
     let results = &setting.results;

@@ -111,7 +111,7 @@ pub(crate) fn without_source(diagnostic: &Diagnostic, places: &[&Location]) -> S
         && let Some(risk) = diagnostic.code.risk()
     {
         out.push_str(&format!(
-            "  = `--allow {}` continues anyway: {}\n",
+            "  = `--allow {}` proceeds anyway. Risk: {}\n",
             diagnostic.code.name(),
             escape(risk)
         ));

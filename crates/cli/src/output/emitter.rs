@@ -32,7 +32,7 @@ pub(crate) struct Format {
 }
 
 impl Format {
-    /// Tells whether it can say a report.
+    /// Returns whether it can say a report.
     pub(crate) fn says(&self, report: Report) -> bool {
         match report {
             Report::AuditEntries | Report::AuditCount | Report::AuditSummary => self.entries.is_some(),
@@ -60,7 +60,7 @@ impl std::fmt::Debug for Format {
 ///
 /// A format says nothing by itself; it has the methods of the reports that its row names.
 pub(crate) trait Emitter {
-    /// Tells whether programs read it. Everything is in it then, and nothing else is written to standard output.
+    /// Returns whether programs read it. Everything is in it then, and nothing else is written to standard output.
     fn is_for_programs(&self) -> bool {
         false
     }

@@ -52,7 +52,7 @@ pub(crate) fn escape_json(json: String) -> String {
     out
 }
 
-/// Tells whether a character could make a terminal, or a reader, see something else than is there.
+/// Returns whether a character could make a terminal, or a reader, see something else than is there.
 pub(crate) fn is_unsafe(c: char) -> bool {
     let invisible = matches!(c,
         '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'

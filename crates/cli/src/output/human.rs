@@ -150,7 +150,7 @@ impl Emitter for Human {
     fn finish(&mut self) -> Result<(), Error> {
         self.sink.text(&status::lines(&self.lines))?;
         if !self.detail.quiet && self.lines.iter().any(|line| line.differs) {
-            self.sink.text("\n`kasm-db verify` says why, and what mends it.\n")?;
+            self.sink.text("\nRun `kasm-db verify` for the reason and a fix.\n")?;
         }
         self.sink.complete();
         Ok(())

@@ -134,7 +134,7 @@ fn patch(plan: &Plan, below: &str, show_secrets: bool) -> Result<Vec<u8>, Error>
         let patch = render::diff::patch_at(file, &path, show_secrets).map_err(|error| {
             Error::failed(error.to_string()).help(
                 "a patch needs the lines around a change as they are; use `kasm-db apply`, or `--show-secrets` \
-                 where nobody else reads the output",
+                 if nobody else can read the output",
             )
         })?;
         if !show_secrets

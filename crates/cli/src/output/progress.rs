@@ -34,7 +34,7 @@ impl Observer for Progress<'_> {
             Event::Failed(error) => self.terminal.error(error),
             Event::Recovered(root, recovery) => note(&recovered(&root.display().to_string(), recovery)),
             Event::AlreadyApplied(folder) => {
-                result(&format!("{}: already applied, nothing to do.\n", escape(folder)))?;
+                result(&format!("{}: already applied, no changes.\n", escape(folder)))?;
             }
             Event::Planned { plan, folder, several, follow_up } => {
                 findings(plan, several, self.terminal);
@@ -47,14 +47,15 @@ impl Observer for Progress<'_> {
             Event::AllowAgain(names) => {
                 let flags: Vec<_> = names.iter().map(|name| format!("--allow {name}")).collect();
                 let flags = flags.join(" ");
-                note(&format!("  = help: the plan was made with `{flags}`; to apply it, say so again\n"));
+                note(&format!(
+                    "  = help: the plan was made with `{flags}`; repeat these options to apply it\n"
+                ));
             }
             Event::Back { target, folder, to, files, needs, is_declared, findings } => {
                 result(&plan::rollback(target, folder, to, files, needs, self.detail))?;
                 if !is_declared {
                     note(
-                        "The document declares something else: the next apply undoes this, unless the document is \
-                         changed, too.\n",
+                        "The document declares something else: change it as well, or the next apply undoes this.\n",
                     );
                 }
                 show(findings, None, self.terminal);
@@ -64,9 +65,7 @@ impl Observer for Progress<'_> {
             }
             Event::NothingToRollBack(folder, to) => {
                 let folder = escape(folder);
-                result(&format!(
-                    "Nothing to do: the files below {folder} are as generation {to} left them.\n"
-                ))?;
+                result(&format!("No changes. The files below {folder} are those of generation {to}.\n"))?;
             }
             Event::LeftOut(names) => {
                 let names: Vec<_> = names.iter().map(|name| escape(name)).collect();
@@ -111,26 +110,26 @@ impl Observer for Progress<'_> {
                 note(&format!("Left as it is: {what}. `kasm-db recover` does it.\n"));
             }
             Event::Unfinished(_) => {
-                note("An earlier apply is not finished: `kasm-db recover` goes on with it.\n");
+                note("An earlier apply is not finished; `kasm-db recover` resumes it.\n");
             }
             Event::Resumed(step) => {
-                note(&format!("An earlier apply goes on at its step `{}`.\n", step.name()));
+                note(&format!("Resuming an earlier apply at its step `{}`.\n", step.name()));
             }
             Event::Down(_, why) => note(&format!("{}: it is started again.\n", escape(why))),
             Event::Checked(checks) => result(&checks::after_apply(checks, scrubber))?,
             Event::Lags(step) => {
                 let what = match step {
-                    Step::Reload => "it must read its files again",
+                    Step::Reload => "it must reload its files",
                     Step::Extension => "the extension must be created",
                     _ => "it must be stopped and started",
                 };
-                note(&format!("The running server is not as its files say: {what}.\n"));
+                note(&format!("The running server does not match its files: {what}.\n"));
             }
             Event::Command(what, argv) => note(&format!("{what}: {}\n", escape(argv))),
             Event::Said(line) => note(&format!("  | {}\n", escape(line))),
             Event::SaidMore => note("  | … the rest of the output is not shown\n"),
             Event::NotWaiting => {
-                note("The document says `verify: {connect: none}`: nobody looks whether it came up.\n");
+                note("`verify: {connect: none}` is set: not checking whether the database came up.\n");
             }
             Event::Waiting(limit) => {
                 note(&format!("waiting for the database, at most {}\n", seconds(&limit)));
@@ -146,16 +145,16 @@ impl Observer for Progress<'_> {
             Event::Targets(_) | Event::Target(_) | Event::Ended { .. } => {}
             // What is being done was said already.
             Event::Next(_) | Event::Followed(_) | Event::PutBack => {}
-            Event::PuttingBack => note("It does not come up: putting the old files back.\n"),
+            Event::PuttingBack => note("The database does not come up: restoring the old files.\n"),
         }
         Ok(())
     }
 
     fn confirm(&self, question: Question) -> Result<bool, Error> {
         let (question, what, without) = match question {
-            Question::Apply { targets: 2.. } => ("Apply all of this?", "apply", "kasm-db apply --yes"),
-            Question::Apply { .. } => ("Apply this?", "apply", "kasm-db apply --yes"),
-            Question::RollBack => ("Go back?", "go back", "kasm-db rollback --yes"),
+            Question::Apply { targets: 2.. } => ("Apply all these changes?", "apply", "kasm-db apply --yes"),
+            Question::Apply { .. } => ("Apply these changes?", "apply", "kasm-db apply --yes"),
+            Question::RollBack => ("Roll back?", "roll back", "kasm-db rollback --yes"),
         };
         if self.results.are_for_programs() {
             let message =
@@ -168,11 +167,11 @@ impl Observer for Progress<'_> {
             ))
             .help(format!("run `{without}`")));
         }
-        self.terminal.note(&format!("\n{question} Only `yes` goes on: "));
+        self.terminal.note(&format!("\n{question} Only `yes` is accepted: "));
         let mut answer = String::new();
         std::io::stdin().lock().read_line(&mut answer).map_err(|error| {
             let reason = commit::reason(&error);
-            Error::failed(format!("standard input: can not read the answer: {reason}"))
+            Error::failed(format!("standard input: cannot read the answer: {reason}"))
         })?;
         Ok(answer.trim() == "yes")
     }
@@ -199,11 +198,11 @@ pub(crate) fn recovered(root: &str, recovery: &Recovery) -> String {
         Ended::Undone(generation) => {
             let (what, files) = (escape(&generation.what), generation.files.len());
             let files = count(files, "file is", "files are");
-            format!("Recovered: an interrupted {what} was taken back, and {files} as before below {below}.\n")
+            format!("Recovered: an interrupted {what} was reverted, and {files} as before below {below}.\n")
         }
     };
     for leftover in &recovery.leftovers {
-        text.push_str(&format!("warning: not all is clean: {}\n", escape(&leftover.to_string())));
+        text.push_str(&format!("warning: cleaning up failed: {}\n", escape(&leftover.to_string())));
     }
     text
 }
@@ -227,7 +226,7 @@ fn applied(plan: &Plan, root: &str, is_all: bool) -> String {
 fn leftovers(report: &Report, terminal: &Terminal) {
     for leftover in &report.leftovers {
         terminal.note(&format!(
-            "warning: the files are written, but not all is clean: {}\n",
+            "warning: the files are written, but cleaning up failed: {}\n",
             escape(&leftover.to_string())
         ));
     }

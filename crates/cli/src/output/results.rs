@@ -30,7 +30,7 @@ impl Results {
         Self { all: Arc::new(Mutex::new(all)), ended: ended.into(), are_for_programs }
     }
 
-    /// Tells whether a program reads them.
+    /// Returns whether a program reads them.
     pub(crate) fn are_for_programs(&self) -> bool {
         self.are_for_programs
     }

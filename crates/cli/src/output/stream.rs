@@ -52,7 +52,7 @@ impl Stream {
         }
     }
 
-    /// Tells whether somebody may still read.
+    /// Returns whether somebody may still read.
     pub(crate) fn is_open(&self) -> bool {
         self.open
     }

@@ -114,7 +114,7 @@ impl Terminal {
             .filter(|width| *width > 0)
     }
 
-    /// Tells whether somebody is there who could answer.
+    /// Returns whether somebody is there who could answer.
     pub(crate) fn can_ask(&self) -> bool {
         io::stdin().is_terminal() && io::stderr().is_terminal()
     }

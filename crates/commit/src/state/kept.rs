@@ -35,7 +35,7 @@ impl StateDir {
         Ok(())
     }
 
-    /// Tells whether what was staged with a commit is there, or was taken over already.
+    /// Returns whether what was staged with a commit is there, or was taken over already.
     pub(crate) fn staged_is_whole(&self, record: &Generation) -> Result<bool, Error> {
         let is_whole = |name: &str, wanted: Option<Digest>| -> Result<bool, Error> {
             let Some(wanted) = wanted else { return Ok(true) };
@@ -45,7 +45,7 @@ impl StateDir {
         Ok(is_whole(FOLLOW_UP_NEXT, record.follow_up)? && is_whole(MANAGED_NEXT, record.managed)?)
     }
 
-    /// Tells whether something that was staged with a commit has yet to be taken over.
+    /// Returns whether something that was staged with a commit has yet to be taken over.
     pub(crate) fn staged_waits(&self) -> Result<bool, Error> {
         let is_there = |name| Ok(self.dir.entry(OsStr::new(name))?.is_some());
         Ok(is_there(FOLLOW_UP_NEXT)? || is_there(MANAGED_NEXT)?)

@@ -15,7 +15,7 @@ pub(super) const LAYOUT_NEW: &str = "layout.new";
 /// More bytes than a number has.
 const MAX_NUMBER: u64 = 64;
 
-/// Tells whether a directory has the layout that is made; one of layout 1 has no number.
+/// Returns whether a directory has the layout that is made; one of layout 1 has no number.
 ///
 /// # Errors
 /// The number is damaged, or that of a later version.

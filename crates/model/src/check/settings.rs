@@ -86,7 +86,7 @@ impl Checker<'_, '_> {
         Compare::of(row.name, row.value)
     }
 
-    /// Gives the row of a setting without a dot, or reports that PostgreSQL does not know it.
+    /// Returns the row of a setting without a dot, or reports that PostgreSQL does not know it.
     fn known(&mut self, name: &str, pointer: &str, major: Option<u16>) -> Option<&'static postgres::Setting> {
         let majors: Vec<u16> = match major.filter(|major| postgres::MAJORS.contains(major)) {
             Some(major) => vec![major],
@@ -274,12 +274,12 @@ fn path_of(pointer: &str, name: &str) -> String {
     }
 }
 
-/// Gives the name of today for a setting in lower case, so that an old name is the same setting.
+/// Returns the name of today for a setting in lower case, so that an old name is the same setting.
 fn today(name: &str, major: Option<u16>) -> String {
     postgres::lookup_in(name, major).map_or_else(|| name.to_string(), |row| row.name.to_ascii_lowercase())
 }
 
-/// Gives the value that was probably meant for one that PostgreSQL does not take.
+/// Returns the value that was probably meant for one that PostgreSQL does not take.
 fn meant(refused: &Refused, value: &str) -> Option<String> {
     match refused {
         Refused::Value(ValueError::NotInEnum { values }) => {

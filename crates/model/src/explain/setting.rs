@@ -18,7 +18,7 @@ pub struct SettingHelp {
     pub field: Option<&'static str>,
 }
 
-/// Gives the majors whose pgaudit has a setting, in words.
+/// Returns the majors whose pgaudit has a setting, in words.
 pub fn since(row: &PgauditSetting) -> String {
     match row.since {
         first if first <= *settings::MAJORS.start() => "every PostgreSQL major".into(),

@@ -2,6 +2,7 @@
 
 use super::field::{Field, field, fields};
 use super::setting::{SettingHelp, setting};
+use crate::audit::Class;
 use crate::settings::PGAUDIT;
 use crate::{Code, postgres, suggest};
 
@@ -37,7 +38,7 @@ pub fn find(text: &str) -> Vec<Subject> {
     codes.chain(found.into_iter().map(Subject::Field)).chain(settings).collect()
 }
 
-/// Gives what was probably meant by a text that means nothing.
+/// Returns what was probably meant by a text that means nothing.
 pub fn nearest(text: &str) -> Option<String> {
     let settings = || postgres::MAJORS.rev().flat_map(postgres::names);
     if let Some(name) = text.get(..9).filter(|start| start.eq_ignore_ascii_case("settings.")) {
@@ -54,11 +55,12 @@ pub fn nearest(text: &str) -> Option<String> {
     suggest::nearest(text, known).map(String::from)
 }
 
-/// Gives the fields that stand for a name of postgresql.conf, or for the extension itself.
+/// Returns the fields that stand for a name of postgresql.conf, or for the extension itself.
 fn stands_for(name: &str) -> Vec<&'static str> {
     match name {
         "shared_preload_libraries" => vec!["preload.libraries"],
         "pgaudit" => vec!["preload.libraries", "audit"],
+        class if Class::from_name(class).is_some() => vec!["audit.classes"],
         name => {
             let row = PGAUDIT.iter().find(|row| row.name == name);
             let own = row.and_then(|row| field(&format!("audit.{}", row.key)));
@@ -86,6 +88,8 @@ mod tests {
             ("kdb101", &["KDB101"][..]),
             ("Unknown-Key", &["KDB101"]),
             ("libraries", &["preload.libraries"]),
+            ("ddl", &["audit.classes"]),
+            ("role", &["audit.classes", "audit.role"]),
             ("files.service", &["targets.files.service"]),
             ("timeout", &["restart.timeout"]),
             ("shared_buffers", &["(shared_buffers)"]),

@@ -12,7 +12,7 @@ fn read(texts: &[(&str, &str)]) -> Reading {
     read_with(texts[0].0, texts[0].1.as_bytes(), &parents)
 }
 
-/// Gives what is said, as `path:line:column id message`.
+/// Returns what is said, as `path:line:column id message`.
 fn said(reading: &Reading) -> Vec<String> {
     let line = |d: &crate::Diagnostic| {
         let location = d.location.as_ref().unwrap();

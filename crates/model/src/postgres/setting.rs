@@ -48,7 +48,7 @@ pub enum Needs {
 }
 
 impl Context {
-    /// Gives the context's name in `pg_settings.context`.
+    /// Returns the context's name in `pg_settings.context`.
     pub const fn name(self) -> &'static str {
         match self {
             Context::Internal => "internal",

@@ -137,7 +137,7 @@ fn hexadecimal(text: &[u8]) -> Option<(f64, &[u8])> {
     in_range(value, exact).map(|value| (value, text.get(end..).unwrap_or_default()))
 }
 
-/// Gives nothing where C's `strtod` reports a range error: for an infinite result, and for one below the
+/// Returns nothing where C's `strtod` reports a range error: for an infinite result, and for one below the
 /// normal numbers unless it is exact.
 fn in_range(value: f64, exact: bool) -> Option<f64> {
     (value.is_normal() || exact && value.is_finite()).then_some(value)
@@ -168,7 +168,7 @@ fn after_0x(text: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// Tells whether a digit follows `0x`; the number is the `0` alone otherwise.
+/// Returns whether a digit follows `0x`; the number is the `0` alone otherwise.
 fn starts_hexadecimal(digits: &[u8]) -> bool {
     match digits {
         [b'.', digit, ..] | [digit, ..] => digit.is_ascii_hexdigit(),

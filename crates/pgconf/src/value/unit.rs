@@ -23,7 +23,7 @@ pub enum Unit {
 }
 
 impl Unit {
-    /// Gives the unit's name in `pg_settings.unit`; empty for [`Unit::None`].
+    /// Returns the unit's name in `pg_settings.unit`; empty for [`Unit::None`].
     pub const fn name(self) -> &'static str {
         match self {
             Unit::None => "",
@@ -37,7 +37,7 @@ impl Unit {
         }
     }
 
-    /// Gives the units that a text may use for such a setting, the smallest first; empty for [`Unit::None`].
+    /// Returns the units that a text may use for such a setting, the smallest first; empty for [`Unit::None`].
     ///
     /// Their letter case counts: `8mb` and `5MIN` are errors.
     pub const fn accepted(self) -> &'static [&'static str] {

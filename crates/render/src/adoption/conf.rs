@@ -93,8 +93,10 @@ fn libraries(
         }
     }
     if unwritable > 0 {
-        let why =
-            format!("{unwritable} of {} libraries have a path or a sign that it can not hold", seen.len());
+        let why = format!(
+            "{unwritable} of {} libraries have a path or a character that a document cannot contain",
+            seen.len()
+        );
         contents.leave_out(Key::Libraries, None, format!("{why}; they stay where they are"));
     }
     let is_something = !seen.is_empty();
@@ -106,7 +108,7 @@ fn libraries(
     if is_something { Preloads::Something } else { Preloads::Nothing }
 }
 
-/// Tells whether the document's grammar has this library.
+/// Returns whether the document's grammar has this library.
 fn is_library(item: &str) -> bool {
     let name = item.strip_prefix("$libdir/").unwrap_or(item);
     (1..=63).contains(&name.len())
@@ -114,7 +116,7 @@ fn is_library(item: &str) -> bool {
         && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-'))
 }
 
-/// Gives the value of a setting of pgaudit as the document writes it; `None` where pgaudit refuses it.
+/// Returns the value of a setting of pgaudit as the document writes it; `None` where pgaudit refuses it.
 fn audit(row: &PgauditSetting, value: &[u8]) -> Option<Value> {
     match row.kind {
         PgauditKind::Classes => classes(value),
@@ -131,7 +133,7 @@ fn audit(row: &PgauditSetting, value: &[u8]) -> Option<Value> {
     }
 }
 
-/// Gives the classes, without those that change nothing where they stand.
+/// Returns the classes, without those that change nothing where they stand.
 fn classes(value: &[u8]) -> Option<Value> {
     ClassSet::parse(value)?;
     let mut set = ClassSet::default();
@@ -187,7 +189,7 @@ fn settings(
     }
 }
 
-/// Gives a value with the type that it has in YAML, where it is the same one.
+/// Returns a value with the type that it has in YAML, where it is the same one.
 fn typed(name: &str, text: String, major: Option<u16>) -> Value {
     let row = postgres::lookup_in(name, major);
     if row.is_some_and(|row| row.value == Type::Bool)

@@ -50,7 +50,7 @@ pub(super) enum Key {
 }
 
 impl Key {
-    /// Gives the key as people call it.
+    /// Returns the key as people call it.
     pub(super) fn subject(&self) -> String {
         match self {
             Self::Image => "image".into(),

@@ -29,7 +29,7 @@ pub(super) fn stranger(observed: &ObservedState) -> Option<Diagnostic> {
     })
 }
 
-/// Tells whether the image of every database includes pgaudit.
+/// Returns whether the image of every database includes pgaudit.
 pub(super) fn has_pgaudit(observed: &ObservedState) -> bool {
     let mut images = observed.databases.iter().map(|observed| current_image(&observed.database));
     !observed.databases.is_empty()
@@ -93,7 +93,7 @@ pub(super) fn adopt(observed: &ObservedState, contents: &mut Contents) {
     contents.leave_out(Key::Image, Some(Value::from(image.as_str())), why);
 }
 
-/// Gives the image as a document writes it, or says why it cannot be written.
+/// Returns the image as a document writes it, or says why it cannot be written.
 fn image(database: &Database) -> Result<Image, String> {
     let site = database.site.as_ref().map_err(|problem| problem.message.clone())?;
     let text = site.text().ok_or("the service has no image")?;
@@ -102,9 +102,9 @@ fn image(database: &Database) -> Result<Image, String> {
         Err(name) => return Err(format!("the image has the variable `{name}`, which no .env file sets")),
     };
     if resolved.trim().len() != resolved.len() {
-        return Err("the image has blanks or line ends around it, which a plan would take away".into());
+        return Err("the image has spaces or line ends around it, which a plan would remove".into());
     }
-    let image = Image::parse(resolved).map_err(|_| "the image is no reference".to_string())?;
+    let image = Image::parse(resolved).map_err(|_| "the image is not a valid reference".to_string())?;
     match (image.tag(), image.digest()) {
         (Some(_), _) => Ok(image),
         (None, Some(_)) => Err("the image has a digest and no tag, which a document must have".into()),
@@ -113,14 +113,14 @@ fn image(database: &Database) -> Result<Image, String> {
     }
 }
 
-/// Tells whether a document may say what the image is: what a variable becomes may be a secret, unless it makes one of the
+/// Returns whether a document may say what the image is: what a variable becomes may be a secret, unless it makes one of the
 /// images that everybody can get.
 fn may_be_written(image: &Image, database: &Database) -> bool {
     let text = database.site.as_ref().ok().and_then(|site| site.text());
     !text.is_some_and(Text::has_variables) || Release::is_published(image)
 }
 
-/// Gives the image as it is written, where that is not what the document says.
+/// Returns the image as it is written, where that is not what the document says.
 fn written(database: &Database) -> Option<&str> {
     let text = database.site.as_ref().ok()?.text()?;
     let raw = text.raw.trim();

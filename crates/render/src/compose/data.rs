@@ -11,7 +11,7 @@ use crate::source::{Found, Source, folder, join};
 /// The first major whose official images keep the data in a folder of its own.
 const FIRST_OWN: u16 = 18;
 
-/// Gives the data directory of the official images of a major.
+/// Returns the data directory of the official images of a major.
 pub(crate) fn usual(series: Option<Series>) -> String {
     match series.map(Series::major).filter(|major| *major >= FIRST_OWN) {
         Some(major) => format!("/var/lib/postgresql/{major}/docker"),
@@ -19,7 +19,7 @@ pub(crate) fn usual(series: Option<Series>) -> String {
     }
 }
 
-/// Gives the data directory in the container; `None` where a variable names it that no file sets.
+/// Returns the data directory in the container; `None` where a variable names it that no file sets.
 ///
 /// The command line wins over `PGDATA` of the service's `environment`, that over `env_file`, and that over the image's own.
 pub(crate) fn directory(

@@ -17,7 +17,7 @@ use crate::text_edit::Replacement;
 /// More services than this are not given a line of their own.
 const MAX_PINS: usize = 1_000;
 
-/// Gives the replacements, each with the index of its file, that make `image` the service's image and leave that of
+/// Returns the replacements, each with the index of its file, that make `image` the service's image and leave that of
 /// every other service as it is. `others` are all of them.
 pub(crate) fn edit(
     stack: &Stack,
@@ -35,7 +35,7 @@ pub(crate) fn edit(
             let replacements = match &node.kind {
                 Kind::Alias(_) => vec![Replacement { range: node.span.clone(), text: plain(image).into() }],
                 Kind::Scalar(_, style) => own(file, *entry, *style, image).ok_or_else(|| {
-                    refuse(node, "the image is written in a way that can not be changed safely")
+                    refuse(node, "the image is written in a way that cannot be changed safely")
                 })?,
                 _ => return Err(refuse(node, "`image` must be text")),
             };
@@ -51,13 +51,13 @@ pub(crate) fn edit(
     Ok(all)
 }
 
-/// Gives a service an image: in place of a null, or in a line of its own.
+/// Returns a service an image: in place of a null, or in a line of its own.
 fn give(file: &ComposeFile, service: Pair, image: &Scalar) -> Result<Replacement, Diagnostic> {
     let mapping = file.tree.resolve(service.value);
     let is_own = mapping == service.value;
     match file.tree.all(mapping, "image").last().filter(|_| is_own) {
         Some((key, value)) => in_place_of_null(file, key, value, image).ok_or_else(|| {
-            shape("the image is written in a way that can not be changed safely")
+            shape("the image is written in a way that cannot be changed safely")
                 .at(file.location(file.tree.written(key).span.clone()))
         }),
         None => add_line(file, service, image),
@@ -84,7 +84,7 @@ fn in_place_of_null(file: &ComposeFile, key: NodeId, value: NodeId, image: &Scal
     Some(Replacement { range: at..at, text: format!(" {text}").into() })
 }
 
-/// Gives the offset behind the colon of a key that has no value.
+/// Returns the offset behind the colon of a key that has no value.
 fn behind_colon(file: &ComposeFile, key: NodeId) -> Option<usize> {
     let key_end = file.tree.written(key).span.end;
     let colon = file.bytes[key_end..].iter().position(|&b| b == b':')?;
@@ -169,7 +169,7 @@ fn strip(file: &ComposeFile, entry: Pair) -> Option<Replacement> {
     Some(Replacement { range, text: b"-".to_vec() })
 }
 
-/// Tells whether a place lies in a flow collection.
+/// Returns whether a place lies in a flow collection.
 fn in_brackets(file: &ComposeFile, at: usize) -> bool {
     file.tree.nodes().any(|(_, node)| {
         let flow = matches!(node.kind, Kind::Mapping(_, Layout::Flow) | Kind::Sequence(_, Layout::Flow));
@@ -186,7 +186,7 @@ enum Changed {
     Mapping(NodeId),
 }
 
-/// Gives other services an image of their own where theirs would change with `changed`, in the file at `index`.
+/// Returns other services an image of their own where theirs would change with `changed`, in the file at `index`.
 fn pins(
     stack: &Stack,
     others: &[Service],
@@ -264,7 +264,7 @@ fn pins(
     Ok(pins)
 }
 
-/// Gives the image of a part as it is to be written at `own`, in the file at `at`; `None` if it means something else there.
+/// Returns the image of a part as it is to be written at `own`, in the file at `at`; `None` if it means something else there.
 fn kept(stack: &Stack, part: &Part, image: Pair, at: usize, own: Pair) -> Option<Scalar> {
     let (from, to) = (&stack.layers[part.layer], &stack.layers[part.top().0]);
     let file = stack.file(from);

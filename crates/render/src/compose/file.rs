@@ -70,24 +70,24 @@ impl ComposeFile {
         }
     }
 
-    /// Gives the place of a span in this file.
+    /// Returns the place of a span in this file.
     pub(crate) fn location(&self, span: Range<usize>) -> Location {
         Location::new(&self.path, &self.bytes, span)
     }
 
-    /// Gives the bytes that a node is written with, as text.
+    /// Returns the bytes that a node is written with, as text.
     pub(crate) fn written(&self, id: NodeId) -> &str {
         let span = self.tree.written(id).span.clone();
         // The tree was made from UTF-8, and spans lie between its characters.
         std::str::from_utf8(&self.bytes[span]).unwrap_or_default()
     }
 
-    /// Gives the `services` of a document.
+    /// Returns the `services` of a document.
     pub(crate) fn services(&self, document: NodeId) -> Option<NodeId> {
         Some(self.find(document, "services")?.value)
     }
 
-    /// Gives the tag of a value, or of what it is an alias of: `!reset` and `!override` have a meaning.
+    /// Returns the tag of a value, or of what it is an alias of: `!reset` and `!override` have a meaning.
     pub(crate) fn tag(&self, id: NodeId) -> Option<&str> {
         let tag = |id| self.tree.written(id).tag.as_ref().map(|(tag, _)| tag.as_str());
         tag(id).or_else(|| tag(self.tree.resolve(id)))
@@ -125,7 +125,7 @@ impl ComposeFile {
         found
     }
 
-    /// Tells whether a mapping has a merge key.
+    /// Returns whether a mapping has a merge key.
     fn merges(&self, mapping: NodeId) -> bool {
         self.tree.entries(mapping).iter().any(|(key, _)| self.is_merge_key(*key))
     }
@@ -146,7 +146,7 @@ impl ComposeFile {
         index
     }
 
-    /// Gives the entries of a mapping with their names, then the merged ones that it does not have itself.
+    /// Returns the entries of a mapping with their names, then the merged ones that it does not have itself.
     pub(crate) fn all(&self, mapping: NodeId) -> Vec<(&str, Pair)> {
         let mut found = Vec::new();
         let mut names = HashSet::new();
@@ -176,12 +176,12 @@ impl ComposeFile {
         found
     }
 
-    /// Tells whether a lookup gave up on a chain of merge keys.
+    /// Returns whether a lookup gave up on a chain of merge keys.
     pub(crate) fn merges_too_deep(&self) -> bool {
         self.too_deep.get()
     }
 
-    /// Gives the mappings that `<<` merges into this one, in their order of precedence.
+    /// Returns the mappings that `<<` merges into this one, in their order of precedence.
     pub(crate) fn merged(&self, mapping: NodeId) -> impl Iterator<Item = NodeId> + '_ {
         let merge = self.tree.entries(mapping).iter().filter(|(key, _)| self.is_merge_key(*key));
         merge.flat_map(|(_, value)| match &self.tree.node(*value).kind {
@@ -190,12 +190,12 @@ impl ComposeFile {
         })
     }
 
-    /// Tells whether a key is `<<`; in quotes it is a key like others.
+    /// Returns whether a key is `<<`; in quotes it is a key like others.
     pub(crate) fn is_merge_key(&self, key: NodeId) -> bool {
         matches!(&self.tree.written(key).kind, Kind::Scalar(text, Style::Plain) if text == "<<")
     }
 
-    /// Gives the aliases of a node, in the order of the text.
+    /// Returns the aliases of a node, in the order of the text.
     pub(crate) fn aliases(&self, of: NodeId) -> impl Iterator<Item = NodeId> + '_ {
         self.tree.nodes().filter(move |(_, node)| node.kind == Kind::Alias(of)).map(|(id, _)| id)
     }
@@ -265,7 +265,7 @@ fn parse_as_compose(bytes: &[u8]) -> Result<Tree, SyntaxError> {
 /// More duplicate keys than this in one file are not listed.
 const MAX_DUPLICATES: usize = 5;
 
-/// Gives the first character that YAML forbids, or that some readers take for a line end.
+/// Returns the first character that YAML forbids, or that some readers take for a line end.
 fn surprising(bytes: &[u8]) -> Option<(usize, char)> {
     let text = std::str::from_utf8(bytes).ok()?;
     let is_surprising = |c: char| {

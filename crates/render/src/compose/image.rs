@@ -33,12 +33,12 @@ pub(crate) enum Origin {
 }
 
 impl ImageSite {
-    /// Gives the image as it is now, as far as files tell.
+    /// Returns the image as it is now, as far as files tell.
     pub(crate) fn image(&self) -> Option<Image> {
         Image::parse(self.text()?.resolved.as_deref().ok()?.trim()).ok()
     }
 
-    /// Gives the image's text as it is now.
+    /// Returns the image's text as it is now.
     pub(crate) fn text(&self) -> Option<&Text> {
         match &self.origin {
             Origin::Own(_, text) | Origin::Inherited(text) => text.as_ref(),
@@ -134,7 +134,7 @@ fn once(stack: &Stack, service: &Service, site: &ImageSite) -> Result<(), Diagno
     }
 }
 
-/// Tells whether a scalar keeps line ends behind its text, which no image has.
+/// Returns whether a scalar keeps line ends behind its text, which no image has.
 pub(super) fn keeps_line_ends(file: &ComposeFile, image: NodeId) -> Option<bool> {
     let node = file.tree.written(image);
     match &node.kind {

@@ -87,14 +87,14 @@ fn into_block(
     Some(Replacement { range: at..at, text: text.into() })
 }
 
-/// Gives the start of a key, with its anchor and tag.
+/// Returns the start of a key, with its anchor and tag.
 fn start(file: &ComposeFile, key: NodeId) -> usize {
     let node = file.tree.written(key);
     let tokens = [&node.anchor, &node.tag].into_iter().flatten().map(|(_, token)| token.start);
     tokens.fold(node.span.start, usize::min)
 }
 
-/// Gives the start of the next line, where nothing but a comment follows the value on its line.
+/// Returns the start of the next line, where nothing but a comment follows the value on its line.
 fn single_line_end(file: &ComposeFile, value: NodeId) -> Option<usize> {
     let node = file.tree.written(value);
     let flat = match &node.kind {
@@ -112,7 +112,7 @@ fn line_start(bytes: &[u8], at: usize) -> usize {
     bytes[..at].iter().rposition(|&b| b == b'\n').map_or(0, |n| n + 1)
 }
 
-/// Gives the line end of the line that starts at `at`, or of the one before where it has none.
+/// Returns the line end of the line that starts at `at`, or of the one before where it has none.
 fn line_end(bytes: &[u8], at: usize) -> &'static str {
     let line = match bytes[at..].iter().position(|&b| b == b'\n') {
         Some(end) => &bytes[at..=at + end],

@@ -28,7 +28,7 @@ pub(crate) enum Host {
 }
 
 impl Host {
-    /// Gives the path, if it is known.
+    /// Returns the path, if it is known.
     pub(crate) fn path(self) -> Option<String> {
         match self {
             Self::Path(path) => Some(path),
@@ -58,7 +58,7 @@ impl Mounts {
         Self(mounts)
     }
 
-    /// Gives the host's path for a path of the container; `None` if it lies in the image.
+    /// Returns the host's path for a path of the container; `None` if it lies in the image.
     pub(crate) fn host(&self, container: &str) -> Option<Host> {
         let container = join("/", container);
         let over = self.over(&container)?;
@@ -78,7 +78,7 @@ impl Mounts {
         Some(self.over(&join("/", container))?.target.clone())
     }
 
-    /// Gives the container's path of the first mount whose path on the host passes `test`.
+    /// Returns the container's path of the first mount whose path on the host passes `test`.
     pub(crate) fn containing(&self, test: impl Fn(&str) -> bool) -> Option<String> {
         let found = self.0.iter().find(|mount| matches!(&mount.source, Host::Path(path) if test(path)))?;
         Some(found.target.clone())
@@ -132,7 +132,7 @@ fn volume(stack: &Stack, layer: &Layer, item: NodeId) -> Option<Mount> {
 /// What stands for a variable that no file sets: no path has it.
 const UNKNOWN: &str = "\0";
 
-/// Gives where a named volume is: one whose driver binds a folder is that folder.
+/// Returns where a named volume is: one whose driver binds a folder is that folder.
 fn named(stack: &Stack, name: &str) -> Host {
     let options = stack.project().iter().rev().find_map(|layer| {
         let file = stack.file(layer);
@@ -176,7 +176,7 @@ fn mount(target: &str, source: Host) -> Mount {
     Mount { target: join("/", target), source }
 }
 
-/// Gives the place of a path as a compose file writes it.
+/// Returns the place of a path as a compose file writes it.
 fn path(layer: &Layer, source: &str) -> Host {
     // `~` is the home of whoever runs Compose: not known here.
     if source.starts_with('~') { Host::Unknown } else { Host::Path(join(&layer.project, source)) }

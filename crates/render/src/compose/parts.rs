@@ -45,7 +45,7 @@ pub(crate) struct Part {
 }
 
 impl Part {
-    /// Gives the layer and the service of the project that this is a part of.
+    /// Returns the layer and the service of the project that this is a part of.
     pub(crate) fn top(&self) -> (usize, Pair) {
         self.heir.unwrap_or((self.layer, self.service))
     }
@@ -96,12 +96,12 @@ impl Service {
         None
     }
 
-    /// Gives the value of a key that counts, and its layer: the last one that is not null.
+    /// Returns the value of a key that counts, and its layer: the last one that is not null.
     pub(crate) fn get<'a>(&self, stack: &'a Stack, key: &str) -> Option<(&'a Layer, Pair)> {
         self.list(stack, key).pop()
     }
 
-    /// Gives every value of a key that Compose merges, in their order.
+    /// Returns every value of a key that Compose merges, in their order.
     pub(crate) fn list<'a>(&self, stack: &'a Stack, key: &str) -> Vec<(&'a Layer, Pair)> {
         let mut found = Vec::new();
         for part in &self.parts {
@@ -154,7 +154,7 @@ pub(crate) fn image_of(file: &ComposeFile, service: NodeId) -> Option<Pair> {
     own_image(file, *image_chain(file, service).last()?)
 }
 
-/// Tells whether a service has `image: !reset`, which takes away what it would get from earlier files and from its bases.
+/// Returns whether a service has `image: !reset`, which takes away what it would get from earlier files and from its bases.
 /// What is merged into the mapping itself stays.
 pub(crate) fn resets_image(file: &ComposeFile, service: NodeId) -> bool {
     let is_reset = |(_, value)| file.tag(value) == Some("!reset");
@@ -183,7 +183,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Gives the parts of a service in some layers.
+    /// Returns the parts of a service in some layers.
     fn parts(&mut self, among: Range<usize>, name: &str, depth: usize) -> Vec<Part> {
         let mut parts: Vec<Part> = Vec::new();
         for index in among {

@@ -6,7 +6,7 @@ use crate::compose::stack::Stack;
 /// The variable of the project's `.env` that enables profiles.
 const COMPOSE_PROFILES: &str = "COMPOSE_PROFILES";
 
-/// Tells whether `docker compose up` starts a service. What a variable leaves open is taken for enabled.
+/// Returns whether `docker compose up` starts a service. What a variable leaves open is taken for enabled.
 pub(crate) fn starts(stack: &Stack, service: &Service) -> bool {
     let mut profiles = Vec::new();
     for (layer, entry) in service.list(stack, "profiles") {

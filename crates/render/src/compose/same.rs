@@ -135,7 +135,7 @@ type Entries<'a> = BTreeMap<Cow<'a, str>, NodeId>;
 /// A mapping that merges more others than this is not compared.
 const MAX_MERGED: usize = 100;
 
-/// Gives what a mapping says, by key: its own entries, then merged ones that it does not have.
+/// Returns what a mapping says, by key: its own entries, then merged ones that it does not have.
 ///
 /// Every entry of a duplicated key counts, so that none can get lost. `None` where it merges too much.
 fn effective(file: &ComposeFile, id: NodeId) -> Option<Entries<'_>> {

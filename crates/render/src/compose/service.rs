@@ -60,7 +60,7 @@ fn describe(stack: &Stack, name: &str) -> String {
     location(stack, name).map_or_else(|| name.to_string(), |p| format!("`{name}` ({}:{})", p.path, p.line))
 }
 
-/// Gives the place of a service's key, in the last layer that has it.
+/// Returns the place of a service's key, in the last layer that has it.
 pub(crate) fn location(stack: &Stack, name: &str) -> Option<Location> {
     let (layer, service) =
         stack.project().iter().rev().find_map(|layer| Some((layer, stack.service(layer, name)?)))?;

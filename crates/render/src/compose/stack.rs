@@ -53,7 +53,7 @@ impl Text {
     }
 }
 
-/// Tells whether a path is a URL, whose slashes were joined.
+/// Returns whether a path is a URL, whose slashes were joined.
 pub(super) fn is_remote(path: &str) -> bool {
     path.contains(":/")
 }
@@ -141,7 +141,7 @@ impl Stack {
         }
         if is_remote(path) {
             // A URL may have a password in it.
-            let message = "a file is named by a URL, and can not be seen from here";
+            let message = "a file is given by a URL, which is not read";
             self.problems.push(Diagnostic::error(Code::ComposeReference, message));
             return None;
         }
@@ -168,25 +168,25 @@ impl Stack {
         &self.files[index]
     }
 
-    /// Gives the layers of the project.
+    /// Returns the layers of the project.
     pub(crate) fn project(&self) -> &[Layer] {
         &self.layers[..self.own]
     }
 
-    /// Gives the service of a layer, with its name's place.
+    /// Returns the service of a layer, with its name's place.
     pub(crate) fn service(&self, layer: &Layer, name: &str) -> Option<Pair> {
         let file = self.file(layer);
         file.find(file.services(layer.document)?, name)
     }
 
-    /// Gives the scalar's text with the layer's variables replaced.
+    /// Returns the scalar's text with the layer's variables replaced.
     pub(crate) fn text(&self, layer: &Layer, id: NodeId) -> Option<Text> {
         let raw = self.file(layer).tree.scalar(id)?.to_string();
         let resolved = interpolate(&raw, &layer.variables);
         Some(Text { raw, resolved })
     }
 
-    /// Gives every service of every layer of the project: its name and its value as it is written.
+    /// Returns every service of every layer of the project: its name and its value as it is written.
     pub(crate) fn services(&self) -> impl Iterator<Item = (&Layer, &str, Pair)> {
         self.project().iter().flat_map(|layer| {
             let file = self.file(layer);
@@ -195,7 +195,7 @@ impl Stack {
         })
     }
 
-    /// Tells whether a file is written as for Compose 1: the services at its top, and no `services`.
+    /// Returns whether a file is written as for Compose 1: the services at its top, and no `services`.
     pub(crate) fn is_of_version_1(&self) -> bool {
         self.project().iter().any(|layer| {
             let file = self.file(layer);

@@ -75,12 +75,12 @@ fn interpolate_at(text: &str, variables: &Variables, depth: usize) -> Result<Str
     Ok(out)
 }
 
-/// Tells whether a text has variables at all.
+/// Returns whether a text has variables at all.
 pub(crate) fn has_variables(text: &str) -> bool {
     text.replace("$$", "").contains('$')
 }
 
-/// Gives the offset of the brace that closes the one before `text`.
+/// Returns the offset of the brace that closes the one before `text`.
 fn closing(text: &str) -> Option<usize> {
     let mut depth = 0usize;
     for (at, byte) in text.bytes().enumerate() {
@@ -100,7 +100,7 @@ fn name_end(text: &str) -> usize {
     if starts { end } else { 0 }
 }
 
-/// Gives the value of a variable, and `None` if no file sets it; the error is the name of one whose value is not known.
+/// Returns the value of a variable, and `None` if no file sets it; the error is the name of one whose value is not known.
 fn known<'a>(name: &str, variables: &'a Variables) -> Result<Option<&'a String>, String> {
     match variables.get(name) {
         None => Ok(None),
@@ -189,7 +189,7 @@ fn name_of(statement: &str) -> Option<(&str, &str)> {
     is_set.then(|| (name, &statement[end + 1..]))
 }
 
-/// Tells whether a character is a blank within a line.
+/// Returns whether a character is a blank within a line.
 fn is_blank(c: char) -> bool {
     matches!(c, '\t' | '\u{b}' | '\u{c}' | '\r' | ' ' | '\u{85}' | '\u{a0}')
 }

@@ -41,7 +41,7 @@ pub enum Sign {
 }
 
 impl Hunk {
-    /// Gives the `@@ … @@` line.
+    /// Returns the `@@ … @@` line.
     pub fn header(&self) -> String {
         let side = |(start, count): (usize, usize)| match count {
             1 => start.to_string(),
@@ -70,7 +70,7 @@ impl<'a> Sides<'a> {
         Self { old, new, ops }
     }
 
-    /// Gives the hunks with `context` lines around each; `show` gives what of a line is shown.
+    /// Returns the hunks with `context` lines around each; `show` gives what of a line is shown.
     pub(super) fn hunks(&self, context: usize, show: impl Fn(Sign, usize, &[u8]) -> Vec<u8>) -> Vec<Hunk> {
         let groups = similar::group_diff_ops(self.ops.clone(), context);
         groups.iter().filter(|group| !group.is_empty()).map(|group| self.hunk(group, &show)).collect()

@@ -8,7 +8,7 @@ use super::hunk::{Hunk, Sides, Sign};
 use crate::file_kind::FileKind;
 use crate::redact::{self, Shown};
 
-/// Gives the hunks between two contents, with hidden what a plan's diff hides.
+/// Returns the hunks between two contents, with hidden what a plan's diff hides.
 ///
 /// There is no plan that says what the change is about, so by their names: images in compose files, the preload
 /// list and the settings of pgaudit in a conf. Of a compose file that cannot be read, nothing is shown.

@@ -92,7 +92,7 @@ fn problems(conf: &ObservedConf, draft: &mut Draft) {
             ProblemKind::Syntax(near) => {
                 let near = if near.is_empty() { "at the end of the line" } else { "here" };
                 Diagnostic::error(Code::ConfSyntax, format!("syntax error {near}; PostgreSQL would not start"))
-                    .help("a line is `name = value`; put a value with blanks, commas or other signs in single quotes")
+                    .help("a line is `name = value`; put a value with spaces, commas or other punctuation in single quotes")
             }
             ProblemKind::EmptyName => Diagnostic::error(Code::ConfInclude, "the include names no file"),
             ProblemKind::Missing(file) => {
@@ -119,7 +119,7 @@ fn problems(conf: &ObservedConf, draft: &mut Draft) {
             }
             ProblemKind::Unseen(file, why) => Diagnostic::warning(
                 Code::ConfUnseen,
-                format!("the included {} can not be seen: {why}", name(file)),
+                format!("the included {} cannot be read: {why}", name(file)),
             )
             .help("what it sets is not known here, and may win over this file"),
         };
@@ -127,7 +127,7 @@ fn problems(conf: &ObservedConf, draft: &mut Draft) {
     }
 }
 
-/// Gives the image that the server will run, and the PostgreSQL in it.
+/// Returns the image that the server will run, and the PostgreSQL in it.
 fn resulting_image(desired: &DesiredState, observed: &ObservedState) -> (Option<Image>, Option<Series>) {
     let current = observed.main_database().and_then(|d| image::current(&d.database));
     let image = desired.image().cloned().or(current);
@@ -208,7 +208,7 @@ fn values(desired: &DesiredState, observed: &ObservedState, conf: &ObservedConf,
             continue;
         }
         let finding = if row.context == Context::Internal {
-            let message = format!("`{name}` can not be set in a file; PostgreSQL {major} would not start");
+            let message = format!("`{name}` cannot be set in a file; PostgreSQL {major} would not start");
             Diagnostic::error(Code::ConfValue, message).help("remove the line")
         } else if let Err(error) = postgres::check(row, &assignment.value(), major) {
             let message = format!("PostgreSQL {major} would not start: `{name}`: {}", why(&error));
@@ -339,7 +339,7 @@ fn libraries(desired: &DesiredState, observed: &ObservedState, conf: &ObservedCo
     }
 }
 
-/// Gives the path in the container of the conf that the server reads.
+/// Returns the path in the container of the conf that the server reads.
 fn config_file(database: &Database, image: Option<&Image>) -> String {
     let options = &database.command.options;
     let option = |name: &str| {
@@ -353,7 +353,7 @@ fn config_file(database: &Database, image: Option<&Image>) -> String {
     option("config_file").or(own.map(String::from)).unwrap_or_else(|| join(&data, "postgresql.conf"))
 }
 
-/// Gives the path in the container at which the target's conf itself is mounted.
+/// Returns the path in the container at which the target's conf itself is mounted.
 fn mounted_at(database: &Database, conf: &ObservedConf, observed: &ObservedState) -> Option<String> {
     let has_data = observed.target.kind.has_data();
     database.mounts.containing(|host| is_located(&observed.snapshot, host, has_data, &conf.path))
@@ -378,7 +378,7 @@ fn whether_it_is_read(
         };
         if let Some((at, why)) = &database.command.unreadable {
             draft.find(
-                Diagnostic::warning(Code::CommandUnreadable, format!("the command can not be read: {why}"))
+                Diagnostic::warning(Code::CommandUnreadable, format!("the command cannot be read: {why}"))
                     .at(at.clone())
                     .help("a setting on it would win over postgresql.conf"),
             );

@@ -20,7 +20,7 @@ pub(super) fn reconcile(desired: &DesiredState, observed: &ObservedState, draft:
     }
 }
 
-/// Gives the image that a database has now, as far as files tell.
+/// Returns the image that a database has now, as far as files tell.
 pub(crate) fn current(database: &Database) -> Option<Image> {
     database.site.as_ref().ok()?.image()
 }

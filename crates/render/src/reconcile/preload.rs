@@ -19,25 +19,25 @@ pub(super) fn usable(value: &[u8]) -> Option<Vec<Vec<u8>>> {
     split(value).filter(|items| items.iter().all(|item| is_name(item)))
 }
 
-/// Tells whether an item can be the name of a library: nobody names a file with a comma or a blank, and an empty name is
+/// Returns whether an item can be the name of a library: nobody names a file with a comma or a blank, and an empty name is
 /// none.
 pub(super) fn is_name(item: &[u8]) -> bool {
     !item.is_empty() && !item.iter().any(|byte| byte.is_ascii_whitespace() || *byte == b',')
 }
 
-/// Gives what stands between the commas of a list that cannot be split.
+/// Returns what stands between the commas of a list that cannot be split.
 pub(super) fn pieces(value: &[u8]) -> Vec<Vec<u8>> {
     let pieces = value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii);
     let trimmed = pieces.map(|piece| piece.iter().copied().filter(|&byte| byte != b'"').collect::<Vec<_>>());
     trimmed.filter(|piece| is_name(piece)).take(MAX_LIBRARIES).collect()
 }
 
-/// Gives the list of a document that names all libraries; `None` if it only adds some.
+/// Returns the list of a document that names all libraries; `None` if it only adds some.
 pub(super) fn exact(wanted: &DesiredPreload) -> Option<Vec<u8>> {
     (wanted.mode == Mode::Exact).then(|| wanted.libraries.join(", ").into_bytes())
 }
 
-/// Tells whether a list has more than [`MAX_LIBRARIES`].
+/// Returns whether a list has more than [`MAX_LIBRARIES`].
 pub(super) fn is_too_long(value: &[u8]) -> bool {
     value.iter().filter(|&&b| b == b',').count() >= MAX_LIBRARIES
 }
@@ -76,13 +76,13 @@ pub(super) fn merge(value: &[u8], items: &[Vec<u8>], wanted: &DesiredPreload) ->
     Some(spelt.collect::<Vec<_>>().join(&b", "[..]))
 }
 
-/// Gives the separator that the list uses already.
+/// Returns the separator that the list uses already.
 fn separator(value: &[u8]) -> &'static [u8] {
     let tight = value.windows(2).any(|pair| pair[0] == b',' && !pair[1].is_ascii_whitespace());
     if tight { b"," } else { b", " }
 }
 
-/// Gives the libraries of `items` that an exact list drops.
+/// Returns the libraries of `items` that an exact list drops.
 pub(super) fn removed<'a>(items: &'a [Vec<u8>], wanted: &DesiredPreload) -> Vec<&'a [u8]> {
     if wanted.mode == Mode::Ensure {
         return Vec::new();

@@ -62,7 +62,7 @@ pub(super) fn reconcile(desired: &DesiredState, observed: &ObservedState, draft:
         if let Some(Err(error)) = outcome {
             draft.find(Diagnostic::error(
                 Code::NotProved,
-                format!("`{}` can not be written: {error}", setting.name),
+                format!("`{}` cannot be written: {error}", setting.name),
             ));
             continue;
         }
@@ -187,7 +187,7 @@ fn wanted<'a>(
     wanted
 }
 
-/// Gives the value that the preload list must get, if it must change.
+/// Returns the value that the preload list must get, if it must change.
 fn preload_value(
     desired: &DesiredState,
     observed: &ObservedState,
@@ -252,7 +252,7 @@ impl Override {
     }
 }
 
-/// Gives the value that the server takes for a setting, and what sets it where that is not postgresql.conf.
+/// Returns the value that the server takes for a setting, and what sets it where that is not postgresql.conf.
 pub(crate) fn in_force(
     name: &str,
     major: Option<u16>,
@@ -267,7 +267,7 @@ pub(crate) fn in_force(
 
 /// Reports what sets a value over postgresql.conf.
 ///
-/// Tells whether the value that wins is the wanted one already: then the file need not change.
+/// Returns whether the value that wins is the wanted one already: then the file need not change.
 fn overridden(
     name: &str,
     major: Option<u16>,
@@ -311,23 +311,23 @@ fn effective<'a>(set: &'a ConfSet, name: &str, major: Option<u16>) -> Option<Ass
     set.assignments_of(&spellings(name, major)).pop()
 }
 
-/// Gives the names that set what `name` sets; where the major is not known, those of the newest one.
+/// Returns the names that set what `name` sets; where the major is not known, those of the newest one.
 fn spellings(name: &str, major: Option<u16>) -> Vec<&str> {
     postgres::spellings(name, major.unwrap_or(*postgres::MAJORS.end()))
 }
 
-/// Tells whether a line with the name `written` sets `name`.
+/// Returns whether a line with the name `written` sets `name`.
 fn sets(written: &str, name: &str, major: Option<u16>) -> bool {
     written.eq_ignore_ascii_case(name)
         || spellings(name, major).iter().any(|spelling| spelling.eq_ignore_ascii_case(written))
 }
 
-/// Gives the place of a setting in the file as it is named here.
+/// Returns the place of a setting in the file as it is named here.
 pub(super) fn location(conf: &ObservedConf, at: Assignment<'_>) -> Location {
     Location::new(conf.here(at.path), at.conf.bytes(), at.entry.name.start..at.entry.value.end)
 }
 
-/// Gives the libraries that the server will load when `draft` is applied, as far as the conf tells.
+/// Returns the libraries that the server will load when `draft` is applied, as far as the conf tells.
 pub(super) fn resulting_libraries(desired: &DesiredState, set: &ConfSet) -> Option<Vec<Vec<u8>>> {
     let value = set.effective(PRELOAD).map(|now| now.value()).unwrap_or_default();
     let Some(items) = preload::usable(&value) else {

@@ -52,7 +52,7 @@ impl Client {
         sent.and_then(|()| self.rows()).unwrap_or_else(|error| Err(format!("the connection broke: {error}")))
     }
 
-    /// Gives the only value of a query, as text.
+    /// Returns the only value of a query, as text.
     pub fn value(&mut self, sql: &str) -> Result<String, String> {
         let rows = self.query(sql)?;
         let value = rows.into_iter().next().and_then(|row| row.into_iter().next()).flatten();
@@ -105,7 +105,7 @@ pub fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
-/// Gives bytes as text.
+/// Returns bytes as text.
 pub fn lossy(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }

@@ -104,7 +104,7 @@ impl Cluster {
         Self { has_own_prefix: true, ..self }
     }
 
-    /// Gives the folder with the conf.
+    /// Returns the folder with the conf.
     pub fn conf(&self) -> PathBuf {
         self.folder.join("conf")
     }
@@ -166,7 +166,7 @@ impl Cluster {
         Err(self.complaints(&output.stderr))
     }
 
-    /// Gives the lines that say why a server does not start, without the paths of this run.
+    /// Returns the lines that say why a server does not start, without the paths of this run.
     fn complaints(&self, log: &[u8]) -> Vec<String> {
         let log = [self.conf(), self.data()]
             .iter()
@@ -210,7 +210,7 @@ pub struct Server<'a> {
 }
 
 impl Server<'_> {
-    /// Gives the connection.
+    /// Returns the connection.
     pub fn client(&mut self) -> &mut Client {
         self.client.as_mut().expect("a server that came up has one")
     }
@@ -220,12 +220,12 @@ impl Server<'_> {
         Client::connect_as(&self.cluster.folder, PORT, user, database, application)
     }
 
-    /// Gives the cluster that it runs on.
+    /// Returns the cluster that it runs on.
     pub fn cluster(&self) -> &Cluster {
         self.cluster
     }
 
-    /// Gives what the server has logged up to now.
+    /// Returns what the server has logged up to now.
     pub fn logged(&self) -> String {
         lossy(&fs::read(self.cluster.log()).unwrap())
     }

@@ -52,7 +52,7 @@ fn check(out: &mut String, check: &Check, scrubber: &Scrubber) {
     };
 }
 
-/// Tells whether a check failed or has to do with auditing: what is worth a line after an apply.
+/// Returns whether a check failed or has to do with auditing: what is worth a line after an apply.
 fn is_worth_a_line(check: &Check) -> bool {
     check.is_failure() || matches!(check.subject, Subject::Audit(_))
 }

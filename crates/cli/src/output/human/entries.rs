@@ -14,6 +14,12 @@ const WIDTHS: [usize; 6] = [27, 20, 7, 8, 16, 28];
 
 const TITLES: [&str; 6] = ["TIME", "USER@DATABASE", "TYPE", "CLASS", "COMMAND", "OBJECT"];
 
+/// How many of the columns are on the first line of an entry on a narrow terminal, which has two.
+const FIRST: usize = 4;
+
+/// A terminal of fewer columns has no space for a statement behind the others.
+const NARROW: usize = 144;
+
 /// A bar of this many characters stands for the largest count.
 const BAR: usize = 40;
 
@@ -22,7 +28,8 @@ pub(super) struct Table;
 
 impl Entries for Table {
     fn begin(&self, stream: &mut Stream) {
-        stream.text(&titles());
+        let titles = titles(stream.width);
+        stream.text(&titles);
     }
 
     fn entry(&self, _: &str, entry: &AuditEntry<'_>, stream: &mut Stream) {
@@ -41,18 +48,40 @@ pub(super) fn tally(tally: &Tally, files: usize, view: View, width: Option<usize
 }
 
 /// Renders the titles of the table.
-fn titles() -> String {
+fn titles(width: Option<usize>) -> String {
     let bold = style::BOLD;
-    let mut line = String::new();
-    for (title, width) in TITLES.iter().zip(WIDTHS) {
-        let _ = write!(line, "{title:width$} ");
-    }
-    format!("{bold}{line}STATEMENT{bold:#}\n")
+    let titles = TITLES.map(String::from);
+    lines(&titles, "STATEMENT", width).iter().map(|line| format!("{bold}{line}{bold:#}\n")).collect()
 }
 
-/// Renders an entry as one line, cut to the terminal where there is one.
+/// Lays columns out on one line, or on a narrow terminal on two, and cuts each line to the terminal.
+fn lines(columns: &[String; 6], statement: &str, width: Option<usize>) -> Vec<String> {
+    let padded = |range: std::ops::Range<usize>| {
+        let mut line = String::new();
+        for (column, width) in columns[range.clone()].iter().zip(&WIDTHS[range]) {
+            let _ = write!(line, "{column:width$} ");
+        }
+        line
+    };
+    let Some(width) = width else { return vec![padded(0..6) + statement] };
+    let all = if width < NARROW {
+        let first = padded(0..FIRST).trim_end().to_string();
+        vec![first, format!("  {} {}: {statement}", columns[FIRST], columns[FIRST + 1])]
+    } else {
+        vec![padded(0..6) + statement]
+    };
+    let cut = |line: String| {
+        if line.chars().count() <= width {
+            return line;
+        }
+        line.chars().take(width.saturating_sub(1)).chain(['…']).collect()
+    };
+    all.into_iter().map(cut).collect()
+}
+
+/// Renders an entry as one line, or on a narrow terminal as two.
 ///
-/// Every run of white space is one blank; `--format json` has the statement as it is.
+/// Every run of white space is one space; `--format json` has the statement as it is.
 fn row(entry: &AuditEntry<'_>, width: Option<usize>) -> String {
     // Nobody is not the same as somebody who is not known.
     let none = if entry.is_uncertain() { "?" } else { "-" };
@@ -73,11 +102,7 @@ fn row(entry: &AuditEntry<'_>, width: Option<usize>) -> String {
             name => name_of(name),
         },
     ];
-    let mut line = String::new();
-    for (column, width) in columns.iter().zip(WIDTHS) {
-        let _ = write!(line, "{column:width$} ");
-    }
-    line.push_str(&line_of(&fields.statement()));
+    let mut line = line_of(&fields.statement());
     if let Some(parameter) = fields.parameter().filter(|text| !text.starts_with(b"<")) {
         let _ = write!(line, " [{}]", line_of(&parameter));
     }
@@ -90,14 +115,7 @@ fn row(entry: &AuditEntry<'_>, width: Option<usize>) -> String {
     if entry.is_uncertain() {
         line.push_str(" (uncertain)");
     }
-    if let Some(width) = width
-        && line.chars().count() > width
-    {
-        line = line.chars().take(width.saturating_sub(1)).collect();
-        line.push('…');
-    }
-    line.push('\n');
-    line
+    lines(&columns, &line, width).into_iter().map(|line| line + "\n").collect()
 }
 
 /// Writes a name on one line. No two names look the same.
@@ -166,4 +184,28 @@ fn summary(tally: &Tally, files: usize, width: Option<usize>) -> String {
         out.push_str(&counts(&tally.counts, false, width));
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_narrow_terminal_shows_the_statement_on_a_second_line() {
+        let columns =
+            ["2026-11-22 08:16:40.870 UTC", "kasmapp@kasm", "SESSION", "READ", "SELECT", "public.users"];
+        let columns = columns.map(String::from);
+        let statement = "SELECT * FROM users WHERE name = 'somebody with a long name'";
+        assert_eq!(
+            lines(&columns, statement, Some(80)),
+            [
+                "2026-11-22 08:16:40.870 UTC kasmapp@kasm         SESSION READ",
+                "  SELECT public.users: SELECT * FROM users WHERE name = 'somebody with a long na…",
+            ]
+        );
+        for width in [None, Some(200)] {
+            let wide = lines(&columns, statement, width);
+            assert!(wide.len() == 1 && wide[0].ends_with(statement), "{wide:?}");
+        }
+    }
 }

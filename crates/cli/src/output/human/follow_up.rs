@@ -16,7 +16,7 @@ pub(crate) fn text(follow_up: &FollowUp, who: &str) -> String {
             Step::Stop => writeln!(out, "  stop: {}", command(&follow_up.stop)),
             Step::Start => writeln!(out, "  start: {}", command(&follow_up.start)),
             Step::Healthy => match way(follow_up) {
-                None => writeln!(out, "  nobody looks whether the database comes up (`connect: none`)"),
+                None => writeln!(out, "  it is not checked whether the database comes up (`connect: none`)"),
                 Some(way) => {
                     let limit = seconds(&follow_up.timeout);
                     writeln!(out, "  wait for the database, at most {limit}: {way}")

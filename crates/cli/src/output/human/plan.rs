@@ -161,8 +161,8 @@ fn summary(out: &mut String, plan: &Plan, files: usize) {
         names.dedup();
         let _ = writeln!(out, "{color}Refused{color:#}: {}. Nothing is written.", names.join(", "));
     } else if plan.is_empty() {
-        let files = count(plan.in_order.len(), "file is", "files are");
-        let _ = writeln!(out, "Nothing to do: {files} as the document says.");
+        let files = count(plan.in_order.len(), "file matches", "files match");
+        let _ = writeln!(out, "No changes. {files} the document.");
     } else {
         let of = |action| plan.changes.iter().filter(|change| change.action == action).count();
         let (added, changed, removed) = (of(Action::Add), of(Action::Change), of(Action::Remove));
@@ -180,10 +180,10 @@ fn summary(out: &mut String, plan: &Plan, files: usize) {
 pub(crate) fn cost(needs: Needs, kind: &TargetKind) -> &'static str {
     match (needs, kind) {
         (Needs::Nothing, TargetKind::Installer) => "It takes effect when this tree is installed.",
-        (Needs::Nothing, _) => "Nothing that runs is touched.",
+        (Needs::Nothing, _) => "No running service is affected.",
         (Needs::Reload, _) => {
-            "The server must reload its configuration; the file is written in place, as a container that has it \
-             mounted by itself would not see another one."
+            "The server must reload its configuration. The file is written in place, because a container with a \
+             single-file bind mount would keep the old file."
         }
         (Needs::Restart, _) => "The database must be restarted.",
         (Needs::Recreate, _) => "The database must be stopped and started: its container is recreated.",

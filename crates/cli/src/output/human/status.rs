@@ -62,7 +62,7 @@ fn text(status: &Status) -> String {
         Some(step) => {
             let step = step.name();
             format!(
-                "; {0}an apply is not finished{0:#}: its step `{step}` is next, `kasm-db recover` goes on",
+                "; {0}an apply is not finished{0:#}: `kasm-db recover` resumes at its step `{step}`",
                 style::CHANGED
             )
         }
@@ -79,7 +79,7 @@ fn names(subjects: &[Subject]) -> String {
 fn words(since: Since) -> &'static str {
     match since {
         Since::NeverApplied => "never applied",
-        Since::DocumentAhead => "the document is ahead",
+        Since::DocumentAhead => "not applied yet",
         Since::ChangedOutside => "changed outside since the last apply",
     }
 }

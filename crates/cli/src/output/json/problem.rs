@@ -87,7 +87,7 @@ pub(super) struct About<'a> {
 }
 
 impl About<'_> {
-    /// Tells whether it is about the run as a whole.
+    /// Returns whether it is about the run as a whole.
     pub(super) fn is_nothing(self) -> bool {
         self.document.is_none() && self.target.is_none()
     }
@@ -185,7 +185,7 @@ impl Problem {
         }
     }
 
-    /// Tells whether it is an error.
+    /// Returns whether it is an error.
     pub(super) fn is_error(&self) -> bool {
         self.severity == Severity::Error
     }

@@ -86,7 +86,7 @@ impl Writer {
         Self { sink, layout, text: String::new(), members: 0, rows: None, broken: None }
     }
 
-    /// Tells whether nothing was written yet.
+    /// Returns whether nothing was written yet.
     pub(super) fn is_empty(&self) -> bool {
         self.members == 0
     }
