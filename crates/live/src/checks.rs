@@ -99,7 +99,7 @@ fn conf(desired: &DesiredState, server: &Server) -> Vec<Check> {
             ConfState::Same => Check::ok(subject(), "what the server reads is the file on the host"),
             ConfState::Differs => fail(
                 "the server reads another content than the host has: a file that is mounted by itself is not seen \
-                 anew when it is replaced",
+                 again when it is replaced",
             ),
             ConfState::Elsewhere(path) => Check::fail(
                 subject(),
@@ -138,7 +138,7 @@ fn conf(desired: &DesiredState, server: &Server) -> Vec<Check> {
             let name = if first.name.is_empty() { String::new() } else { format!("`{}`: ", first.name) };
             let why = format!("{}:{}: {name}{}{more}", first.file, first.line, first.error);
             let fix =
-                "mend the line: the server ignores it, or the whole file, and may not start again with it";
+                "fix the line: the server ignores it, or the whole file, and may not start again with it";
             Check::fail(Subject::Files, Code::ConfNotTaken, why, fix, Remedy::Hand)
         }
     });
@@ -230,7 +230,7 @@ fn extension(database: &str, state: &Extension, is_standby: bool) -> Check {
             Remedy::Hand,
         ),
         Extension::Closed => fail(
-            format!("the database {database} allows no connections, so that it can not be made there"),
+            format!("the database {database} allows no connections, so that it cannot be created there"),
             format!(
                 "run `ALTER DATABASE \"{database}\" ALLOW_CONNECTIONS true;`, or take it out of `audit: {{databases: …}}`"
             ),
@@ -272,8 +272,8 @@ fn probe(desired: &DesiredState, server: &Server) -> Vec<Check> {
                             others => format!(" as such, but as {}", others.join(", ")),
                         };
                         let why = format!("a statement of this class was run, and is not in {log}{but}");
-                        let fix = "mend what fails above; if nothing does, look whether the server still writes \
-                                   to that file (`SELECT pg_rotate_logfile();` makes it open its file anew), and \
+                        let fix = "fix the failures above; if there are none, check that the server still writes \
+                                   to that file (`SELECT pg_rotate_logfile();` makes it reopen its log file), and \
                                    at what `pgaudit.log` is for this user";
                         Check::fail(subject, Code::ClassNotLogged, why, fix, Remedy::Hand)
                     }

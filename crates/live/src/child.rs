@@ -239,7 +239,7 @@ fn run_until(
 /// Says why a program that is there does not start: of a script, the system's words are about another file.
 fn no_start(program: &Path, error: &std::io::Error) -> String {
     if error.raw_os_error() == Some(Errno::NOEXEC.raw_os_error()) {
-        return "it is no program, and its first line names none (`#!/bin/sh`)".into();
+        return "it is not a program, and its first line names none (`#!/bin/sh`)".into();
     }
     if error.kind() == ErrorKind::NotFound && program.exists() {
         return "what its first line names is not there; a carriage return at its end is part of the name"

@@ -169,7 +169,7 @@ impl Docker {
         let text = String::from_utf8_lossy(&ended.stdout).into_owned();
         let container = Container::parse(name, &text).ok_or_else(|| {
             Unreachable::new(
-                format!("`docker container inspect` says of {name} what can not be understood"),
+                format!("`docker container inspect` says of {name} what cannot be understood"),
                 "check the version of Docker: `docker version`",
             )
         });
@@ -241,7 +241,7 @@ impl Docker {
                     "the container {name} restarts again and again ({} times so far){said}",
                     container.restarts
                 ),
-                "mend what it says, or put the files of before back with `kasm-db rollback`",
+                "fix what it reports, or restore the old files with `kasm-db rollback`",
             ),
             "exited" | "dead" => Unreachable::new(
                 format!("the container {name} does not run: it ended with {}{said}", container.exit_code),

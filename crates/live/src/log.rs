@@ -54,7 +54,7 @@ impl<'a> Log<'a> {
                 _ if only_elsewhere(server) => Err(no_file(server)),
                 Some(_) => Ok(Self { way, origin: Origin::Output, format: Format::Stderr, from: 0 }),
                 None => {
-                    Err("the server writes its log to its standard error, which can not be seen from here"
+                    Err("the server writes its log to its standard error, which cannot be seen from here"
                         .into())
                 }
             };

@@ -28,7 +28,7 @@ pub(crate) fn run(
     classes: &[Class],
 ) -> Result<Probe, Unreachable> {
     if server.standby {
-        return Ok(Probe::Not("the server is a standby, where the statements can not run".into()));
+        return Ok(Probe::Not("the server is a standby, where the statements cannot run".into()));
     }
     if server.setting("pgaudit.log").is_none() {
         return Ok(Probe::Not("pgaudit is not loaded".into()));
@@ -41,7 +41,7 @@ pub(crate) fn run(
         ));
     }
     if server.text("log_line_prefix").starts_with('\t') {
-        return Ok(Probe::Not("log_line_prefix starts with a tab: its lines can not be told apart".into()));
+        return Ok(Probe::Not("log_line_prefix starts with a tab: its lines cannot be told apart".into()));
     }
     let tag = tag().map_err(|why| Unreachable::new(why, "check /dev/urandom"))?;
     let log = match Log::open(way, server, container) {

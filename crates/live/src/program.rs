@@ -41,7 +41,7 @@ pub enum NotFound {
     #[error("`{0}` is not in PATH")]
     Missing(String),
     /// There is nothing at the path that can be run.
-    #[error("{0} is not there, or is no program")]
+    #[error("{0} does not exist, or is not a program")]
     NoProgram(String),
     /// Others than its owner can write to it, or to a folder on the way to it.
     #[error("{path} can be replaced by others: its mode is {mode:04o}")]

@@ -53,7 +53,7 @@ fn state(file: &ServerFile, here: &HostFile, container: Option<&Container>) -> C
         return ConfState::Elsewhere(mounted.display().to_string());
     }
     match &here.bytes {
-        None => ConfState::Unknown(format!("{} can not be read", here.on_host.display())),
+        None => ConfState::Unknown(format!("{} cannot be read", here.on_host.display())),
         Some(bytes) if file.bytes.as_ref() == Some(bytes) => ConfState::Same,
         Some(_) => ConfState::Differs,
     }
@@ -81,7 +81,7 @@ mod tests {
             [here("/conf/main", Some(b"a")), here("/conf/more", Some(b"b")), here("/conf/lost", None)];
         let files: [(&str, &[u8]); 4] =
             [("/other", b"a"), ("/conf/more", b"x"), ("/conf/lost", b""), ("/new", b"")];
-        let unread = ConfState::Unknown("/nowhere/conf can not be read".into());
+        let unread = ConfState::Unknown("/nowhere/conf cannot be read".into());
         assert_eq!(
             states("/other", Ok(files.to_vec()), &on_host),
             [

@@ -186,7 +186,7 @@ impl State {
             help.push(format!("changed: {}", self.changed.join(", ")));
         }
         if let Some(step) = self.next {
-            help.push(format!("`kasm-db apply` or `kasm-db recover` goes on at the step `{step}`"));
+            help.push(format!("`kasm-db apply` or `kasm-db recover` resumes at the step `{step}`"));
         }
         let error = Error::new(Outcome::Interrupted, format!("interrupted by {name}")).state(files);
         if help.is_empty() { error } else { error.help(help.join("; ")) }

@@ -158,7 +158,7 @@ fn of_files(
     let absolute = |path: &Path| {
         std::path::absolute(path).map(|path| normalize(&path)).map_err(|error| {
             let why = commit::reason(&error);
-            Error::failed(format!("{}: can not resolve the path: {why}", path.display()))
+            Error::failed(format!("{}: cannot resolve the path: {why}", path.display()))
         })
     };
     let mut folder = absolute(document)?;

@@ -80,7 +80,7 @@ fn in_force(name: &str, wanted: &str, same: &dyn Fn(&str) -> bool, server: &Serv
             return check;
         }
         if let Err(unknown) = &server.overrides {
-            let why = "; what is set for roles and databases can not be seen";
+            let why = "; what is set for roles and databases cannot be seen";
             return Check::skip(subject, format!("{shown}{}{why}: {unknown}", by(now)));
         }
         return Check::ok(subject, format!("{shown}{}", by(now)));
@@ -105,14 +105,14 @@ fn in_force(name: &str, wanted: &str, same: &dyn Fn(&str) -> bool, server: &Serv
             Code::Overridden,
             format!("{is}: the command line sets it"),
             format!(
-                "remove `-c {name}=…` from the service's `command:` in the compose file, and start it anew"
+                "remove `-c {name}=…` from the service's `command:` in the compose file, and recreate the container"
             ),
             Remedy::Hand,
         ),
         "environment variable" => fail(
             Code::Overridden,
             format!("{is}: an environment variable of the server sets it"),
-            "remove the variable from the service's `environment:`, and start it anew".into(),
+            "remove the variable from the service's `environment:`, and recreate the container".into(),
             Remedy::Hand,
         ),
         "client" | "session" => match server.last_line(name) {
@@ -158,7 +158,7 @@ fn for_others(
         (Err(unknown), _) => {
             return Some(Check::skip(
                 subject.clone(),
-                format!("{here}; what others have can not be seen: {unknown}"),
+                format!("{here}; what others have cannot be seen: {unknown}"),
             ));
         }
         (Ok(_), Some(line)) if same(&line.value) && line.error.is_empty() => return None,
@@ -184,7 +184,7 @@ fn by_line(
 ) -> Option<Check> {
     match (&server.lines, server.last_line(name)) {
         (Err(unknown), _) => {
-            Some(Check::skip(subject.clone(), format!("{why}, and the files can not be seen: {unknown}")))
+            Some(Check::skip(subject.clone(), format!("{why}, and the files cannot be seen: {unknown}")))
         }
         (Ok(_), Some(line)) if same(&line.value) && line.error.is_empty() => Some(Check::ok(
             subject.clone(),
@@ -210,7 +210,7 @@ fn is_unset(name: &str, server: &Server) -> Check {
         }
         Some(now) if now.source == "configuration file" => match server.last_line(name) {
             None if server.lines.is_ok() => {
-                let why = format!("it is {}, though no file sets it any more", shown(now));
+                let why = format!("it is {}, although no file sets it any longer", shown(now));
                 Check::fail(
                     subject,
                     Code::NotEffective,

@@ -62,7 +62,7 @@ impl Inputs {
         };
         let path = self.folder.join(&changed.path);
         let message = format!("{}: changed since the plan was made", path.display());
-        Err(Error::failed(message).help("run it again: it plans anew"))
+        Err(Error::failed(message).help("run it again: it creates a new plan"))
     }
 }
 

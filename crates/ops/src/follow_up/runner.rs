@@ -216,12 +216,12 @@ fn create_extension(way: &Way, database: &str) -> Result<(), Unreachable> {
     let answers = way.run_behind(Some(database), &create, &[])?;
     match answers.into_iter().last() {
         Some(Err(why)) if why.contains("read-only transaction") => Err(Unreachable::new(
-            format!("the extension pgaudit can not be created in the database {database}: {why}"),
+            format!("the extension pgaudit cannot be created in the database {database}: {why}"),
             "create it on the primary, from which a standby gets it",
         )),
         Some(Err(why)) => Err(Unreachable::new(
-            format!("the extension pgaudit can not be created in the database {database}: {why}"),
-            "mend what the server says",
+            format!("the extension pgaudit cannot be created in the database {database}: {why}"),
+            "fix what the server reports",
         )),
         _ => Ok(()),
     }

@@ -33,7 +33,7 @@ pub(super) fn common(saved: &PlanFile, document: &Document) -> Vec<String> {
         match now.get(index) {
             Some(other) if other.sha256 == saved.sha256 => {}
             Some(other) => changed.push(format!("{}: changed (the document)", other.path)),
-            None => changed.push(format!("{}: is no part of the document any more", saved.path)),
+            None => changed.push(format!("{}: is no longer part of the document", saved.path)),
         }
     }
     for other in now.iter().skip(saved.documents.len()) {
@@ -72,12 +72,12 @@ fn changed(saved: &SavedTarget, current: &SavedTarget, now: &Planned) -> Vec<Str
             Some(other) => match (input.found, other.found) {
                 (InputFound::File, InputFound::File) => "changed",
                 (_, InputFound::Absent) => "gone",
-                (_, InputFound::Unreadable) => "can not be read any more",
+                (_, InputFound::Unreadable) => "cannot be read any longer",
                 (InputFound::Absent, _) => "appeared",
                 _ => "can be read now",
             },
             None if is_gone(&input.path, now) => "gone",
-            None => "is not read any more",
+            None => "is no longer read",
         };
         changed.push(format!("{}: {how}", input.path));
     }

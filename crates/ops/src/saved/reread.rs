@@ -79,7 +79,7 @@ impl Reread {
     pub(crate) fn dirs(&self, saved: &PlanFile) -> Result<Result<Vec<TargetDir>, Vec<String>>, Error> {
         let changed = common(saved, &self.document);
         let Some(desired) = self.document.desired() else {
-            let invalid = || vec![format!("{}: is not valid any more", self.document.name)];
+            let invalid = || vec![format!("{}: is no longer valid", self.document.name)];
             return Ok(Err(if changed.is_empty() { invalid() } else { changed }));
         };
         let chosen = check_chosen([desired], &self.selection);
