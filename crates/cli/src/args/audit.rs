@@ -9,6 +9,7 @@ use crate::output::emitter::Format;
 use crate::output::report::Report;
 
 const LOGS: &str = "Log format";
+const OUTPUT: &str = "Output";
 
 /// What to read, which entries to show, and how.
 #[derive(Debug, Args)]
@@ -35,19 +36,19 @@ pub(crate) struct Audit {
     #[arg(long, value_name = "TIME")]
     pub(crate) until: Option<String>,
     /// Count the entries by a field
-    #[arg(long, value_name = "FIELD", conflicts_with_all = ["summary", "follow"])]
+    #[arg(long, help_heading = OUTPUT, value_name = "FIELD", conflicts_with_all = ["summary", "follow"])]
     pub(crate) count: Option<CountBy>,
     /// Show a summary
-    #[arg(long, conflicts_with = "follow")]
+    #[arg(long, help_heading = OUTPUT, conflicts_with = "follow")]
     pub(crate) summary: bool,
     /// Follow the log, across rotation
-    #[arg(long)]
+    #[arg(long, help_heading = OUTPUT)]
     pub(crate) follow: bool,
     /// The output format
-    #[arg(long, value_name = "FORMAT", default_value = "human", value_parser = FormatParser(Report::AuditEntries))]
+    #[arg(long, help_heading = OUTPUT, value_name = "FORMAT", default_value = "human", value_parser = FormatParser(Report::AuditEntries))]
     pub(crate) format: &'static Format,
     /// Exit with 1 if an entry cannot be read completely or is uncertain, or if a file is skipped
-    #[arg(long)]
+    #[arg(long, help_heading = OUTPUT)]
     pub(crate) strict: bool,
 }
 

@@ -256,11 +256,12 @@ pub(crate) fn definition() -> Command {
 /// have no effect on it.
 pub(super) fn complete(mut command: Command) -> Command {
     let Some(page) = page(command.get_name()) else { return command };
-    // Global options have been copied to the command by now, unless it stands alone.
-    for id in page.inert {
-        if command.get_arguments().any(|argument| argument.get_id() == id) {
-            command = command.mut_arg(id, |argument| argument.hide(true));
-        }
+    // Global options have been copied to the command already. One that is changed goes behind the command's own.
+    let global = command.get_arguments().filter(|argument| argument.is_global_set());
+    let global: Vec<_> = global.map(|argument| argument.get_id().clone()).collect();
+    for id in global {
+        let has_effect = !page.inert.contains(&id.as_str());
+        command = command.mut_arg(id, |argument| if has_effect { argument } else { argument.hide(true) });
     }
     command.after_help(below(&style(), page))
 }
