@@ -279,7 +279,7 @@ fn one_file(case: &Case, compose: &Compose, table: &Mutex<Table>) {
                         None => {}
                         Some(Ok(None)) => table.count("compose agrees", transform),
                         Some(Ok(Some(why))) => {
-                            table.count("compose can not read the original", transform);
+                            table.count("compose cannot read the original", transform);
                             if index == 0 {
                                 let row = table.refusals.entry(format!("compose: {why}")).or_default();
                                 row.push(case.name.clone());
@@ -290,7 +290,7 @@ fn one_file(case: &Case, compose: &Compose, table: &Mutex<Table>) {
                     match other {
                         Some(true) => table.count("another YAML reader agrees", transform),
                         Some(false) => failed(&mut table, "another YAML reader sees more changed".into()),
-                        None => table.count("another YAML reader can not read it", transform),
+                        None => table.count("another YAML reader cannot read it", transform),
                     }
                 }
             }

@@ -127,7 +127,7 @@ def errors(judge, options):
             found.count("error, sticky" if sticky else "error, once")
             standing = judge.look(box, at)
             reason = os.strerror(getattr(errno, name))
-            # From then on means that the message can not be written either.
+            # From then on means that the message cannot be written either.
             mute = sticky and call.name == "write"
             judge.said(ended, standing, at, [call], reason, mute)
             if ended.code == 0 and call.name in trace.SYNCING and name != "EINTR":

@@ -88,7 +88,7 @@ def gaps(judge, options):
     jobs = [job for job in jobs if faults.matches(options.only, _label(*job))]
     possible = [job for job in jobs if not (job[1] is edit and (job[0], job[2]) in blind)]
     if len(possible) < len(jobs):
-        found.note("edits left out, in gaps that writing in place can not close", len(jobs) - len(possible))
+        found.note("edits left out, in gaps that writing in place cannot close", len(jobs) - len(possible))
     jobs = possible
     faults.each(lambda job: _gap(judge, *job), jobs, found, options.jobs)
 

@@ -135,7 +135,7 @@ class Kasm:
         return Scenario("recover", box, self._recover(), self._recover(), self._recover(), whole.old, whole.new)
 
     def in_place(self):
-        """Files that can not be exchanged, as they are mounted one by one."""
+        """Files that cannot be exchanged, as they are mounted one by one."""
         if not self._says("apply", "--in-place"):
             return None
         box = self._template("in-place", DEPLOYMENT, BEFORE)

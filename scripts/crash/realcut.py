@@ -112,9 +112,9 @@ def _do(*command):
 def _unmount(mount):
     """Another thread's child may still hold a descriptor between its fork and its exec."""
     for _ in range(100):
-        # Not `ismount`: of a file system that was cut off it can not tell.
+        # Not `ismount`: of a file system that was cut off it cannot tell.
         done = subprocess.run(["umount", mount], capture_output=True, text=True, check=False)
         if done.returncode == 0 or "not mounted" in done.stderr:
             return
         time.sleep(0.02)
-    raise RuntimeError(f"{mount} can not be unmounted")
+    raise RuntimeError(f"{mount} cannot be unmounted")
