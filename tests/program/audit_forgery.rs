@@ -35,6 +35,30 @@ const PREFIXES: [&str; 12] = [
 /// The statement of every forged entry has this number; no session here runs as many.
 const FORGED: u64 = 7777;
 
+/// Roles that somebody who may create roles names so that their lines look like those of others, and databases.
+const ROLES: [&str; 7] = [
+    "API alice",
+    "4 - DB:kasm alice",
+    "alice@EXAMPLE.COM@k",
+    "alice,db=postgres,app=psql",
+    "alice\"u-",
+    "alice|7",
+    "alice ",
+];
+const DATABASES: [&str; 8] = [
+    "EXAMPLE.COM@postgres",
+    "alice postgres",
+    "postgres,app=psql",
+    "postgres|alice",
+    "k LOG:  AUDIT: SESSION,7777,1,DDL,DROP,,,x,<none>",
+    "k LOG:  AUDIT: SESSION,7777,1,DDL,DROP,,,\"x",
+    "k:[7]:1:00000 LOG:  x",
+    "postgres ERROR:  x",
+];
+
+/// Roles of everybody: such names are given to people and services, also with a realm.
+const HONEST: [&str; 4] = ["alice", "bob", "alice@EXAMPLE.COM", "Anna Smith"];
+
 /// A name is cut at this length.
 const NAME: usize = 63;
 
@@ -175,12 +199,19 @@ fn attack(server: &Server<'_>, prefix: &str, roles: &[String], mark: &str, numbe
     // Without a password: the names are in the log before anybody looks at them.
     let (user, database) = names(prefix, numbers);
     let application: String = line(prefix, numbers).replace('\n', " ").chars().take(NAME).collect();
-    match numbers.below(5) {
+    match numbers.below(6) {
         0 | 1 => drop(server.connect_as(&user, &database, &application)),
         2 => drop(server.connect_as("mallory", &database, &application)),
         kind => {
             let role = if kind == 3 { "mallory" } else { &roles[numbers.below(roles.len())] };
-            let Ok(mut client) = server.connect_as(role, "postgres", &application) else { return };
+            let (database, application) = match kind {
+                5 => (
+                    one(numbers, &DATABASES),
+                    one(numbers, &["Kasm", "psql", "pgAdmin", "Kasm API", ""]).into(),
+                ),
+                _ => ("postgres", application),
+            };
+            let Ok(mut client) = server.connect_as(role, database, &application) else { return };
             let text = match numbers.below(3) {
                 0 => message(numbers),
                 1 => line(prefix, numbers),
@@ -203,7 +234,7 @@ fn attack(server: &Server<'_>, prefix: &str, roles: &[String], mark: &str, numbe
 /// Does what everybody does, once.
 fn work(server: &Server<'_>, mark: &str, numbers: &mut Random) {
     let application = one(numbers, &["psql", "Kasm API", "pgAdmin 4 - DB:kasm", ""]);
-    let mut client = server.connect_as(one(numbers, &["alice", "bob"]), "postgres", application).unwrap();
+    let mut client = server.connect_as(one(numbers, &HONEST), "postgres", application).unwrap();
     for _ in 0..=numbers.below(3) {
         let sql = one(
             numbers,
@@ -280,9 +311,15 @@ fn no_forged_entry_is_certain_and_no_other_one_is_attributed_wrongly() {
     println!("{attempts} attempts with each prefix, from seed {seed}");
     let ran = with_options(MAIN, "pgaudit", &[], |server, folder| {
         server.client().query("alter system set log_connections = on").unwrap();
-        let mut roles = vec!["mallory".to_string()];
-        for name in ["mallory", "alice", "bob"] {
-            server.client().query(&format!("create role {name} login")).unwrap();
+        let mut roles: Vec<String> =
+            ["mallory", "alice"].iter().chain(&ROLES).map(ToString::to_string).collect();
+        for name in HONEST.iter().chain(&ROLES).chain(&["mallory"]) {
+            let quoted = name.replace('"', "\"\"");
+            server.client().query(&format!("create role \"{quoted}\" login")).unwrap();
+        }
+        for name in DATABASES {
+            let quoted = name.replace('"', "\"\"");
+            server.client().query(&format!("create database \"{quoted}\"")).unwrap();
         }
         let (mut entries, mut certain) = (0, 0);
         for (index, prefix) in PREFIXES.iter().enumerate() {

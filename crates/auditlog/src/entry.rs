@@ -36,6 +36,13 @@ pub(crate) enum Head<'a> {
     Csv(&'a [u8]),
     /// Pieces that were found in a line.
     Parts(Parts<'a>),
+    /// Pieces of a line that pgaudit wrote for sure, and that leaves open where a name ends.
+    Named {
+        /// Those that all ways have in common.
+        common: Parts<'a>,
+        /// Those with the names that are usual.
+        likely: Box<Parts<'a>>,
+    },
     /// Pieces of a line that can be read in several ways, or contradicts itself.
     Uncertain {
         /// Those that all ways have in common.
@@ -116,11 +123,19 @@ impl<'a> AuditEntry<'a> {
         self.cut || matches!(self.head, Head::Uncertain { .. })
     }
 
-    /// Returns an uncertain entry as it is most likely meant: in the only way that does not contradict itself.
+    /// Returns whether the log leaves open where a name ends: a user or a database with a space or another sign in its name
+    /// would make the same line. The entry is pgaudit's, and is without the names that are in doubt.
+    pub fn is_name_open(&self) -> bool {
+        matches!(self.head, Head::Named { .. })
+    }
+
+    /// Returns an entry that is uncertain, or whose names are in doubt, as it is most likely meant: in the only way that does
+    /// not contradict itself, with names that are usual.
     ///
     /// This is for finding entries. It does not prove who did something.
     pub fn likely(&self) -> Option<Self> {
         match &self.head {
+            Head::Named { likely, .. } => Some(Self { head: Head::Parts(**likely), ..self.clone() }),
             Head::Uncertain { likely: Some(parts), .. } => {
                 Some(Self { head: Head::Parts(**parts), ..self.clone() })
             }
@@ -202,7 +217,9 @@ impl<'a> AuditEntry<'a> {
     pub fn host(&self) -> Option<Text<'a>> {
         match &self.head {
             Head::Csv(_) => self.remote().map(|(host, _)| host),
-            Head::Parts(parts) | Head::Uncertain { common: parts, .. } => parts.host,
+            Head::Parts(parts)
+            | Head::Named { common: parts, .. }
+            | Head::Uncertain { common: parts, .. } => parts.host,
         }
     }
 
@@ -210,7 +227,9 @@ impl<'a> AuditEntry<'a> {
     pub fn port(&self) -> Option<Text<'a>> {
         match &self.head {
             Head::Csv(_) => self.remote().and_then(|(_, port)| port),
-            Head::Parts(parts) | Head::Uncertain { common: parts, .. } => parts.port,
+            Head::Parts(parts)
+            | Head::Named { common: parts, .. }
+            | Head::Uncertain { common: parts, .. } => parts.port,
         }
     }
 
@@ -248,6 +267,7 @@ impl<'a> AuditEntry<'a> {
         match &self.head {
             Head::Csv(_) => true,
             Head::Parts(parts) | Head::Uncertain { common: parts, .. } => has(parts),
+            Head::Named { likely, .. } => has(likely),
         }
     }
 
@@ -257,7 +277,9 @@ impl<'a> AuditEntry<'a> {
                 let (raw, quoted) = column(record, index)?;
                 Some(Text::new(raw, if quoted { Form::Csv } else { Form::Plain }))
             }
-            Head::Parts(parts) | Head::Uncertain { common: parts, .. } => of(parts),
+            Head::Parts(parts)
+            | Head::Named { common: parts, .. }
+            | Head::Uncertain { common: parts, .. } => of(parts),
         };
         part.filter(|text| !text.is_empty())
     }

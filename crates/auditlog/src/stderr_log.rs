@@ -279,7 +279,10 @@ impl StderrLog {
             is_own && !was_in_doubt && kind == Kind::Message && behind == Some(Behind::Message) && is_alone();
         let head = if is_certain && is_sure {
             self.heads.learn(first);
-            Head::Parts(parts)
+            match likely {
+                None => Head::Parts(parts),
+                Some(likely) => Head::Named { common: parts, likely },
+            }
         } else {
             likely = likely.or_else(|| is_certain.then(|| Box::new(parts)));
             let common = if is_sure { parts } else { Parts { time: parts.time, ..Parts::default() } };

@@ -34,6 +34,8 @@ pub(crate) enum Names {
     Usual,
     /// Those that may be on one line.
     Line,
+    /// The same, also of a prefix that nobody gave: with the signs that stand between its parts.
+    Possible,
     /// Any bytes: whoever connects may send a name that holds line feeds, before a password is asked for. What it calls its
     /// application is not known then: `[unknown]`.
     Any,
@@ -59,7 +61,7 @@ impl Prefix {
         if !self.can_be(text) {
             return;
         }
-        let guessed = self.guessed;
+        let guessed = self.guessed && names != Names::Possible;
         // Only a name holds a line feed.
         let line_feed = if names == Names::Any { memchr::memrchr(b'\n', text) } else { None };
         if line_feed.is_some_and(|at| longest_names(&self.tokens) <= at) {

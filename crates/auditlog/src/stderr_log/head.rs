@@ -39,7 +39,8 @@ pub(super) struct Found<'a> {
     pub(super) message: usize,
     /// Where it starts if it is none there.
     pub(super) other: Option<usize>,
-    /// What holds in the only way that does not contradict itself, if there are others.
+    /// What holds in the only way that does not contradict itself, if there are others; of a certain one, what holds with the
+    /// names that are usual, if others may have made the line.
     pub(super) likely: Option<Box<Parts<'a>>>,
     pub(super) is_certain: bool,
     /// Where the severity's colon is, and what the severity says of the line.
@@ -208,16 +209,20 @@ impl Heads {
             // A head that holds the start of another one is rather a torn line, and the next one behind it; so is a
             // message of the log that starts as a line does.
             let prefix = &self.prefixes[index];
-            let (head, message) = (&line[..ways.start], self.colon.find(&line[ways.start..]));
+            let (before, message) = (&line[..ways.start], self.colon.find(&line[ways.start..]));
             let is_torn = message.map(|colon| ways.start + colon).is_some_and(|colon| {
                 let message = &line[colon + COLON.len()..];
                 let mark = message.iter().zip(MARK).take_while(|(byte, mark)| byte == mark).count();
                 ends_with_log(&line[..colon]) && prefix.lead(&message[mark..]).is_some()
             });
-            if is_torn || prefix.lead_within(head).is_some() {
+            if is_torn || prefix.lead_within(before).is_some() {
                 return Err(Reason::Torn);
             }
-            return ways.found(steps > 0, index, line).map(Some);
+            let mut found = ways.found(steps > 0, index, line)?;
+            if found.is_certain {
+                self.doubt_names(&mut found, line, head, &mut steps);
+            }
+            return Ok(Some(found));
         }
         if !is_audit {
             return Ok(None);
@@ -237,6 +242,33 @@ impl Heads {
         // Whatever a client calls itself may be part of a prefix that is not known.
         let kind = kind(&line[start..colon]);
         Ok(Some(Found { parts, message, other: None, likely, is_certain: false, colon, kind, prefix: None }))
+    }
+
+    /// Looks for other names that may have made a line which has only one way of being read with those that are usual. Whoever
+    /// may create a role or a database chooses their names.
+    fn doubt_names<'a>(&self, found: &mut Found<'a>, line: &'a [u8], head: &[u8], steps: &mut u32) {
+        let Some(prefix) =
+            found.prefix.map(|index| &self.prefixes[index]).filter(|prefix| prefix.has_names())
+        else {
+            return;
+        };
+        let usual = found.parts;
+        for colon in self.colon.find_iter(head) {
+            let is_here = audit_at(line, colon).ok() == Some(found.message);
+            for start in severities(&head[..colon]).filter(|start| is_known(&head[*start..colon])) {
+                prefix.read(&line[..start], Names::Possible, steps, &mut |reading| {
+                    if !reading.is_consistent {
+                        return;
+                    }
+                    found.is_certain &= is_here;
+                    found.parts = found.parts.common(&reading.parts);
+                });
+            }
+        }
+        found.is_certain &= *steps > 0;
+        if !found.is_certain || found.parts != usual {
+            found.likely = Some(Box::new(usual));
+        }
     }
 
     /// Returns the first prefix that a line fits, and how: tried are the one that fitted last, the log's, and the others.

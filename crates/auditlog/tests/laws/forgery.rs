@@ -56,6 +56,32 @@ fn the_entries_around_such_a_name_are_read() {
     assert!(all == 8 && sure >= 5, "{shown:#?}");
 }
 
+/// Whoever may create roles and databases chooses their names.
+#[test]
+fn a_name_that_may_end_elsewhere_is_left_out_and_the_entry_is_certain() {
+    let entry = |head: &str| format!("{head}LOG:  AUDIT: SESSION,1,1,READ,SELECT,,,x,<none>\n");
+    for (prefix, head, shown) in [
+        // A role of a realm, or a database with the realm in its name.
+        (
+            DEBIAN,
+            "2026-11-22 10:00:00.000 UTC [7] alice@EXAMPLE.COM@kasm ",
+            "~-@-: x likely alice@EXAMPLE.COM",
+        ),
+        (DEBIAN, "2026-11-22 10:00:00.000 UTC [7] alice@kasm ", "alice@kasm: x"),
+        (DEBIAN, "2026-11-22 10:00:00.000 UTC [7] anna smith@kasm ", "anna smith@kasm: x"),
+        // `Kasm API` and `alice`, or `Kasm` and `API alice`.
+        ("%m %a %u %d %p ", "2026-11-22 10:00:00.000 UTC Kasm API alice kasm 7 ", "~-@-: x likely alice"),
+        ("%m %a %u %d %p ", "2026-11-22 10:00:00.000 UTC psql alice kasm 7 ", "alice@kasm: x"),
+        ("%m %u %d %p ", "2026-11-22 10:00:00.000 UTC alice kasm 7 ", "alice@kasm: x"),
+    ] {
+        let found = seen(&entry(head), Some(prefix));
+        assert_eq!(found, [shown], "{head}");
+    }
+    // Also in a prefix that nobody gave.
+    let head = "2026-11-22 10:00:00 UTC [7]: [1-1] user=alice,db=kasm,app=x,db=k,app=y,client=10.0.0.5 ";
+    assert_eq!(seen(&entry(head), None), ["~-@-: x likely alice"]);
+}
+
 #[test]
 fn what_follows_an_entry_of_a_function_makes_it_a_fault() {
     let function = [format!("1: {:?}", Reason::Function)];

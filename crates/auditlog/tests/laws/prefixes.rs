@@ -11,7 +11,13 @@ impl Visitor for Seen {
         let text = |part: Option<kasm_db_auditlog::Text<'_>>| {
             part.map_or("-".into(), |part| String::from_utf8_lossy(&part.bytes()).into_owned())
         };
-        let mark = if entry.is_uncertain() { "?" } else { "" };
+        let mark = if entry.is_uncertain() {
+            "?"
+        } else if entry.is_name_open() {
+            "~"
+        } else {
+            ""
+        };
         let fields = entry.fields();
         let statement = String::from_utf8_lossy(&fields.statement()).into_owned();
         let likely =
@@ -67,7 +73,8 @@ fn syslog_is_told_by_what_stands_before_the_severity() {
 #[test]
 fn a_role_may_have_a_realm_and_spaces() {
     let head = "2026-11-22 10:00:00.000 UTC [7] alice@EXAMPLE.COM@kasm ";
-    assert_eq!(seen(&audit(head, "x"), None), ["alice@EXAMPLE.COM@kasm: x"]);
+    // Or a database has.
+    assert_eq!(seen(&audit(head, "x"), None), ["~-@-: x likely alice@EXAMPLE.COM"]);
     let head = "2026-11-22 10:00:00.000 UTC [7] a b@kasm ";
     assert_eq!(seen(&audit(head, "x"), None), ["a b@kasm: x"]);
 }
@@ -82,7 +89,8 @@ fn an_application_name_that_imitates_a_prefix_is_not_taken_for_it() {
         assert_eq!(seen(&audit(&head, "x"), None), ["?-@-: x likely bob"], "{name}");
     }
     let head = format!("< 2026-11-22 22:46:35.866 UTC PostgreSQL JDBC Driver {rest}");
-    assert_eq!(seen(&audit(&head, "x"), None), ["bob@postgres: x"]);
+    // Or the role is `Driver bob`.
+    assert_eq!(seen(&audit(&head, "x"), None), ["~-@-: x likely bob"]);
 }
 
 #[test]

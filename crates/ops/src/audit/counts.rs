@@ -76,6 +76,11 @@ impl Counts {
         self.used > BUDGET / 12
     }
 
+    /// Returns a key as a name, and whether it is only the most likely one: the log leaves open where it ends.
+    pub fn name(key: &[u8]) -> (&[u8], bool) {
+        key.strip_suffix(b"\0").map_or((key, false), |name| (name, true))
+    }
+
     /// Returns all keys: by name, or those first that came most often.
     pub fn sorted(&self, by_name: bool) -> Vec<(&[u8], u64)> {
         let all = self.few.iter().map(|(key, count)| (&**key, *count));

@@ -98,9 +98,10 @@ impl Filter {
                 return Verdict::Unwanted;
             }
         }
-        // An uncertain entry may be of anybody whom its line does not exclude.
+        // An uncertain entry may be of anybody whom its line does not exclude; one with names in doubt is most likely of whom
+        // the usual names say.
         let is_uncertain = entry.is_uncertain();
-        let wants_head = match is_uncertain.then(|| entry.likely()) {
+        let wants_head = match (is_uncertain || entry.is_name_open()).then(|| entry.likely()) {
             None => only.wants_head(entry),
             Some(likely) => likely.is_none_or(|likely| only.wants_head(&likely)),
         };

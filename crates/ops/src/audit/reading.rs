@@ -9,6 +9,9 @@ use super::{Counts, Filter, LogSettings};
 /// What entries are counted as of which the log leaves open who did it.
 const UNCERTAIN: &[u8] = b"(uncertain)";
 
+/// What stands behind a key that is only the most likely name. No name holds it.
+const LIKELY: &[u8] = b"\0";
+
 /// So many faults of a file are named; all are counted.
 const NAMED: usize = 5;
 
@@ -221,15 +224,17 @@ impl<S: FnMut(&AuditEntry<'_>)> Visitor for Reading<'_, S> {
 
 #[inline]
 fn count(counts: &mut Counts, by: CountBy, entry: &AuditEntry<'_>) {
-    let mut head = |text: Option<auditlog::Text<'_>>| match text {
-        None if entry.is_uncertain() => counts.add(UNCERTAIN, 1),
-        Some(text) => counts.add(&text.bytes(), 1),
-        None => counts.add(b"", 1),
+    let open = || entry.is_name_open().then(|| entry.likely()).flatten();
+    let mut head = |name: Option<auditlog::Text<'_>>, likely: Option<auditlog::Text<'_>>| match (name, likely)
+    {
+        (Some(name), _) => counts.add(&name.bytes(), 1),
+        (None, Some(likely)) => counts.add(&[&*likely.bytes(), LIKELY].concat(), 1),
+        (None, None) => counts.add(if entry.is_uncertain() { UNCERTAIN } else { b"" }, 1),
     };
     match by {
         CountBy::Class => counts.add(entry.class(), 1),
-        CountBy::User => head(entry.user()),
-        CountBy::Database => head(entry.database()),
+        CountBy::User => head(entry.user(), open().and_then(|likely| likely.user())),
+        CountBy::Database => head(entry.database(), open().and_then(|likely| likely.database())),
         CountBy::Command => counts.add(&entry.fields().command(), 1),
         CountBy::Object => counts.add(&entry.fields().object_name(), 1),
         CountBy::Hour => match entry.time_text() {

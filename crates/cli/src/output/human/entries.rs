@@ -86,11 +86,18 @@ fn row(entry: &AuditEntry<'_>, width: Option<usize>) -> String {
     // Nobody is not the same as somebody who is not known.
     let none = if entry.is_uncertain() { "?" } else { "-" };
     let text = |part: Option<auditlog::Text<'_>>| part.map_or(none.into(), |part| name_of(&part.bytes()));
+    let likely = entry.is_name_open().then(|| entry.likely()).flatten();
+    let name = |part: Option<auditlog::Text<'_>>, likely: Option<auditlog::Text<'_>>| match (part, likely) {
+        (None, Some(likely)) => likely_name(&likely.bytes()),
+        (part, _) => text(part),
+    };
+    let (user, database) =
+        (likely.as_ref().and_then(AuditEntry::user), likely.as_ref().and_then(AuditEntry::database));
     let fields = entry.fields();
     let or_dash = |text: &[u8]| if text.is_empty() { "-".to_string() } else { line_of(text) };
     let columns = [
         entry.time_text().map_or(none.into(), |text| line_of(&text)),
-        format!("{}@{}", text(entry.user()), text(entry.database())),
+        format!("{}@{}", name(entry.user(), user), name(entry.database(), database)),
         match entry.kind() {
             AuditType::Session => "SESSION".into(),
             AuditType::Object => "OBJECT".into(),
@@ -118,9 +125,14 @@ fn row(entry: &AuditEntry<'_>, width: Option<usize>) -> String {
     lines(&columns, &line, width).into_iter().map(|line| line + "\n").collect()
 }
 
-/// Writes a name on one line. No two names look the same.
+/// Writes a name on one line. No two names look the same, nor one as that of which the log leaves open where it ends.
 fn name_of(bytes: &[u8]) -> String {
-    escape(&escape_bytes(bytes)).replace('\t', "\\u{9}")
+    escape(&escape_bytes(bytes)).replace('\t', "\\u{9}").replace('?', "\\u{3f}")
+}
+
+/// Writes a name that is only the most likely one.
+fn likely_name(bytes: &[u8]) -> String {
+    name_of(bytes) + "?"
 }
 
 /// Writes bytes of a log on one line.
@@ -138,7 +150,11 @@ fn counts(counts: &Counts, by_name: bool, width: Option<usize>) -> String {
     let mut rows: Vec<(String, u64)> = counts
         .sorted(by_name)
         .into_iter()
-        .map(|(key, count)| (if key.is_empty() { "-".into() } else { name_of(key) }, count))
+        .map(|(key, count)| match Counts::name(key) {
+            (b"", _) => ("-".into(), count),
+            (name, true) => (likely_name(name), count),
+            (name, false) => (name_of(name), count),
+        })
         .collect();
     if counts.other > 0 {
         rows.push(("(others, of more names than are kept)".into(), counts.other));

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use auditlog::AuditEntry;
 use auditlog::time::Timestamp;
-use ops::audit::{CountBy, Tally};
+use ops::audit::{CountBy, Counts, Tally};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -24,6 +24,7 @@ pub(super) struct Line<'a> {
     time: Option<String>,
     /// The time as the server wrote it.
     time_text: Option<String>,
+    /// Null if there is none, or the log leaves open where it ends; so are the others.
     user: Option<String>,
     database: Option<String>,
     host: Option<String>,
@@ -48,8 +49,19 @@ pub(super) struct Line<'a> {
     cut: bool,
     /// Whether the log leaves open who did it, or whether pgaudit wrote it; what is not known for sure is null.
     uncertain: bool,
+    /// Who it most likely was, if the log leaves open where a name ends: roles and databases may have spaces and other signs in
+    /// their names. It is for finding entries, and proves nothing.
+    likely: Option<Likely>,
     file: &'a str,
     line: u64,
+}
+
+/// The names that are usual.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Likely {
+    user: Option<String>,
+    database: Option<String>,
+    application: Option<String>,
 }
 
 /// What entries are counted by.
@@ -72,6 +84,8 @@ pub(super) struct Count {
     /// The class in lower case, the hour as RFC 3339 has it, or the name; empty where the log has none.
     key: String,
     count: u64,
+    /// Whether the key is only the most likely name, as the log leaves open where it ends.
+    likely: bool,
 }
 
 /// What all logs come to.
@@ -142,6 +156,11 @@ fn line(entry: &AuditEntry<'_>, file: &str) -> String {
         rows: fields.rows(),
         cut: entry.is_cut(),
         uncertain: entry.is_uncertain(),
+        likely: entry.is_name_open().then(|| entry.likely()).flatten().map(|likely| Likely {
+            user: text(likely.user()),
+            database: text(likely.database()),
+            application: text(likely.application()),
+        }),
         file,
         line: entry.line(),
     });
@@ -163,13 +182,14 @@ pub(super) fn span(tally: &Tally) -> Span {
 /// Hands out the counts as JSON, one after the other: there may be hundreds of thousands.
 pub(super) fn each_count(tally: &Tally, by: CountBy, mut take: impl FnMut(String)) {
     for (key, count) in tally.counts.sorted(by == CountBy::Hour) {
+        let (key, likely) = Counts::name(key);
         let text = String::from_utf8_lossy(key).into_owned();
         let key = match by {
             CountBy::Class => text.to_ascii_lowercase(),
             CountBy::Hour => rfc_3339(&text).unwrap_or(text),
             _ => text,
         };
-        take(compact(&Count { key, count }));
+        take(compact(&Count { key, count, likely }));
     }
 }
 
