@@ -42,6 +42,7 @@ mod saved;
 mod security;
 mod sinks;
 mod state_folder;
+mod supply_chain;
 mod untrusted;
 mod upgrade;
 mod words;

@@ -111,6 +111,23 @@ fn what_can_not_be_finished_is_taken_back() {
 }
 
 #[test]
+fn an_interrupted_apply_is_told_while_somebody_holds_the_lock() {
+    let case = Case::killed(2);
+    let held = std::fs::File::open(case.sandbox.target("existing")).unwrap();
+    held.lock().unwrap();
+    for command in [APPLY.to_string(), format!("recover {TREE}"), format!("rollback -y {TREE}")] {
+        let run = case.run(&format!("{command} --lock-timeout 0")).expect(6);
+        let (holder, told) =
+            (format!("process {}", std::process::id()), "files of an apply are half written");
+        assert!(run.stderr.contains(&holder) && run.stderr.contains(told), "{run}");
+    }
+    for command in ["plan", "status"] {
+        let run = case.run(&format!("{command} -f examples/existing/kasm-db.yaml")).expect(8);
+        assert!(run.stderr.contains("an interrupted apply is here"), "{run}");
+    }
+}
+
+#[test]
 fn apply_recovers_first_and_says_so() {
     let case = Case::killed(2);
     assert_snapshot!(case.run(APPLY), @r"

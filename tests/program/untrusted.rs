@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout, reason = "a test says how much it looked at")]
 
 mod links;
+mod nothing;
 mod tops;
 mod variables;
 

@@ -90,7 +90,12 @@ impl Rooted {
         let lock = self.root.lock(selection.lock_timeout).map_err(|error| {
             let is_locked = matches!(error, commit::Error::Locked { .. });
             let kind = if is_locked { Outcome::Locked } else { Outcome::Failed };
-            Error { kind, ..Error::from(&error) }
+            let mut error = Error { kind, ..Error::from(&error) };
+            // Whoever holds a lock for long must not keep this from being known.
+            if is_locked && self.interrupted().is_some() {
+                error.message.push_str(", and files of an apply are half written: that run writes them now, or an earlier one was interrupted");
+            }
+            error
         })?;
         Ok(Locked { rooted: self, lock: Rc::new(lock) })
     }

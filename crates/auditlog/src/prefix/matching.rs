@@ -36,8 +36,8 @@ pub(crate) enum Names {
     Line,
     /// The same, also of a prefix that nobody gave: with the signs that stand between its parts.
     Possible,
-    /// Any bytes: whoever connects may send a name that holds line feeds, before a password is asked for. What it calls its
-    /// application is not known then: `[unknown]`.
+    /// Any bytes: whoever connects may send a name that holds line feeds, before a password is asked for, and so may a role or a
+    /// database have one.
     Any,
 }
 
@@ -253,10 +253,6 @@ impl<'a, F: FnMut(&Reading<'a>)> Matching<'a, '_, F> {
         let line = |most: usize| memchr::memchr(b'\n', &text[..within(most)]).unwrap_or(within(most));
         match escape {
             b'u' | b'd' if self.names == Names::Any => within(NAME),
-            b'a' if self.names == Names::Any => {
-                let most = line(NAME);
-                memchr::memchr(b' ', &text[..most]).unwrap_or(most)
-            }
             b'a' => {
                 let most = line(ESCAPED_NAME);
                 if memchr::memchr(b'\\', &text[..most]).is_some() { most } else { line(NAME) }
@@ -297,6 +293,14 @@ impl<'a, F: FnMut(&Reading<'a>)> Matching<'a, '_, F> {
         shape.len() + zone.take_while(|byte| byte.is_ascii_alphanumeric() || b"-+:".contains(byte)).count()
     }
 
+    /// Returns whether a name that may hold anything is left out: one with spaces behind an application with spaces, if no line
+    /// feed is in it. Both of them together with a third name that holds a line feed may be any line of the log.
+    fn is_far_fetched(&self, name: &[u8]) -> bool {
+        let has = |text: &[u8], byte| memchr::memchr(byte, text).is_some();
+        let mut spans = self.spans[..self.depth].iter().filter(|span| span.escape == b'a');
+        spans.any(|span| has(&self.text[span.start..span.end], b' ')) && has(name, b' ') && !has(name, b'\n')
+    }
+
     /// Returns whether a text is such a field as a whole.
     fn is(&self, escape: u8, text: &[u8]) -> bool {
         match escape {
@@ -308,8 +312,8 @@ impl<'a, F: FnMut(&Reading<'a>)> Matching<'a, '_, F> {
             b'h' | b'L' => !text.iter().any(|byte| matches!(byte, b'(' | b')')),
             b'r' => matches!(text, b"" | b"[local]" | b"???") || remote(text).is_some(),
             b'a' => text.len() <= NAME || text.windows(2).any(|pair| pair == b"\\x"),
-            b'd' => text.len() <= NAME && !(self.names == Names::Usual && text.contains(&b'@')),
-            b'u' => text.len() <= NAME,
+            b'd' if self.names == Names::Usual && text.contains(&b'@') => false,
+            b'u' | b'd' => text.len() <= NAME && !(self.names == Names::Any && self.is_far_fetched(text)),
             _ => true,
         }
     }

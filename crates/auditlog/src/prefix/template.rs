@@ -69,6 +69,11 @@ impl Prefix {
         Self { tokens, stops, guessed: false }
     }
 
+    /// Returns whether it is one that is tried because nobody gave the log's.
+    pub(crate) fn is_guessed(&self) -> bool {
+        self.guessed
+    }
+
     /// Returns whether it holds names that a client chooses freely: a user or a database.
     pub(crate) fn has_names(&self) -> bool {
         self.has_any(b"ud")

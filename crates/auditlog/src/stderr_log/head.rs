@@ -247,22 +247,27 @@ impl Heads {
     /// Looks for other names that may have made a line which has only one way of being read with those that are usual. Whoever
     /// may create a role or a database chooses their names.
     fn doubt_names<'a>(&self, found: &mut Found<'a>, line: &'a [u8], head: &[u8], steps: &mut u32) {
-        let Some(prefix) =
-            found.prefix.map(|index| &self.prefixes[index]).filter(|prefix| prefix.has_names())
-        else {
-            return;
-        };
+        let Some(own) = found.prefix else { return };
+        // If nobody gave the prefix, the line may have another one that is widely used, in which names have signs that those
+        // of the log do not seem to have.
+        let is_guessed = self.prefixes[own].is_guessed();
+        let prefixes = self.prefixes.iter().enumerate();
+        let prefixes =
+            prefixes.filter(|(index, prefix)| *index == own || (is_guessed && prefix.is_guessed()));
         let usual = found.parts;
-        for colon in self.colon.find_iter(head) {
-            let is_here = audit_at(line, colon).ok() == Some(found.message);
-            for start in severities(&head[..colon]).filter(|start| is_known(&head[*start..colon])) {
-                prefix.read(&line[..start], Names::Possible, steps, &mut |reading| {
-                    if !reading.is_consistent {
-                        return;
-                    }
-                    found.is_certain &= is_here;
-                    found.parts = found.parts.common(&reading.parts);
-                });
+        for (index, prefix) in prefixes.filter(|(_, prefix)| prefix.has_names()) {
+            for colon in self.colon.find_iter(head) {
+                let is_here = audit_at(line, colon).ok() == Some(found.message);
+                for start in severities(&head[..colon]).filter(|start| is_known(&head[*start..colon])) {
+                    prefix.read(&line[..start], Names::Possible, steps, &mut |reading| {
+                        if reading.is_consistent {
+                            found.is_certain &= is_here;
+                            if index == own {
+                                found.parts = found.parts.common(&reading.parts);
+                            }
+                        }
+                    });
+                }
             }
         }
         found.is_certain &= *steps > 0;

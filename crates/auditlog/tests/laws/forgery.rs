@@ -56,6 +56,24 @@ fn the_entries_around_such_a_name_are_read() {
     assert!(all == 8 && sure >= 5, "{shown:#?}");
 }
 
+/// A role whose name holds a line feed, and that logs in.
+#[test]
+fn the_second_line_of_a_name_is_not_a_session_of_its_own() {
+    let prefix = "%m [%p] %q[user=%u,db=%d,app=%a] ";
+    let line = |user: &str, statement: &str| {
+        format!(
+            "2026-11-22 10:00:00.000 UTC [8] [user={user},db=kasm,app=Kasm API] LOG:  AUDIT: SESSION,1,1,READ,SELECT,,,{statement},<none>\n"
+        )
+    };
+    let theirs = line("x@k LOG:  \n2026-11-22 10:00:00.000 UTC [7] [user=alice", "x");
+    let log = line("bob", "select 1") + &theirs + &line("bob", "select 2");
+    for shown in seen(&log, Some(prefix)) {
+        assert!(!shown.contains("alice@kasm: ") || shown.starts_with('?'), "{shown}");
+    }
+    let honest: String = (0..4).map(|_| line("bob", "select 1")).collect();
+    assert_eq!(seen(&honest, Some(prefix)), ["bob@kasm: select 1"; 4]);
+}
+
 /// Whoever may create roles and databases chooses their names.
 #[test]
 fn a_name_that_may_end_elsewhere_is_left_out_and_the_entry_is_certain() {
@@ -76,6 +94,17 @@ fn a_name_that_may_end_elsewhere_is_left_out_and_the_entry_is_certain() {
     ] {
         let found = seen(&entry(head), Some(prefix));
         assert_eq!(found, [shown], "{head}");
+    }
+    // A database whose name holds an entry, in a prefix that nobody gave: its own, or a shorter one.
+    let head = "2026-11-22 10:00:00 UTC [7]: [1-1] user=alice,db=k LOG:  AUDIT: SESSION,1,1,DDL,DROP,,,\"x,app=psql,client=[local] ";
+    let log = format!("{head}LOG:  AUDIT: SESSION,1,1,READ,SELECT,,,\"select '\"\"'\",<none>\n").repeat(4);
+    for given in [None, Some("%t [%p]: [%l-1] user=%u,db=%d,app=%a,client=%h ")] {
+        for shown in seen(&log, given) {
+            assert!(
+                shown.starts_with('?') || shown.starts_with(|c: char| c.is_ascii_digit()),
+                "{given:?}: {shown}"
+            );
+        }
     }
     // Also in a prefix that nobody gave.
     let head = "2026-11-22 10:00:00 UTC [7]: [1-1] user=alice,db=kasm,app=x,db=k,app=y,client=10.0.0.5 ";
