@@ -10,15 +10,19 @@ use crate::PROGRAM;
 
 const DOCUMENT: &str = "schema: kasm-db/v1\nsettings: {work_mem: 8MB}\nverify: {connect: none}\n";
 
-/// Commands that write nothing but the folder of `render`, and talk to nobody.
-const COMMANDS: [&str; 8] = [
-    "validate -v",
-    "plan --context 1000 -v --out saved.json",
-    "show saved.json",
-    "render",
-    "render --check",
-    "status",
-    "history",
+/// Commands that write nothing but the folder of `render`; `DOCUMENT` is what the command line says of the document.
+const COMMANDS: [&str; 12] = [
+    "validate -v DOCUMENT",
+    "plan --context 1000 -v --out saved.json DOCUMENT",
+    "show saved.json DOCUMENT",
+    "render DOCUMENT",
+    "render --check DOCUMENT",
+    "status DOCUMENT",
+    "verify DOCUMENT",
+    "history DOCUMENT",
+    "audit DOCUMENT",
+    "apply --dry-run --yes DOCUMENT",
+    "import --compose compose.yaml --conf postgresql.conf --all-settings -o -",
     "explain audit",
 ];
 
@@ -51,7 +55,7 @@ fn document(folder: &Path, rest: &str) {
     std::fs::write(folder.join("kasm-db.yaml"), format!("{DOCUMENT}{rest}")).unwrap();
 }
 
-const PLACES: [Place; 11] = [
+const PLACES: [Place; 12] = [
     (
         "the document",
         |folder, secret| symlink(secret, folder.join("kasm-db.yaml")).unwrap(),
@@ -118,6 +122,20 @@ const PLACES: [Place; 11] = [
         "a postgresql.conf",
         |folder, secret| {
             symlink(secret, folder.join("postgresql.conf")).unwrap();
+            document(folder, "targets: [{name: t, files: {postgresql_conf: postgresql.conf}}]\n");
+        },
+        "-f kasm-db.yaml",
+    ),
+    (
+        "a log",
+        |folder, secret| {
+            let name = secret.file_name().unwrap().display();
+            let text = format!(
+                "logging_collector = on\nlog_directory = '{}'\nlog_filename = '{name}'\n",
+                folder.display()
+            );
+            std::fs::write(folder.join("postgresql.conf"), text).unwrap();
+            symlink(secret, folder.join(secret.file_name().unwrap())).unwrap();
             document(folder, "targets: [{name: t, files: {postgresql_conf: postgresql.conf}}]\n");
         },
         "-f kasm-db.yaml",
@@ -216,7 +234,7 @@ fn looked_at(secrets: &[&str], rows: &[String]) -> (usize, Vec<String>) {
             make(&folder, &path);
             let outside = sandbox.contents(&sandbox.root().join("home"));
             for row in rows {
-                let leaks = leaks(&said(&sandbox, &folder, &format!("{row} {options}")));
+                let leaks = leaks(&said(&sandbox, &folder, &row.replace("DOCUMENT", options)));
                 runs += 1;
                 all.extend(leaks.into_iter().map(|leak| format!("{secret} as {place}: `{row}`: {leak}")));
             }
