@@ -169,8 +169,8 @@ impl Stream {
 
     /// Lets a process of its own read the rest: without a reader, a writer is ended by SIGPIPE.
     fn drain(self, environment: &Environment) {
-        let found = program::find("cat", environment).ok();
-        let Some(mut command) = found.and_then(|cat| cat.command()) else { return };
+        let Ok(cat) = program::find("cat", environment) else { return };
+        let Some(mut command) = cat.command() else { return };
         command.env_clear().current_dir("/").stdin(self.end).stdout(Stdio::null()).stderr(Stdio::null());
         // It ends with the last writer. If it cannot be started, the readers of this process go on until that ends.
         let _ = command.process_group(0).spawn();

@@ -121,7 +121,8 @@ impl Program {
         &self.0.path
     }
 
-    /// Returns a command that runs what was checked, by the name that it has; `None` if that leads elsewhere now.
+    /// Returns a command that runs what was checked, by the name that it has; `None` if that leads elsewhere now. The program
+    /// must be held until the command is started: it may be run through the descriptor.
     pub(crate) fn command(&self) -> Option<Command> {
         let mut command = Command::new(self.executable()?);
         command.arg0(self.path());
