@@ -251,17 +251,27 @@ fn who_is_not_let_in_is_told_whom_to_name() {
 }
 
 #[test]
-fn a_user_without_rights_skips_what_it_may_not_see() {
+fn what_a_user_may_not_see_has_not_passed() {
     let bed = Bed::in_order();
     bed.sql("CREATE ROLE watcher LOGIN");
     bed.document("  user: watcher\n");
-    let run = bed.run("verify").expect(0);
+    let run = bed.run("verify").expect(9);
     run.says(&[
         "as watcher in kasm",
-        "skip  files: permission denied",
+        "FAIL  files: not checked: permission denied",
         "ok    library pgaudit",
-        "skip  audit read: permission denied",
+        "FAIL  audit read: not checked: the name of the log file cannot be seen: permission denied",
+        "KDB712",
+        " 0 skipped.",
     ]);
+    bed.run("status").expect(9).says(&["files in sync; server not checked: file ", ", files"]);
+    bed.run("status --format json").expect(9).says(&["\"state\": \"not_checked\""]);
+    bed.sql("ALTER SYSTEM SET pgaudit.log = 'none'");
+    bed.sql("SELECT pg_reload_conf()");
+    while bed.sql("SHOW pgaudit.log") != "none" {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    bed.run("status").expect(9).says(&["server differs: setting pgaudit.log; not checked: file "]);
 }
 
 #[test]

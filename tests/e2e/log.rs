@@ -13,7 +13,7 @@ fn restarted(change: impl FnOnce(String) -> String) -> Bed {
 }
 
 /// Runs `verify`, and a script right before the statements of its probe reach the server.
-fn verify_with(bed: &Bed, script: &str) -> Run {
+pub(crate) fn verify_with(bed: &Bed, script: &str) -> Run {
     let path = bed.path();
     let real = std::env::split_paths(&path).map(|folder| folder.join("docker")).find(|path| path.exists());
     let folder = bed.root.join("before");
@@ -105,7 +105,15 @@ fn settings_that_keep_every_entry_out_are_seen_without_a_probe() {
     bed.run("verify --no-probe").expect(9).says(&["log_destination is empty"]);
     // What goes to syslog cannot be seen from here.
     set("ALTER SYSTEM SET log_destination = 'syslog'");
-    bed.run("verify").expect(0).says(&["skip  audit read: the server writes no log file"]);
+    let not_checked = ["FAIL  audit read: not checked: the server writes no log file", "KDB712"];
+    bed.run("verify").expect(9).says(&not_checked);
+    // Unless the document says so.
+    bed.document("settings: {log_destination: syslog}\n");
+    bed.edit_conf(|conf| conf.replace("log_destination = 'stderr'", "log_destination = 'syslog'"));
+    set("ALTER SYSTEM RESET log_destination");
+    let skipped =
+        "skip  audit read: the server writes no log file: log_destination is `syslog`, as the document says";
+    bed.run("verify").expect(0).says(&[skipped]);
 }
 
 #[test]
@@ -117,7 +125,7 @@ fn the_output_of_a_container_is_read_from_its_end_and_only_where_the_log_is_in_i
     bed.run("verify").expect(0).says(&[" 0 FAIL, 0 skipped."]);
     bed.sql("ALTER SYSTEM SET log_destination = 'syslog'");
     bed.sql("SELECT pg_reload_conf()");
-    bed.run("verify").expect(0).says(&["skip  audit read: the server writes no log file"]);
+    bed.run("verify").expect(9).says(&["audit read: not checked: the server writes no log file"]);
     if !has_no_engine("a container whose output nobody keeps") {
         bed.sql("ALTER SYSTEM RESET log_destination");
         bed.edit("docker/docker-compose.yaml", |text| {
@@ -125,7 +133,7 @@ fn the_output_of_a_container_is_read_from_its_end_and_only_where_the_log_is_in_i
         });
         bed.bin("stop");
         bed.start();
-        bed.run("verify").expect(0).says(&["skip  audit read: Docker does not show the container's output"]);
+        bed.run("verify").expect(9).says(&["not checked: Docker does not show the container's output"]);
     }
 }
 
@@ -135,5 +143,7 @@ fn a_prefix_that_starts_with_a_tab_is_no_failure_of_the_log() {
     bed.document("");
     bed.edit_conf(|conf| conf.replace("'%m [%p] %u@%d '", "'\\t%m '"));
     bed.sql("SELECT pg_reload_conf()");
+    bed.run("verify").expect(9).says(&["audit read: not checked: log_line_prefix starts with a tab"]);
+    bed.document("settings: {log_line_prefix: \"\\t%m \"}\n");
     bed.run("verify").expect(0).says(&["skip  audit read: log_line_prefix starts with a tab"]);
 }

@@ -13,6 +13,7 @@ mod bed;
 mod faults;
 mod libpq;
 mod log;
+mod lost;
 mod respelled;
 mod resume;
 mod session;

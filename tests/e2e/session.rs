@@ -86,15 +86,17 @@ fn defaults_of_a_role_do_not_keep_the_probe_and_the_extension_from_being_made() 
          CREATE EVENT TRIGGER nope ON ddl_command_start EXECUTE FUNCTION nope()",
     );
     bed.document("");
-    bed.run("verify").expect(0).says(&[
-        "skip  audit ddl: the probe's statement failed: no ddl today",
-        "skip  audit write: the probe's statement failed: no ddl today",
+    bed.run("verify").expect(9).says(&[
+        "FAIL  audit ddl: not checked: the probe's statement failed: no ddl today",
+        "FAIL  audit write: not checked: the probe's statement failed: no ddl today",
     ]);
-    // Nor has it to run where there is nothing to do.
+    // The extension need not be made if it is there, and what cannot be probed is not said to be in order.
     let path = bed.document(IF_NEEDED);
     let text = std::fs::read_to_string(&path).unwrap().replace("[read, write, ddl]", "[role, ddl]");
     std::fs::write(&path, text).unwrap();
-    bed.run("apply --yes").expect(0).says(&["reload: "]);
+    bed.run("apply --yes").expect(9).says(&["reload: ", "FAIL  audit role: not checked: "]);
+    bed.sql("DROP EVENT TRIGGER nope");
+    bed.run("apply --yes").expect(0);
 }
 
 #[test]
@@ -123,7 +125,11 @@ fn a_standby_takes_its_settings_and_is_not_asked_to_make_what_the_primary_has() 
     assert_eq!(bed.sql("SELECT pg_is_in_recovery()"), "t");
     let text = std::fs::read_to_string(&path).unwrap().replace("[read, write, ddl]", "[role, ddl]");
     std::fs::write(&path, &text).unwrap();
-    bed.run("apply --yes").expect(0).says(&["reload: ", "a standby"]);
+    bed.run("apply --yes").expect(0).says(&["reload: ", "skip  audit role: the server is a standby"]);
+    std::fs::write(&path, text.replace("[role, ddl]", "[read, write, misc]")).unwrap();
+    bed.run("apply --yes").expect(0).says(&["ok    audit read", "ok    audit misc:", "skip  audit write: "]);
+    std::fs::write(&path, &text).unwrap();
+    bed.run("apply --yes").expect(0);
     std::fs::write(&path, text.replace("ddl]\n", "ddl]\n  databases: [postgres]\n")).unwrap();
     bed.run("verify").expect(9).says(&["create it in the database postgres of the primary"]);
     bed.run("apply --yes").expect(9).says(&["create it in the database postgres of the primary"]);
@@ -153,8 +159,9 @@ fn what_is_set_for_others_and_may_not_be_seen_is_not_taken_for_nothing() {
     bed.sql("CREATE ROLE watcher LOGIN; ALTER ROLE kasmapp SET pgaudit.log = 'none'");
     bed.sql("REVOKE SELECT ON pg_db_role_setting, pg_database FROM PUBLIC");
     bed.document("  user: watcher\n");
-    bed.run("verify --no-probe").expect(0).says(&[
-        "skip  setting pgaudit.log: 'read, write, ddl'; what is set for roles and databases cannot be seen: permission denied",
+    bed.run("verify --no-probe").expect(9).says(&[
+        "FAIL  setting pgaudit.log: not checked: it is 'read, write, ddl'",
+        "; what is set for roles and databases cannot be seen: permission denied",
         "ok    extension pgaudit in kasm",
     ]);
 }

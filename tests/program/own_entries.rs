@@ -54,10 +54,18 @@ fn over_tcp_it_is_no_more_than_through_the_container_whatever_pgappname_says() {
         let mut command = sandbox.command(PROGRAM);
         command.args(&arguments).env("PGHOST", &folder).env("PGSSLMODE", "disable").env("PGAPPNAME", "mine");
         let run = sandbox.finish(&mut command).expect(0);
-        let text = read_to_string(&log).unwrap()[before..].to_string();
+        // The log has a process of its own: what comes last shows that the rest is there.
+        let mark = format!("SELECT 'behind {arguments:?}'");
+        server.client().query(&mark).unwrap();
+        let text = loop {
+            let text = read_to_string(&log).unwrap()[before..].to_string();
+            if text.contains("behind") {
+                break text;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        };
         let pid = |line: &str| line.split(['[', ']']).nth(1).unwrap_or_default().to_string();
         let probe: Vec<_> = text.lines().filter(|line| line.contains("kasm-db probe")).map(pid).collect();
-        // The log has a process of its own: what the test did before may come late.
         let is_entry = |line: &&str| line.contains("AUDIT: SESSION") && pid(line) != own;
         let entries: Vec<_> = text.lines().filter(is_entry).collect();
         assert!(entries.iter().all(|line| line.contains("postgres@postgres kasm-db ")), "{entries:#?}");

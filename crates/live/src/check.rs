@@ -109,9 +109,9 @@ impl fmt::Display for Subject {
 pub enum Verdict {
     /// It is as the document says.
     Ok,
-    /// It could not be looked at, or is not for here.
+    /// The document or the caller rules it out.
     Skip,
-    /// It is not as the document says.
+    /// It is not as the document says, or it is not known whether it is.
     Fail {
         /// The code of what is wrong.
         code: Code,
@@ -154,6 +154,12 @@ impl Check {
         Self::new(subject, Verdict::Fail { code, fix: fix.into(), remedy }, why.into())
     }
 
+    /// Makes one that could not be made.
+    pub(crate) fn unknown(subject: Subject, why: &str, fix: impl Into<String>) -> Self {
+        let says = format!("not checked: {why}");
+        Self::fail(subject, Code::NotChecked, says, fix, Remedy::Hand)
+    }
+
     fn new(subject: Subject, verdict: Verdict, says: String) -> Self {
         Self { subject, verdict, says, expected: None, actual: None, source: None }
     }
@@ -165,7 +171,8 @@ impl Check {
 
     /// Adds what is compared if the check could be made at all: it is as asked if that did not fail.
     pub(crate) fn judged(self) -> Self {
-        let actual = (self.verdict != Verdict::Skip).then(|| Fact::Bool(!self.is_failure()));
+        let is_known = self.verdict != Verdict::Skip && !self.is_unknown();
+        let actual = is_known.then(|| Fact::Bool(!self.is_failure()));
         self.compared(true, actual)
     }
 
@@ -174,9 +181,14 @@ impl Check {
         Self { source, ..self }
     }
 
-    /// Tells whether it is not as the document says.
+    /// Tells whether it is not as the document says, or it is not known whether it is.
     pub fn is_failure(&self) -> bool {
         matches!(self.verdict, Verdict::Fail { .. })
+    }
+
+    /// Tells whether it could not be made.
+    pub fn is_unknown(&self) -> bool {
+        matches!(self.verdict, Verdict::Fail { code: Code::NotChecked, .. })
     }
 
     /// Returns what `apply` would have to do; nothing if all is well.

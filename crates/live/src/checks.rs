@@ -2,15 +2,17 @@
 
 mod fixes;
 mod log;
+mod probe;
 mod setting;
 #[cfg(test)]
 mod tests;
 
 use model::{Code, DesiredState};
 
-use self::fixes::RESTART;
+use self::fixes::{RESTART, RIGHTS};
 use crate::check::{Check, Fact, Remedy, Subject};
-use crate::facts::{ConfState, Extension, Facts, Line, Logged, Probe, Server};
+use crate::facts::{ConfState, Extension, Facts, Line, Server};
+use crate::session::Unreachable;
 
 /// Judges everything that the document is about.
 pub fn checks(desired: &DesiredState, facts: &Facts) -> Vec<Check> {
@@ -41,7 +43,7 @@ pub fn checks(desired: &DesiredState, facts: &Facts) -> Vec<Check> {
     checks.extend(
         server.extensions.iter().map(|(database, state)| extension(database, state, server.standby).judged()),
     );
-    checks.extend(probe(desired, server).into_iter().map(Check::judged));
+    checks.extend(probe::checks(desired, server).into_iter().map(Check::judged));
     checks
 }
 
@@ -63,12 +65,13 @@ fn image(desired: &DesiredState, facts: &Facts) -> Option<Check> {
         return fail(format!("the container {} runs {runs}, not {}", container.name, wanted.as_str()));
     }
     match &facts.declared_id {
-        Some(id) if *id != container.image_id => fail(format!(
+        Ok(Some(id)) if *id != container.image_id => fail(format!(
             "the container {} was made from an older {}: that name means another image by now",
             container.name,
             wanted.as_str()
         )),
-        _ => compared(Check::ok(Subject::Image, format!("{} runs {runs}", container.name))),
+        Ok(_) => compared(Check::ok(Subject::Image, format!("{} runs {runs}", container.name))),
+        Err(Unreachable { why, fix }) => compared(Check::unknown(Subject::Image, why, fix)),
     }
 }
 
@@ -108,13 +111,13 @@ fn conf(desired: &DesiredState, server: &Server) -> Vec<Check> {
                 "correct the volume in the compose file, or the path of the target",
                 Remedy::Hand,
             ),
-            ConfState::Unknown(why) => Check::skip(subject(), why),
+            ConfState::Unknown(why) => Check::unknown(subject(), why, RIGHTS),
         });
     }
     let lines = match &server.lines {
         Ok(lines) => lines,
         Err(why) => {
-            checks.push(Check::skip(Subject::Files, why));
+            checks.push(Check::unknown(Subject::Files, why, RIGHTS));
             return checks;
         }
     };
@@ -158,7 +161,7 @@ fn preload(desired: &DesiredState, server: &Server) -> Vec<Check> {
             // Its settings are known to the server only when it is loaded.
             Err(_) if model::is_library(library, "pgaudit") => server.setting("pgaudit.log").is_some(),
             Err(why) => {
-                checks.push(Check::skip(subject, why));
+                checks.push(Check::unknown(subject, why, RIGHTS).judged());
                 continue;
             }
         };
@@ -193,6 +196,7 @@ fn pending(desired: &DesiredState, server: &Server) -> Option<Check> {
     };
     let (ours, others): (Vec<_>, Vec<_>) = server.all_waiting().into_iter().partition(|name| is_ours(name));
     Some(match (&ours[..], &others[..]) {
+        ([], []) if let Err(why) = &server.lines => Check::unknown(Subject::PendingRestart, why, RIGHTS),
         ([], []) => Check::ok(Subject::PendingRestart, "nothing waits for a restart"),
         ([], others) => {
             let others = others.join(", ");
@@ -248,37 +252,6 @@ fn extension(database: &str, state: &Extension, is_standby: bool) -> Check {
             "correct `audit: {databases: …}` or `verify: {database: …}` of the document".into(),
             Remedy::Hand,
         ),
-        Extension::Unknown(why) => Check::skip(subject(), why),
-    }
-}
-
-fn probe(desired: &DesiredState, server: &Server) -> Vec<Check> {
-    let classes = desired.classes().map(model::audit::ClassSet::classes).unwrap_or_default();
-    match &server.probe {
-        None => Vec::new(),
-        Some(Probe::Not(why)) => {
-            classes.iter().map(|class| Check::skip(Subject::Audit(*class), why)).collect()
-        }
-        Some(Probe::Ran { log, classes }) => classes
-            .iter()
-            .map(|(class, found)| {
-                let subject = Subject::Audit(*class);
-                match found {
-                    Logged::Yes => Check::ok(subject, format!("a statement of this class is in {log}")),
-                    Logged::Failed(why) => Check::skip(subject, format!("the probe's statement failed: {why}")),
-                    Logged::No(others) => {
-                        let but = match &others[..] {
-                            [] => String::new(),
-                            others => format!(" as such, but as {}", others.join(", ")),
-                        };
-                        let why = format!("a statement of this class was run, and is not in {log}{but}");
-                        let fix = "fix the failures above; if there are none, check that the server still writes \
-                                   to that file (`SELECT pg_rotate_logfile();` makes it reopen its log file), and \
-                                   at what `pgaudit.log` is for this user";
-                        Check::fail(subject, Code::ClassNotLogged, why, fix, Remedy::Hand)
-                    }
-                }
-            })
-            .collect(),
+        Extension::Unknown(why) => Check::unknown(subject(), why, "let the user connect to this database"),
     }
 }

@@ -184,12 +184,23 @@ impl Docker {
         )
     }
 
-    /// Gives the id of the image that a reference means now, where the engine has it.
-    pub(crate) fn image_id(&self, reference: &str) -> Option<String> {
-        let ended =
-            self.run(&["image", "inspect", "--format", "{{.ID}}", "--", reference], String::new()).ok()?;
-        let id = String::from_utf8_lossy(&ended.stdout).trim().to_string();
-        (ended.status.success() && !id.is_empty()).then_some(id)
+    /// Returns the id of the image that a reference means now, if the engine has it.
+    ///
+    /// # Errors
+    /// The engine does not answer.
+    pub(crate) fn image_id(&self, reference: &str) -> Result<Option<String>, Unreachable> {
+        let ended = self.run(&["image", "inspect", "--format", "{{.ID}}", "--", reference], String::new())?;
+        if ended.status.success() {
+            let id = String::from_utf8_lossy(&ended.stdout).trim().to_string();
+            return Ok((!id.is_empty()).then_some(id));
+        }
+        let words = self.last_words_of(&ended);
+        let lower = words.to_lowercase();
+        // Docker's words, and those of Podman.
+        match ["no such image", "image not known", "no such object"].iter().any(|part| lower.contains(part)) {
+            true => Ok(None),
+            false => Err(refused(&words)),
+        }
     }
 
     /// Gives the last line of the container's output in which PostgreSQL, or whatever ended it, says why.

@@ -13,8 +13,8 @@ use crate::session::Unreachable;
 pub struct Facts {
     /// The container, where it was asked for; over TCP there is none.
     pub container: Option<Container>,
-    /// The id that the declared image has on the engine now.
-    pub declared_id: Option<String>,
+    /// The id that the declared image has on the engine now, if the engine has it; or why that is not known.
+    pub declared_id: Result<Option<String>, Unreachable>,
     /// The way that was taken to the server.
     pub way: String,
     /// What the server says; or why it could not be asked.
@@ -174,8 +174,24 @@ pub enum Probe {
         /// In the order of the document.
         classes: Vec<(Class, Logged)>,
     },
-    /// It could not be run, or the log could not be read.
-    Not(String),
+    /// It was not run, or its entries could not be looked for.
+    Not(NotRun),
+}
+
+/// Why the probe was not run, or its entries could not be looked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotRun {
+    /// pgaudit is not loaded: there is nothing that could log them.
+    NotLoaded,
+    /// With this value of a setting, nobody here can see them.
+    Setting {
+        /// Its name.
+        name: &'static str,
+        /// What it is, and why that keeps them from being seen.
+        why: String,
+    },
+    /// Something went wrong.
+    Failed(Unreachable),
 }
 
 /// What the log has of a statement of the probe.
@@ -187,6 +203,8 @@ pub enum Logged {
     No(Vec<String>),
     /// The statement itself failed.
     Failed(String),
+    /// The server is a standby, which runs no statement of this class.
+    Impossible,
 }
 
 impl Default for Server {

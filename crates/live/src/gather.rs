@@ -5,7 +5,7 @@ use model::document::Connect;
 
 use crate::caller::Caller;
 use crate::docker::{Container, Docker};
-use crate::facts::{Extension, Facts, LogFile, Probe, Server};
+use crate::facts::{Extension, Facts, LogFile, NotRun, Probe, Server};
 use crate::question::{Answers, Asked, Batch, Reply};
 use crate::questions::{self, Database, Installed};
 use crate::server_files::{self, HostFile};
@@ -38,7 +38,7 @@ pub fn gather(
     }
     let mut facts = Facts {
         container: None,
-        declared_id: None,
+        declared_id: Ok(None),
         way: String::new(),
         server: Err(Unreachable::new("the server was not asked", "")),
     };
@@ -46,7 +46,7 @@ pub fn gather(
     if container.is_some()
         && let Ok(docker) = Docker::find(caller)
     {
-        facts.declared_id = desired.image().and_then(|image| docker.image_id(image.as_str()));
+        facts.declared_id = desired.image().map_or(Ok(None), |image| docker.image_id(image.as_str()));
     }
     facts.container = container;
     let way = match way {
@@ -63,7 +63,7 @@ pub fn gather(
         && let Some(classes) = desired.classes()
     {
         let probe = probe::run(&way, server, facts.container.as_ref(), &classes.classes());
-        server.probe = Some(probe.unwrap_or_else(|unreachable| Probe::Not(unreachable.why)));
+        server.probe = Some(probe.unwrap_or_else(|unreachable| Probe::Not(NotRun::Failed(unreachable))));
     }
     Some(facts)
 }

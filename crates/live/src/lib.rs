@@ -9,7 +9,7 @@
 //! let desired = model::read("kasm-db.yaml", document).desired.unwrap();
 //! let facts = Facts {
 //!     container: None,
-//!     declared_id: None,
+//!     declared_id: Ok(None),
 //!     way: "psql in kasm_db".into(),
 //!     server: Err(Unreachable::new("the container kasm_db does not run", "start the deployment")),
 //! };

@@ -9,10 +9,11 @@ use auditlog::Format;
 use rustix::fs::OFlags;
 
 use crate::docker::Container;
-use crate::facts::{LogFile, Server};
+use crate::facts::{LogFile, NotRun, Server};
 use crate::file_identity::identity;
 use crate::io_error::reason;
 use crate::question::Batch;
+use crate::session::Unreachable;
 use crate::way::Way;
 use crate::{questions, regular_file};
 
@@ -47,20 +48,33 @@ impl<'a> Log<'a> {
     ///
     /// # Errors
     /// There is no file, or it may not be known; why.
-    pub(crate) fn open(way: &'a Way, server: &Server, container: Option<&Container>) -> Result<Self, String> {
+    pub(crate) fn open(way: &'a Way, server: &Server, container: Option<&Container>) -> Result<Self, NotRun> {
+        let elsewhere = || NotRun::Setting { name: "log_destination", why: no_file(server) };
         if server.text("logging_collector") == "off" {
             return match container {
                 // Without a collector all goes to standard error, in words; but not what goes elsewhere alone.
-                _ if only_elsewhere(server) => Err(no_file(server)),
+                _ if only_elsewhere(server) => Err(elsewhere()),
                 Some(_) => Ok(Self { way, origin: Origin::Output, format: Format::Stderr, from: 0 }),
-                None => {
-                    Err("the server writes its log to its standard error, which cannot be seen from here"
-                        .into())
-                }
+                None => Err(NotRun::Setting {
+                    name: "logging_collector",
+                    why: "the server writes its log to its standard error, which cannot be seen from here"
+                        .into(),
+                }),
             };
         }
-        let LogFile { path: inside, format, size } =
-            server.log_file.clone()?.ok_or_else(|| no_file(server))?;
+        let failed = |why: String, fix| NotRun::Failed(Unreachable::new(why, fix));
+        let LogFile { path: inside, format, size } = match &server.log_file {
+            Ok(Some(file)) => file.clone(),
+            Ok(None) if only_elsewhere(server) => return Err(elsewhere()),
+            Ok(None) => {
+                return Err(failed(no_file(server), "look at log_destination and logging_collector"));
+            }
+            Err(why) => {
+                let why = format!("the name of the log file cannot be seen: {why}");
+                let fix = "name a superuser under `verify: {user: …}` of the document, or grant the user pg_monitor";
+                return Err(failed(why, fix));
+            }
+        };
         if let Some(path) = container.and_then(|container| container.host_path(&inside))
             && let Ok(file) = open(&path)
         {

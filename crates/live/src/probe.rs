@@ -7,7 +7,7 @@ use auditlog::{AuditEntry, AuditType, Ending, Prefix, Reason, Scanner, Visitor};
 use model::audit::Class;
 
 use crate::docker::Container;
-use crate::facts::{Logged, Probe, Server};
+use crate::facts::{Logged, NotRun, Probe, Server};
 use crate::io_error::reason;
 use crate::log::{Log, Piece};
 use crate::questions;
@@ -27,28 +27,31 @@ pub(crate) fn run(
     container: Option<&Container>,
     classes: &[Class],
 ) -> Result<Probe, Unreachable> {
-    if server.standby {
-        return Ok(Probe::Not("the server is a standby, where the statements cannot run".into()));
-    }
     if server.setting("pgaudit.log").is_none() {
-        return Ok(Probe::Not("pgaudit is not loaded".into()));
+        return Ok(Probe::Not(NotRun::NotLoaded));
     }
+    let hidden = |name, why: &str| Ok(Probe::Not(NotRun::Setting { name, why: why.into() }));
     // Where the text of statements is not logged, ours would not be found.
     let has_no_text = server.text("pgaudit.log_statement") == "off";
     if has_no_text && !server.superuser {
-        return Ok(Probe::Not(
-            "pgaudit.log_statement is off, which only a superuser can change for a session".into(),
-        ));
+        let why = "pgaudit.log_statement is off, which only a superuser can change for a session";
+        return hidden("pgaudit.log_statement", why);
     }
     if server.text("log_line_prefix").starts_with('\t') {
-        return Ok(Probe::Not("log_line_prefix starts with a tab: its lines cannot be told apart".into()));
+        return hidden(
+            "log_line_prefix",
+            "log_line_prefix starts with a tab: its lines cannot be told apart",
+        );
     }
     let tag = tag().map_err(|why| Unreachable::new(why, "check /dev/urandom"))?;
     let log = match Log::open(way, server, container) {
         Ok(log) => log,
         Err(why) => return Ok(Probe::Not(why)),
     };
-    let statements = statements(&tag, classes, has_no_text);
+    let statements = match server.standby {
+        true => on_standby(&tag, classes, has_no_text),
+        false => statements(&tag, classes, has_no_text),
+    };
     // The file may be another one by then.
     let log_file = questions::log_file();
     let texts = statements.iter().map(|(_, statement)| statement.clone());
@@ -62,11 +65,20 @@ pub(crate) fn run(
         let failed = answer.as_ref().err().map(|why| first.get_or_insert_with(|| why.clone()).clone());
         results.extend(class.map(|class| (class, failed)));
     }
+    let impossible: Vec<Class> = classes
+        .iter()
+        .copied()
+        .filter(|class| server.standby && results.iter().all(|(known, _)| known != class))
+        .filter(|class| !matches!(class, Class::All | Class::None))
+        .collect();
     let (started, mut asked) = (Instant::now(), Instant::now());
     loop {
         let pieces = match log.read(now.as_ref()) {
             Ok(pieces) => pieces,
-            Err(why) => return Ok(Probe::Not(why)),
+            Err(why) => {
+                let fix = "look at that file, and verify again";
+                return Ok(Probe::Not(NotRun::Failed(Unreachable::new(why, fix))));
+            }
         };
         let entries = entries(&pieces, server.text("log_line_prefix"), &tag);
         let found: Vec<_> = results
@@ -78,6 +90,7 @@ pub(crate) fn run(
                 };
                 (*class, found)
             })
+            .chain(impossible.iter().map(|class| (*class, Logged::Impossible)))
             .collect();
         let missing = found.iter().any(|(_, found)| matches!(found, Logged::No(_)));
         if !missing || started.elapsed() > PATIENCE {
@@ -136,6 +149,29 @@ fn statements(tag: &str, classes: &[Class], has_no_text: bool) -> Vec<(Option<Cl
         all.push((Some(class), Statement::new(sql, columns)));
     }
     all.push(plain("ROLLBACK".into()));
+    all
+}
+
+/// Writes the transaction for a standby, which runs no statement of the other classes.
+fn on_standby(tag: &str, classes: &[Class], has_no_text: bool) -> Vec<(Option<Class>, Statement)> {
+    let plain = |sql: &str| (None, Statement::new(sql, 0));
+    let mut all = vec![plain("BEGIN")];
+    if has_no_text {
+        all.push(plain("SET LOCAL pgaudit.log_statement = on"));
+    }
+    for &class in classes {
+        let mark = marker(tag, class);
+        let (sql, columns) = match class {
+            // Of no table at all, as what touches the catalog alone may be excepted by log_catalog.
+            Class::Read => (format!("SELECT /* {mark} */ 'r', '1'"), 1),
+            Class::Function => (format!("DO /* {mark} */ $$ BEGIN NULL; END $$"), 0),
+            Class::Misc => (format!("LOCK TABLE /* {mark} */ pg_catalog.pg_class IN ACCESS SHARE MODE"), 0),
+            Class::MiscSet => (format!("SET /* {mark} */ LOCAL kasm_db.probe = 'on'"), 0),
+            Class::Write | Class::Role | Class::Ddl | Class::All | Class::None => continue,
+        };
+        all.push((Some(class), Statement::new(sql, columns)));
+    }
+    all.push(plain("ROLLBACK"));
     all
 }
 

@@ -554,6 +554,12 @@ work_mem = '4MB'
         mend "Fix the other failures first, then check log_min_messages and the settings of this role."
         example r#"ALTER ROLE kasmapp SET pgaudit.log = 'none';
 "#;
+    NotChecked "KDB712" "not-checked" "Something could not be checked on the running server."
+        why "A check that could not be made has not passed: the server, or the user's rights, may have gone in between."
+        mend "Do what the message says, and check again. Only what the document or an option rules out is skipped."
+        example r#"verify:
+  user: monitor                     # may not read pg_file_settings
+"#;
 }
 
 impl std::fmt::Display for Code {

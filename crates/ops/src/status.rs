@@ -29,6 +29,8 @@ pub struct Status {
     pub pending: Option<Step>,
     /// Its server.
     pub server: ServerStatus,
+    /// What of its server could not be checked.
+    pub not_checked: Vec<Subject>,
     /// Knows the secrets of the target, which the texts of a server may hold.
     pub scrubber: Scrubber,
 }
@@ -82,6 +84,8 @@ pub enum ServerStatus {
     RestartPending(Vec<Subject>),
     /// These checks fail.
     Differs(Vec<Subject>),
+    /// Nothing is known to be otherwise, and these checks could not be made.
+    NotChecked(Vec<Subject>),
 }
 
 /// Looks how a target stands; its files are read once.
@@ -105,8 +109,11 @@ pub fn status(
     let scrubber = Scrubber::default();
     opened.learn_secrets(environment, &scrubber);
     let caller = Caller { environment, scrubber: &scrubber };
-    let server = server_status(opened.look(desired, Options { sslmode, probe: false }, &caller));
-    Ok(Status { folder: rooted.folder(), files, pending, server, scrubber })
+    let looked = opened.look(desired, Options { sslmode, probe: false }, &caller);
+    let not_checked = looked.checks().iter().filter(|check| check.is_unknown());
+    let not_checked = not_checked.map(|check| check.subject.clone()).collect();
+    let server = server_status(looked);
+    Ok(Status { folder: rooted.folder(), files, pending, server, not_checked, scrubber })
 }
 
 impl Status {
@@ -118,10 +125,11 @@ impl Status {
             FilesStatus::Blocked { .. } => Outcome::Refused,
             FilesStatus::Differ { .. } => Outcome::Differences,
         };
-        let files = if self.pending.is_some() { files.worse(Outcome::Unfinished) } else { files };
+        let is_unfinished = self.pending.is_some() || !self.not_checked.is_empty();
+        let files = if is_unfinished { files.worse(Outcome::Unfinished) } else { files };
         files.worse(match &self.server {
             ServerStatus::InSync | ServerStatus::NotAsked(_) => Outcome::Done,
-            ServerStatus::Unreachable(_) => Outcome::Unfinished,
+            ServerStatus::Unreachable(_) | ServerStatus::NotChecked(_) => Outcome::Unfinished,
             ServerStatus::RestartPending(_) | ServerStatus::Differs(_) => Outcome::Differences,
         })
     }
@@ -166,10 +174,13 @@ fn server_status(looked: Looked) -> ServerStatus {
     if let Some(check) = checks.iter().find(|check| check.subject == Subject::Connect && check.is_failure()) {
         return ServerStatus::Unreachable(check.says.clone());
     }
-    let failed: Vec<&Check> = checks.iter().filter(|check| check.is_failure()).collect();
-    let subjects = failed.iter().map(|check| check.subject.clone()).collect();
+    let (unknown, failed): (Vec<&Check>, Vec<&Check>) =
+        checks.iter().filter(|check| check.is_failure()).partition(|check| check.is_unknown());
+    let subjects =
+        |checks: &[&Check]| -> Vec<Subject> { checks.iter().map(|check| check.subject.clone()).collect() };
+    let (unknown, subjects) = (subjects(&unknown), subjects(&failed));
     if failed.is_empty() {
-        ServerStatus::InSync
+        if unknown.is_empty() { ServerStatus::InSync } else { ServerStatus::NotChecked(unknown) }
     } else if failed.iter().all(|check| check.waits_for_restart()) {
         ServerStatus::RestartPending(subjects)
     } else {

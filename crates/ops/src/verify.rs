@@ -55,13 +55,20 @@ pub fn verify(
     Ok(Verified { folder: rooted.folder(), looked, scrubber })
 }
 
+impl Looked {
+    /// Returns what was looked at.
+    pub fn checks(&self) -> &[Check] {
+        match self {
+            Self::Not(_) => &[],
+            Self::Checked(checks) => checks,
+        }
+    }
+}
+
 impl Verified {
     /// Returns what was looked at.
     pub fn checks(&self) -> &[Check] {
-        match &self.looked {
-            Looked::Not(_) => &[],
-            Looked::Checked(checks) => checks,
-        }
+        self.looked.checks()
     }
 
     /// Returns how a run ends with it.

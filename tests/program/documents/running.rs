@@ -82,6 +82,10 @@ fn cases() -> Vec<(Code, Case)> {
         ),
         (Code::Overridden, sql("ALTER DATABASE postgres SET work_mem = '4MB'")),
         (Code::ExtensionMissing, sql("DROP EXTENSION pgaudit")),
+        (
+            Code::NotChecked,
+            Case { sql: "CREATE ROLE monitor LOGIN", ..document("user: postgres", "user: monitor") },
+        ),
         (Code::ClassNotLogged, Case { arguments: &["-c", "log_min_messages=panic"], ..Case::default() }),
     ]
 }
@@ -104,6 +108,7 @@ fn docker(sandbox: &Sandbox, image: &str, socket: &Path) -> PathBuf {
         "#!/bin/sh\ncase \"$1 $2\" in\n\
          'container inspect') printf '%s\\n' id running now 0 0 '' {image} sha256:1 ;;\n\
          'exec -i') while [ \"$1\" != -- ]; do shift; done; shift 2; PGHOST={socket} exec \"$@\" ;;\n\
+         'image inspect') echo 'Error: No such image' >&2; exit 1 ;;\n\
          *) exit 1 ;;\nesac\n"
     );
     let program = folder.join("docker");

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use model::{Code, DesiredSetting};
 
-use super::fixes::{APPLY, RESTART};
+use super::fixes::{APPLY, RESTART, RIGHTS};
 use crate::check::{Check, Fact, Remedy, Source, Subject};
 use crate::facts::{ConfState, Override, Server, Setting};
 
@@ -42,7 +42,7 @@ fn in_force(name: &str, wanted: &str, same: &dyn Fn(&str) -> bool, server: &Serv
     let subject = Subject::Setting(name.to_string());
     let Some(now) = server.setting(name) else {
         if !server.superuser && !name.contains('.') {
-            return Check::skip(subject, format!("it is not shown to {}", server.user));
+            return Check::unknown(subject, &format!("it is not shown to {}", server.user), RIGHTS);
         }
         let (why, fix) = match name.split_once('.') {
             Some((library, _)) => (
@@ -80,8 +80,8 @@ fn in_force(name: &str, wanted: &str, same: &dyn Fn(&str) -> bool, server: &Serv
             return check;
         }
         if let Err(unknown) = &server.overrides {
-            let why = "; what is set for roles and databases cannot be seen";
-            return Check::skip(subject, format!("{shown}{}{why}: {unknown}", by(now)));
+            let why = "what is set for roles and databases cannot be seen";
+            return Check::unknown(subject, &format!("it is {shown}{}; {why}: {unknown}", by(now)), RIGHTS);
         }
         return Check::ok(subject, format!("{shown}{}", by(now)));
     }
@@ -116,7 +116,10 @@ fn in_force(name: &str, wanted: &str, same: &dyn Fn(&str) -> bool, server: &Serv
             Remedy::Hand,
         ),
         "client" | "session" => match server.last_line(name) {
-            None => Check::skip(subject, format!("the session that asks sets it itself, to {shown}")),
+            None => {
+                let why = format!("the session that asks sets it itself, to {shown}, and no file sets it");
+                fail(Code::NotEffective, why, APPLY.into(), Remedy::Hand)
+            }
             Some(line) => {
                 let why = format!("{}:{} has '{}', not '{wanted}'", line.file, line.line, line.value);
                 fail(Code::NotEffective, why, APPLY.into(), Remedy::Hand)
@@ -156,18 +159,14 @@ fn for_others(
     let here = format!("it is {} here{}", shown(now), by(now));
     let elsewhere = match (&server.lines, server.last_line(name)) {
         (Err(unknown), _) => {
-            return Some(Check::skip(
-                subject.clone(),
-                format!("{here}; what others have cannot be seen: {unknown}"),
-            ));
+            let why = format!("{here}; what others have cannot be seen: {unknown}");
+            return Some(Check::unknown(subject.clone(), &why, RIGHTS));
         }
         (Ok(_), Some(line)) if same(&line.value) && line.error.is_empty() => return None,
         (Ok(_), Some(line)) => format!("{}:{} has '{}'", line.file, line.line, line.value),
         (Ok(_), None) if same(&now.boot) => return None,
         // The default of some is not fixed: `client_encoding` is the database's.
-        (Ok(_), None) if matches!(now.source.as_str(), "client" | "session") => {
-            return Some(Check::skip(subject.clone(), format!("{here}; no file sets it for others")));
-        }
+        (Ok(_), None) if matches!(now.source.as_str(), "client" | "session") => "no file sets it".into(),
         (Ok(_), None) => format!("no file sets it, so that it is '{}'", now.boot),
     };
     let why = format!("{here}, but for others {elsewhere}");
@@ -184,7 +183,8 @@ fn by_line(
 ) -> Option<Check> {
     match (&server.lines, server.last_line(name)) {
         (Err(unknown), _) => {
-            Some(Check::skip(subject.clone(), format!("{why}, and the files cannot be seen: {unknown}")))
+            let why = format!("{why}, and the files cannot be seen: {unknown}");
+            Some(Check::unknown(subject.clone(), &why, RIGHTS))
         }
         (Ok(_), Some(line)) if same(&line.value) && line.error.is_empty() => Some(Check::ok(
             subject.clone(),
@@ -225,7 +225,10 @@ fn is_unset(name: &str, server: &Server) -> Check {
                 Check::fail(subject, Code::NotEffective, why, fix, remedy)
             }
         },
-        _ => Check::ok(subject, "no file sets it"),
+        _ => match &server.lines {
+            Ok(_) => Check::ok(subject, "no file sets it"),
+            Err(why) => Check::unknown(subject, why, RIGHTS),
+        },
     }
 }
 

@@ -1,7 +1,7 @@
 use super::*;
 use crate::check::Verdict;
 use crate::docker::Container;
-use crate::facts::{ConfFile, Line, Override, Setting};
+use crate::facts::{ConfFile, Line, Logged, NotRun, Override, Probe, Setting};
 use crate::session::Unreachable;
 
 const DOCUMENT: &str = "schema: kasm-db/v1\nimage: kasmweb/postgres:develop\npostgres_major: 15\n\
@@ -69,7 +69,7 @@ fn well() -> Facts {
     };
     Facts {
         container: Some(container),
-        declared_id: Some("sha256:1".into()),
+        declared_id: Ok(Some("sha256:1".into())),
         way: "docker exec in kasm_db".into(),
         server: Ok(server),
     }
@@ -209,7 +209,7 @@ fn what_a_reload_or_a_restart_would_mend_says_so() {
         facts.container.as_mut().unwrap().image = "postgres:15".into();
     });
     one(&["image-not-running", "older kasmweb/postgres:develop", "[Restart]"], |facts, _| {
-        facts.declared_id = Some("sha256:2".into());
+        facts.declared_id = Ok(Some("sha256:2".into()));
     });
 }
 
@@ -253,22 +253,72 @@ fn other_majors_missing_extensions_and_classes_that_are_not_logged_fail() {
     });
 }
 
-#[test]
-fn what_may_not_be_seen_is_skipped_and_says_why() {
+/// Returns the subjects of the checks that could not be made, and of those that are skipped.
+fn not_made(change: impl FnOnce(&mut Facts, &mut Server)) -> (Vec<String>, Vec<String>) {
     let mut facts = well();
-    let Ok(server) = &mut facts.server else { return };
-    server.lines = Err("permission denied".into());
-    server.libraries = Err("permission denied".into());
-    server.confs[0].state = ConfState::Unknown("permission denied".into());
-    server.probe = Some(Probe::Not("permission denied".into()));
+    let mut server = facts.server.clone().unwrap();
+    change(&mut facts, &mut server);
+    facts.server = Ok(server);
     let checks = checks(&desired(), &facts);
-    let skipped: Vec<_> = checks
-        .iter()
-        .filter(|check| check.verdict == Verdict::Skip)
-        .map(|check| check.subject.to_string())
-        .collect();
-    assert_eq!(skipped, ["file /conf/postgresql.conf", "files", "audit read", "audit write"]);
-    assert!(!checks.iter().any(Check::is_failure));
+    let names = |of: &dyn Fn(&Check) -> bool| {
+        checks.iter().filter(|check| of(check)).map(|check| check.subject.to_string()).collect()
+    };
+    (names(&Check::is_unknown), names(&|check| check.verdict == Verdict::Skip))
+}
+
+#[test]
+fn what_may_not_be_seen_has_not_passed() {
+    let denied = || "permission denied".to_string();
+    let (unknown, skipped) = not_made(|facts, server| {
+        facts.declared_id = Err(Unreachable::new("the engine is gone", "start it"));
+        server.lines = Err(denied());
+        server.libraries = Err(denied());
+        server.overrides = Err(denied());
+        server.confs[0].state = ConfState::Unknown(denied());
+        server.extensions[0].1 = Extension::Unknown(denied());
+        server.probe = Some(Probe::Not(NotRun::Failed(Unreachable::new(denied(), "ask"))));
+    });
+    let settings = ["setting shared_preload_libraries", "setting pgaudit.log", "setting work_mem"];
+    let conf = ["image", "file /conf/postgresql.conf", "files"];
+    let probe = ["extension pgaudit in kasm", "audit read", "audit write"];
+    assert_eq!(unknown, [&conf[..], &settings, &probe].concat());
+    assert_eq!(skipped, [""; 0]);
+    let (unknown, _) = not_made(|_, server| {
+        server.settings.remove("work_mem");
+        server.superuser = false;
+        server.probe = Some(Probe::Ran {
+            log: "/log".into(),
+            classes: vec![(model::audit::Class::Read, Logged::Failed("no".into()))],
+        });
+    });
+    assert_eq!(unknown, ["setting work_mem", "audit read"]);
+}
+
+#[test]
+fn only_what_the_document_or_the_kind_of_server_rules_out_is_skipped() {
+    let hidden = |name| Some(Probe::Not(NotRun::Setting { name, why: "it is so".into() }));
+    // The document declares `work_mem`, and not where the server logs to.
+    let declared = not_made(|_, server| server.probe = hidden("work_mem"));
+    assert_eq!(declared, (vec![], vec!["audit read".into(), "audit write".into()]));
+    let other = not_made(|_, server| server.probe = hidden("log_destination"));
+    assert_eq!(other, (vec!["audit read".into(), "audit write".into()], vec![]));
+    let standby = not_made(|_, server| {
+        server.standby = true;
+        let classes = vec![(model::audit::Class::Write, Logged::Impossible)];
+        server.probe = Some(Probe::Ran { log: "/log".into(), classes });
+    });
+    assert_eq!(standby, (vec![], vec!["audit write".into()]));
+    let over_tcp = not_made(|facts, _| facts.container = None);
+    assert_eq!(over_tcp, (vec![], vec!["image".into()]));
+}
+
+#[test]
+fn what_is_not_loaded_logs_nothing() {
+    let failed = failures(|_, server| server.probe = Some(Probe::Not(NotRun::NotLoaded)));
+    assert!(
+        failed.len() == 2 && failed.iter().all(|failure| failure.contains("class-not-logged")),
+        "{failed:#?}"
+    );
 }
 
 /// Rows as PostgreSQL 15 gives them.

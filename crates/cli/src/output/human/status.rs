@@ -57,6 +57,15 @@ fn text(status: &Status) -> String {
         ServerStatus::Differs(subjects) => {
             format!("{0}server differs{0:#}: {1}", style::CHANGED, one_line(&names(subjects), scrubber))
         }
+        ServerStatus::NotChecked(subjects) => {
+            format!("{0}server not checked{0:#}: {1}", style::ERROR, one_line(&names(subjects), scrubber))
+        }
+    };
+    let also = match (&status.server, &status.not_checked[..]) {
+        (ServerStatus::NotChecked(_), _) | (_, []) => String::new(),
+        (_, subjects) => {
+            format!("; {0}not checked{0:#}: {1}", style::ERROR, one_line(&names(subjects), scrubber))
+        }
     };
     let pending = match status.pending {
         Some(step) => {
@@ -68,7 +77,7 @@ fn text(status: &Status) -> String {
         }
         None => String::new(),
     };
-    format!("{files}{pending}; {server}")
+    format!("{files}{pending}; {server}{also}")
 }
 
 fn names(subjects: &[Subject]) -> String {

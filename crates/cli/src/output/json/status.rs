@@ -62,6 +62,8 @@ struct ServerPart {
     state: ServerStateName,
     /// The checks that fail.
     failed: Vec<Subject>,
+    /// The checks that could not be made.
+    not_checked: Vec<Subject>,
     /// Why it was not asked, or does not answer.
     why: Option<String>,
 }
@@ -76,6 +78,7 @@ enum ServerStateName {
     Unreachable,
     RestartPending,
     Differs,
+    NotChecked,
 }
 
 /// What all targets come to.
@@ -106,6 +109,7 @@ struct ServerTotals {
     unreachable: usize,
     restart_pending: usize,
     differs: usize,
+    not_checked: usize,
     unknown: usize,
 }
 
@@ -145,7 +149,9 @@ pub(super) fn row(name: &TargetName, status: &Status) -> Row<Part> {
         ServerStatus::Unreachable(why) => (ServerStateName::Unreachable, Vec::new(), Some(hide(why))),
         ServerStatus::RestartPending(all) => (ServerStateName::RestartPending, names(all), None),
         ServerStatus::Differs(all) => (ServerStateName::Differs, names(all), None),
+        ServerStatus::NotChecked(_) => (ServerStateName::NotChecked, Vec::new(), None),
     };
+    server.not_checked = names(&status.not_checked);
     row
 }
 
@@ -177,6 +183,7 @@ impl Sum for Totals {
             ServerStateName::Unreachable => &mut self.server.unreachable,
             ServerStateName::RestartPending => &mut self.server.restart_pending,
             ServerStateName::Differs => &mut self.server.differs,
+            ServerStateName::NotChecked => &mut self.server.not_checked,
         } += 1;
         self.pending += usize::from(pending.is_some());
     }
