@@ -10,6 +10,7 @@
 mod apply;
 mod audited;
 mod bed;
+mod causes;
 mod faults;
 mod libpq;
 mod log;

@@ -112,7 +112,7 @@ pub use digest::Digest;
 pub use error::{Damage, Error, Occupant, Operation, PathProblem, Protection, SpecialFile, Stranger, reason};
 pub use folder::{Folder, Readers, There};
 pub use history::{Back, Interrupted, WayBack};
-pub use lock::Lock;
+pub use lock::{Lock, Writer};
 pub use metadata::Metadata;
 pub use outcome::{CommitError, Content, Kept, LostXattr, Pending, Report, State};
 pub use record::{Generation, Replaced};

@@ -193,21 +193,48 @@ pub(crate) fn is_held(root: &Root, file: Option<&std::fs::File>) -> Result<bool,
     }
 }
 
+/// A process that holds the lock of a root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Writer {
+    /// Its number; `None` if that is not known for sure.
+    pub pid: Option<u32>,
+}
+
+/// Finds the process that holds the lock, by the kernel's list: who takes the lock meanwhile is not disturbed.
+pub(crate) fn writer(root: &Root) -> Option<Writer> {
+    let state = StateDir::open(root.dir()).ok().flatten();
+    let file = match state.and_then(|state| state.lock_file().ok().flatten()) {
+        Some(file) => file,
+        None => root.dir().descend(Path::new(""), Access::Read).ok()?.into_file(),
+    };
+    let pids = holders(&file);
+    (!pids.is_empty()).then(|| Writer { pid: holder(&file) })
+}
+
 /// Finds the process that holds the lock on what is open, where the kernel lists it.
 fn holder(held: &std::fs::File) -> Option<u32> {
-    let inode = held.metadata().ok()?.ino().to_string();
-    let locks = std::fs::read_to_string("/proc/locks").ok()?;
+    // Two locks on inodes of one number: which of the two is meant cannot be told.
+    match holders(held)[..] {
+        [pid] if pid != 0 => Some(pid),
+        _ => None,
+    }
+}
+
+/// Lists the processes that hold a lock on an inode of the number that is open.
+fn holders(held: &std::fs::File) -> Vec<u32> {
+    let Ok(metadata) = held.metadata() else { return Vec::new() };
+    let (inode, locks) = (metadata.ino().to_string(), std::fs::read_to_string("/proc/locks"));
+    let locks = locks.unwrap_or_default();
     // `1: FLOCK  ADVISORY  WRITE 4711 fe:00:1234 0 EOF`. By the inode alone: the device is written as the kernel
     // numbers it, which on btrfs and overlayfs is not what stat says.
-    let mut found = locks.lines().filter_map(|line| {
+    let found = locks.lines().filter_map(|line| {
         let mut words = line.split_whitespace().skip(1);
         let (kind, _, access) = (words.next()?, words.next()?, words.next()?);
         let (pid, place) = (words.next()?, words.next()?);
         let is_it = kind == "FLOCK" && access == "WRITE" && place.rsplit(':').next() == Some(&inode);
         is_it.then(|| pid.parse().ok()).flatten()
     });
-    // Two locks on inodes of one number: which of the two is meant cannot be told.
-    found.next().filter(|pid| *pid != 0 && found.next().is_none())
+    found.collect()
 }
 
 impl Drop for Lock<'_> {

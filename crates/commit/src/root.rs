@@ -10,7 +10,7 @@ use rustix::io::Errno;
 
 use crate::dir::{Access, Dir};
 use crate::error::{Error, Operation};
-use crate::lock::Lock;
+use crate::lock::{self, Lock, Writer};
 use crate::metadata::Metadata;
 use crate::path::RelPath;
 
@@ -144,6 +144,11 @@ impl Root {
 
     fn last(&self) -> MutexGuard<'_, Option<(PathBuf, Arc<Dir>)>> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the process that holds the lock, if one does; as far as the kernel lists it.
+    pub fn writer(&self) -> Option<Writer> {
+        lock::writer(self)
     }
 
     pub(crate) fn dir(&self) -> &Dir {

@@ -71,7 +71,7 @@ fn image(desired: &DesiredState, facts: &Facts) -> Option<Check> {
             wanted.as_str()
         )),
         Ok(_) => compared(Check::ok(Subject::Image, format!("{} runs {runs}", container.name))),
-        Err(Unreachable { why, fix }) => compared(Check::unknown(Subject::Image, why, fix)),
+        Err(Unreachable { why, fix, .. }) => compared(Check::unknown(Subject::Image, why, fix)),
     }
 }
 

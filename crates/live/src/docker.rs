@@ -9,12 +9,13 @@ use crate::environment::Environment;
 use crate::program::{self, Program};
 use crate::scrub::{Said, Scrubber};
 use crate::session::{ANSWER_BYTES, Unreachable};
+use crate::watch::Commanding;
 
 /// How long one question may take.
-const TIMEOUT: Duration = Duration::from_secs(60);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How many characters of a container's last line are shown.
-const LAST_LINE: usize = 300;
+/// How many characters of an error of several lines are shown.
+const LENGTH: usize = 600;
 
 /// The `docker` program.
 #[derive(Clone, Debug)]
@@ -119,19 +120,30 @@ impl Docker {
     }
 
     pub(crate) fn run(&self, arguments: &[&str], input: String) -> Result<Ended, Unreachable> {
+        self.run_within(arguments, input, TIMEOUT, None)
+    }
+
+    /// Runs `docker` for at most so long; `commanding` may end it before.
+    pub(crate) fn run_within(
+        &self,
+        arguments: &[&str],
+        input: String,
+        timeout: Duration,
+        commanding: Option<&dyn Commanding>,
+    ) -> Result<Ended, Unreachable> {
         let job = Job {
             program: &self.program,
             arguments: arguments.iter().map(ToString::to_string).collect(),
             input,
             environment: &self.environment,
-            timeout: TIMEOUT,
+            timeout,
             limit: ANSWER_BYTES,
-            commanding: None,
+            commanding,
         };
         let ended = child::answer(&job).map_err(|error| match &error {
             ChildError::Start { .. } => Unreachable::new(error.to_string(), "check the docker program"),
             ChildError::Timeout { .. } => Unreachable::new(
-                format!("`docker {}` did not end within {}", arguments[0], child::seconds(&TIMEOUT)),
+                format!("`docker {}` did not end within {}", arguments[0], child::seconds(&timeout)),
                 "check that the Docker engine answers: `docker version`",
             ),
         })?;
@@ -203,18 +215,19 @@ impl Docker {
         }
     }
 
-    /// Gives the last line of the container's output in which PostgreSQL, or whatever ended it, says why.
-    pub(crate) fn last_words(&self, name: &str) -> Option<String> {
-        let ended = self.run(&["container", "logs", "--tail", "50", "--", name], String::new()).ok()?;
-        let both = [ended.stdout.as_slice(), ended.stderr.as_slice()].concat();
-        let text = String::from_utf8_lossy(&both).into_owned();
+    /// Returns who hides the secrets in what is said.
+    pub(crate) fn scrubber(&self) -> &Scrubber {
+        &self.scrubber
+    }
+
+    /// Returns the lines of an error of a child that was run, without the secrets in them; of many, the last one.
+    pub(crate) fn words_of(&self, ended: &Ended) -> String {
+        let text = String::from_utf8_lossy(&ended.stderr).into_owned();
         let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-        let fatal = lines.iter().rev().find(|line| line.contains("FATAL") || line.contains("PANIC"));
-        // A statement may hold a password; what ends a server is never one.
-        let said =
-            |line: &&&str| !["STATEMENT:", "LOG:", "DETAIL:", "HINT:"].iter().any(|kind| line.contains(kind));
-        let line = fatal.or_else(|| lines.iter().rev().find(said))?;
-        Some(self.scrubber.shown(&Said::new(*line, LAST_LINE)))
+        match lines[..] {
+            [_, _] | [_, _, _] => self.scrubber.shown(&Said::new(lines.join("; "), LENGTH)),
+            _ => self.last_words_of(ended),
+        }
     }
 
     /// Returns the last line of a child that was run, without the secrets in it.
@@ -238,35 +251,6 @@ impl Docker {
             ));
         }
         Ok([ended.stdout, ended.stderr].concat())
-    }
-
-    /// Says that a container does not run, and why as far as its output tells.
-    pub fn not_running(&self, container: &Container) -> Unreachable {
-        let name = &container.name;
-        let words = self.last_words(name);
-        let said = words.map(|words| format!("; it says: {words}")).unwrap_or_default();
-        match container.status.as_str() {
-            // Between two of them it is shown as running.
-            "restarting" | "running" => Unreachable::new(
-                format!(
-                    "the container {name} restarts again and again ({} times so far){said}",
-                    container.restarts
-                ),
-                "fix what it reports, or restore the old files with `kasm-db rollback`",
-            ),
-            "exited" | "dead" => Unreachable::new(
-                format!("the container {name} does not run: it ended with {}{said}", container.exit_code),
-                "start the deployment with its `bin/start`, and see what the container says",
-            ),
-            "paused" => Unreachable::new(
-                format!("the container {name} is paused"),
-                format!("let it go on with `docker unpause {name}`"),
-            ),
-            other => Unreachable::new(
-                format!("the container {name} does not run: it is {other}{said}"),
-                "start the deployment with its `bin/start`",
-            ),
-        }
     }
 }
 

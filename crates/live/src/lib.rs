@@ -32,6 +32,7 @@
 #[cfg(feature = "tcp")]
 mod auth;
 mod caller;
+mod cause;
 mod check;
 mod checks;
 pub mod child;
@@ -45,11 +46,13 @@ mod file_identity;
 mod frames;
 mod gather;
 mod io_error;
+mod last_words;
 pub mod libpq;
 mod log;
 mod meaning;
 mod password;
 mod probe;
+mod processes;
 pub mod program;
 mod psql;
 mod question;

@@ -1,10 +1,14 @@
 //! Sessions by psql inside the container.
 
 use crate::child::Ended;
-use crate::docker::Docker;
+use crate::docker::{Docker, TIMEOUT};
+use crate::processes::Stall;
 use crate::session::{
     ANSWER_ROWS, APPLICATION, Answer, PLAIN_NAMES, Row, Statement, Unreachable, session_error,
 };
+
+/// How long a connection may take to be there, for libpq.
+const CONNECT_TIMEOUT: &str = "--env=PGCONNECT_TIMEOUT=5";
 
 /// psql in a container.
 pub(crate) struct Psql {
@@ -43,6 +47,8 @@ impl Psql {
             "--env=PGHOSTADDR=",
             options,
             &application,
+            // Whoever holds the socket and does not answer must not be waited for.
+            CONNECT_TIMEOUT,
             // Nothing is converted: texts of configuration files and names of roles have no encoding of a database.
             "--env=PGCLIENTENCODING=SQL_ASCII",
             "--",
@@ -59,7 +65,9 @@ impl Psql {
             &user_option,
             &database_option,
         ];
-        let ended = docker.run(&arguments, script(as_opened, statements))?;
+        let stall = Stall::new(docker, container);
+        let ended = docker.run_within(&arguments, script(as_opened, statements), TIMEOUT, Some(&stall));
+        let ended = ended.map_err(|unreachable| stall.into_found().unwrap_or(unreachable))?;
         if !ended.status.success() {
             return Err(self.no_session(&ended));
         }
@@ -96,7 +104,7 @@ impl Psql {
     /// Tells why psql gave no session: the container's state says more than psql does.
     fn no_session(&self, ended: &Ended) -> Unreachable {
         let Self { docker, container, .. } = self;
-        let words = match docker.last_words_of(ended) {
+        let words = match docker.words_of(ended) {
             words if words.is_empty() => format!("psql in {container} {}", ended.how()),
             words => words,
         };
@@ -113,6 +121,12 @@ impl Psql {
                 format!("there is no psql in the container {container}"),
                 "use an image that has psql, or write `verify: {connect: tcp}` in the document",
             );
+        }
+        // It names what it waited for, and not why.
+        if all.contains("failed: timeout expired")
+            && let Some(stopped) = docker.stopped(container)
+        {
+            return stopped;
         }
         session_error(&words, all.contains("No such container").then_some(container.as_str()))
     }

@@ -13,12 +13,19 @@ pub struct Unreachable {
     pub why: String,
     /// What to do about it, as an imperative.
     pub fix: String,
+    /// Whether it stays so until somebody does that: to wait for it is of no use.
+    pub is_final: bool,
 }
 
 impl Unreachable {
     /// Makes one.
     pub fn new(why: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self { why: why.into(), fix: fix.into() }
+        Self { why: why.into(), fix: fix.into(), is_final: false }
+    }
+
+    /// Says that it stays so until somebody does something about it.
+    pub(crate) fn finally(self) -> Self {
+        Self { is_final: true, ..self }
     }
 }
 
@@ -60,6 +67,10 @@ pub(crate) fn session_error(words: &str, no_container: Option<&str>) -> Unreacha
         );
     }
     let has = |part: &str| words.contains(part);
+    let is_final = ["no pg_hba.conf entry", "pg_hba.conf rejects", "password supplied", "password missing"]
+        .into_iter()
+        .chain(["Ident authentication failed", "Peer authentication failed", "Hot standby mode is disabled"])
+        .any(has);
     let fix = if has("password authentication failed") {
         "put the right password into the file that PGPASSFILE names, and check `verify: {user: …}`"
     } else if has("no password supplied") || has("password missing") {
@@ -72,8 +83,14 @@ pub(crate) fn session_error(words: &str, no_container: Option<&str>) -> Unreacha
         "name the database's user under `verify: {user: …}` of the document"
     } else if has("database \"") && has("does not exist") {
         "name the database under `verify: {database: …}` of the document"
-    } else if has("starting up") || has("shutting down") || has("recovery mode") {
-        "wait until the server is up"
+    } else if has("Hot standby mode is disabled") {
+        "set hot_standby to on, and restart the server"
+    } else if has("not yet accepting connections") || has("recovery mode") || has("recovery state") {
+        "wait until the server has recovered: its log says how far it is"
+    } else if has("starting up") {
+        "wait until the server is up; if that takes long, it recovers, and its log says how far it is"
+    } else if has("shutting down") {
+        "wait until the server has ended, and start it again"
     } else if has("too many clients") || has("remaining connection slots") {
         "end some sessions, or raise max_connections"
     } else if has("too many connections for") {
@@ -81,7 +98,8 @@ pub(crate) fn session_error(words: &str, no_container: Option<&str>) -> Unreacha
     } else {
         "check that the server runs and accepts connections"
     };
-    Unreachable::new(words.trim_start_matches("psql: error: ").to_string(), fix)
+    let unreachable = Unreachable::new(words.trim_start_matches("psql: error: ").to_string(), fix);
+    if is_final { unreachable.finally() } else { unreachable }
 }
 
 /// Quotes a text as a literal.

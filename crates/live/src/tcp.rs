@@ -193,7 +193,7 @@ impl Tcp {
         statements: &[Statement],
         refused: &Arc<OnceLock<Refusal>>,
     ) -> Result<Vec<Answer>, Unreachable> {
-        let client = self.client(config.clone(), refused).await?;
+        let client = self.client_in_time(config.clone(), refused).await?;
         let mut answers = self.answers(&client, as_opened).await?;
         if !statements.is_empty() {
             client.batch_execute(PLAIN_NAMES).await.map_err(|error| self.no_session(&error))?;
@@ -225,6 +225,25 @@ impl Tcp {
             }
         };
         client.map_err(|error| self.no_session(&error))
+    }
+
+    /// Connects. Whoever accepts a connection and does not answer must not be waited for.
+    async fn client_in_time(
+        &self,
+        config: Config,
+        refused: &Arc<OnceLock<Refusal>>,
+    ) -> Result<Client, Unreachable> {
+        let connect = self.client(config, refused);
+        tokio::time::timeout(self.connect_timeout, connect).await.unwrap_or_else(|_| {
+            let seconds = self.connect_timeout.as_secs();
+            let why = format!(
+                "{} port {}: the connection is accepted, and no session comes within {seconds} seconds",
+                self.host, self.port
+            );
+            let fix = "look whether the server's process is stopped or hangs: `ps -eo pid,stat,args | grep postgres`, and \
+                       `kill -CONT` for one whose state is `T`";
+            Err(Unreachable::new(why, fix))
+        })
     }
 
     async fn within<S>(&self, connect: impl Future<Output = std::io::Result<S>>) -> Result<S, Unreachable> {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use commit::Digest;
+use commit::{Digest, Writer};
 use live::{Caller, Check, Environment, Scrubber, SslMode, Subject};
 use model::{DesiredState, Diagnostic};
 use render::{Plan, ValueChange};
@@ -25,7 +25,9 @@ pub struct Status {
     pub folder: String,
     /// Its files.
     pub files: FilesStatus,
-    /// The step of an apply that is not finished.
+    /// The run that writes to the target at this moment: everything else may be another at the next one.
+    pub running: Option<Writer>,
+    /// The step of an apply that is not finished; of one that runs, it is the one that it is at.
     pub pending: Option<Step>,
     /// Its server.
     pub server: ServerStatus,
@@ -103,9 +105,11 @@ pub fn status(
     if let Some(error) = rooted.interrupted() {
         return Err(error);
     }
+    let before = rooted.root.writer();
     let opened = rooted.read();
     let files = files(desired, &opened, selection)?;
     let pending = pending(&rooted.root)?.map(|record| record.follow_up.step);
+    let running = before.or_else(|| rooted.root.writer());
     let scrubber = Scrubber::default();
     opened.learn_secrets(environment, &scrubber);
     let caller = Caller { environment, scrubber: &scrubber };
@@ -113,12 +117,25 @@ pub fn status(
     let not_checked = looked.checks().iter().filter(|check| check.is_unknown());
     let not_checked = not_checked.map(|check| check.subject.clone()).collect();
     let server = server_status(looked);
-    Ok(Status { folder: rooted.folder(), files, pending, server, not_checked, scrubber })
+    // It may have begun while the server was asked.
+    let running = running.or_else(|| rooted.root.writer());
+    Ok(Status { folder: rooted.folder(), files, running, pending, server, not_checked, scrubber })
 }
 
 impl Status {
+    /// Returns the error that says that a run writes to the target at this moment; `None` if none does.
+    pub fn locked(&self) -> Option<Error> {
+        let writer = self.running?;
+        let process = writer.pid.map(|pid| format!(", process {pid}")).unwrap_or_default();
+        let message = format!("{}: an apply is running{process}", self.folder);
+        Some(Error::new(Outcome::Locked, message).help("ask again when it has ended"))
+    }
+
     /// Returns how a run ends with it.
     pub fn outcome(&self) -> Outcome {
+        if self.running.is_some() {
+            return Outcome::Locked;
+        }
         let files = match &self.files {
             FilesStatus::InSync => Outcome::Done,
             FilesStatus::Blocked { unreadable: true, .. } => Outcome::Failed,

@@ -59,6 +59,6 @@ fn not_run(class: Class, why: &NotRun, desired: &DesiredState) -> Check {
             let fix = format!("change {name}, or declare it in the document, or use `--no-probe`");
             Check::unknown(subject, why, fix)
         }
-        NotRun::Failed(Unreachable { why, fix }) => Check::unknown(subject, why, fix),
+        NotRun::Failed(Unreachable { why, fix, .. }) => Check::unknown(subject, why, fix),
     }
 }

@@ -280,8 +280,9 @@ fn what_may_not_be_seen_has_not_passed() {
     });
     let settings = ["setting shared_preload_libraries", "setting pgaudit.log", "setting work_mem"];
     let conf = ["image", "file /conf/postgresql.conf", "files"];
+    let files = ["unset log_min_messages", "pending_restart"];
     let probe = ["extension pgaudit in kasm", "audit read", "audit write"];
-    assert_eq!(unknown, [&conf[..], &settings, &probe].concat());
+    assert_eq!(unknown, [&conf[..], &settings, &files, &probe].concat());
     assert_eq!(skipped, [""; 0]);
     let (unknown, _) = not_made(|_, server| {
         server.settings.remove("work_mem");

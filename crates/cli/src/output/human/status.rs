@@ -67,15 +67,20 @@ fn text(status: &Status) -> String {
             format!("; {0}not checked{0:#}: {1}", style::ERROR, one_line(&names(subjects), scrubber))
         }
     };
-    let pending = match status.pending {
-        Some(step) => {
+    let pending = match (status.running, status.pending) {
+        (Some(writer), step) => {
+            let process = writer.pid.map(|pid| format!(", process {pid}")).unwrap_or_default();
+            let step = step.map(|step| format!(", at its step `{}`", step.name())).unwrap_or_default();
+            format!("; {0}an apply is running{0:#}{process}{step}", style::CHANGED)
+        }
+        (None, Some(step)) => {
             let step = step.name();
             format!(
                 "; {0}an apply is not finished{0:#}: `kasm-db recover` resumes at its step `{step}`",
                 style::CHANGED
             )
         }
-        None => String::new(),
+        (None, None) => String::new(),
     };
     format!("{files}{pending}; {server}{also}")
 }

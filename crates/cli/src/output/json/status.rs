@@ -15,9 +15,18 @@ use super::words::{ChangeType, Since, Step};
 #[derive(Default, Serialize, JsonSchema)]
 pub(super) struct Part {
     files: FilesPart,
+    /// The run that writes to the target at this moment.
+    running: Option<Running>,
     /// The step of an apply that is not finished.
     pending: Option<Step>,
     server: ServerPart,
+}
+
+/// A run that writes to the target.
+#[derive(Clone, Copy, Serialize, JsonSchema)]
+struct Running {
+    /// The number of its process; null if that is not known for sure.
+    pid: Option<u32>,
 }
 
 /// How the files stand.
@@ -90,6 +99,8 @@ pub(super) struct Totals {
     files: FilesTotals,
     /// Targets by the state of their server.
     server: ServerTotals,
+    /// Targets with an apply that is running.
+    running: usize,
     /// Targets with an apply that is not finished.
     pending: usize,
 }
@@ -121,6 +132,7 @@ pub(super) fn row(name: &TargetName, status: &Status) -> Row<Part> {
         outcome: Some(status.outcome().into()),
         ..Row::<Part>::named(name)
     };
+    row.own.running = status.running.map(|writer| Running { pid: writer.pid });
     row.own.pending = status.pending.map(Step::from);
     let files = &mut row.own.files;
     match &status.files {
@@ -141,6 +153,7 @@ pub(super) fn row(name: &TargetName, status: &Status) -> Row<Part> {
             row.errors = blockers.iter().map(Problem::of_target).collect();
         }
     }
+    row.errors.extend(status.locked().iter().flat_map(Problem::all_of));
     let server = &mut row.own.server;
     let names = |subjects: &[live::Subject]| subjects.iter().map(subject).collect();
     (server.state, server.failed, server.why) = match &status.server {
@@ -169,7 +182,7 @@ impl Sum for Totals {
 
     fn add(&mut self, row: &Row<Part>) {
         self.targets += 1;
-        let Part { files, pending, server } = &row.own;
+        let Part { files, running, pending, server } = &row.own;
         *match files.state {
             FilesStateName::Unknown => &mut self.files.unknown,
             FilesStateName::InSync => &mut self.files.in_sync,
@@ -185,6 +198,7 @@ impl Sum for Totals {
             ServerStateName::Differs => &mut self.server.differs,
             ServerStateName::NotChecked => &mut self.server.not_checked,
         } += 1;
-        self.pending += usize::from(pending.is_some());
+        self.running += usize::from(running.is_some());
+        self.pending += usize::from(pending.is_some() && running.is_none());
     }
 }

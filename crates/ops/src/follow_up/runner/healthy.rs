@@ -81,6 +81,8 @@ impl Runner<'_> {
             let hopeless = self.look(record).and_then(|(docker, found)| {
                 seen.hopeless(&docker, found.as_ref(), &record.follow_up.container)
             });
+            // What stays so until somebody does something about it is not waited for either.
+            let hopeless = hopeless.or_else(|| why.is_final.then(|| why.clone()));
             if started.elapsed() > record.follow_up.timeout || hopeless.is_some() {
                 let why = hopeless.unwrap_or(why);
                 let after = seconds(&started.elapsed());
