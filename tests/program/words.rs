@@ -151,7 +151,8 @@ fn hits() -> Hits {
         count(&mut hits, &format!("man {name}"), &std::fs::read_to_string(&page).unwrap());
     }
     let definition = kasm_db::parts::command_line();
-    let commands = definition.get_subcommands().map(|command| format!("{} ", command.get_name()));
+    let commands = definition.get_subcommands().filter(|command| command.get_name() != "help");
+    let commands = commands.map(|command| format!("{} ", command.get_name()));
     for command in commands.chain([String::new()]) {
         let help = sandbox.run(&format!("{command}--help")).expect(0).stdout;
         count(&mut hits, &format!("kasm-db {command}--help"), &help);
