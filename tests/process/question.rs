@@ -84,7 +84,7 @@ fn several_targets_are_one_question() {
         command.args(["-q", "apply"]).stdout(Stdio::null());
         let mut run = InTerminal::start(command);
         run.wait_for(QUESTION);
-        assert!(run.said.contains("Apply all of this?"), "{}", run.said);
+        assert!(run.said.contains("Apply all these changes?"), "{}", run.said);
         run.answer(answer);
         assert_eq!(run.end(), Some(code), "{}", run.said);
         assert_eq!(run.said.matches(QUESTION).count(), 1, "{}", run.said);
