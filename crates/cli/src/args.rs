@@ -8,7 +8,7 @@ pub(crate) mod help;
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValue, TypedValueParser};
-use clap::{ArgAction, Args, Parser, Subcommand, ValueHint};
+use clap::{ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueHint};
 use live::SslMode;
 
 pub(crate) use self::audit::{Audit, AuditType};
@@ -29,6 +29,21 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
     #[command(flatten)]
     pub(crate) global: Global,
+}
+
+/// Returns the definition of the command line.
+pub(crate) fn definition() -> clap::Command {
+    help::grouped(Cli::command())
+}
+
+/// Reads the command line.
+pub(crate) fn parse() -> Result<Cli, clap::Error> {
+    let matches = definition().try_get_matches()?;
+    help::check(&matches)
+        .map_err(|message| definition().error(clap::error::ErrorKind::ArgumentConflict, message))?;
+    let mut cli = Cli::from_arg_matches(&matches)?;
+    cli.take_documents(&matches)?;
+    Ok(cli)
 }
 
 #[derive(Debug, Subcommand)]

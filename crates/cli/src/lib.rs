@@ -19,12 +19,11 @@ mod signals;
 
 use std::process::ExitCode;
 
-use clap::FromArgMatches as _;
 use clap_complete::CompleteEnv;
 use live::Environment;
 use ops::{Error, FilesState, Outcome, Progress};
 
-use crate::args::{Cli, Command};
+use crate::args::Command;
 use crate::command::Setting;
 use crate::exit::Exit;
 use crate::output::{Color, Terminal};
@@ -33,13 +32,13 @@ use crate::output::{Color, Terminal};
 #[must_use]
 pub fn main() -> ExitCode {
     // A shell that completes gets its answer on standard output, and nothing else.
-    let completer = CompleteEnv::with_factory(args::help::definition).var(complete::VARIABLE);
+    let completer = CompleteEnv::with_factory(args::definition).var(complete::VARIABLE);
     match completer.try_complete(std::env::args_os(), std::env::current_dir().ok().as_deref()) {
         Ok(false) => {}
         Ok(true) => return Exit::from(Outcome::Done).into(),
         Err(error) => return usage(&error).into(),
     }
-    let cli = match parse() {
+    let cli = match args::parse() {
         Ok(cli) => cli,
         Err(error) => return usage(&error).into(),
     };
@@ -69,15 +68,6 @@ pub fn main() -> ExitCode {
         error
     });
     Exit::from(outcome).into()
-}
-
-/// Reads the command line.
-fn parse() -> Result<Cli, clap::Error> {
-    let matches = args::help::definition().try_get_matches()?;
-    args::help::check(&matches)?;
-    let mut cli = Cli::from_arg_matches(&matches)?;
-    cli.take_documents(&matches)?;
-    Ok(cli)
 }
 
 fn run(command: &Command, setting: &Setting) -> Result<Outcome, Error> {

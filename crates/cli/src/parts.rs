@@ -2,8 +2,7 @@
 
 use ops::saved::format;
 
-use crate::args::help;
-use crate::{exit, output};
+use crate::{args, exit, output};
 
 /// The largest plan file that is read.
 pub const MAX_BYTES: u64 = format::MAX_BYTES;
@@ -15,7 +14,7 @@ pub struct PlanFile(format::PlanFile);
 /// Returns the definition of the whole command line.
 #[must_use]
 pub fn command_line() -> clap::Command {
-    let mut whole = help::definition();
+    let mut whole = args::definition();
     whole.build();
     whole
 }

@@ -3,9 +3,8 @@
 use std::fmt::Write as _;
 
 use clap::parser::ValueSource;
-use clap::{ArgMatches, Command, CommandFactory as _};
+use clap::{ArgMatches, Command};
 
-use super::Cli;
 use crate::exit;
 
 /// What the help of a command has besides its options.
@@ -245,9 +244,8 @@ pub(crate) fn page(name: &str) -> Option<&'static Page> {
     pages().find(|page| page.name == name)
 }
 
-/// Returns the command line. What the help of each command shows comes with its arguments.
-pub(crate) fn definition() -> Command {
-    let command = Cli::command();
+/// Puts the commands of `--help` in groups. What the help of each command shows comes with its arguments.
+pub(super) fn grouped(command: Command) -> Command {
     let template = overview(&command);
     command.help_template(template)
 }
@@ -273,16 +271,15 @@ const REFUSED: &[&str] = &["recursive", "target", "deployment", "installer", "to
 /// Refuses options that name documents and targets, or change how they are treated, on a command that is about neither.
 ///
 /// # Errors
-/// There is one.
-pub(crate) fn check(matches: &ArgMatches) -> Result<(), clap::Error> {
+/// There is one; what to say of it.
+pub(super) fn check(matches: &ArgMatches) -> Result<(), String> {
     let Some((name, given)) = matches.subcommand() else { return Ok(()) };
     if page(name).is_none_or(|page| page.inert != ABOUT_NOTHING) {
         return Ok(());
     }
     let given = |id: &&&str| given.value_source(id) == Some(ValueSource::CommandLine);
     let Some(id) = REFUSED.iter().find(given) else { return Ok(()) };
-    let message = format!("the option `--{}` has no effect on `{name}`", id.replace('_', "-"));
-    Err(definition().error(clap::error::ErrorKind::ArgumentConflict, message))
+    Err(format!("the option `--{}` has no effect on `{name}`", id.replace('_', "-")))
 }
 
 /// Returns the style of clap's own headings.

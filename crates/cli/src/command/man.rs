@@ -33,7 +33,7 @@ const VARIABLES: &[(&str, &str)] = &[
 
 /// Prints the man page, or writes one for each command, and that of the document.
 pub(crate) fn run(args: &args::Man, terminal: &Terminal) -> Result<Outcome, Error> {
-    let mut command = help::definition();
+    let mut command = args::definition();
     // Global options belong on every page.
     command.build();
     let Some(folder) = &args.folder else {
