@@ -121,6 +121,51 @@ fn a_follow_up_of_another_generation_than_the_last_runs_nothing() {
 }
 
 #[test]
+fn an_old_state_folder_that_the_owner_of_its_folder_puts_back_runs_nothing() {
+    let sandbox = Sandbox::new(PROGRAM);
+    if metadata(sandbox.root()).unwrap().uid() != 0 {
+        assert!(std::env::var_os("CI").is_none(), "this test takes root");
+        return;
+    }
+    let document = sandbox.document("existing");
+    let text = read_to_string(&document).unwrap();
+    let more = |ran: &str| {
+        let ran = sandbox.root().join(ran);
+        format!(
+            "{text}verify: {{connect: none}}\nrestart: {{policy: if_needed, stop: [touch, {}], start: [\"true\"]}}\n",
+            ran.display()
+        )
+    };
+    write(&document, more("old")).unwrap();
+    std::os::unix::fs::lchown(sandbox.target("existing"), Some(65534), Some(65534)).unwrap();
+    sandbox.run(&format!("{APPLY} --no-restart")).expect(9);
+    let kept = state(&sandbox).with_file_name("kept");
+    rename(state(&sandbox), &kept).unwrap();
+    write(&document, more("new")).unwrap();
+    sandbox.run(APPLY).expect(0);
+    rename(&kept, state(&sandbox)).unwrap();
+    let other = "recover -f examples/existing/kasm-db.yaml";
+    for (command, says) in
+        [(other, "was made from another document"), (&*format!("recover {TREE}"), "no document is named")]
+    {
+        let run = sandbox.run(command).expect(9);
+        assert!(
+            run.stderr.contains(says) && run.stderr.contains("who could have put an old one there"),
+            "{run}"
+        );
+    }
+    assert!(!sandbox.root().join("old").exists());
+    // The document decides what is run.
+    sandbox.run(APPLY).expect(0);
+    assert!(!sandbox.root().join("old").exists() && sandbox.root().join("new").exists());
+    // With the document that was applied, it is continued.
+    write(&document, more("old").replace("1.11.0", "1.12.0")).unwrap();
+    sandbox.run(&format!("{APPLY} --no-restart")).expect(9);
+    sandbox.run(other).expect(0);
+    assert!(sandbox.root().join("old").exists());
+}
+
+#[test]
 fn what_is_left_to_be_done_is_left_after_an_apply_of_files_alone() {
     let sandbox = Sandbox::new(PROGRAM);
     let document = sandbox.document("existing");

@@ -5,7 +5,7 @@ use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use commit::reason;
+use commit::{Digest, reason};
 use live::trust::{Weakness, weakness};
 use model::{DesiredState, Reading};
 
@@ -39,6 +39,14 @@ impl Document {
     pub fn text(&self, path: &str) -> &[u8] {
         let parent = self.reading.parents.iter().find(|(parent, _)| parent == path);
         parent.map_or(&self.bytes, |(_, bytes)| bytes)
+    }
+
+    /// Returns the SHA-256 of its bytes, and with parents that of all digests.
+    pub(crate) fn digest(&self) -> String {
+        let own = Digest::of(&self.bytes).to_string();
+        let parents = self.reading.parents.iter().map(|(_, bytes)| Digest::of(bytes).to_string());
+        let all: Vec<_> = std::iter::once(own.clone()).chain(parents).collect();
+        if all.len() == 1 { own } else { Digest::of(all.join("\n").as_bytes()).to_string() }
     }
 
     /// Returns it and those that it extends as one text; without errors it always has one.

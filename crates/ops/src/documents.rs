@@ -369,7 +369,8 @@ fn role(named: &Named, document: &Document, selection: &Selection) -> Role {
     }
     match target_dirs(desired, &document.folder, selection) {
         Ok(dirs) => {
-            let of_document = |dir| TargetDir { document: Some(document.name.clone()), ..dir };
+            let (name, digest) = (Some(document.name.clone()), Some(document.digest()));
+            let of_document = |dir| TargetDir { document: name.clone(), digest: digest.clone(), ..dir };
             Role::Targets(dirs.into_iter().map(of_document).collect())
         }
         Err(error) => Role::Unusable(error.of(&document.name, None)),

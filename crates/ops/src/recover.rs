@@ -7,7 +7,7 @@ use commit::Recovery;
 use crate::context::Context;
 use crate::error::Error;
 use crate::follow_up::Step;
-use crate::follow_up::record::pending;
+use crate::follow_up::record::{check_origin, pending};
 use crate::follow_up::runner::Runner;
 use crate::observer::Event;
 use crate::opened::Rooted;
@@ -51,6 +51,7 @@ pub fn recover(dir: &TargetDir, context: &Context<'_>) -> Result<Recovered, Erro
     if let Some(recovery) = recovery {
         context.tell(Event::Recovered(&root, &recovery))?;
     }
+    check_origin(&rooted.root, &record, dir.digest.as_deref())?;
     let step = record.follow_up.step;
     rooted.read().learn_secrets(&context.environment, context.scrubber());
     // The document may say more than the record: it is not asked here.

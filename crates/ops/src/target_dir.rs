@@ -22,6 +22,8 @@ pub struct TargetDir {
     pub folder: PathBuf,
     /// The document that it is of; none if it was named without one.
     pub document: Option<String>,
+    /// The digest of that document and those that it extends.
+    pub(crate) digest: Option<String>,
     /// The key of its path in the document, and where that is.
     pub declared: Option<String>,
 }
@@ -118,7 +120,7 @@ pub fn named_tree(selection: &Selection) -> Option<TargetDir> {
     let tree = selection.tree.as_ref()?;
     let target = Target { name: tree.folder().display().to_string(), kind: tree.kind() };
     let folder = prefixed(selection.chroot().as_ref().map(Chroot::path), tree.folder());
-    Some(TargetDir { target, folder, document: None, declared: None })
+    Some(TargetDir { target, folder, document: None, digest: None, declared: None })
 }
 
 /// Returns the tree or the files of a document's target; relative paths start at the document's folder.
@@ -136,7 +138,7 @@ pub(crate) fn dir_of(
         _ => (TargetKind::Deployment, document.to_path_buf()),
     };
     let target = Target { name: target.name.clone(), kind };
-    Ok(TargetDir { target, folder, document: None, declared: None })
+    Ok(TargetDir { target, folder, document: None, digest: None, declared: None })
 }
 
 /// Returns the last part of a path as a target's name, or `otherwise` where it cannot be one.

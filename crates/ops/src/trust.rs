@@ -124,6 +124,18 @@ pub(crate) fn above(root: &Path, purpose: Purpose) -> Vec<Diagnostic> {
     weak.into_iter().filter_map(finding).collect()
 }
 
+/// Says who besides root and the caller could put another file in the place of one: `… belongs to kasm`.
+pub(crate) fn who_could_put_back(path: &Path) -> Option<String> {
+    let Ok(walked) = walk(path) else { return Some("its folder cannot be looked at".into()) };
+    let Weak { path, why } = walked.weak.into_iter().next_back()?;
+    Some(match why {
+        Weakness::Owner { uid } => format!("{} belongs to {}", path.display(), user(uid)),
+        Weakness::Writable { mode, .. } => {
+            format!("others than its owner can write to {} (mode {mode:04o})", path.display())
+        }
+    })
+}
+
 /// Refuses a document whose commands are to be run, and that somebody else could have written.
 ///
 /// # Errors

@@ -40,7 +40,8 @@ impl Run<'_> {
                 let left = left.filter(|left| left.follow_up.step.comes_up());
                 Ok(Some(left.map_or(record.clone(), |left| self.keep_way_back(&left, record))))
             }
-            _ => Ok(left),
+            // What the record says may be of another document.
+            _ => left.map(|left| self.resumed(&left, left.generation, rooted)).transpose(),
         }
     }
 

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use commit::{Digest, Root};
+use commit::Root;
 use live::SslMode;
 use model::DesiredState;
 use model::document::Connect;
@@ -14,7 +14,7 @@ use crate::context::Context;
 use crate::document::Document;
 use crate::error::Error;
 use crate::opened::Rooted;
-use crate::trust::{Trust, check_document};
+use crate::trust::{Trust, check_document, who_could_put_back};
 
 /// The first line of a record that names its generation.
 const HEAD: &str = "kasm-db follow-up 2";
@@ -33,7 +33,7 @@ pub struct Record {
     pub generation: Option<u64>,
     /// The users whose programs root may run, as the document names them.
     pub trust: Vec<String>,
-    /// The SHA-256 of the document that it was made from.
+    /// The digest of the document that it was made from.
     pub document: Option<String>,
     /// The generation to go back to where the server does not come up.
     pub back_to: Option<u64>,
@@ -81,7 +81,7 @@ impl Record {
             // With files it is the next one, once they are written.
             generation: Some(last(root)?),
             trust,
-            document: Some(Digest::of(&document.bytes).to_string()),
+            document: Some(document.digest()),
             back_to: None,
             before: None,
         })
@@ -217,6 +217,26 @@ pub(crate) fn pending(root: &Root) -> Result<Option<Record>, Error> {
         ));
     }
     Ok(Some(record))
+}
+
+/// Refuses a record that somebody else could have kept and put back, as a folder on the way to it is theirs, unless it was made
+/// from the document that the run names: the same commands then follow from that.
+///
+/// # Errors
+/// It was made from another document, or the run names none.
+pub(crate) fn check_origin(root: &Root, record: &Record, digest: Option<&str>) -> Result<(), Error> {
+    if digest.is_some() && record.document.as_deref() == digest {
+        return Ok(());
+    }
+    let Some(who) = who_could_put_back(&root.path().join(".kasm-db/follow-up")) else { return Ok(()) };
+    let what = match digest {
+        Some(_) => "was made from another document than this one",
+        None => "says what is to be run, and no document is named that it was made from",
+    };
+    Err(Error::not_followed(format!("{}: {what}, and {who}, who could have put an old one there", path(root))).help(
+        "run `kasm-db apply -f FILE`, which takes the commands from the document; or `kasm-db recover -f FILE` with the one \
+         that was applied",
+    ))
 }
 
 /// Returns the number of the last generation; 0 if there is none.
