@@ -209,9 +209,9 @@ fn an_apply_that_is_running_is_not_one_that_is_not_finished() {
     }
     let running =
         format!("; an apply is running, process {}, at its step `start`; server unreachable", apply.id());
-    let run = bed.run("status").expect(6).says(&[&running]);
+    let run = bed.run("status").expect(9).says(&[&running]);
     assert!(!run.stdout.contains("not finished"), "{}", run.stdout);
-    bed.run("status --format json").expect(6).says(&[
+    bed.run("status --format json").expect(9).says(&[
         &format!("\"pid\": {}", apply.id()),
         &format!("/kasm: an apply is running, process {}", apply.id()),
     ]);

@@ -62,7 +62,7 @@ fn a_log_that_was_removed_or_replaced_beneath_the_server_is_none() {
     let folder = bed.tree().join("log/postgres");
     let log = folder.join(&names(&folder)[0]);
     std::fs::remove_file(&log).unwrap();
-    let says = ["FAIL  audit read: a statement of this class was run, and is not in ", "pg_rotate_logfile"];
+    let says = ["FAIL  audit read: what the server logs is not in ", "pg_rotate_logfile"];
     bed.run("verify").expect(9).says(&says);
     std::fs::write(&log, "").unwrap();
     std::os::unix::fs::chown(&log, Some(bed.user()), Some(bed.user())).unwrap();

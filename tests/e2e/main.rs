@@ -11,6 +11,7 @@ mod apply;
 mod audited;
 mod bed;
 mod causes;
+mod deep;
 mod faults;
 mod libpq;
 mod log;

@@ -343,6 +343,10 @@ pub(crate) struct Verify {
 
 #[derive(Debug, Args)]
 pub(crate) struct Status {
+    /// Also write a line to the server's log and look for it: finds a log that no longer grows, a full disk, or a file that is
+    /// not the server's, and is cheap enough to run every minute
+    #[arg(long)]
+    pub(crate) deep: bool,
     /// The TLS mode of TCP connections, as libpq's sslmode [default: PGSSLMODE, or verify-full]
     #[arg(long, value_name = "MODE", value_parser = sslmode())]
     pub(crate) sslmode: Option<SslMode>,

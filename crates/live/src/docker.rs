@@ -1,7 +1,8 @@
 //! The container: what Docker says of it.
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use crate::caller::Caller;
 use crate::child::{self, ChildError, Ended, Job};
@@ -13,6 +14,9 @@ use crate::watch::Commanding;
 
 /// How long one question may take.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long a server that ends at its start may take for that.
+const AGAIN: Duration = Duration::from_secs(3);
 
 /// How many characters of an error of several lines are shown.
 const LENGTH: usize = 600;
@@ -194,6 +198,19 @@ impl Docker {
             format!("there is no container {name}"),
             "start the deployment, or name its container under `verify: {container: …}` of the document",
         )
+    }
+
+    /// Waits a moment for a container to end or to be restarted, and returns it then; `None` if it stays as it is.
+    pub(crate) fn restarts_again(&self, before: &Container) -> Option<Container> {
+        let started = Instant::now();
+        while started.elapsed() < AGAIN {
+            sleep(Duration::from_millis(250));
+            let now = self.inspect(&before.name).ok()?;
+            if now.status != "running" || now.started != before.started {
+                return Some(now);
+            }
+        }
+        None
     }
 
     /// Returns the id of the image that a reference means now, if the engine has it.

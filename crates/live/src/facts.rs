@@ -50,6 +50,8 @@ pub struct Server {
     pub extensions: Vec<(String, Extension)>,
     /// The file that it writes its log to, if there is one; the error if that cannot be seen.
     pub log_file: Result<Option<LogFile>, String>,
+    /// What came of a line that was written to the log; `None` if none was.
+    pub traced: Option<Traced>,
     /// What came of the probe; `None` without one.
     pub probe: Option<Probe>,
 }
@@ -173,9 +175,41 @@ pub enum Probe {
         log: String,
         /// In the order of the document.
         classes: Vec<(Class, Logged)>,
+        /// Whether a line that is no entry got there.
+        grows: bool,
+        /// Why it did not, if that can be seen.
+        fault: Option<LogFault>,
     },
     /// It was not run, or its entries could not be looked for.
     Not(NotRun),
+}
+
+/// What came of a line that was written to the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Traced {
+    /// It is there.
+    Yes {
+        /// Where the log is.
+        log: String,
+    },
+    /// It is not there.
+    No {
+        /// Where the log is.
+        log: String,
+        /// Why, if that can be seen.
+        fault: Option<LogFault>,
+    },
+    /// It was not written, or could not be looked for.
+    Not(NotRun),
+}
+
+/// Why what the server logs does not get into its file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogFault {
+    /// What is wrong.
+    pub why: String,
+    /// What to do about it, as an imperative.
+    pub fix: String,
 }
 
 /// Why the probe was not run, or its entries could not be looked for.
@@ -223,6 +257,7 @@ impl Default for Server {
             confs: Vec::new(),
             extensions: Vec::new(),
             log_file: Ok(None),
+            traced: None,
             probe: None,
         }
     }

@@ -12,15 +12,27 @@ use crate::server_files::{self, HostFile};
 use crate::session::Unreachable;
 use crate::sslmode::SslMode;
 use crate::way::{Way, reach};
-use crate::{meaning, probe};
+use crate::{meaning, probe, trace};
 
 /// How to ask.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
     /// What the command line says of TLS; `None` if it says nothing.
     pub sslmode: Option<SslMode>,
-    /// Whether statements are run to see them in the log.
-    pub probe: bool,
+    /// What is run to see it in the log.
+    pub proof: Proof,
+}
+
+/// What is run to see it in the log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Proof {
+    /// Nothing.
+    #[default]
+    None,
+    /// One statement that writes a line, in the session that asks.
+    Line,
+    /// The probe: a statement of each declared class, and that line.
+    Statements,
 }
 
 /// Asks the server of a document; returns `None` if the document says to ask nobody.
@@ -57,8 +69,17 @@ pub fn gather(
         }
     };
     facts.way = way.name();
-    facts.server = server(&way, desired, files, facts.container.as_ref());
-    if options.probe
+    let is_audited = desired.classes().is_some_and(|classes| !classes.classes().is_empty());
+    let is_traced = options.proof == Proof::Line && is_audited;
+    let tag = match is_traced.then(trace::tag).transpose() {
+        Ok(tag) => tag,
+        Err(unreachable) => {
+            facts.server = Err(unreachable);
+            return Some(facts);
+        }
+    };
+    facts.server = server(&way, desired, files, facts.container.as_ref(), tag.as_deref());
+    if options.proof == Proof::Statements
         && let Ok(server) = &mut facts.server
         && let Some(classes) = desired.classes()
     {
@@ -76,6 +97,7 @@ fn server(
     desired: &DesiredState,
     files: &[HostFile],
     container: Option<&Container>,
+    tag: Option<&str>,
 ) -> Result<Server, Unreachable> {
     let mut batch = Batch::default();
     let settings = batch.open_with(questions::settings());
@@ -89,6 +111,9 @@ fn server(
     let (log_file, log_size) = (batch.add(questions::log_file()), batch.add(questions::log_size()));
     let wants_extension = !desired.extension_databases().is_empty();
     let extension = wants_extension.then(|| InDatabase::ask(&mut batch));
+    if let Some(tag) = tag {
+        batch.end_with(trace::statement(tag));
+    }
     let mut answers = batch.ask(way, None)?;
 
     let refused = |why: String, fix| {
@@ -128,6 +153,7 @@ fn server(
         };
         server.extensions.push((database.clone(), state));
     }
+    server.traced = tag.map(|tag| trace::look(way, &server, container, tag, answers.last()));
     Ok(server)
 }
 

@@ -49,6 +49,7 @@ mod io_error;
 mod last_words;
 pub mod libpq;
 mod log;
+mod log_fault;
 mod meaning;
 mod password;
 mod probe;
@@ -68,6 +69,7 @@ mod tcp;
 mod tls;
 #[cfg(feature = "tcp")]
 mod tls_options;
+mod trace;
 pub mod trust;
 #[cfg(feature = "tcp")]
 mod verifier;
@@ -80,7 +82,7 @@ pub use checks::checks;
 pub use docker::{Container, Docker};
 pub use environment::Environment;
 pub use facts::Facts;
-pub use gather::{Options, gather};
+pub use gather::{Options, Proof, gather};
 pub use password::passwords;
 pub use scrub::{Said, Scrubber};
 pub use server_files::HostFile;

@@ -26,6 +26,8 @@ pub(crate) struct Log<'a> {
     origin: Origin,
     format: Format,
     from: u64,
+    /// Where the file is on the host, whether or not it can be opened there.
+    here: Option<PathBuf>,
 }
 
 /// A piece of a log: one file's, in one format.
@@ -54,7 +56,9 @@ impl<'a> Log<'a> {
             return match container {
                 // Without a collector all goes to standard error, in words; but not what goes elsewhere alone.
                 _ if only_elsewhere(server) => Err(elsewhere()),
-                Some(_) => Ok(Self { way, origin: Origin::Output, format: Format::Stderr, from: 0 }),
+                Some(_) => {
+                    Ok(Self { way, origin: Origin::Output, format: Format::Stderr, from: 0, here: None })
+                }
                 None => Err(NotRun::Setting {
                     name: "logging_collector",
                     why: "the server writes its log to its standard error, which cannot be seen from here"
@@ -75,21 +79,25 @@ impl<'a> Log<'a> {
                 return Err(failed(why, fix));
             }
         };
-        if let Some(path) = container.and_then(|container| container.host_path(&inside))
+        let here = container.and_then(|container| container.host_path(&inside));
+        if let Some(path) = here.clone()
             && let Ok(file) = open(&path)
         {
             let from = file.metadata().map(|metadata| metadata.len()).unwrap_or_default();
-            return Ok(Self { way, origin: Origin::Host { inside, path, file }, format, from });
+            return Ok(Self { way, origin: Origin::Host { inside, path, file }, format, from, here });
         }
         // One that is not there has nothing yet.
-        Ok(Self { way, origin: Origin::Server(inside), format, from: size.unwrap_or_default() })
+        Ok(Self { way, origin: Origin::Server(inside), format, from: size.unwrap_or_default(), here })
     }
 
     /// Says where the log is.
     pub(crate) fn name(&self) -> String {
         match &self.origin {
             Origin::Host { path, .. } => path.display().to_string(),
-            Origin::Server(path) => path.clone(),
+            Origin::Server(inside) => match &self.here {
+                Some(here) => here.display().to_string(),
+                None => inside.clone(),
+            },
             Origin::Output => "the container's output".into(),
         }
     }
@@ -125,6 +133,39 @@ impl<'a> Log<'a> {
         };
         let second = second.map(|bytes| Piece { format, bytes });
         Ok([Piece { format: self.format, bytes: first }].into_iter().chain(second).collect())
+    }
+
+    /// Returns where the file is on the host, if a mount brings it there.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        self.here.as_deref()
+    }
+
+    /// Tells whether the end of the log has a text of letters and digits.
+    ///
+    /// # Errors
+    /// It cannot be read; why.
+    pub(crate) fn ends_with(&self, text: &str) -> Result<bool, String> {
+        let bytes = match &self.origin {
+            Origin::Output => self.way.container_output()?,
+            Origin::Host { path, .. } => {
+                let named = |error| format!("{}: {}", path.display(), reason(&error));
+                match open(path) {
+                    Ok(file) => {
+                        let end = file.metadata().map_err(named)?.len();
+                        part(&file, end.saturating_sub(LIMIT)).map_err(named)?
+                    }
+                    Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
+                    Err(error) => return Err(named(error)),
+                }
+            }
+            Origin::Server(path) => {
+                let mut batch = Batch::qualified();
+                let asked = batch.add(questions::ends_with(path, text));
+                let mut answers = batch.ask(self.way, None).map_err(|unreachable| unreachable.why)?;
+                return Ok(answers.take(&asked)?.contains(&true));
+            }
+        };
+        Ok(bytes.windows(text.len()).any(|window| window == text.as_bytes()))
     }
 
     /// Lets the server read a file from a point on; from its start if it is shorter by now, and nothing of one that is not

@@ -8,14 +8,11 @@ use model::audit::Class;
 
 use crate::docker::Container;
 use crate::facts::{Logged, NotRun, Probe, Server};
-use crate::io_error::reason;
 use crate::log::{Log, Piece};
-use crate::questions;
 use crate::session::{Statement, Unreachable};
+use crate::trace::PATIENCE;
 use crate::way::Way;
-
-/// How long an entry may take from the session to the file: the log has a process of its own.
-const PATIENCE: Duration = Duration::from_secs(5);
+use crate::{log_fault, questions, trace};
 
 /// How often the server is asked which file its log is, while an entry is missing.
 const AGAIN: Duration = Duration::from_secs(2);
@@ -43,7 +40,7 @@ pub(crate) fn run(
             "log_line_prefix starts with a tab: its lines cannot be told apart",
         );
     }
-    let tag = tag().map_err(|why| Unreachable::new(why, "check /dev/urandom"))?;
+    let tag = trace::tag()?;
     let log = match Log::open(way, server, container) {
         Ok(log) => log,
         Err(why) => return Ok(Probe::Not(why)),
@@ -55,7 +52,8 @@ pub(crate) fn run(
     // The file may be another one by then.
     let log_file = questions::log_file();
     let texts = statements.iter().map(|(_, statement)| statement.clone());
-    let texts: Vec<_> = texts.chain([log_file.statement()]).collect();
+    // A line besides: if that is missing, too, it is the log that does not grow, and not the auditing.
+    let texts: Vec<_> = texts.chain([trace::statement(&tag), log_file.statement()]).collect();
     let mut answers = way.run(None, &texts)?;
     let mut now = log_file.reply(answers.pop()).ok().and_then(|all| all.into_iter().next().flatten());
     // What comes behind a statement that failed fails for its sake.
@@ -94,7 +92,9 @@ pub(crate) fn run(
             .collect();
         let missing = found.iter().any(|(_, found)| matches!(found, Logged::No(_)));
         if !missing || started.elapsed() > PATIENCE {
-            return Ok(Probe::Ran { log: log.name(), classes: found });
+            let is_traced = has_line(&pieces, &tag);
+            let fault = if missing && !is_traced { log_fault::find(way, &log, container) } else { None };
+            return Ok(Probe::Ran { log: log.name(), classes: found, grows: is_traced, fault });
         }
         sleep(Duration::from_millis(100));
         if asked.elapsed() > AGAIN {
@@ -108,13 +108,10 @@ pub(crate) fn run(
     }
 }
 
-/// Makes a tag that no other probe has, so that no entry of another one can be taken for ours.
-fn tag() -> Result<String, String> {
-    let mut bytes = [0; 8];
-    std::fs::File::open("/dev/urandom")
-        .and_then(|mut file| std::io::Read::read_exact(&mut file, &mut bytes))
-        .map_err(|error| format!("/dev/urandom: {}", reason(&error)))?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+/// Tells whether the line is there: what it says comes with no entry.
+fn has_line(pieces: &[Piece], tag: &str) -> bool {
+    let line = format!("looks for this line: {tag}");
+    pieces.iter().any(|piece| piece.bytes.windows(line.len()).any(|window| window == line.as_bytes()))
 }
 
 fn marker(tag: &str, class: Class) -> String {

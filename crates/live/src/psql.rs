@@ -10,6 +10,9 @@ use crate::session::{
 /// How long a connection may take to be there, for libpq.
 const CONNECT_TIMEOUT: &str = "--env=PGCONNECT_TIMEOUT=5";
 
+/// What libpq says if no server listens.
+const NO_SOCKET: &[&str] = &["No such file or directory", "Connection refused", "running locally"];
+
 /// psql in a container.
 pub(crate) struct Psql {
     pub(crate) docker: Docker,
@@ -111,16 +114,25 @@ impl Psql {
         // Some versions of Docker write why they cannot start it to standard output.
         let both = [ended.stdout.as_slice(), &ended.stderr].concat();
         let all = String::from_utf8_lossy(&both);
-        if let Ok(found) = docker.inspect(container)
+        let found = docker.inspect(container);
+        if let Ok(found) = &found
             && found.status != "running"
         {
-            return docker.not_running(&found);
+            return docker.not_running(found);
         }
         if all.contains("executable file not found") || all.contains("no such file or directory") {
             return Unreachable::new(
                 format!("there is no psql in the container {container}"),
                 "use an image that has psql, or write `verify: {connect: tcp}` in the document",
             );
+        }
+        // A container that Docker starts again and again is shown as running in between.
+        if let Ok(found) = &found
+            && found.restarts > 0
+            && NO_SOCKET.iter().any(|part| all.contains(part))
+            && let Some(again) = docker.restarts_again(found)
+        {
+            return docker.not_running(&again);
         }
         // It names what it waited for, and not why.
         if all.contains("failed: timeout expired")

@@ -38,6 +38,7 @@ impl<T, const N: usize> Question<T, N> {
 pub(crate) struct Batch {
     opening: Vec<Statement>,
     others: Vec<Statement>,
+    last: Option<Statement>,
     is_qualified: bool,
 }
 
@@ -52,6 +53,7 @@ pub(crate) struct Asked<T, const N: usize> {
 pub(crate) struct Answers {
     opening: Vec<Option<Answer>>,
     others: Vec<Option<Answer>>,
+    last: Option<Answer>,
 }
 
 impl Batch {
@@ -73,26 +75,33 @@ impl Batch {
         Asked { question, opens: false, index: self.others.len() - 1 }
     }
 
+    /// Runs a statement behind all questions.
+    pub(crate) fn end_with(&mut self, statement: Statement) {
+        self.last = Some(statement);
+    }
+
     /// Asks them all in a database; in the main one if none is named.
     ///
     /// # Errors
     /// No session, or it broke off.
     pub(crate) fn ask(&self, way: &Way, database: Option<&str>) -> Result<Answers, Unreachable> {
-        let together: Vec<_> = together(&self.others).into_iter().collect();
+        let together: Vec<_> = together(&self.others).into_iter().chain(self.last.clone()).collect();
         let mut answers = match &self.opening[..] {
             [] => self.run(way, database, &together)?,
             opening => way.run_behind(database, &[opening, &together].concat(), &[])?,
         }
         .into_iter();
         let opening = answers.by_ref().take(self.opening.len()).map(Some).collect();
-        let others = match answers.next() {
+        let others = answers.next();
+        let last = answers.next();
+        let others = match others {
             None => Vec::new(),
             Some(Ok(rows)) => apart(rows, &self.others).map(|rows| Some(Ok(rows))).collect(),
             Some(Err(why)) if self.others.len() == 1 => vec![Some(Err(why))],
             // Only those fail that the server refuses.
             Some(Err(_)) => self.run(way, database, &self.others)?.into_iter().map(Some).collect(),
         };
-        Ok(Answers { opening, others })
+        Ok(Answers { opening, others, last })
     }
 
     fn run(
@@ -145,6 +154,11 @@ fn apart(rows: Vec<Row>, statements: &[Statement]) -> impl Iterator<Item = Vec<R
 }
 
 impl Answers {
+    /// Takes what came of the statement behind all questions.
+    pub(crate) fn last(&mut self) -> Option<Answer> {
+        self.last.take()
+    }
+
     /// Takes the reply to a question of the batch.
     pub(crate) fn take<T, const N: usize>(&mut self, asked: &Asked<T, N>) -> Reply<T> {
         let of = if asked.opens { &mut self.opening } else { &mut self.others };
@@ -166,6 +180,7 @@ mod tests {
         let mut answers = Answers {
             opening: vec![Some(row(&["7"]))],
             others: vec![Some(row(&["x", "y"])), Some(Err("e".into()))],
+            last: None,
         };
         assert_eq!(answers.take(&one), Err("e".into()));
         assert_eq!(answers.take(&first), Ok(vec![Ok(7)]));

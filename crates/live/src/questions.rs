@@ -228,6 +228,19 @@ pub(crate) fn log_size() -> Question<Option<u64>, 1> {
     )
 }
 
+/// Asks whether the last mebibyte of a file has a text of letters and digits. Every name has its schema.
+pub(crate) fn ends_with(path: &str, text: &str) -> Question<bool, 1> {
+    let (path, text) = (literal(path), literal(text));
+    Question::new(
+        format!(
+            "SELECT 'r', (pg_catalog.\"position\"(pg_catalog.pg_read_binary_file({path}, \
+             pg_catalog.int8larger((pg_catalog.pg_stat_file({path}, true)).size OPERATOR(pg_catalog.-) 1048576, 0), 1048576, true), \
+             {text}::pg_catalog.bytea) OPERATOR(pg_catalog.>) 0)::pg_catalog.text"
+        ),
+        |[is_there]| is_there == "true",
+    )
+}
+
 /// Asks for a part of a file: at most `length` bytes from `offset`, or from its start if it is shorter than that; nothing of one
 /// that is not there. Every name has its schema.
 pub(crate) fn file_part(path: &str, offset: u64, length: u64) -> Question<Option<Vec<u8>>, 1> {

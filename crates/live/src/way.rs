@@ -103,6 +103,15 @@ impl Way {
         }
     }
 
+    /// Returns the `docker` program, if the way leads through it.
+    pub(crate) fn docker(&self) -> Option<&Docker> {
+        match &self.0 {
+            Kind::Psql(psql) => Some(&psql.docker),
+            #[cfg(feature = "tcp")]
+            Kind::Tcp(_) => None,
+        }
+    }
+
     /// Reads the last lines that the server's container wrote.
     ///
     /// # Errors

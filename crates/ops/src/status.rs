@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use commit::{Digest, Writer};
-use live::{Caller, Check, Environment, Scrubber, SslMode, Subject};
+use live::{Caller, Check, Environment, Scrubber, Subject};
 use model::{DesiredState, Diagnostic};
 use render::{Plan, ValueChange};
 
@@ -97,7 +97,7 @@ pub enum ServerStatus {
 pub fn status(
     desired: &DesiredState,
     dir: &TargetDir,
-    sslmode: Option<SslMode>,
+    options: Options,
     environment: &Environment,
     selection: &Selection,
 ) -> Result<Status, Error> {
@@ -113,7 +113,7 @@ pub fn status(
     let scrubber = Scrubber::default();
     opened.learn_secrets(environment, &scrubber);
     let caller = Caller { environment, scrubber: &scrubber };
-    let looked = opened.look(desired, Options { sslmode, probe: false }, &caller);
+    let looked = opened.look(desired, options, &caller);
     let not_checked = looked.checks().iter().filter(|check| check.is_unknown());
     let not_checked = not_checked.map(|check| check.subject.clone()).collect();
     let server = server_status(looked);
@@ -133,17 +133,19 @@ impl Status {
 
     /// Returns how a run ends with it.
     pub fn outcome(&self) -> Outcome {
-        if self.running.is_some() {
-            return Outcome::Locked;
-        }
         let files = match &self.files {
             FilesStatus::InSync => Outcome::Done,
             FilesStatus::Blocked { unreadable: true, .. } => Outcome::Failed,
             FilesStatus::Blocked { .. } => Outcome::Refused,
             FilesStatus::Differ { .. } => Outcome::Differences,
         };
-        let is_unfinished = self.pending.is_some() || !self.not_checked.is_empty();
-        let files = if is_unfinished { files.worse(Outcome::Unfinished) } else { files };
+        // Whoever can read the folder can hold its lock: what is worse is not hidden by it.
+        let files = match (self.running, self.pending) {
+            (Some(_), _) => files.worse(Outcome::Locked),
+            (None, Some(_)) => files.worse(Outcome::Unfinished),
+            (None, None) => files,
+        };
+        let files = if self.not_checked.is_empty() { files } else { files.worse(Outcome::Unfinished) };
         files.worse(match &self.server {
             ServerStatus::InSync | ServerStatus::NotAsked(_) => Outcome::Done,
             ServerStatus::Unreachable(_) | ServerStatus::NotChecked(_) => Outcome::Unfinished,

@@ -11,7 +11,7 @@ use crate::outcome::Outcome;
 use crate::selection::Selection;
 use crate::target_dir::TargetDir;
 
-pub use live::Options;
+pub use live::{Options, Proof};
 
 /// A password this short stands everywhere.
 const SHORTEST: usize = 4;

@@ -1,7 +1,7 @@
 //! `kasm-db verify`
 
 use live::Scrubber;
-use ops::verify::{Options, Verified};
+use ops::verify::{Options, Proof, Verified};
 use ops::{Documents, Error, Outcome};
 
 use super::Setting;
@@ -11,7 +11,8 @@ use crate::args::Verify;
 pub(crate) fn run(args: &Verify, setting: &Setting) -> Result<Outcome, Error> {
     let selection = setting.selection();
     let documents = Documents::load(&selection)?;
-    let options = Options { sslmode: args.sslmode, probe: !args.no_probe };
+    let proof = if args.no_probe { Proof::None } else { Proof::Statements };
+    let options = Options { sslmode: args.sslmode, proof };
     let results = &setting.results;
     // A server of one target may repeat the secrets of another.
     let known = Scrubber::default();

@@ -2,9 +2,9 @@
 
 use model::{Code, DesiredState};
 
-use super::setting;
+use super::{probe, setting};
 use crate::check::{Check, Remedy, Subject};
-use crate::facts::{Override, Server};
+use crate::facts::{Override, Server, Traced};
 
 /// The levels of messages, from the least on, with the other name of one (PostgreSQL 15, `server_message_level_options`).
 /// `log` has no place among them: see [`is_written`].
@@ -22,14 +22,32 @@ const LEVELS: &[&[&str]] = &[
     &["panic"],
 ];
 
-/// Looks at the settings that could keep every entry out of the log; nothing where none is wanted.
+/// Looks whether entries get into the log: at the settings that could keep every one out, and at the line that was written
+/// to it; nothing if none is wanted.
 pub(super) fn check(desired: &DesiredState, server: &Server) -> Option<Check> {
     if desired.classes().is_none_or(|classes| classes.classes().is_empty()) {
         return None;
     }
-    let fail = |why: String, fix: String| {
-        Some(Check::fail(Subject::Log, Code::ClassNotLogged, why, fix, Remedy::Hand))
-    };
+    let by_settings = settings(server);
+    match &server.traced {
+        Some(traced) if !by_settings.is_failure() => Some(match traced {
+            Traced::Yes { log } => {
+                Check::ok(Subject::Log, format!("it grows: a line that was written to it is in {log}"))
+            }
+            Traced::No { log, fault } => {
+                let (why, fix) = probe::lost(log, fault.as_ref());
+                Check::fail(Subject::Log, Code::ClassNotLogged, why, fix, Remedy::Hand)
+            }
+            Traced::Not(why) => probe::unmade(Subject::Log, why, desired),
+        }),
+        _ => Some(by_settings),
+    }
+}
+
+/// Looks at the settings that could keep every entry out of the log.
+fn settings(server: &Server) -> Check {
+    let fail =
+        |why: String, fix: String| Check::fail(Subject::Log, Code::ClassNotLogged, why, fix, Remedy::Hand);
     let known = |name: &str| server.setting(name).is_some();
     if known("log_destination") && server.text("log_destination").trim().is_empty() {
         return fail(
@@ -52,7 +70,7 @@ pub(super) fn check(desired: &DesiredState, server: &Server) -> Option<Check> {
     let others: Vec<&Override> =
         setting::of("log_min_messages", server).filter(|over| !is_written(level, &over.value)).collect();
     match others.first() {
-        None => Some(Check::ok(Subject::Log, format!("entries get into it: log_min_messages is `{least}`"))),
+        None => Check::ok(Subject::Log, format!("entries get into it: log_min_messages is `{least}`")),
         Some(first) => fail(
             format!("{} has log_min_messages = '{}', which leaves entries out", first.whom, first.value),
             setting::resets(&others),

@@ -57,6 +57,8 @@ fn well() -> Facts {
         probe: Some(Probe::Ran {
             log: "/log".into(),
             classes: vec![(model::audit::Class::Read, Logged::Yes)],
+            grows: true,
+            fault: None,
         }),
         ..Server::default()
     };
@@ -245,8 +247,12 @@ fn other_majors_missing_extensions_and_classes_that_are_not_logged_fail() {
     });
     one(&["class-not-logged", "audit read", "not in /log as such, but as MISC"], |_, server| {
         let found = Logged::No(vec!["MISC".into()]);
-        server.probe =
-            Some(Probe::Ran { log: "/log".into(), classes: vec![(model::audit::Class::Read, found)] });
+        server.probe = Some(Probe::Ran {
+            log: "/log".into(),
+            classes: vec![(model::audit::Class::Read, found)],
+            grows: true,
+            fault: None,
+        });
     });
     one(&["server-unreachable", "no route", "look [Hand]"], |facts, _| {
         facts.server = Err(Unreachable::new("no route", "look"));
@@ -290,6 +296,8 @@ fn what_may_not_be_seen_has_not_passed() {
         server.probe = Some(Probe::Ran {
             log: "/log".into(),
             classes: vec![(model::audit::Class::Read, Logged::Failed("no".into()))],
+            grows: true,
+            fault: None,
         });
     });
     assert_eq!(unknown, ["setting work_mem", "audit read"]);
@@ -306,7 +314,7 @@ fn only_what_the_document_or_the_kind_of_server_rules_out_is_skipped() {
     let standby = not_made(|_, server| {
         server.standby = true;
         let classes = vec![(model::audit::Class::Write, Logged::Impossible)];
-        server.probe = Some(Probe::Ran { log: "/log".into(), classes });
+        server.probe = Some(Probe::Ran { log: "/log".into(), classes, grows: true, fault: None });
     });
     assert_eq!(standby, (vec![], vec!["audit write".into()]));
     let over_tcp = not_made(|facts, _| facts.container = None);

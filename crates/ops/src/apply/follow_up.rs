@@ -12,7 +12,7 @@ use crate::follow_up::{Step, first_step, is_followed};
 use crate::observer::Event;
 use crate::opened::{Locked, Opened, Rooted};
 use crate::outcome::Outcome;
-use crate::verify::{Looked, Options};
+use crate::verify::{Looked, Options, Proof};
 
 /// How long a server may take to have read its files again.
 const RELOAD: std::time::Duration = std::time::Duration::from_secs(5);
@@ -76,7 +76,7 @@ impl Run<'_> {
         let runner = Runner { locked, context: self.context };
         let done = if is_resumed { runner.resume(record) } else { runner.run(record) };
         done?;
-        self.verified(opened, Options { sslmode, probe: true })
+        self.verified(opened, Options { sslmode, proof: Proof::Statements })
     }
 
     /// Looks at the server after everything was done.
@@ -113,7 +113,7 @@ impl Run<'_> {
             return Ok(Next::Follow(Pending::Begun(Box::new(record))));
         }
         opened.learn_secrets(&self.context.environment, self.context.scrubber());
-        let options = Options { sslmode: self.options.sslmode, probe: false };
+        let options = Options { sslmode: self.options.sslmode, proof: Proof::None };
         let checks = match opened.look(self.desired, options, &self.context.caller()) {
             Looked::Not(_) => return ended(Outcome::Done),
             Looked::Checked(checks) => checks,
