@@ -103,7 +103,7 @@ const GROUPS: &[(&str, &[Page])] = &[
                     ("Show all targets", "kasm-db status"),
                     ("List the targets that are not in sync", "kasm-db status --format json"),
                 ],
-                exits: &[2, 3, 4, 8, 9],
+                exits: &[2, 3, 4, 6, 8, 9],
                 inert: &["context", "no_input", "lock_timeout"],
             },
             Page {
