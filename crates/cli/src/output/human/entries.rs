@@ -216,7 +216,7 @@ mod tests {
             lines(&columns, statement, Some(80)),
             [
                 "2026-11-22 08:16:40.870 UTC kasmapp@kasm         SESSION READ",
-                "  SELECT public.users: SELECT * FROM users WHERE name = 'somebody with a long na…",
+                "  SELECT public.users: SELECT * FROM users WHERE name = 'somebody with a long n…",
             ]
         );
         for width in [None, Some(200)] {
