@@ -6,6 +6,9 @@ use std::path::Path;
 use crate::bed::{Bed, STOCK, WITH, docker, finish, has_no_engine, names};
 use crate::steps::{count, in_front, step};
 
+/// More memory than there is: what no server comes up with, and nobody can foresee.
+pub(crate) const NEVER_UP: &str = "settings:\n  max_locks_per_transaction: 2000000000\n";
+
 const IF_NEEDED: &str = "restart:\n  policy: if_needed\n  timeout: 60s\n";
 
 fn inode(path: &Path) -> u64 {
@@ -240,9 +243,7 @@ fn a_container_name_that_is_taken_is_what_compose_says_it_is() {
 #[test]
 fn a_server_that_does_not_come_up_goes_back_to_the_old_files_if_that_is_wanted() {
     let bed = Bed::in_order();
-    let path = bed.document(IF_NEEDED);
-    let text = std::fs::read_to_string(&path).unwrap().replace("[pgaudit]", "[pgaudit, no_such_library]");
-    std::fs::write(&path, text).unwrap();
+    bed.document(&format!("{NEVER_UP}{IF_NEEDED}"));
     let before = (bed.read("conf/database/postgresql.conf"), bed.read("docker/docker-compose.yaml"));
     let run = bed.run("apply --yes --rollback-on-failure").expect(7);
     run.says(&["the database did not come up", "the database runs again on the old files", "rolled back"]);
@@ -253,8 +254,7 @@ fn a_server_that_does_not_come_up_goes_back_to_the_old_files_if_that_is_wanted()
     bed.run("recover").expect(0).says(&["Nothing to recover"]);
 
     // Not wanted: the files stay, and so does the step.
-    let text = std::fs::read_to_string(&path).unwrap().replace("[pgaudit]", "[pgaudit, no_such_library]");
-    std::fs::write(&path, text).unwrap();
+    bed.document(&format!("{NEVER_UP}{IF_NEEDED}"));
     let run = bed.run("apply --yes").expect(9);
     run.says(&["the database did not come up", "again and again", "kasm-db rollback"]);
     // The way back starts the database on the old files, too.
@@ -345,36 +345,41 @@ fn an_apply_that_is_killed_while_it_stops_or_starts_is_finished_by_the_next_run(
     }
 }
 
-#[test]
-fn an_apply_that_is_killed_whenever_it_asks_the_server_is_finished_by_the_next_run() {
-    // A restart: the first calls are those of waiting; a reload: all of them, until none is left.
-    let bed = Bed::running(STOCK);
-    bed.document(IF_NEEDED);
-    let path = deadly(&bed, 1);
-    assert_eq!(finish(bed.command("apply --yes").env("PATH", path)).code, None);
-    bed.run("recover").expect(0).says(&["waiting for the database"]);
-    bed.run("verify").expect(0);
-
-    let document = bed.document(IF_NEEDED);
-    let text = std::fs::read_to_string(&document).unwrap();
-    let mut calls = 0;
+/// Applies one of two documents after the other, each time killed one call of docker later, until it is not killed any
+/// more; gives the number of calls.
+fn killed_at_every_call(bed: &Bed, documents: [&str; 2], prepare: impl Fn(&Bed)) -> usize {
     for at in 1.. {
-        let classes = if at % 2 == 0 { "[read, write, ddl]" } else { "[ddl, role]" };
-        std::fs::write(&document, text.replace("[read, write, ddl]", classes)).unwrap();
-        bed.sql("DROP EXTENSION IF EXISTS pgaudit");
-        let path = deadly(&bed, at);
+        bed.document(documents[at % 2]);
+        prepare(bed);
+        let path = deadly(bed, at);
         let run = finish(bed.command("apply --yes").env("PATH", path));
         let killed = run.code.is_none();
         if killed {
-            bed.run(if at % 3 == 0 { "recover" } else { "apply --yes" }).expect(0);
+            // Before anything is written there is nothing to recover.
+            let go_on = if at % 3 == 0 && !step(bed).is_empty() { "recover" } else { "apply --yes" };
+            bed.run(go_on).expect(0);
         } else {
             run.expect(0);
         }
         bed.run("verify --no-probe").expect(0);
-        calls = at;
+        assert_eq!(step(bed), "");
         if !killed {
-            break;
+            return at;
         }
     }
+    unreachable!()
+}
+
+#[test]
+fn an_apply_that_is_killed_whenever_it_asks_the_server_is_finished_by_the_next_run() {
+    let bed = Bed::in_order();
+    let with = |more: &str| format!("{more}{IF_NEEDED}");
+    let reloads = [with("settings:\n  work_mem: 8MB\n"), with("settings:\n  work_mem: 9MB\n")];
+    let calls = killed_at_every_call(&bed, reloads.each_ref().map(String::as_str), |bed| {
+        bed.sql("DROP EXTENSION IF EXISTS pgaudit");
+    });
     assert!(calls > 6, "only {calls} calls");
+    let restarts = [with("settings:\n  max_connections: 21\n"), with("settings:\n  max_connections: 22\n")];
+    let calls = killed_at_every_call(&bed, restarts.each_ref().map(String::as_str), |_| {});
+    assert!(calls > 9, "only {calls} calls");
 }

@@ -325,6 +325,31 @@ impl Bed {
         self.docker(&[&arguments[..], &["-c", sql]].concat()).trim().to_string()
     }
 
+    /// Runs SQL as somebody does who types it into psql: each statement by itself.
+    pub(crate) fn psql(&self, sql: &str) {
+        let arguments = [
+            "exec",
+            "-i",
+            &self.name,
+            "psql",
+            "-Xqt",
+            "-v",
+            "ON_ERROR_STOP=1",
+            "-U",
+            "kasmapp",
+            "-d",
+            "kasm",
+        ];
+        let mut command = Command::new("docker");
+        command.args(arguments).env("PATH", self.path()).stdin(Stdio::piped()).stdout(Stdio::null());
+        if let Some(engine) = engine() {
+            command.env("DOCKER_HOST", engine);
+        }
+        let mut child = command.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(sql.as_bytes()).unwrap();
+        assert!(child.wait().unwrap().success(), "{sql}");
+    }
+
     /// Gives the container's id and the time of its last start.
     pub(crate) fn identity(&self) -> String {
         self.docker(&["inspect", "--format", "{{.Id}} {{.State.StartedAt}}", &self.name])

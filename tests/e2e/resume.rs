@@ -1,6 +1,6 @@
 //! What a later run makes of an apply whose database is not up: it starts what nobody starts, and waits for nothing else.
 
-use crate::apply::deadly;
+use crate::apply::{NEVER_UP, deadly};
 use crate::bed::{Bed, STOCK, finish, has_no_engine};
 use crate::steps::{count, in_front, step};
 
@@ -65,15 +65,14 @@ fn a_start_command_that_starts_nothing_is_not_waited_for() {
 #[test]
 fn restarts_before_the_fix_do_not_count_after_it() {
     let bed = Bed::in_order();
-    let path = bed.document(IF_NEEDED);
-    let good = std::fs::read_to_string(&path).unwrap();
-    std::fs::write(&path, good.replace("[pgaudit]", "[pgaudit, no_such_library]")).unwrap();
-    // What looks for the library before the stop is not what is tested here.
-    bed.run("apply --yes").expect(9).says(&["again and again", "no_such_library"]);
+    bed.document(&format!("{NEVER_UP}{IF_NEEDED}"));
+    bed.run("apply --yes").expect(9).says(&["again and again", "shared memory"]);
     assert_eq!(step(&bed), "healthy");
     // Exactly what the message says: fix what the container says, and go on.
-    bed.edit_conf(|conf| conf.replace(", no_such_library", ""));
-    std::fs::write(&path, &good).unwrap();
+    bed.edit_conf(|conf| {
+        conf.replace("max_locks_per_transaction = 2000000000", "#max_locks_per_transaction = 64")
+    });
+    bed.document(IF_NEEDED);
     bed.run("recover").expect(0).says(&["it is started again", "the database answers"]);
     bed.run("verify").expect(0);
 }
@@ -82,23 +81,18 @@ fn restarts_before_the_fix_do_not_count_after_it() {
 fn whoever_continues_an_apply_keeps_its_way_back() {
     for go_on in ["recover", "apply --yes"] {
         let bed = Bed::in_order();
-        let path = bed.document(IF_NEEDED);
-        let good = std::fs::read_to_string(&path).unwrap();
         let before = bed.read("conf/database/postgresql.conf");
-        std::fs::write(&path, good.replace("[pgaudit]", "[pgaudit, no_such_library]")).unwrap();
+        bed.document(&format!("{NEVER_UP}{IF_NEEDED}"));
         killed_while_it_waits(&bed, "apply --yes --rollback-on-failure");
-        let run = bed.run(go_on).expect(7);
-        run.says(&["the database runs again on the old files"]);
+        bed.run(go_on).expect(7).says(&["the database runs again on the old files"]);
         assert_eq!(bed.read("conf/database/postgresql.conf"), before);
-        std::fs::write(&path, good).unwrap();
+        bed.document(IF_NEEDED);
         bed.run("verify --no-probe").expect(0);
     }
     // It can be asked for later, too.
     let bed = Bed::in_order();
-    let path = bed.document(IF_NEEDED);
     let before = bed.read("conf/database/postgresql.conf");
-    let text = std::fs::read_to_string(&path).unwrap().replace("[pgaudit]", "[pgaudit, no_such_library]");
-    std::fs::write(&path, text).unwrap();
+    bed.document(&format!("{NEVER_UP}{IF_NEEDED}"));
     killed_while_it_waits(&bed, "apply --yes");
     bed.run("apply --yes --rollback-on-failure").expect(7);
     assert_eq!(bed.read("conf/database/postgresql.conf"), before);

@@ -201,6 +201,9 @@ impl Check {
 
     /// Tells whether it fails only because the server was not restarted.
     pub fn waits_for_restart(&self) -> bool {
-        self.remedy() == Some(Remedy::Restart)
+        match self.verdict {
+            Verdict::Fail { code, remedy, .. } => remedy == Remedy::Restart || code == Code::RestartPending,
+            _ => false,
+        }
     }
 }

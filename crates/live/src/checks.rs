@@ -104,6 +104,10 @@ fn conf(desired: &DesiredState, server: &Server) -> Vec<Check> {
                 "the server reads another content than the host has: a file that is mounted by itself is not seen \
                  again when it is replaced",
             ),
+            ConfState::Stale => fail(
+                "the file was replaced since the container was started, which keeps the old one: the server does not see a \
+                 change of it when it reloads",
+            ),
             ConfState::Elsewhere(path) => Check::fail(
                 subject(),
                 Code::ConfNotRead,
@@ -189,25 +193,67 @@ fn pending(desired: &DesiredState, server: &Server) -> Option<Check> {
     if !desired.manages_conf() {
         return None;
     }
-    let is_ours = |name: &str| {
-        name == "shared_preload_libraries"
-            || desired.settings().iter().any(|setting| setting.name == name)
-            || desired.unset().iter().any(|unset| unset == name)
-    };
-    let (ours, others): (Vec<_>, Vec<_>) = server.all_waiting().into_iter().partition(|name| is_ours(name));
-    Some(match (&ours[..], &others[..]) {
-        ([], []) if let Err(why) = &server.lines => Check::unknown(Subject::PendingRestart, why, RIGHTS),
-        ([], []) => Check::ok(Subject::PendingRestart, "nothing waits for a restart"),
-        ([], others) => {
+    let (mut lag, mut bad, mut others) = (Vec::new(), Vec::new(), Vec::new());
+    for name in server.all_waiting() {
+        match waiting(name, desired, server) {
+            Some(Waiting::Lags) => lag.push(name),
+            // Its own check says what to do first.
+            Some(Waiting::GetsWorse) => bad.push(name),
+            None => others.push(name),
+        }
+    }
+    Some(match (&lag[..], &bad[..], &others[..]) {
+        ([], [], []) if let Err(why) = &server.lines => Check::unknown(Subject::PendingRestart, why, RIGHTS),
+        ([], [], []) => Check::ok(Subject::PendingRestart, "nothing waits for a restart"),
+        (_, [_, ..], _) => {
+            let why = format!("a restart changes what is declared: {}", bad.join(", "));
+            let fix = "see the check of each setting; do not restart before that";
+            Check::fail(Subject::PendingRestart, Code::NextStartDiffers, why, fix, Remedy::Hand)
+        }
+        ([], [], others) => {
             let others = others.join(", ");
             let why = format!("a restart changes what the document does not name: {others}");
-            Check::fail(Subject::PendingRestart, Code::RestartPending, why, RESTART, Remedy::Restart)
+            let fix = "stop and start the deployment (`bin/stop`, `bin/start`) when that suits, or declare the value: \
+                       `kasm-db apply` does not restart for what is not declared";
+            Check::fail(Subject::PendingRestart, Code::RestartPending, why, fix, Remedy::Hand)
         }
-        (ours, _) => {
-            let why = format!("{} in the file counts only after a restart", ours.join(", "));
+        (lag, [], _) => {
+            let why = format!("{} in the file counts only after a restart", lag.join(", "));
             Check::fail(Subject::PendingRestart, Code::RestartPending, why, RESTART, Remedy::Restart)
         }
     })
+}
+
+/// What a restart makes of a declared setting that has another value at the next start.
+enum Waiting {
+    /// The declared one.
+    Lags,
+    /// Another one than is declared.
+    GetsWorse,
+}
+
+/// Looks at a setting that has another value at the next start; `None` if nothing that is declared changes with it.
+fn waiting(name: &str, desired: &DesiredState, server: &Server) -> Option<Waiting> {
+    let next = server.last_line(name).map(|line| line.value.as_str());
+    let now = server.setting(name);
+    let of = |same: &dyn Fn(&str) -> bool| {
+        let is_now = now.is_some_and(|now| same(&now.value) || same(&now.shown));
+        match next.is_some_and(same) {
+            // Without the files nobody knows what comes; whoever restarts looks again.
+            _ if server.lines.is_err() => Some(Waiting::Lags),
+            true => (!is_now).then_some(Waiting::Lags),
+            false => Some(Waiting::GetsWorse),
+        }
+    };
+    if name == "shared_preload_libraries" {
+        let wanted = desired.preload()?;
+        return of(&|value| model::preload_is_met(value.as_bytes(), wanted));
+    }
+    if desired.unset().iter().any(|unset| unset == name) {
+        return Some(if next.is_none() { Waiting::Lags } else { Waiting::GetsWorse });
+    }
+    let wanted = desired.settings().iter().find(|setting| setting.name == name)?;
+    of(&|value| server.is_same(wanted, value))
 }
 
 fn extension(database: &str, state: &Extension, is_standby: bool) -> Check {

@@ -213,11 +213,30 @@ impl Docker {
         None
     }
 
+    /// Reads a file of a container, whether that runs or not; `None` if it is not there.
+    ///
+    /// # Errors
+    /// It cannot be read; why.
+    pub(crate) fn read(&self, name: &str, path: &str, limit: u64) -> Result<Option<Vec<u8>>, String> {
+        let from = format!("{name}:{path}");
+        let ended =
+            self.run(&["container", "cp", "--", &from, "-"], String::new()).map_err(|error| error.why)?;
+        if !ended.status.success() {
+            let words = self.last_words_of(&ended);
+            let is_missing = ["no such file", "could not find the file", "no such container:path"];
+            let lower = words.to_lowercase();
+            return if is_missing.iter().any(|part| lower.contains(part)) { Ok(None) } else { Err(words) };
+        }
+        only_file(&ended.stdout, limit)
+            .map(Some)
+            .ok_or_else(|| format!("{path} is not a regular file of at most {limit} bytes"))
+    }
+
     /// Returns the id of the image that a reference means now, if the engine has it.
     ///
     /// # Errors
     /// The engine does not answer.
-    pub(crate) fn image_id(&self, reference: &str) -> Result<Option<String>, Unreachable> {
+    pub fn image_id(&self, reference: &str) -> Result<Option<String>, Unreachable> {
         let ended = self.run(&["image", "inspect", "--format", "{{.ID}}", "--", reference], String::new())?;
         if ended.status.success() {
             let id = String::from_utf8_lossy(&ended.stdout).trim().to_string();
@@ -271,6 +290,15 @@ impl Docker {
     }
 }
 
+/// Returns the content of the only file of a tar archive, as `docker cp` writes it.
+fn only_file(archive: &[u8], limit: u64) -> Option<Vec<u8>> {
+    let (header, rest) = archive.split_at_checked(512)?;
+    let is_regular = matches!(header[156], b'0' | 0);
+    let size = std::str::from_utf8(&header[124..136]).ok()?.trim_matches(['\0', ' ']);
+    let size = u64::from_str_radix(size, 8).ok().filter(|size| is_regular && *size <= limit)?;
+    Some(rest.get(..usize::try_from(size).ok()?)?.to_vec())
+}
+
 /// Tells why `docker` refused.
 fn refused(words: &str) -> Unreachable {
     let lower = words.to_lowercase();
@@ -290,6 +318,22 @@ fn refused(words: &str) -> Unreachable {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_only_file_of_an_archive_is_taken_if_it_is_regular_and_not_too_long() {
+        let archive = |kind: u8, size: &[u8]| {
+            let mut header = vec![0; 512];
+            header[124..124 + size.len()].copy_from_slice(size);
+            header[156] = kind;
+            [header, b"text\n".to_vec(), vec![0; 507]].concat()
+        };
+        let read = |kind, size: &[u8], limit| only_file(&archive(kind, size), limit);
+        assert_eq!(read(b'0', b"00000000005\0", 5), Some(b"text\n".to_vec()));
+        assert_eq!(read(b'0', b"00000000005\0", 4), None);
+        assert_eq!(read(b'2', b"00000000005\0", 5), None, "a link");
+        assert_eq!(read(b'0', b"no number", 5), None);
+        assert_eq!(only_file(b"short", 5), None);
+    }
 
     #[test]
     fn a_path_of_the_container_is_found_on_the_host_by_its_deepest_mount() {

@@ -134,6 +134,8 @@ pub enum ConfState {
     Same,
     /// Other bytes than the host's file.
     Differs,
+    /// The same bytes in another file: that of the host was replaced since the container was started.
+    Stale,
     /// Another file of the host.
     Elsewhere(String),
     /// They cannot be compared; why.

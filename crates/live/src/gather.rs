@@ -1,5 +1,7 @@
 //! Finds out what a running server does. The one who asks; whoever judges asks nobody.
 
+use std::path::Path;
+
 use model::DesiredState;
 use model::document::Connect;
 
@@ -12,7 +14,7 @@ use crate::server_files::{self, HostFile};
 use crate::session::Unreachable;
 use crate::sslmode::SslMode;
 use crate::way::{Way, reach};
-use crate::{meaning, probe, trace};
+use crate::{meaning, probe, stale, trace};
 
 /// How to ask.
 #[derive(Clone, Copy, Debug, Default)]
@@ -78,7 +80,7 @@ pub fn gather(
             return Some(facts);
         }
     };
-    facts.server = server(&way, desired, files, facts.container.as_ref(), tag.as_deref());
+    facts.server = server(&way, desired, files, facts.container.as_ref(), tag.as_deref(), caller);
     if options.proof == Proof::Statements
         && let Ok(server) = &mut facts.server
         && let Some(classes) = desired.classes()
@@ -98,6 +100,7 @@ fn server(
     files: &[HostFile],
     container: Option<&Container>,
     tag: Option<&str>,
+    caller: &Caller<'_>,
 ) -> Result<Server, Unreachable> {
     let mut batch = Batch::default();
     let settings = batch.open_with(questions::settings());
@@ -141,8 +144,13 @@ fn server(
         }),
         ..Server::default()
     };
-    server.confs =
-        server_files::compare(server.text("config_file"), answers.take(&server_files), files, container);
+    let docker = container.and_then(|_| Docker::find(caller).ok());
+    let is_stale = |inside: &str, here: &Path| {
+        let both = docker.as_ref().zip(container);
+        both.and_then(|(docker, container)| stale::is_stale(docker, container, inside, here)) == Some(true)
+    };
+    let (main, read) = (server.text("config_file"), answers.take(&server_files));
+    server.confs = server_files::compare(main, read, files, container, &is_stale);
     meaning::ask(way, desired, &mut server);
     let databases = answers.take(&databases);
     let mut here = extension.map(|asked| asked.state(&mut answers));

@@ -31,6 +31,7 @@
 
 #[cfg(feature = "tcp")]
 mod auth;
+mod auto_conf;
 mod caller;
 mod cause;
 mod check;
@@ -45,6 +46,7 @@ mod file_identity;
 #[cfg(feature = "tcp")]
 mod frames;
 mod gather;
+mod image_facts;
 mod io_error;
 mod last_words;
 pub mod libpq;
@@ -59,10 +61,12 @@ mod psql;
 mod question;
 mod questions;
 mod regular_file;
+mod running;
 mod scrub;
 mod server_files;
 mod session;
 mod sslmode;
+mod stale;
 #[cfg(feature = "tcp")]
 mod tcp;
 #[cfg(feature = "tcp")]
@@ -76,6 +80,7 @@ mod verifier;
 mod watch;
 mod way;
 
+pub use auto_conf::{AutoConf, auto_conf};
 pub use caller::Caller;
 pub use check::{Check, Fact, Remedy, Source, Subject, Verdict};
 pub use checks::checks;
@@ -83,11 +88,14 @@ pub use docker::{Container, Docker};
 pub use environment::Environment;
 pub use facts::Facts;
 pub use gather::{Options, Proof, gather};
+pub use image_facts::ImageFacts;
 pub use password::passwords;
+pub use running::{Running, running};
 pub use scrub::{Said, Scrubber};
 pub use server_files::HostFile;
 pub use session::{Answer, Row, Statement, Unreachable};
 pub use sslmode::{SslMode, UnknownSslMode};
+pub use stale::is_stale;
 pub use watch::{Commanding, Interrupted, Unwatched, Watch};
 pub use way::{Way, reach};
 

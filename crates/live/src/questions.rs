@@ -153,6 +153,35 @@ pub(crate) fn server_files() -> Question<ServerFile, 2> {
     )
 }
 
+/// Asks for everything that the server reads at a start, `postgresql.auto.conf` among it: of a file in which the first line
+/// is wrong, the server names no path.
+pub(crate) fn files_of_a_start() -> Question<ServerFile, 2> {
+    Question::new(
+        "SELECT 'r', f, pg_catalog.encode(pg_catalog.pg_read_binary_file(f, 0, 1048577), 'hex') FROM (\
+         SELECT sourcefile AS f FROM pg_catalog.pg_file_settings \
+         UNION SELECT pg_catalog.current_setting('config_file') \
+         UNION SELECT pg_catalog.current_setting('data_directory') || '/postgresql.auto.conf') AS files \
+         WHERE f LIKE '/%' AND (pg_catalog.pg_stat_file(f, true)).size IS NOT NULL",
+        |[path, hex]| ServerFile { path, bytes: unhex(&hex).filter(|bytes| bytes.len() <= 1 << 20) },
+    )
+}
+
+/// Asks for the folder of the server's libraries.
+pub(crate) fn library_folder() -> Question<String, 1> {
+    Question::new("SELECT 'r', setting FROM pg_catalog.pg_config WHERE name = 'PKGLIBDIR'", |[folder]| folder)
+}
+
+/// Asks which of these files are there.
+pub(crate) fn files_there(paths: &[&str]) -> Question<String, 1> {
+    let paths: Vec<_> = paths.iter().map(|path| literal(path)).collect();
+    let sql = format!(
+        "SELECT 'r', p FROM unnest(ARRAY[{}]::text[]) AS p \
+         WHERE (pg_catalog.pg_stat_file(p, true)).size IS NOT NULL",
+        paths.join(", ")
+    );
+    Question::new(sql, |[path]| path)
+}
+
 /// A database of the server.
 pub(crate) struct Database {
     pub(crate) name: String,

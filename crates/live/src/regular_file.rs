@@ -24,7 +24,15 @@ pub(crate) fn open(path: &Path, more: OFlags) -> io::Result<(File, Metadata)> {
 /// # Errors
 /// It cannot be read, or is something else.
 pub(crate) fn read(path: &Path, limit: u64) -> io::Result<(Vec<u8>, Metadata)> {
-    let (file, metadata) = open(path, OFlags::empty())?;
+    read_with(path, limit, OFlags::empty())
+}
+
+/// Reads as [`read`] does, with these flags besides.
+///
+/// # Errors
+/// As for [`read`].
+pub(crate) fn read_with(path: &Path, limit: u64, more: OFlags) -> io::Result<(Vec<u8>, Metadata)> {
+    let (file, metadata) = open(path, more)?;
     let mut bytes = Vec::new();
     file.take(limit + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit {

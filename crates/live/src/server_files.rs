@@ -1,6 +1,6 @@
 //! The configuration files that the server reads, compared with those of the host.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::docker::Container;
 use crate::facts::{ConfFile, ConfState};
@@ -20,12 +20,13 @@ pub struct HostFile {
 }
 
 /// Compares the files that the server reads with the host's, the main one of which comes first. `main` is the server's
-/// `config_file`, empty if that is not known.
+/// `config_file`, empty if that is not known. `is_stale` tells whether the container has another file than the host.
 pub(crate) fn compare(
     main: &str,
     files: Reply<ServerFile>,
     on_host: &[HostFile],
     container: Option<&Container>,
+    is_stale: &dyn Fn(&str, &Path) -> bool,
 ) -> Vec<ConfFile> {
     let Some(main_here) = on_host.first() else { return Vec::new() };
     let files = match files {
@@ -40,7 +41,10 @@ pub(crate) fn compare(
             true => main_here,
             false => on_host.iter().find(|here| here.inside == file.path)?,
         };
-        let state = state(&file, here, container);
+        let state = match state(&file, here, container) {
+            ConfState::Same if is_stale(&file.path, &here.on_host) => ConfState::Stale,
+            state => state,
+        };
         Some(ConfFile { path: file.path, state })
     });
     compared.collect()
@@ -67,7 +71,10 @@ mod tests {
         let file =
             |(path, bytes): (&str, &[u8])| ServerFile { path: path.into(), bytes: Some(bytes.to_vec()) };
         let files = files.map(|files| files.into_iter().map(file).collect());
-        compare(main, files, on_host, None).into_iter().map(|conf| (conf.path, conf.state)).collect()
+        compare(main, files, on_host, None, &|_, _| false)
+            .into_iter()
+            .map(|conf| (conf.path, conf.state))
+            .collect()
     }
 
     #[test]

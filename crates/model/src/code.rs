@@ -560,6 +560,25 @@ work_mem = '4MB'
         example r#"verify:
   user: monitor                     # may not read pg_file_settings
 "#;
+    NextStartDiffers "KDB721" "next-start-differs" "The next start would not have a declared value."
+        why "The server reads more than postgresql.conf: ALTER SYSTEM writes to a file that wins over it, and a value that needs a restart waits there until somebody restarts."
+        mend "Run the statement that is named, or declare the value; then apply again."
+        example r#"ALTER SYSTEM SET max_connections = 300;    -- the document declares 120
+"#;
+    WouldNotStart "KDB722" "would-not-start" "The database would not come up again if it were stopped now."
+            allow "the database may stay down: it is stopped although something that it needs to start is missing"
+        why "A running server keeps running with files that no server starts with, and without the image, the volume or the network that its container was made from."
+        mend "Fix what is named; the running database is left alone until then."
+        example r#"ALTER SYSTEM SET shared_preload_libraries = 'pgaudit,pg_cron';    -- one name, of a library that is not there
+"#;
+    NextStartUnknown "KDB723" "next-start-unknown" "What the server reads at its next start cannot be seen."
+            allow "the database may come up with other values than the declared ones, or not at all"
+        why "Only a superuser sees which files a server reads, and postgresql.auto.conf is readable by the server's user alone."
+        mend "Run as root where the container runs, or name a superuser under `verify: {user: …}`."
+        example r#"verify:
+  connect: tcp
+  user: auditor                     # not a superuser
+"#;
 }
 
 impl std::fmt::Display for Code {

@@ -2,7 +2,10 @@
 
 use pgconf::value::{Type, Unit, Value, parse, same};
 
+use crate::audit::ClassSet;
 use crate::desired::{Compare, DesiredSetting};
+use crate::postgres;
+use crate::settings::{PGAUDIT, PgauditKind};
 
 impl DesiredSetting {
     /// Returns whether a text from a server gives this value, where the server has the setting as `vartype` and `unit`
@@ -41,6 +44,34 @@ impl DesiredSetting {
     }
 }
 
+/// Returns whether two texts give a setting of a file the same value, as far as that shows without the server.
+pub fn is_same_value(name: &str, one: &[u8], other: &[u8], major: Option<u16>) -> bool {
+    if let Some(row) = PGAUDIT.iter().find(|row| row.name.eq_ignore_ascii_case(name)) {
+        let classes = |text| ClassSet::parse(text);
+        return match row.kind {
+            PgauditKind::Classes => {
+                one == other || classes(one).is_some_and(|set| Some(set) == classes(other))
+            }
+            kind => kind.value_type().map_or(Compare::Text, Compare::Typed).is_same(one, other),
+        };
+    }
+    let row = postgres::lookup_in(name, major);
+    row.map_or(Compare::Text, |row| Compare::of(row.name, row.value)).is_same(one, other)
+}
+
+/// Returns whether a text of a file gives a setting the value that a server shows, with the type and unit that it has there.
+pub fn is_shown_value(
+    name: &str,
+    text: &str,
+    shown: &str,
+    (vartype, unit): (&str, &str),
+    major: Option<u16>,
+) -> bool {
+    let row = postgres::lookup_in(name, major);
+    let compare = row.map_or(Compare::Text, |row| Compare::of(row.name, row.value));
+    DesiredSetting { name: name.into(), value: text.into(), compare }.is_shown(shown, vartype, unit)
+}
+
 /// Returns a type without a range; lists of words have none that is known.
 fn kind(vartype: &str, unit: &str) -> Option<Type> {
     let units = [Unit::B, Unit::KB, Unit::Blocks, Unit::MB, Unit::Ms, Unit::S, Unit::Min];
@@ -60,7 +91,7 @@ mod tests {
     #[track_caller]
     fn shown(name: &str, wanted: &str, text: &str, vartype: &str, unit: &str) -> bool {
         let compare =
-            crate::postgres::lookup(name, 15).map_or(Compare::Text, |row| Compare::of(row.name, row.value));
+            postgres::lookup(name, 15).map_or(Compare::Text, |row| Compare::of(row.name, row.value));
         let setting = DesiredSetting { name: name.into(), value: wanted.into(), compare };
         setting.is_shown(text, vartype, unit)
     }
@@ -75,6 +106,18 @@ mod tests {
         assert!(shown("x.word", "JSON", "json", "enum", "") && !shown("x.word", "json", "xml", "enum", ""));
         assert!(shown("x.text", "a", "a", "string", "") && !shown("x.text", "a", "A", "string", ""));
         assert!(!shown("x.bool", "maybe", "on", "bool", ""));
+    }
+
+    #[test]
+    fn texts_of_files_are_compared_by_what_they_mean() {
+        let same = |name: &str, one: &str, other: &str| {
+            is_same_value(name, one.as_bytes(), other.as_bytes(), Some(15))
+        };
+        assert!(same("pgaudit.log", "read, write", "WRITE,read") && !same("pgaudit.log", "read", "ddl"));
+        assert!(same("PGAudit.Log_Rows", "on", "true") && !same("pgaudit.role", "a", "A"));
+        assert!(same("shared_buffers", "16MB", "2048") && !same("shared_buffers", "16MB", "2049"));
+        assert!(same("log_destination", "stderr, csvlog", "CSVLOG,stderr"));
+        assert!(same("x.y", "1", "1") && !same("x.y", "1", "1.0"));
     }
 
     #[test]

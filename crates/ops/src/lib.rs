@@ -32,6 +32,7 @@
 
 pub mod apply;
 pub mod audit;
+mod before_stop;
 mod chroot;
 mod context;
 mod disk;
@@ -49,6 +50,7 @@ mod observer;
 mod opened;
 mod outcome;
 pub mod output;
+mod overlaid;
 mod path;
 mod permissions;
 mod plan;

@@ -159,6 +159,16 @@ pub enum Event<'a> {
     Checked(&'a [Check]),
     /// The running server lags behind its files: this step comes first.
     Lags(Step),
+    /// What was seen before the database is stopped.
+    Seen {
+        /// What keeps it from being stopped, and what to know.
+        findings: &'a [Diagnostic],
+        /// Settings that nobody declared and that get another value with the restart, each with its place.
+        also: &'a [String],
+    },
+    /// This file was replaced since the container was started, which keeps the old one: the database is stopped and started,
+    /// though a reload would be enough.
+    Stale(&'a str),
     /// A command starts.
     Command(&'static str, &'a str),
     /// A line that a command said.

@@ -55,7 +55,7 @@ pub fn recover(dir: &TargetDir, context: &Context<'_>) -> Result<Recovered, Erro
     let step = record.follow_up.step;
     rooted.read().learn_secrets(&context.environment, context.scrubber());
     // The document may say more than the record: it is not asked here.
-    let followed = Runner { locked: &locked, context }.resume(record);
+    let followed = Runner { locked: &locked, context, is_resumed: true }.run(record);
     followed.map_err(|error| error.scrubbed(context.scrubber()))?;
     Ok(Recovered { root, what: Work::Followed(step) })
 }

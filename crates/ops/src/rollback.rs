@@ -2,8 +2,9 @@
 
 use commit::{Back, Change, Root, WayBack};
 use model::{Code, Diagnostic, Severity};
-use render::{FileKind, Found, Needs, Source, needs_between, observe, reconcile};
+use render::{FileKind, Needs, needs_between, observe, reconcile};
 
+use crate::before_stop::{BeforeStop, Seen};
 use crate::context::Context;
 use crate::disk::LIMIT;
 use crate::documents::Declared;
@@ -15,6 +16,7 @@ use crate::note::Note;
 use crate::observer::{Event, Question};
 use crate::opened::{Locked, Rooted};
 use crate::outcome::Outcome;
+use crate::overlaid::Overlaid;
 use crate::permissions::{self, Purpose};
 use crate::ready::{Ready, in_place};
 use crate::selection::Selection;
@@ -64,13 +66,34 @@ pub fn rollback(
         context.tell(Event::Left(left.follow_up.step))?;
         return Ok(Outcome::Unfinished);
     }
-    let findings = findings(&back, &rooted.root, context.selection);
+    let mut findings = findings(&back, &rooted.root, context.selection);
     let opened = rooted.read();
-    let after = observe(&rooted.target, &PutBack { files: &back.files, others: &opened.source() });
-    let needs = needs_between(&opened.observed, &after);
+    let changes = back.files.iter().map(|back| &back.change);
+    let changed = changes.filter_map(|change| Some((change.path.to_str()?, change.after.as_slice())));
+    let after = observe(&rooted.target, &Overlaid { files: changed.collect(), others: &opened.source() });
+    let mut needs = needs_between(&opened.observed, &after);
     let is_declared = declared.is_none_or(|declared| reconcile(declared.desired, &after).is_empty());
     let target = &rooted.target;
     let files = &back.files;
+    let is_blocked = findings.iter().any(Diagnostic::is_error);
+    let (mut next, mut record) = match files.is_empty() || is_blocked {
+        true => (Next::Nothing, None),
+        false => Next::of(needs, declared, options, &locked, context)?,
+    };
+    let seen = match record.as_ref().filter(|_| next == Next::Now && !options.no_restart) {
+        Some(record) => {
+            opened.learn_secrets(&context.environment, context.scrubber());
+            BeforeStop::of(record, &rooted, context).look_for(record.follow_up.step, &after)
+        }
+        None => Seen::default(),
+    };
+    let Seen { findings: seen, also, stale, .. } = seen;
+    findings.extend(seen);
+    let stale = stale.filter(|_| needs == Needs::Reload);
+    if stale.is_some() {
+        needs = Needs::Restart;
+        (next, record) = Next::of(needs, declared, options, &locked, context)?;
+    }
     context.tell(Event::Back {
         target,
         folder: &folder,
@@ -86,9 +109,12 @@ pub fn rollback(
     if files.is_empty() {
         return Ok(Outcome::Done);
     }
+    if let Some(stale) = &stale {
+        context.tell(Event::Stale(stale))?;
+    }
+    context.tell(Event::Seen { findings: &[], also: &also })?;
     let kinds = files.iter().map(|back| FileKind::of(&back.change.path));
     let in_place = options.in_place || in_place(needs, kinds);
-    let (next, record) = Next::of(needs, declared, options, &locked, context)?;
     let ready = Ready {
         locked: &locked,
         what: format!("rollback to {to}"),
@@ -184,32 +210,11 @@ fn write(
         }
         (Next::Now, Some(record)) => {
             locked.rooted.read().learn_secrets(&context.environment, context.scrubber());
-            Runner { locked, context }.run(record)?;
+            Runner { locked, context, is_resumed: false }.run(record)?;
             Ok(outcome)
         }
         (Next::Later, _) => Ok(outcome.worse(Outcome::Unfinished)),
         _ => Ok(outcome),
-    }
-}
-
-/// The files of a target as they are after a rollback.
-struct PutBack<'a, S> {
-    files: &'a [Back],
-    others: &'a S,
-}
-
-impl<S: Source> Source for PutBack<'_, S> {
-    fn read(&self, path: &str) -> Found<Vec<u8>> {
-        let back = self.files.iter().find(|back| back.change.path.as_os_str() == path);
-        back.map_or_else(|| self.others.read(path), |back| Found::Yes(back.change.after.clone()))
-    }
-
-    fn list(&self, folder: &str) -> Found<Vec<String>> {
-        self.others.list(folder)
-    }
-
-    fn below_root(&self, absolute: &str) -> Option<String> {
-        self.others.below_root(absolute)
     }
 }
 

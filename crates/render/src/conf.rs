@@ -9,6 +9,15 @@ use crate::compose::{Host, Mounts};
 use crate::source::{Source, folder, join};
 use crate::target::KASM_CONF;
 
+/// Files that the server reads and the target does not have: the server itself, or its engine, shows them.
+#[derive(Clone, Debug, Default)]
+pub struct ServersFiles {
+    /// `postgresql.auto.conf`: the path that the server has for it, and its bytes.
+    pub auto: Option<(String, Vec<u8>)>,
+    /// Other files, by the path that the server has for each.
+    pub others: BTreeMap<String, Vec<u8>>,
+}
+
 /// What the server reads, and where its files are here.
 #[derive(Debug)]
 pub(crate) struct ObservedConf {
@@ -33,6 +42,7 @@ impl ObservedConf {
         mounts: &Mounts,
         source: &dyn Source,
         installed: bool,
+        servers: &ServersFiles,
     ) -> Result<Option<Self>, String> {
         let main = match source.read(path) {
             Found::Yes(bytes) => bytes,
@@ -48,6 +58,7 @@ impl ObservedConf {
             main: &inside,
             beside: path,
             installed,
+            servers,
             located: RefCell::default(),
         };
         files.located.borrow_mut().insert(inside.clone(), path.to_string());
@@ -56,6 +67,7 @@ impl ObservedConf {
         let in_data = data.and_then(|data| mounts.host(&join(data, "postgresql.auto.conf"))?.path());
         let auto = in_data.and_then(|host| located(source, &host, installed)).unwrap_or(beside);
         let auto = match source.read(&auto) {
+            _ if let Some((path, bytes)) = &servers.auto => Some(ConfSet::read(path, bytes.clone(), &files)),
             Found::Yes(bytes) => {
                 files.located.borrow_mut().insert(auto.clone(), auto.clone());
                 Some(ConfSet::read(&auto, bytes, &files))
@@ -117,6 +129,7 @@ struct ServerFiles<'a> {
     main: &'a str,
     beside: &'a str,
     installed: bool,
+    servers: &'a ServersFiles,
     located: RefCell<BTreeMap<String, String>>,
 }
 
@@ -145,6 +158,27 @@ impl ServerFiles<'_> {
 
 impl pgconf::Source for ServerFiles<'_> {
     fn read(&self, path: &str) -> Found<Vec<u8>> {
+        match self.servers.others.get(path) {
+            Some(bytes) => Found::Yes(bytes.clone()),
+            None => self.read_here(path),
+        }
+    }
+
+    fn list(&self, folder: &str) -> Found<Vec<String>> {
+        match self.list_here(folder) {
+            Found::Unknown(why) => {
+                let prefix = format!("{}/", folder.trim_end_matches('/'));
+                let names = self.servers.others.keys().filter_map(|path| path.strip_prefix(&prefix));
+                let names: Vec<_> = names.filter(|name| !name.contains('/')).map(String::from).collect();
+                if names.is_empty() { Found::Unknown(why) } else { Found::Yes(names) }
+            }
+            found => found,
+        }
+    }
+}
+
+impl ServerFiles<'_> {
+    fn read_here(&self, path: &str) -> Found<Vec<u8>> {
         let here = match self.here(path) {
             Ok(here) => here,
             Err(why) => return Found::Unknown(why),
@@ -159,7 +193,7 @@ impl pgconf::Source for ServerFiles<'_> {
         }
     }
 
-    fn list(&self, folder: &str) -> Found<Vec<String>> {
+    fn list_here(&self, folder: &str) -> Found<Vec<String>> {
         let here = match self.here(folder) {
             Ok(here) => here,
             Err(why) => return Found::Unknown(why),

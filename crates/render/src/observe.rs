@@ -3,7 +3,7 @@
 use model::{Code, Diagnostic, Series};
 
 use crate::compose::{CommandOption, ComposeFile, Database, Mounts, Stack, from_arguments};
-use crate::conf::{ObservedConf, located};
+use crate::conf::{ObservedConf, ServersFiles, located};
 use crate::source::{Found, Recorder, Snapshot, Source, join, unreadable};
 use crate::target::{Project, Target, TargetKind};
 
@@ -196,14 +196,24 @@ impl ObservedState {
 
     fn conf(&mut self, source: &dyn Source) {
         let Some(path) = self.target.kind.conf().map(String::from) else { return };
+        match self.read_conf(&path, source, &ServersFiles::default()) {
+            Ok(conf) => self.conf = conf,
+            Err(why) => self.findings.push(unreadable(&path, &why)),
+        }
+    }
+
+    /// Reads the conf at `path` with what it includes, and with files that only the server has.
+    pub(crate) fn read_conf(
+        &self,
+        path: &str,
+        source: &dyn Source,
+        servers: &ServersFiles,
+    ) -> Result<Option<ObservedConf>, String> {
         let none = Mounts::default();
         let database = self.main_database().map(|observed| &observed.database);
         let mounts = database.map_or(&none, |database| &database.mounts);
         let data = database.and_then(|database| database.data.as_deref());
-        match ObservedConf::read(&path, data, mounts, source, self.target.kind.has_data()) {
-            Ok(conf) => self.conf = conf,
-            Err(why) => self.findings.push(unreadable(&path, &why)),
-        }
+        ObservedConf::read(path, data, mounts, source, self.target.kind.has_data(), servers)
     }
 
     /// Reads the file by which the server itself tells whether it can open the data directory.

@@ -7,7 +7,8 @@ mod preload;
 mod settings;
 
 pub(crate) use image::{current as current_image, is_another_database};
-pub(crate) use settings::{PRELOAD, in_force, needs_of};
+pub(crate) use preload::{is_name, usable};
+pub(crate) use settings::{PRELOAD, effective, in_force, in_force_at, location, needs_of};
 
 use model::{Code, DesiredState, Diagnostic};
 

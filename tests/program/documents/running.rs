@@ -41,7 +41,23 @@ struct Case {
     arguments: &'static [&'static str],
     /// The image of the container that the server is said to run in.
     container: Option<&'static str>,
+    /// What is run instead of `verify`, and how it ends.
+    command: Option<(&'static str, i32)>,
 }
+
+/// A change that needs a restart of a server that must not be stopped.
+fn stopped(verify: &'static str, sql: &'static str) -> Case {
+    let from = "settings: {work_mem: 8MB}\nverify: {connect: tcp, user: postgres, ";
+    Case { document: Some((from, verify)), sql, command: Some(("apply --yes", 4)), ..Case::default() }
+}
+
+/// What such a document says, for a superuser and for another user.
+const STOPPED: [&str; 2] = [
+    "settings: {max_connections: 50}\nrestart: {policy: if_needed, stop: [/bin/false], start: [/bin/false]}\n\
+     verify: {connect: tcp, user: postgres, ",
+    "settings: {max_connections: 50}\nrestart: {policy: if_needed, stop: [/bin/false], start: [/bin/false]}\n\
+     verify: {connect: tcp, user: watcher, ",
+];
 
 fn cases() -> Vec<(Code, Case)> {
     let document = |from, to| Case { document: Some((from, to)), ..Case::default() };
@@ -86,6 +102,19 @@ fn cases() -> Vec<(Code, Case)> {
             Code::NotChecked,
             Case { sql: "CREATE ROLE monitor LOGIN", ..document("user: postgres", "user: monitor") },
         ),
+        (
+            Code::NextStartDiffers,
+            Case {
+                before: Some(("work_mem = 8MB\n", "max_connections = 50\n")),
+                sql: "ALTER SYSTEM SET max_connections = 60",
+                ..document("work_mem: 8MB", "max_connections: 50")
+            },
+        ),
+        (
+            Code::WouldNotStart,
+            stopped(STOPPED[0], "ALTER SYSTEM SET shared_preload_libraries = 'pgaudit,pg_cron'"),
+        ),
+        (Code::NextStartUnknown, stopped(STOPPED[1], "CREATE ROLE watcher LOGIN")),
         (Code::ClassNotLogged, Case { arguments: &["-c", "log_min_messages=panic"], ..Case::default() }),
     ]
 }
@@ -153,7 +182,8 @@ fn verified(origin: &Cluster, case: &Case) -> Run {
         }
     }
     let mut command = sandbox.command(PROGRAM);
-    command.arg("verify").env("PGHOST", &folder).env("PGSSLMODE", "disable");
+    let (arguments, _) = case.command.unwrap_or(("verify", 9));
+    command.args(arguments.split(' ')).env("PGHOST", &folder).env("PGSSLMODE", "disable");
     if let Some(image) = case.container {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let folders = std::iter::once(docker(&sandbox, image, &folder)).chain(std::env::split_paths(&path));
@@ -187,7 +217,8 @@ fn a_server_triggers_the_code_that_it_is_made_for_and_no_other() {
     let wrong = |(code, case): &(Code, Case)| {
         let run = verified(&origin, case);
         let expected: BTreeSet<_> = [*code].into_iter().chain(companion(*code)).collect();
-        let is_wrong = run.code != Some(9) || named(&run) != expected;
+        let code_of_exit = case.command.map_or(9, |(_, code)| code);
+        let is_wrong = run.code != Some(code_of_exit) || named(&run) != expected;
         is_wrong.then(|| format!("{code} ({}): {:?}\n{run}", code.name(), named(&run)))
     };
     let cases = cases();

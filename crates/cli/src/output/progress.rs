@@ -125,6 +125,20 @@ impl Observer for Progress<'_> {
                 };
                 note(&format!("The running server does not match its files: {what}.\n"));
             }
+            Event::Seen { findings, also } => {
+                show(findings, None, self.terminal);
+                if findings.iter().any(Diagnostic::is_error) {
+                    self.terminal.state(FilesState::NothingChanged);
+                }
+                if !also.is_empty() {
+                    note(&format!("{}\n", takes_effect(also)));
+                }
+            }
+            Event::Stale(path) => note(&format!(
+                "{} was replaced since the container was started, which still has the old file: the database is stopped and \
+                 started instead of a reload.\n",
+                escape(path)
+            )),
             Event::Command(what, argv) => note(&format!("{what}: {}\n", escape(argv))),
             Event::Said(line) => note(&format!("  | {}\n", escape(line))),
             Event::SaidMore => note("  | … the rest of the output is not shown\n"),
@@ -205,6 +219,12 @@ pub(crate) fn recovered(root: &str, recovery: &Recovery) -> String {
         text.push_str(&format!("warning: cleaning up failed: {}\n", escape(&leftover.to_string())));
     }
     text
+}
+
+/// Says what takes effect with a restart, though the document does not name it.
+pub(crate) fn takes_effect(also: &[String]) -> String {
+    let also: Vec<_> = also.iter().map(|one| escape(one)).collect();
+    format!("With the restart these take effect, too, which the document does not name: {}.", also.join(", "))
 }
 
 /// Says what was written, and, if that is all that is done, what is still needed.

@@ -61,9 +61,15 @@ fn in_force(name: &str, wanted: &str, same: &dyn Fn(&str) -> bool, server: &Serv
     let fail = |code, why: String, fix: String, remedy| Check::fail(subject.clone(), code, why, fix, remedy);
     let shown = shown(now);
     if same(&now.value) || same(&now.shown) {
-        if server.waits(name) {
-            let why = format!("it is {shown}; the file has another value that waits for a restart");
-            return fail(Code::RestartPending, why, APPLY.into(), Remedy::Hand);
+        let stays = server.last_line(name).is_some_and(|next| same(&next.value));
+        if server.waits(name) && !stays {
+            let (next, fix) = next_start(name, server);
+            return fail(
+                Code::NextStartDiffers,
+                format!("it is {shown}, and {next} after a restart"),
+                fix,
+                Remedy::Hand,
+            );
         }
         // For other users something else may count.
         let others: Vec<&Override> = of(name, server).filter(|over| !same(&over.value)).collect();
@@ -92,6 +98,15 @@ fn in_force(name: &str, wanted: &str, same: &dyn Fn(&str) -> bool, server: &Serv
     }
     let is = format!("it is {shown}, not '{wanted}'");
     if server.waits(name) {
+        if server.lines.is_ok() && !server.last_line(name).is_some_and(|next| same(&next.value)) {
+            let (next, fix) = next_start(name, server);
+            return fail(
+                Code::NextStartDiffers,
+                format!("{is}, nor after a restart: then {next}"),
+                fix,
+                Remedy::Hand,
+            );
+        }
         let why = format!("{is}: the file's value counts after a restart");
         return fail(Code::RestartPending, why, RESTART.into(), Remedy::Restart);
     }
@@ -128,6 +143,18 @@ fn in_force(name: &str, wanted: &str, same: &dyn Fn(&str) -> bool, server: &Serv
         "configuration file" => of_file(&subject, name, &is, now, same, server),
         _ => not_from_file(&subject, name, &is, same, server),
     }
+}
+
+/// Says what the next start makes of a setting that waits for it, and how that is taken back.
+fn next_start(name: &str, server: &Server) -> (String, String) {
+    let Some(next) = server.last_line(name) else {
+        return ("no file sets it".into(), APPLY.into());
+    };
+    let fix = match next.file.ends_with("/postgresql.auto.conf") {
+        true => format!("run `ALTER SYSTEM RESET {name}; SELECT pg_reload_conf();` in psql"),
+        false => APPLY.into(),
+    };
+    (format!("'{}' by {}:{}", brief(&next.value), next.file, next.line), fix)
 }
 
 /// Tells why what the server shows of a setting is not the value that it has.
@@ -204,7 +231,7 @@ pub(super) fn unset(name: &str, server: &Server) -> Check {
 fn is_unset(name: &str, server: &Server) -> Check {
     let subject = Subject::Unset(name.to_string());
     match server.setting(name) {
-        Some(now) if server.waits(name) => {
+        Some(now) if server.waits(name) && server.last_line(name).is_none() => {
             let why = format!("it is {} until a restart", shown(now));
             Check::fail(subject, Code::RestartPending, why, RESTART, Remedy::Restart)
         }
@@ -279,7 +306,7 @@ fn file_fix(name: &str, now: &Setting, server: &Server) -> (String, Remedy) {
     }
     match server.confs.iter().find(|conf| conf.path == now.file).map(|conf| &conf.state) {
         // The host's file may say otherwise.
-        Some(ConfState::Differs) => (RESTART.into(), Remedy::Restart),
+        Some(ConfState::Differs | ConfState::Stale) => (RESTART.into(), Remedy::Restart),
         // Nothing that is written here reaches a file that only the server has.
         None if !server.confs.is_empty() && !now.file.is_empty() => {
             ("take the line out of that file, and run `SELECT pg_reload_conf();`".into(), Remedy::Hand)

@@ -1,10 +1,11 @@
 //! What follows the files: whether the database is stopped and started, reloads, or is left alone.
 
 use live::{Check, Remedy};
-use render::{Needs, Plan};
+use render::{Needs, Plan, observe};
 
 use super::end::End;
 use super::run::{Next, Pending, Run};
+use crate::before_stop::{BeforeStop, Seen};
 use crate::error::Error;
 use crate::follow_up::record::{Record, last, pending};
 use crate::follow_up::runner::Runner;
@@ -12,6 +13,7 @@ use crate::follow_up::{Step, first_step, is_followed};
 use crate::observer::Event;
 use crate::opened::{Locked, Opened, Rooted};
 use crate::outcome::Outcome;
+use crate::overlaid::Overlaid;
 use crate::verify::{Looked, Options, Proof};
 
 /// How long a server may take to have read its files again.
@@ -23,17 +25,24 @@ impl Run<'_> {
         !self.options.files_only && is_followed(self.desired, &self.dir.target.kind, self.context.selection)
     }
 
-    /// Returns what is to follow the files of a plan; checked before anything is written.
+    /// Returns what is to follow the files of a plan; checked before anything is written. `restarts` tells that a reload does
+    /// not reach the server.
     ///
     /// # Errors
     /// There is no command to stop or start with, or what an earlier run left cannot be read.
-    pub(super) fn follow_up(&self, plan: &Plan, rooted: &Rooted) -> Result<Option<Record>, Error> {
+    pub(super) fn follow_up(
+        &self,
+        plan: &Plan,
+        rooted: &Rooted,
+        restarts: bool,
+    ) -> Result<Option<Record>, Error> {
         if !self.goes_on() {
             return Ok(None);
         }
+        let needs = if restarts { plan.needs().max(Needs::Restart) } else { plan.needs() };
         let left = pending(&rooted.root)?;
-        match first_step(plan.needs(), left.as_ref().map(|left| left.follow_up.step)) {
-            Some(step) if plan.needs() != Needs::Nothing || step == Step::Stop => {
+        match first_step(needs, left.as_ref().map(|left| left.follow_up.step)) {
+            Some(step) if needs != Needs::Nothing || step == Step::Stop => {
                 let record = self.record(step, rooted)?;
                 // The database did not come up yet on the files of an apply that is not finished: those before it are the
                 // ones to go back to.
@@ -73,9 +82,7 @@ impl Run<'_> {
         }
         opened.learn_secrets(&self.context.environment, self.context.scrubber());
         let sslmode = record.sslmode;
-        let runner = Runner { locked, context: self.context };
-        let done = if is_resumed { runner.resume(record) } else { runner.run(record) };
-        done?;
+        Runner { locked, context: self.context, is_resumed }.run(record)?;
         self.verified(opened, Options { sslmode, proof: Proof::Statements })
     }
 
@@ -127,7 +134,29 @@ impl Run<'_> {
             None => return ended(Outcome::Done),
         };
         self.context.tell(Event::Lags(step))?;
-        self.record(step, locked.rooted).map(|record| Next::Follow(Pending::Needed(Box::new(record))))
+        let record = self.record(step, locked.rooted)?;
+        if step == Step::Stop {
+            let seen = BeforeStop::of(&record, locked.rooted, self.context).look_for(step, &opened.observed);
+            self.context.tell(Event::Seen { findings: &seen.findings, also: &seen.also })?;
+            if seen.is_blocked() {
+                return Ok(Next::Nothing(End::Refused, Outcome::Refused));
+            }
+        }
+        Ok(Next::Follow(Pending::Needed(Box::new(record))))
+    }
+
+    /// Looks, before anything is written, whether the server would do as the files will say: nothing is seen if this run
+    /// neither stops it nor lets it reload.
+    pub(super) fn look_ahead(&self, plan: &Plan, opened: &Opened<'_>) -> Result<Seen, Error> {
+        if !self.goes_on() || self.options.no_restart || plan.is_blocked() || plan.is_empty() {
+            return Ok(Seen::default());
+        }
+        let Some(record) = self.follow_up(plan, opened.rooted, false)? else { return Ok(Seen::default()) };
+        opened.learn_secrets(&self.context.environment, self.context.scrubber());
+        let files = plan.files.iter().map(|file| (file.path.as_str(), file.after.as_slice())).collect();
+        let after = observe(&opened.rooted.target, &Overlaid { files, others: &opened.source() });
+        let before = BeforeStop::of(&record, opened.rooted, self.context);
+        Ok(before.look_for(record.follow_up.step, &after))
     }
 
     /// Returns what an earlier run left, as the document says it now: what kept it from its end may have been fixed there.

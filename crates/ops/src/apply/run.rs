@@ -2,17 +2,18 @@
 
 use commit::Change;
 use model::DesiredState;
-use render::{FileChange, Plan};
+use render::{FileChange, Needs, Plan};
 
 use super::end::End;
 use super::inputs::Inputs;
 use super::options::Options;
+use crate::before_stop::Seen;
 use crate::context::Context;
 use crate::document::Document;
 use crate::documents::TargetName;
 use crate::error::{Error, FilesState};
-use crate::follow_up::planned_follow_up;
 use crate::follow_up::record::Record;
+use crate::follow_up::{FollowUp, Step, planned_follow_up};
 use crate::note::Note;
 use crate::observer::Event;
 use crate::opened::{Locked, Rooted};
@@ -48,7 +49,12 @@ pub(super) struct Checked<'a> {
 pub(super) enum Next<'a> {
     /// Its files are to be written. This is the plan of the only target; those of several are made again, so that memory
     /// does not grow with their number.
-    Write(Option<Box<Prepared<'a>>>),
+    Write {
+        /// The plan.
+        prepared: Option<Box<Prepared<'a>>>,
+        /// Whether the database is stopped and started, as a reload does not reach it.
+        restarts: bool,
+    },
     /// Its files are as they should be, and this is still to be done.
     Follow(Pending),
     /// Nothing: it has ended.
@@ -72,7 +78,7 @@ pub(super) struct Prepared<'a> {
 impl Checked<'_> {
     /// Tells whether its files can be written.
     pub(super) fn is_ready(&self) -> bool {
-        matches!(self.next, Next::Write(_))
+        matches!(self.next, Next::Write { .. })
     }
 
     /// Tells whether nothing is to be done in the second pass.
@@ -91,7 +97,7 @@ impl Checked<'_> {
         match self.next {
             Next::Nothing(end, outcome) => (end, outcome),
             Next::Follow(Pending::Begun(_)) => (End::NotStarted, Outcome::Done),
-            Next::Write(_) | Next::Follow(Pending::Needed(_)) => (end, outcome),
+            Next::Write { .. } | Next::Follow(Pending::Needed(_)) => (end, outcome),
         }
     }
 }
@@ -125,12 +131,23 @@ impl Run<'_> {
             return Ok(Next::Nothing(End::Nothing, Outcome::Done));
         }
         let Planned { plan, snapshot, folder, .. } = planned;
-        let plan =
+        let mut plan =
             judged(plan, self.desired, &opened, Purpose::Applying, self.goes_on(), self.context.selection);
+        let Seen { findings, also, stale, .. } = self.look_ahead(&plan, &opened)?;
+        plan.findings.extend(findings);
+        let restarts = stale.is_some() && plan.needs() == Needs::Reload;
         let follow_up = planned_follow_up(self.desired, &plan, self.context.selection);
+        let follow_up = follow_up.map(|follow_up| match restarts {
+            true => FollowUp::from(Step::Stop, self.desired, &plan.target.kind),
+            false => follow_up,
+        });
         let follow_up = follow_up.as_ref().filter(|_| !self.options.files_only && !self.options.no_restart);
         let several = self.several;
         self.context.tell(Event::Planned { plan: &plan, folder: &folder, several, follow_up })?;
+        if let Some(stale) = stale.filter(|_| restarts) {
+            self.context.tell(Event::Stale(&stale))?;
+        }
+        self.context.tell(Event::Seen { findings: &[], also: &also })?;
         if plan.is_blocked() {
             self.say_what_to_allow(&plan)?;
             let outcome = outcome_of(&plan);
@@ -141,22 +158,22 @@ impl Run<'_> {
         if plan.is_empty() {
             return self.settle(locked, &opened);
         }
-        let prepared = self.prepare(locked, plan)?;
+        let prepared = self.prepare(locked, plan, restarts)?;
         // The commit makes the same checks; here they come before a question, and before another target is written.
         if self.several || self.options.dry_run || self.may_ask() {
             prepared.ready.check()?;
         }
-        Ok(Next::Write((!self.several).then(|| Box::new(prepared))))
+        Ok(Next::Write { prepared: (!self.several).then(|| Box::new(prepared)), restarts })
     }
 
-    fn prepare<'l>(&self, locked: &'l Locked<'l>, plan: Plan) -> Result<Prepared<'l>, Error> {
+    fn prepare<'l>(&self, locked: &'l Locked<'l>, plan: Plan, restarts: bool) -> Result<Prepared<'l>, Error> {
         let ready = Ready {
             locked,
             what: "apply".into(),
             changes: plan.files.iter().map(change).collect(),
             in_place: self.options.in_place
-                || in_place(plan.needs(), plan.files.iter().map(|file| file.kind)),
-            record: self.follow_up(&plan, locked.rooted)?,
+                || !restarts && in_place(plan.needs(), plan.files.iter().map(|file| file.kind)),
+            record: self.follow_up(&plan, locked.rooted, restarts)?,
             note: Note::of(&self.context.environment).document(self.document).changes(&plan.changes),
         };
         Ok(Prepared { ready, plan })
@@ -165,7 +182,7 @@ impl Run<'_> {
     /// Tells whether somebody is asked before the second pass.
     pub(super) fn asks_before(&self, checked: &Checked<'_>) -> bool {
         let is_question = match checked.next {
-            Next::Write(_) => true,
+            Next::Write { .. } => true,
             Next::Follow(Pending::Needed(_)) => !self.options.no_restart,
             Next::Follow(Pending::Begun(_)) | Next::Nothing(..) => false,
         };
@@ -182,7 +199,7 @@ impl Run<'_> {
         self.context.progress.another();
         let begun = self.begin().map_err(|error| (End::Failed, error));
         let finished = begun.and_then(|()| match checked.next {
-            Next::Write(prepared) => self.write(locked, &checked.inputs, prepared),
+            Next::Write { prepared, restarts } => self.write(locked, &checked.inputs, prepared, restarts),
             Next::Follow(pending) => {
                 let followed = self.catch_up(locked, pending);
                 followed.map(|outcome| (End::Nothing, outcome)).map_err(|error| (End::Failed, error))
@@ -214,6 +231,7 @@ impl Run<'_> {
         locked: &Locked<'_>,
         inputs: &Inputs,
         prepared: Option<Box<Prepared<'_>>>,
+        restarts: bool,
     ) -> Result<(End, Outcome), (End, Error)> {
         let before = |error: Error| (End::Failed, error);
         // Somebody may have thought about the answer for an hour. The files that change are compared again where they are
@@ -235,7 +253,7 @@ impl Run<'_> {
                     self.goes_on(),
                     selection,
                 );
-                self.prepare(locked, plan).map_err(before)?
+                self.prepare(locked, plan, restarts).map_err(before)?
             }
         };
         let Prepared { ready, plan } = prepared;

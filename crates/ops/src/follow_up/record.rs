@@ -6,7 +6,8 @@ use std::time::Duration;
 use commit::Root;
 use live::SslMode;
 use model::DesiredState;
-use model::document::Connect;
+use model::document::{Connect, Mode};
+use render::Declared;
 
 use super::runner::program_of;
 use super::{FollowUp, Step};
@@ -18,6 +19,9 @@ use crate::trust::{Trust, check_document, who_could_put_back};
 
 /// The first line of a record that names its generation.
 const HEAD: &str = "kasm-db follow-up 2";
+
+/// The words for how a preload list is declared.
+const PRELOAD: [&str; 2] = ["ensure", "exact"];
 
 /// That of version 0.1, which does not.
 const FIRST_HEAD: &str = "kasm-db follow-up 1";
@@ -39,6 +43,10 @@ pub struct Record {
     pub back_to: Option<u64>,
     /// The generation whose files were there before, whether or not they are to come back.
     pub before: Option<u64>,
+    /// What of `postgresql.conf` is declared.
+    pub declared: Declared,
+    /// The PostgreSQL major, declared or known from the image.
+    pub major: Option<u16>,
 }
 
 impl Record {
@@ -84,6 +92,8 @@ impl Record {
             document: Some(document.digest()),
             back_to: None,
             before: None,
+            declared: Declared::of(desired),
+            major: desired.postgres_major(),
         })
     }
 
@@ -126,6 +136,11 @@ impl Record {
         lines.extend(self.document.iter().map(|digest| ("document", digest.clone())));
         lines.extend(self.back_to.map(|number| ("back_to", number.to_string())));
         lines.extend(self.before.map(|number| ("before", number.to_string())));
+        let Declared { settings, unset, preload } = &self.declared;
+        lines.extend(settings.iter().map(|name| ("declared", name.clone())));
+        lines.extend(unset.iter().map(|name| ("unset", name.clone())));
+        lines.extend(preload.map(|mode| ("preload", PRELOAD[usize::from(mode == Mode::Exact)].to_string())));
+        lines.extend(self.major.map(|major| ("major", major.to_string())));
         let head = if self.generation.is_some() { HEAD } else { FIRST_HEAD };
         let mut text = format!("{head}\n");
         for (key, value) in lines {
@@ -154,7 +169,7 @@ impl Record {
         };
         let one = |key| list(key).into_iter().next();
         let number = |key| match one(key) {
-            Some(number) => number.parse().ok().map(Some),
+            Some(number) => number.parse::<u64>().ok().map(Some),
             None => Some(None),
         };
         let step = one("step")?;
@@ -191,6 +206,20 @@ impl Record {
             document: one("document").filter(|_| has_generation),
             back_to: number("back_to")?,
             before: number("before")?,
+            declared: Declared {
+                settings: list("declared"),
+                unset: list("unset"),
+                preload: match one("preload").as_deref() {
+                    Some(mode) if mode == PRELOAD[0] => Some(Mode::Ensure),
+                    Some(mode) if mode == PRELOAD[1] => Some(Mode::Exact),
+                    Some(_) => return None,
+                    None => None,
+                },
+            },
+            major: match number("major")? {
+                Some(major) => Some(u16::try_from(major).ok()?),
+                None => None,
+            },
         })
     }
 }
@@ -303,6 +332,12 @@ mod tests {
             document: Some("0a".into()),
             back_to: Some(3),
             before: Some(6),
+            declared: Declared {
+                settings: vec!["work_mem".into(), "pgaudit.log".into()],
+                unset: vec!["port".into()],
+                preload: Some(Mode::Exact),
+            },
+            major: Some(15),
         };
         let first = Record { generation: None, document: None, ..record.clone() };
         assert!(first.encode().starts_with(b"kasm-db follow-up 1\n"));

@@ -10,6 +10,7 @@ use live::{Statement, Unreachable, Way, reach};
 pub(crate) use self::command::program_of;
 use super::record::Record;
 use super::{CREATE_EXTENSION, Step};
+use crate::before_stop::{BeforeStop, Seen};
 use crate::context::Context;
 use crate::disk::LIMIT;
 use crate::error::{Error, FilesState};
@@ -19,6 +20,14 @@ use crate::opened::Locked;
 use crate::outcome::Outcome;
 use crate::ready::Ready;
 use crate::trust::Trust;
+
+/// What was seen before a stop.
+struct Before {
+    /// Why the database must not be stopped.
+    error: Option<Error>,
+    /// Whether it answers.
+    is_up: bool,
+}
 
 /// Whether a step had something to do.
 enum Done {
@@ -30,31 +39,40 @@ enum Done {
 pub(crate) struct Runner<'a> {
     pub(crate) locked: &'a Locked<'a>,
     pub(crate) context: &'a Context<'a>,
+    /// Whether an earlier run began it.
+    pub(crate) is_resumed: bool,
 }
 
 impl Runner<'_> {
-    /// Continues what an earlier run began, as [`Runner::run`] does.
-    ///
-    /// # Errors
-    /// As for [`Runner::run`].
-    pub(crate) fn resume(&self, mut record: Record) -> Result<(), Error> {
-        record.follow_up.step = self.resumed_at(&record)?;
-        self.write_down(&record)?;
-        self.run(record)
-    }
-
     /// Goes through the steps, from the one that is next.
     ///
     /// # Errors
     /// A step failed: it stays the next one. Where the record says so, the files went back, and the server was
     /// started on them.
     pub(crate) fn run(&self, mut record: Record) -> Result<(), Error> {
+        if self.is_resumed {
+            record.follow_up.step = match record.follow_up.step {
+                Step::Reload => self.reload_or_stop(&record)?,
+                _ => self.resumed_at(&record)?,
+            };
+            self.write_down(&record)?;
+        }
+        self.go_through(record)
+    }
+
+    fn go_through(&self, mut record: Record) -> Result<(), Error> {
         loop {
             let step = record.follow_up.step;
             self.context.progress.next(Some(step.name()));
             self.context.tell(Event::Next(Some(step)))?;
             let done = match step {
-                Step::Stop | Step::Start => self.command(step, &record),
+                Step::Stop => match self.before_stop(&record)? {
+                    // A database that runs is left alone, on whatever files it was started.
+                    Before { error: Some(error), is_up: true } => return Err(error),
+                    Before { error: Some(error), is_up: false } => Err(error),
+                    Before { error: None, .. } => self.command(step, &record),
+                },
+                Step::Start => self.command(step, &record),
                 Step::Healthy => self.healthy(&record),
                 Step::Reload => self.reload(&record),
                 Step::Extension => self.extensions(&record),
@@ -82,6 +100,29 @@ impl Runner<'_> {
             self.context.tell(Event::Next(Some(next)))?;
             self.context.progress.interrupted()?;
         }
+    }
+
+    /// Looks whether the database would come up again.
+    fn before_stop(&self, record: &Record) -> Result<Before, Error> {
+        let seen = self.seen(record);
+        // Whoever began it was told before the question; errors end the run.
+        if self.is_resumed {
+            let warnings: Vec<_> = seen.findings.iter().filter(|found| !found.is_error()).cloned().collect();
+            self.context.tell(Event::Seen { findings: &warnings, also: &seen.also })?;
+        }
+        Ok(Before { error: seen.error(), is_up: seen.is_up })
+    }
+
+    /// Returns the step that lets the server read its files: a reload does not reach a container that has an old one.
+    fn reload_or_stop(&self, record: &Record) -> Result<Step, Error> {
+        let Some(stale) = self.seen(record).stale else { return Ok(Step::Reload) };
+        self.context.tell(Event::Stale(&stale))?;
+        Ok(Step::Stop)
+    }
+
+    fn seen(&self, record: &Record) -> Seen {
+        let rooted = self.locked.rooted;
+        BeforeStop::of(record, rooted, self.context).look(&rooted.read().observed)
     }
 
     fn write_down(&self, record: &Record) -> Result<(), Error> {
@@ -187,7 +228,7 @@ impl Runner<'_> {
         if let Err(interrupted) = self.context.progress.interrupted() {
             return interrupted;
         }
-        let message = match record.map_or(Ok(()), |record| self.run(record)) {
+        let message = match record.map_or(Ok(()), |record| self.go_through(record)) {
             Ok(()) => format!("{}; the database runs again on the old files", failed.message),
             Err(second) if second.kind == Outcome::Interrupted => return second,
             Err(second) => {

@@ -15,13 +15,13 @@ pub(super) fn split(value: &[u8]) -> Option<Vec<Vec<u8>>> {
 }
 
 /// Splits a list that a server starts with; `None` for any other.
-pub(super) fn usable(value: &[u8]) -> Option<Vec<Vec<u8>>> {
+pub(crate) fn usable(value: &[u8]) -> Option<Vec<Vec<u8>>> {
     split(value).filter(|items| items.iter().all(|item| is_name(item)))
 }
 
 /// Returns whether an item can be the name of a library: nobody names a file with a comma or a blank, and an empty name is
 /// none.
-pub(super) fn is_name(item: &[u8]) -> bool {
+pub(crate) fn is_name(item: &[u8]) -> bool {
     !item.is_empty() && !item.iter().any(|byte| byte.is_ascii_whitespace() || *byte == b',')
 }
 

@@ -265,6 +265,37 @@ pub(crate) fn in_force(
     }
 }
 
+/// A value that counts, and where it is set.
+pub(crate) struct InForce {
+    /// The value.
+    pub(crate) value: Vec<u8>,
+    /// Where it is set, if that is a file that was read.
+    pub(crate) location: Option<Location>,
+    /// The file, by the path that the server has for it; none for the command line.
+    pub(crate) file: Option<String>,
+}
+
+/// Returns the value that the server takes for a setting, with its place.
+pub(crate) fn in_force_at(
+    name: &str,
+    major: Option<u16>,
+    observed: &ObservedState,
+    conf: &ObservedConf,
+) -> Option<InForce> {
+    let of_file = |now: Assignment<'_>| InForce {
+        value: now.value(),
+        location: Some(location(conf, now)),
+        file: Some(now.path.to_string()),
+    };
+    let Some(over) = Override::find(name, major, observed, conf) else {
+        return effective(&conf.set, name, major).map(of_file);
+    };
+    if over.by_command {
+        return Some(InForce { value: over.value, location: over.location, file: None });
+    }
+    effective(conf.auto.as_ref()?, name, major).map(of_file)
+}
+
 /// Reports what sets a value over postgresql.conf.
 ///
 /// Returns whether the value that wins is the wanted one already: then the file need not change.
@@ -307,7 +338,7 @@ pub(crate) fn needs_of(name: &str, major: Option<u16>) -> Needs {
 }
 
 /// Finds the assignment that counts: the last one, under the setting's name or an old one (`sort_mem`).
-fn effective<'a>(set: &'a ConfSet, name: &str, major: Option<u16>) -> Option<Assignment<'a>> {
+pub(crate) fn effective<'a>(set: &'a ConfSet, name: &str, major: Option<u16>) -> Option<Assignment<'a>> {
     set.assignments_of(&spellings(name, major)).pop()
 }
 
@@ -323,7 +354,7 @@ fn sets(written: &str, name: &str, major: Option<u16>) -> bool {
 }
 
 /// Returns the place of a setting in the file as it is named here.
-pub(super) fn location(conf: &ObservedConf, at: Assignment<'_>) -> Location {
+pub(crate) fn location(conf: &ObservedConf, at: Assignment<'_>) -> Location {
     Location::new(conf.here(at.path), at.conf.bytes(), at.entry.name.start..at.entry.value.end)
 }
 

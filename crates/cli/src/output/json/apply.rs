@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use commit::{Outcome as Ended, Recovery, Report};
 use live::Scrubber;
+use model::Diagnostic;
 use ops::follow_up::Step as FollowUpStep;
 use ops::{Event, TargetName};
 use render::Plan;
@@ -17,6 +18,7 @@ use super::target::{Row, Sum};
 use super::verify::{CheckRow, check};
 use super::words::{End, Needs, Step};
 use crate::output::Detail;
+use crate::output::progress::takes_effect;
 
 /// What came of applying to a target.
 #[derive(Default, Serialize, JsonSchema)]
@@ -177,6 +179,7 @@ pub(super) fn event(row: &mut Row<Part>, event: &Event<'_>, detail: Detail, scru
             own.generation = report.generation;
             row.warnings.extend(leftovers(report));
         }
+        Event::Seen { findings, also } => seen(row, findings, also),
         Event::Checked(checks) => own.checks = checks.iter().map(|one| check(one, scrubber)).collect(),
         Event::PutBack => {
             own.written.clear();
@@ -184,6 +187,13 @@ pub(super) fn event(row: &mut Row<Part>, event: &Event<'_>, detail: Detail, scru
         }
         event => own.follow_up.event(event),
     }
+}
+
+/// Adds what was seen before the database is stopped.
+pub(super) fn seen<T>(row: &mut Row<T>, findings: &[Diagnostic], also: &[String]) {
+    row.add(findings.iter().map(Problem::of_target));
+    let takes_effect = (!also.is_empty()).then(|| Problem::warning(&takes_effect(also), None));
+    row.warnings.extend(takes_effect);
 }
 
 fn planned(row: &mut Row<Part>, plan: &Plan, folder: &str, detail: Detail) {

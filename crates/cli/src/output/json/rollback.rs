@@ -61,6 +61,7 @@ pub(super) fn event(row: &mut Row<Part>, event: &Event<'_>, detail: Detail) {
             row.own.needs = (*needs).into();
             row.add(findings.iter().map(Problem::of_target));
         }
+        Event::Seen { findings, also } => apply::seen(row, findings, also),
         Event::NothingToRollBack(folder, to) => {
             row.folder = Some((*folder).to_string());
             row.own.generation = Some(*to);

@@ -86,11 +86,16 @@ impl Runner<'_> {
             if started.elapsed() > record.follow_up.timeout || hopeless.is_some() {
                 let why = hopeless.unwrap_or(why);
                 let after = seconds(&started.elapsed());
-                let message = format!("the database did not come up, {after} after its start: {}", why.why);
+                let mut message =
+                    format!("the database did not come up, {after} after its start: {}", why.why);
+                let mut fix = why.fix;
+                if let Some((what, way_out)) = self.seen(record).suspects(&why.why) {
+                    message = format!("{message}; {what}");
+                    fix = format!("{way_out}; or {fix}");
+                }
                 return Err(Error::not_followed(message).help(format!(
-                    "{}; then run `kasm-db apply` or `kasm-db recover`, which go on here, or put the old files \
+                    "{fix}; then run `kasm-db apply` or `kasm-db recover`, which go on here, or put the old files \
                      back with `kasm-db rollback`",
-                    why.fix
                 )));
             }
             if said.elapsed() > Duration::from_secs(10) {
