@@ -157,6 +157,39 @@ fn a_program_that_others_can_write_to_is_not_run() {
     assert!(run.stderr.contains("own can be replaced by others"), "{run}");
 }
 
+/// Lets somebody write to a file of root by an ACL, and leaves owner and group as they are.
+fn share(path: &Path) {
+    let entry = |tag: u16, permissions: u16, id: u32| {
+        [&tag.to_le_bytes()[..], &permissions.to_le_bytes(), &id.to_le_bytes()].concat()
+    };
+    // The owner, somebody, the group, the mask and others.
+    let entries =
+        [entry(1, 7, !0), entry(2, 7, SOMEBODY), entry(4, 5, !0), entry(16, 7, !0), entry(32, 5, !0)];
+    let acl = [&2_u32.to_le_bytes()[..], &entries.concat()].concat();
+    rustix::fs::setxattr(path, "system.posix_acl_access", &acl, rustix::fs::XattrFlags::empty()).unwrap();
+}
+
+#[test]
+fn whom_an_acl_lets_write_counts_as_others_do() {
+    for (shared, option, code, says) in [
+        ("bin/stop", "", 1, "can be replaced by others: its mode is 0775"),
+        ("bin", "", 1, "can be replaced by others"),
+        ("docker/docker-compose.yaml", " --files-only", 4, "KDB603"),
+        ("docker", " --files-only", 4, "KDB603"),
+        ("..", " --files-only", 4, ", above the target"),
+        ("../../../kasm-db.yaml", "", 1, "can be written by others than its owner"),
+    ] {
+        let Some(sandbox) = tree("") else { return };
+        share(&sandbox.target("existing").join(shared));
+        let run = sandbox.run(&format!("{APPLY}{option}")).expect(code);
+        assert!(run.stderr.contains(says) && run.stderr.contains("run `chmod "), "{shared}: {run}");
+        assert!(!is_written(&sandbox) && !ran(&sandbox, "stop").exists(), "{shared}: {run}");
+        // What it says to do helps: the bits of the group are the mask.
+        mode(&sandbox.target("existing").join(shared), 0o755);
+        sandbox.run(APPLY).expect(0);
+    }
+}
+
 #[test]
 fn a_document_that_others_can_write_to_runs_nothing() {
     let Some(sandbox) = tree("") else { return };

@@ -19,6 +19,8 @@ pub struct Metadata {
     pub uid: u32,
     /// The numeric group.
     pub gid: u32,
+    /// Whether an ACL may let others write whom neither owner, mode nor group name.
+    pub acl: bool,
     /// How many names the file has.
     pub nlink: u64,
     /// The size in bytes.
@@ -32,8 +34,9 @@ pub struct Metadata {
 }
 
 impl Metadata {
-    pub(crate) fn of(found: &std::fs::Metadata) -> io::Result<Metadata> {
+    pub(crate) fn of(found: &std::fs::Metadata, acl: bool) -> io::Result<Metadata> {
         Ok(Metadata {
+            acl,
             mode: found.mode() & 0o7777,
             uid: found.uid(),
             gid: found.gid(),

@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::metadata::Identity;
 use crate::path::RelPath;
 use crate::root::Root;
+use crate::xattr;
 
 /// Names a file or directory that its group or everybody can write to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,6 +26,8 @@ pub struct Writable {
     pub uid: u32,
     /// The numeric group.
     pub gid: u32,
+    /// Whether an ACL may let others write whom neither mode nor group name.
+    pub acl: bool,
 }
 
 impl Root {
@@ -74,7 +77,8 @@ fn look(dir: &Dir, name: &OsStr, path: &Path, found: &mut BTreeSet<Writable>) ->
     let is_sticky = entry.kind == FileType::Directory && mode & 0o1000 != 0;
     // The mode of a link says nothing, and it is not followed.
     if mode & 0o022 != 0 && !is_sticky && entry.kind != FileType::Symlink {
-        found.insert(Writable { path: path.to_path_buf(), mode, uid, gid });
+        let acl = mode & 0o020 != 0 && xattr::name_has_acl(dir, name);
+        found.insert(Writable { path: path.to_path_buf(), mode, uid, gid, acl });
     }
     Ok(())
 }

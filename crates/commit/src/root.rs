@@ -2,17 +2,19 @@
 
 use std::ffi::OsString;
 use std::fmt;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rustix::io::Errno;
 
-use crate::dir::{Access, Dir};
+use crate::dir::{Access, Dir, Opened};
 use crate::error::{Error, Operation};
 use crate::lock::{self, Lock, Writer};
 use crate::metadata::Metadata;
 use crate::path::RelPath;
+use crate::xattr;
 
 /// Holds a directory open, so that all later work is beneath that very directory.
 ///
@@ -75,8 +77,7 @@ impl Root {
         };
         let Some(opened) = dir.open_regular(path.name())? else { return Ok(None) };
         let shown = dir.join(path.name());
-        let metadata =
-            Metadata::of(&opened.metadata).map_err(|error| Error::io(&shown, Operation::Inspect, error))?;
+        let metadata = metadata(&opened, &shown)?;
         match opened.read(&shown, limit)? {
             Some(bytes) => Ok(Some(File { bytes, metadata })),
             None => Err(Error::TooLarge { path: shown, limit }),
@@ -97,8 +98,7 @@ impl Root {
         let Some(opened) = dir.open_regular(path.name())? else {
             return Err(Error::io(shown, Operation::Open, Errno::NOENT));
         };
-        let metadata =
-            Metadata::of(&opened.metadata).map_err(|error| Error::io(&shown, Operation::Inspect, error))?;
+        let metadata = metadata(&opened, &shown)?;
         let bytes = opened.start(limit).map_err(|errno| Error::io(shown, Operation::Read, errno))?;
         Ok(File { bytes, metadata })
     }
@@ -154,6 +154,12 @@ impl Root {
     pub(crate) fn dir(&self) -> &Dir {
         &self.dir
     }
+}
+
+fn metadata(opened: &Opened, path: &Path) -> Result<Metadata, Error> {
+    let found = &opened.metadata;
+    let acl = found.mode() & 0o020 != 0 && xattr::has_acl(&opened.file);
+    Metadata::of(found, acl).map_err(|error| Error::io(path, Operation::Inspect, error))
 }
 
 impl fmt::Debug for File {

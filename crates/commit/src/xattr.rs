@@ -2,12 +2,14 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
+use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use rustix::fs::XattrFlags;
 use rustix::io::Errno;
 
+use crate::dir::Dir;
 use crate::error::{Error, Operation};
 
 const ACL: &str = "system.posix_acl_access";
@@ -22,6 +24,21 @@ const MAX: usize = 65536;
 pub(crate) struct Xattr {
     name: OsString,
     value: Vec<u8>,
+}
+
+/// Tells whether a file has an ACL beyond its mode. What cannot be told is taken for one.
+pub(crate) fn has_acl(file: &File) -> bool {
+    is_acl(rustix::fs::fgetxattr(file, ACL, &mut [0_u8; 0]))
+}
+
+/// Tells the same of a name in a directory, whose links are not followed.
+pub(crate) fn name_has_acl(dir: &Dir, name: &OsStr) -> bool {
+    let path = Path::new("/proc/self/fd").join(dir.as_fd().as_raw_fd().to_string()).join(name);
+    is_acl(rustix::fs::lgetxattr(path, ACL, &mut [0_u8; 0]))
+}
+
+fn is_acl(found: Result<usize, Errno>) -> bool {
+    !matches!(found, Err(Errno::NODATA | Errno::NOTSUP))
 }
 
 /// Reads all attributes of a file that its replacement must have too.

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Component, Path, PathBuf};
 
@@ -29,8 +29,8 @@ pub enum Weakness {
     Writable {
         /// Its permission bits.
         mode: u32,
-        /// Its group.
-        gid: u32,
+        /// Its group; `None` if an ACL lets others write.
+        gid: Option<u32>,
     },
     /// It belongs neither to root nor to the caller.
     Owner {
@@ -62,13 +62,14 @@ struct Identity {
     ino: u64,
     mode: u32,
     uid: u32,
-    gid: u32,
+    /// `None` if it has an ACL that may let others write.
+    gid: Option<u32>,
 }
 
 /// Walks a path from `/` on as the kernel does, with each link step by step, and returns what is weak on the way.
 ///
-/// A component must belong to root or to the caller, and neither its group nor others may write to it. Entries of an ACL
-/// count: the group's bits are their mask. Root's own group passes. A folder with the sticky bit passes, as in it nobody can
+/// A component must belong to root or to the caller, and neither its group nor others may write to it. Root's own group passes,
+/// unless there is an ACL: then the group's bits are the mask of its entries, which may be anybody's. A folder with the sticky bit passes, as in it nobody can
 /// replace what is another's.
 ///
 /// Each component is looked up in the descriptor of the folder before it, and judged by its own descriptor: what was judged is
@@ -121,11 +122,20 @@ pub fn walk(path: &Path) -> io::Result<Walked> {
     Ok(Walked { weak, steps })
 }
 
-/// Says why a file with this mode and this owner and group is not to be relied on by the caller.
-pub fn weakness(mode: u32, uid: u32, gid: u32) -> Option<Weakness> {
+/// Says why a file with this mode and this owner and group is not to be relied on by the caller; no group stands for an ACL.
+pub fn weakness(mode: u32, uid: u32, gid: Option<u32>) -> Option<Weakness> {
     let caller = rustix::process::geteuid().as_raw();
     let identity = Identity { dev: 0, ino: 0, mode: mode & 0o7777, uid, gid };
     identity.weaknesses(FileType::RegularFile, caller).next()
+}
+
+/// Tells whether an open file has an ACL beyond its mode. What cannot be told is taken for one.
+pub fn has_acl(file: impl AsFd) -> bool {
+    let path = format!("/proc/self/fd/{}", file.as_fd().as_raw_fd());
+    !matches!(
+        rustix::fs::getxattr(path, "system.posix_acl_access", &mut [0_u8; 0]),
+        Err(Errno::NODATA | Errno::NOTSUP)
+    )
 }
 
 impl Walked {
@@ -158,7 +168,10 @@ impl Step {
             opened => opened,
         };
         let fd = opened?;
-        let identity = Identity::of(&rustix::fs::fstat(&fd)?);
+        let mut identity = Identity::of(&rustix::fs::fstat(&fd)?);
+        if identity.mode & 0o020 != 0 && has_acl(&fd) {
+            identity.gid = None;
+        }
         Ok(Self { path, fd, identity })
     }
 
@@ -174,14 +187,16 @@ impl Step {
 
 impl Identity {
     fn of(stat: &Stat) -> Self {
-        Self { dev: stat.st_dev, ino: stat.st_ino, mode: stat.st_mode, uid: stat.st_uid, gid: stat.st_gid }
+        let (mode, uid, gid) = (stat.st_mode, stat.st_uid, Some(stat.st_gid));
+        Self { dev: stat.st_dev, ino: stat.st_ino, mode, uid, gid }
     }
 
     fn weaknesses(&self, kind: FileType, caller: u32) -> impl Iterator<Item = Weakness> + use<> {
         let Self { mode, uid, gid, .. } = *self;
         let owner = (uid != 0 && uid != caller).then_some(Weakness::Owner { uid });
         // The mode of a link says nothing.
-        let is_open = kind != FileType::Symlink && (mode & 0o002 != 0 || (mode & 0o020 != 0 && gid != 0));
+        let is_open =
+            kind != FileType::Symlink && (mode & 0o002 != 0 || (mode & 0o020 != 0 && gid != Some(0)));
         let is_sticky = kind == FileType::Directory && mode & 0o1000 != 0;
         let open = (is_open && !is_sticky).then_some(Weakness::Writable { mode: mode & 0o7777, gid });
         owner.into_iter().chain(open)
@@ -229,7 +244,7 @@ mod tests {
         symlink("../../elsewhere", folder.join("a/b/link")).unwrap();
         assert_eq!(weak(&folder, "a/b/link/run"), []);
         let open = |path: &str| {
-            let gid = folder.join(path).metadata().unwrap().gid();
+            let gid = Some(folder.join(path).metadata().unwrap().gid());
             (path.to_string(), Weakness::Writable { mode: 0o777, gid })
         };
         for path in ["a", "a/b", "elsewhere", "elsewhere/run"] {
@@ -256,12 +271,25 @@ mod tests {
         chown(folder.join("run"), Some(1234), Some(0)).unwrap();
         let theirs = ("run".to_string(), Weakness::Owner { uid: 1234 });
         assert_eq!(weak(&folder, "link"), [theirs]);
-        // The mask of an ACL stands where the bits of the group do.
         chown(folder.join("run"), Some(0), Some(1234)).unwrap();
         mode(&folder.join("run"), 0o770);
-        let open = ("run".to_string(), Weakness::Writable { mode: 0o770, gid: 1234 });
+        let open = ("run".to_string(), Weakness::Writable { mode: 0o770, gid: Some(1234) });
         assert_eq!(weak(&folder, "link"), [open]);
         chown(folder.join("run"), Some(0), Some(0)).unwrap();
+        assert_eq!(weak(&folder, "link"), []);
+        // Of root's own group nobody is afraid, but of whom an ACL names: its entries are `tag, permissions, id`.
+        let entry = |tag: u16, permissions: u16, id: u32| {
+            [&tag.to_le_bytes()[..], &permissions.to_le_bytes(), &id.to_le_bytes()].concat()
+        };
+        let entries =
+            [entry(1, 7, !0), entry(2, 7, 1234), entry(4, 5, !0), entry(16, 7, !0), entry(32, 0, !0)];
+        let acl = [&2_u32.to_le_bytes()[..], &entries.concat()].concat();
+        let path = folder.join("run");
+        rustix::fs::setxattr(&path, "system.posix_acl_access", &acl, rustix::fs::XattrFlags::empty())
+            .unwrap();
+        let open = ("run".to_string(), Weakness::Writable { mode: 0o770, gid: None });
+        assert_eq!(weak(&folder, "link"), [open]);
+        mode(&path, 0o750);
         assert_eq!(weak(&folder, "link"), []);
     }
 

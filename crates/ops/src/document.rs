@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use commit::{Digest, reason};
-use live::trust::{Weakness, weakness};
+use live::trust::{Weakness, has_acl, weakness};
 use model::{DesiredState, Reading};
 
 use crate::document_search::{DEFAULT, Named, Searched};
@@ -89,7 +89,10 @@ pub(crate) fn load(named: &Named, selection: &Selection) -> Result<Document, Err
         let mut opened = std::fs::File::open(path).map_err(|error| failed(&error))?;
         // A pipe is of whoever opened it.
         let found = opened.metadata().ok().filter(std::fs::Metadata::is_file);
-        let weak = found.and_then(|found| weakness(found.mode(), found.uid(), found.gid()));
+        let weak = found.and_then(|found| {
+            let group = (found.mode() & 0o020 == 0 || !has_acl(&opened)).then_some(found.gid());
+            weakness(found.mode(), found.uid(), group)
+        });
         let bytes = read(&mut opened, &name)?;
         let top = Top::of_working_directory(chosen.as_ref())?;
         return Ok(document(name, folder.to_path_buf(), bytes, top, weak));
@@ -137,7 +140,7 @@ fn document(name: String, folder: PathBuf, bytes: Vec<u8>, top: Top, weak: Optio
 }
 
 fn weakness_of(commit::File { metadata, .. }: &commit::File) -> Option<Weakness> {
-    weakness(metadata.mode, metadata.uid, metadata.gid)
+    weakness(metadata.mode, metadata.uid, (!metadata.acl).then_some(metadata.gid))
 }
 
 /// Reads a document that another one extends.

@@ -36,6 +36,7 @@ impl Purpose {
 /// - Everybody, for everyone: no deployment is meant to be like that.
 /// - For root, any group but root's own. A user of it would give orders to root. Kasm's own trees pass: their
 ///   files belong to `kasm` and to the server's user, with modes 0644 and 0600.
+/// - An ACL is as another group: its entries may be anybody's, and the bits of the group are their mask.
 /// - For any other user, not the own group: with a umask of 002, which Debian and Red Hat give to users with
 ///   private groups, all files of a checkout are like that. Another group is said and not refused: a shared
 ///   checkout is shared on purpose, and who applies there gives away nothing but what is theirs.
@@ -55,7 +56,7 @@ pub(crate) fn of_paths<'a>(
     let mut refused = BTreeSet::new();
     let mut said = BTreeSet::new();
     for writable in root.writable_by_others(paths) {
-        match severity(writable.mode, writable.gid, us) {
+        match severity(writable.mode, (!writable.acl).then_some(writable.gid), us) {
             Some(Severity::Error) => refused.insert(writable),
             Some(Severity::Warning) => said.insert(writable),
             None => false,
@@ -68,11 +69,12 @@ pub(crate) fn of_paths<'a>(
     refused.into_iter().chain(said).collect()
 }
 
-/// Tells how bad it is that others can write to something with this mode and group, for a user and a group.
-pub(crate) fn severity(mode: u32, group: u32, (uid, gid): (u32, u32)) -> Option<Severity> {
+/// Tells how bad it is that others can write to something with this mode and group, for a user and a group; no group stands
+/// for an ACL.
+pub(crate) fn severity(mode: u32, group: Option<u32>, (uid, gid): (u32, u32)) -> Option<Severity> {
     if mode & 0o002 != 0 {
         Some(Severity::Error)
-    } else if group == 0 || (uid != 0 && group == gid) {
+    } else if group == Some(0) || (uid != 0 && group == Some(gid)) {
         None
     } else if uid == 0 {
         Some(Severity::Error)
