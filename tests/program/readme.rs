@@ -168,6 +168,10 @@ fn documents() -> Vec<String> {
 /// Returns the text for `/bin/sh` if the command is one of ours.
 fn ours(command: &str) -> Option<String> {
     let command = command.strip_prefix("sudo ").unwrap_or(command);
+    // What a page says to do first.
+    if command.starts_with("chmod ") {
+        return Some(command.to_string());
+    }
     let is_variable = |word: &&str| word.starts_with("PG") && word.contains('=');
     if command.split(' ').find(|word| !is_variable(word)) == Some("kasm-db") {
         let asks = ["apply", "rollback"].map(|name| format!("kasm-db {name}"));
