@@ -142,6 +142,7 @@ fn a_command_that_fails_hangs_or_floods_leaves_its_step_to_be_done() {
     hung.expect(9).says(&["did not end within", "and was ended", "restart: {timeout: …}"]);
 
     // It says more than anybody reads, and works.
+    bed.document(IF_NEEDED);
     let flood = "#!/bin/sh\nhead -c 100000000 /dev/zero | tr '\\0' x\nyes 'a line' | head -n 3000000\n";
     bed.script("bin/start", &format!("{flood}exec {}.real\n", bed.tree().join("bin/start").display()));
     bed.script("bin/start.real", &start);
