@@ -328,7 +328,7 @@ fn an_apply_that_is_killed_while_it_stops_or_starts_is_finished_by_the_next_run(
         let calls = || (count(&bed, "stop"), count(&bed, "start"));
         assert_eq!((step(&bed).as_str(), calls()), (script, before), "where it was killed");
         in_front(&bed, script, "exec REAL");
-        bed.run("status").says(&["an apply is not finished", &format!("its step `{script}` is next")]);
+        bed.run("status").says(&["an apply is not finished", &format!("resumes at its step `{script}`")]);
         let said = match recover {
             "recover" => format!("went on at its step `{script}`, and is done"),
             _ => format!("Resuming an earlier apply at its step `{script}`."),
