@@ -15,6 +15,7 @@ mod deep;
 mod faults;
 mod libpq;
 mod log;
+mod log_files;
 mod lost;
 mod next_start;
 mod respelled;

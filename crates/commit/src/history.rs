@@ -1,7 +1,7 @@
 //! What was committed below a root, and the way back.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::change::Change;
 use crate::digest::Digest;
@@ -64,6 +64,26 @@ impl Root {
             all.extend(state.manifest(number)?);
         }
         Ok(all)
+    }
+
+    /// Returns what the commits that are kept replaced of a file, the oldest first; nothing of what may not be read.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`], [`Error::InsecureState`], [`Error::Io`].
+    pub fn replaced(&self, path: &Path) -> Result<Vec<Vec<u8>>, Error> {
+        let Some(state) = StateDir::open(self.dir())? else { return Ok(Vec::new()) };
+        let mut contents = Vec::new();
+        for generation in self.history()? {
+            let Some((index, file)) = generation.files.iter().enumerate().find(|(_, file)| file.path == path)
+            else {
+                continue;
+            };
+            let Ok(own) = state.own(&generation) else { continue };
+            if let Ok(Some(bytes)) = read(&own, &backup_name(index), file.before_len) {
+                contents.push(bytes);
+            }
+        }
+        Ok(contents)
     }
 
     /// Finds the changes that lead back to how the commit number `to` left the files; the number before the

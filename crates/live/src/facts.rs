@@ -1,6 +1,7 @@
 //! What was found out about a running server. Plain data: `check` judges it without asking anybody.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use auditlog::Format;
 use model::audit::Class;
@@ -241,6 +242,17 @@ pub enum Logged {
     Failed(String),
     /// The server is a standby, which runs no statement of this class.
     Impossible,
+}
+
+impl Facts {
+    /// Returns where the file that the server writes its log to is on the host, if a mount brings it there, and what it is
+    /// called in the settings that the server has.
+    pub fn log_on_host(&self) -> Option<(PathBuf, &str)> {
+        let server = self.server.as_ref().ok()?;
+        let file = server.log_file.as_ref().ok()?.as_ref()?;
+        let path = self.container.as_ref()?.host_path(&file.path)?;
+        Some((path, server.text("log_filename")))
+    }
 }
 
 impl Default for Server {

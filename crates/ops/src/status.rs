@@ -7,6 +7,7 @@ use live::{Caller, Check, Environment, Scrubber, Subject};
 use model::{DesiredState, Diagnostic};
 use render::{Plan, ValueChange};
 
+use crate::audit::LogFiles;
 use crate::error::Error;
 use crate::follow_up::Step;
 use crate::follow_up::record::pending;
@@ -33,6 +34,8 @@ pub struct Status {
     pub server: ServerStatus,
     /// What of its server could not be checked.
     pub not_checked: Vec<Subject>,
+    /// The files of its server's log, if they are on this host.
+    pub log: Option<LogFiles>,
     /// Knows the secrets of the target, which the texts of a server may hold.
     pub scrubber: Scrubber,
 }
@@ -113,13 +116,14 @@ pub fn status(
     let scrubber = Scrubber::default();
     opened.learn_secrets(environment, &scrubber);
     let caller = Caller { environment, scrubber: &scrubber };
-    let looked = opened.look(desired, options, &caller);
+    let (looked, facts) = opened.look_at(desired, options, &caller);
+    let log = LogFiles::find(&opened, facts.as_ref());
     let not_checked = looked.checks().iter().filter(|check| check.is_unknown());
     let not_checked = not_checked.map(|check| check.subject.clone()).collect();
     let server = server_status(looked);
     // It may have begun while the server was asked.
     let running = running.or_else(|| rooted.root.writer());
-    Ok(Status { folder: rooted.folder(), files, running, pending, server, not_checked, scrubber })
+    Ok(Status { folder: rooted.folder(), files, running, pending, server, not_checked, log, scrubber })
 }
 
 impl Status {

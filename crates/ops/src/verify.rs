@@ -1,6 +1,6 @@
 //! Whether the running server does what the document says.
 
-use live::{Caller, Check, Environment, HostFile, Scrubber};
+use live::{Caller, Check, Environment, Facts, HostFile, Scrubber};
 use model::DesiredState;
 use render::TargetKind;
 
@@ -80,12 +80,22 @@ impl Verified {
 impl Opened<'_> {
     /// Looks at the server of the target, with the bytes that were read of its files.
     pub(crate) fn look(&self, desired: &DesiredState, options: Options, caller: &Caller<'_>) -> Looked {
+        self.look_at(desired, options, caller).0
+    }
+
+    /// Looks at the server as [`Opened::look`] does; returns besides what it says of itself.
+    pub(crate) fn look_at(
+        &self,
+        desired: &DesiredState,
+        options: Options,
+        caller: &Caller<'_>,
+    ) -> (Looked, Option<Facts>) {
         if self.rooted.target.kind == TargetKind::Installer {
-            return Looked::Not("nothing runs from an installer");
+            return (Looked::Not("nothing runs from an installer"), None);
         }
         match live::gather(desired, &self.host_files(), options, caller) {
-            Some(facts) => Looked::Checked(live::checks(desired, &facts)),
-            None => Looked::Not("the document says `verify: {connect: none}`"),
+            Some(facts) => (Looked::Checked(live::checks(desired, &facts)), Some(facts)),
+            None => (Looked::Not("the document says `verify: {connect: none}`"), None),
         }
     }
 

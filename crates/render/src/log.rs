@@ -15,6 +15,8 @@ pub struct ServerLog {
     pub folder: LogFolder,
     /// Where they are by other values of `log_directory`: those that do not apply, are commented out, or were there before.
     pub former: Vec<LogFolder>,
+    /// Other values of `log_filename`, as for the folders.
+    pub former_filenames: Vec<String>,
     /// The folder of the host that is mounted into the container, with the log folder in it.
     pub mounted: Option<String>,
     /// `log_filename`, with its `%` escapes.
@@ -73,7 +75,8 @@ impl ObservedState {
         } else {
             LogFolder::Printed
         };
-        let mut former: Vec<_> = conf.log_directories(earlier).iter().map(|value| of(value)).collect();
+        let mut former: Vec<_> =
+            conf.values("log_directory", earlier).iter().map(|value| of(value)).collect();
         former.retain(|former| *former != folder);
         former.dedup();
         let mounted = mounts.root(&join(&data, &log_directory));
@@ -81,6 +84,9 @@ impl ObservedState {
             LogFolder::Host(path) => Some(path),
             LogFolder::Volume(_) | LogFolder::Container(_) | LogFolder::Printed => None,
         });
+        let filename = text("log_filename", "postgresql-%Y-%m-%d_%H%M%S.log");
+        let mut former_filenames = conf.values("log_filename", earlier);
+        former_filenames.retain(|former| *former != filename);
         let destinations = text("log_destination", "stderr");
         let is = |name: &str, values: &[&str]| values.contains(&text(name, "").to_ascii_lowercase().as_str());
         let hides_functions =
@@ -89,7 +95,8 @@ impl ObservedState {
             folder,
             former,
             mounted: mounted.flatten(),
-            filename: text("log_filename", "postgresql-%Y-%m-%d_%H%M%S.log"),
+            filename,
+            former_filenames,
             prefix: value("log_line_prefix").unwrap_or_else(|| b"%m [%p] ".to_vec()),
             timezone: value("log_timezone").map(|value| String::from_utf8_lossy(&value).into_owned()),
             hides_functions,
@@ -120,16 +127,15 @@ impl ObservedState {
 }
 
 impl ObservedConf {
-    /// Lists the values of `log_directory` in the files of now and of before, also those that are commented out.
-    fn log_directories(&self, earlier: &[Vec<u8>]) -> Vec<String> {
-        const NAME: &str = "log_directory";
+    /// Lists the values of a setting in the files of now and of before, also those that are commented out.
+    fn values(&self, name: &str, earlier: &[Vec<u8>]) -> Vec<String> {
         let before: Vec<_> = earlier.iter().map(|bytes| Conf::parse(bytes.as_slice())).collect();
         let sets = std::iter::once(&self.set).chain(&self.auto);
         let now = sets.flat_map(|set| set.files().map(|(_, conf)| conf));
         let mut all = Vec::new();
         for conf in now.chain(&before) {
-            all.extend(conf.assignments(NAME).map(|entry| conf.value(entry)));
-            all.extend(conf.commented(NAME).iter().map(|commented| conf.value(&commented.entry)));
+            all.extend(conf.assignments(name).map(|entry| conf.value(entry)));
+            all.extend(conf.commented(name).iter().map(|commented| conf.value(&commented.entry)));
         }
         all.sort();
         all.dedup();

@@ -121,6 +121,36 @@ fn logs_in_folders_beside_and_below_are_named_and_nothing_else_is() {
 }
 
 #[test]
+fn status_tells_files_of_earlier_settings_from_those_of_now_also_without_the_server() {
+    let bed = Bed::new();
+    let log = || {
+        let run = bed.sandbox.run("status --format json");
+        let status: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+        let log = status["targets"][0]["log"].clone();
+        let names = |list: &serde_json::Value| -> Vec<String> {
+            let paths = list.as_array().unwrap().iter().map(|path| path.as_str().unwrap());
+            paths.map(|path| path.rsplit('/').next().unwrap().to_string()).collect()
+        };
+        (log["now"].is_null(), log["current"].as_u64(), names(&log["earlier"]), names(&log["other"]))
+    };
+    bed.apply("log_filename: 'pg-%Y.log'");
+    let old = vec!["postgresql-11-22.log".to_string()];
+    assert_eq!(log(), (true, Some(0), old.clone(), vec![]));
+    write(bed.logs.join("pg-2026.csv"), csv(1, "READ", "x")).unwrap();
+    write(bed.logs.join("other.csv"), csv(2, "READ", "x")).unwrap();
+    assert_eq!(log(), (true, Some(1), old.clone(), vec!["other.csv".into()]));
+    let status = bed.sandbox.run("status").stdout;
+    assert!(
+        status.contains("; log: 3 files, 1 by earlier settings, 1 by no setting that is known"),
+        "{status}"
+    );
+    // A folder that is not there yet has nothing, and what was there before stays known.
+    bed.apply("log_directory: /var/log/postgres/new");
+    let (_, current, earlier, _) = log();
+    assert_eq!((current, earlier), (Some(0), vec!["pg-2026.csv".to_string(), old[0].clone()]));
+}
+
+#[test]
 fn files_by_another_name_are_named() {
     let bed = Bed::new();
     write(bed.logs.join("other.csv"), csv(9, "READ", "x")).unwrap();

@@ -8,7 +8,6 @@ use render::{LogFolder, ObservedState, ServerLog};
 
 use super::input::Input;
 use super::log_name::is_named_as_log;
-use crate::disk::LIMIT;
 use crate::opened::{Rooted, on_disk};
 
 /// How deep the folders below the mounted one are looked at: `PGDATA` may be a folder in it, and its `log` one in that.
@@ -59,13 +58,9 @@ impl Elsewhere {
 }
 
 /// Reads what the earlier applies replaced of the files that the server reads; nothing of what cannot be read.
-pub(super) fn earlier_confs(rooted: &Rooted, observed: &ObservedState) -> Vec<Vec<u8>> {
-    let files: Vec<_> = observed.conf_files().map(|(_, here)| PathBuf::from(here)).collect();
-    let history = rooted.root.history().unwrap_or_default();
-    let numbers = history.iter().filter(|made| made.files.iter().any(|file| files.contains(&file.path)));
-    let ways = numbers.filter_map(|made| rooted.root.way_back(made.number - 1, LIMIT).ok());
-    let changes = ways.flat_map(|way| way.files).map(|back| back.change);
-    changes.filter(|change| files.contains(&change.path)).map(|change| change.after).collect()
+pub(crate) fn earlier_confs(rooted: &Rooted, observed: &ObservedState) -> Vec<Vec<u8>> {
+    let files = observed.conf_files().map(|(_, here)| PathBuf::from(here));
+    files.flat_map(|file| rooted.root.replaced(&file).unwrap_or_default()).collect()
 }
 
 /// Gathers the files of a folder that are named as logs, and of those below it. No link is followed.

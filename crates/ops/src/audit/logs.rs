@@ -199,7 +199,7 @@ pub struct Found {
 }
 
 /// Where a server writes to, those first that leave least open.
-const DESTINATIONS: [&str; 3] = ["csvlog", "jsonlog", "stderr"];
+pub(super) const DESTINATIONS: [&str; 3] = ["csvlog", "jsonlog", "stderr"];
 
 /// Groups files that were named: those that differ in the format that their name tells belong together.
 ///
@@ -252,7 +252,7 @@ fn is_same_content(one: &Path, two: &Path) -> std::io::Result<bool> {
 }
 
 /// Returns `log_filename` as the server changes it for a destination.
-fn file_name(pattern: &str, destination: &str) -> String {
+pub(super) fn file_name(pattern: &str, destination: &str) -> String {
     let suffix = match destination {
         "csvlog" => ".csv",
         "jsonlog" => ".json",
@@ -266,7 +266,7 @@ fn file_name(pattern: &str, destination: &str) -> String {
 ///
 /// Whoever owns the folder chooses names, and whoever may change the configuration the pattern: each part of the pattern is
 /// looked at once for each byte of the name.
-fn is_rotation(pattern: &str, name: &[u8]) -> bool {
+pub(super) fn is_rotation(pattern: &str, name: &[u8]) -> bool {
     // Whether the pattern so far ends before each byte of the name, and behind the last one.
     let mut ends = vec![false; name.len() + 1];
     ends[0] = true;

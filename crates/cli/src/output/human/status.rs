@@ -2,6 +2,7 @@
 
 use live::Subject;
 use ops::TargetName;
+use ops::audit::LogFiles;
 use ops::status::{FilesStatus, ServerStatus, Since, Status};
 
 use super::checks::one_line;
@@ -82,7 +83,22 @@ fn text(status: &Status) -> String {
         }
         (None, None) => String::new(),
     };
-    format!("{files}{pending}; {server}{also}")
+    format!("{files}{pending}; {server}{also}{}", log(status.log.as_ref()))
+}
+
+/// Says which files of the log are there by other settings than those of now.
+fn log(files: Option<&LogFiles>) -> String {
+    let Some(files) = files.filter(|files| !files.earlier.is_empty() || !files.other.is_empty()) else {
+        return String::new();
+    };
+    let parts =
+        [(files.earlier.len(), "by earlier settings"), (files.other.len(), "by no setting that is known")];
+    let parts: Vec<_> = parts
+        .iter()
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, how)| format!("{number} {how}"))
+        .collect();
+    format!("; log: {}, {}", count(files.count(), "file", "files"), parts.join(", "))
 }
 
 fn names(subjects: &[Subject]) -> String {

@@ -1,5 +1,7 @@
 //! How targets stand.
 
+use std::path::PathBuf;
+
 use ops::TargetName;
 use ops::status::{FilesStatus, ServerStatus, Status};
 use render::ValueChange;
@@ -20,6 +22,23 @@ pub(super) struct Part {
     /// The step of an apply that is not finished.
     pending: Option<Step>,
     server: ServerPart,
+    /// The files of the server's log; null if they are not on this host.
+    log: Option<LogPart>,
+}
+
+/// The files of a server's log.
+#[derive(Default, Serialize, JsonSchema)]
+struct LogPart {
+    /// The file that the server writes to now; null if that is not known.
+    now: Option<String>,
+    /// How many there are by the settings of now.
+    current: usize,
+    /// Those by settings of before: another `log_filename`, or another `log_directory`.
+    earlier: Vec<String>,
+    /// Those that look like logs, by no setting that is known.
+    other: Vec<String>,
+    /// How many bytes all of them have.
+    bytes: u64,
 }
 
 /// A run that writes to the target.
@@ -165,6 +184,14 @@ pub(super) fn row(name: &TargetName, status: &Status) -> Row<Part> {
         ServerStatus::NotChecked(_) => (ServerStateName::NotChecked, Vec::new(), None),
     };
     server.not_checked = names(&status.not_checked);
+    let path = |path: &PathBuf| path.display().to_string();
+    row.own.log = status.log.as_ref().map(|log| LogPart {
+        now: log.now.as_ref().map(path),
+        current: log.current.len(),
+        earlier: log.earlier.iter().map(path).collect(),
+        other: log.other.iter().map(path).collect(),
+        bytes: log.bytes,
+    });
     row
 }
 
@@ -182,7 +209,7 @@ impl Sum for Totals {
 
     fn add(&mut self, row: &Row<Part>) {
         self.targets += 1;
-        let Part { files, running, pending, server } = &row.own;
+        let Part { files, running, pending, server, .. } = &row.own;
         *match files.state {
             FilesStateName::Unknown => &mut self.files.unknown,
             FilesStateName::InSync => &mut self.files.in_sync,
