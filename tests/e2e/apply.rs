@@ -158,7 +158,7 @@ fn a_command_that_fails_hangs_or_floods_leaves_its_step_to_be_done() {
     other.document(IF_NEEDED);
     std::fs::remove_file(other.tree().join("bin/stop")).unwrap();
     other.run("apply --yes").expect(1).says(&[
-        "bin/stop is not there",
+        "bin/stop does not exist, or is not a program",
         "restart: {stop: […], start: […]}",
         "nothing changed",
     ]);
