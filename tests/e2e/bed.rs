@@ -104,10 +104,13 @@ fn try_docker(arguments: &[&str]) -> Output {
 
 /// A deployment; dropping it removes everything of it.
 pub(crate) struct Bed {
-    _temp: TempDir,
+    _temp: Option<TempDir>,
     pub(crate) root: PathBuf,
-    /// The container, the volume and the Compose project have this name.
+    /// The container and the Compose project have this name.
     pub(crate) name: String,
+    volume: String,
+    /// The deployment's folder, below the root.
+    folder: String,
 }
 
 /// How `kasm-db` ended, and what it said.
@@ -147,6 +150,11 @@ impl Run {
 impl Bed {
     /// Lays out a deployment whose compose files have this image, and starts nothing.
     pub(crate) fn new(image: &str) -> Self {
+        Self::below("kasm", image)
+    }
+
+    /// Lays out a deployment in this folder of a new root.
+    pub(crate) fn below(folder: &str, image: &str) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let temp = tempfile::Builder::new().prefix("kasm-db-e2e-").tempdir().unwrap();
         let root = temp.path().canonicalize().unwrap();
@@ -154,7 +162,23 @@ impl Bed {
         std::fs::set_permissions(&root, PermissionsExt::from_mode(0o755)).unwrap();
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("kasm_db_e2e_{}_{number}", std::process::id());
-        let bed = Self { _temp: temp, root, name };
+        let bed = Self { _temp: Some(temp), root, volume: name.clone(), name, folder: folder.into() };
+        bed.lay_out(image);
+        bed
+    }
+
+    /// Lays out another deployment of the same container in this folder of the root, with a volume of its own, as an upgrade
+    /// of Kasm does.
+    pub(crate) fn beside(&self, folder: &str, image: &str) -> Self {
+        let volume = format!("{}_{}", self.name, folder.replace('/', "_"));
+        let (root, name) = (self.root.clone(), self.name.clone());
+        let bed = Self { _temp: None, root, volume, name, folder: folder.into() };
+        bed.lay_out(image);
+        bed
+    }
+
+    fn lay_out(&self, image: &str) {
+        let bed = self;
         for folder in ["bin", "docker/.conf", "conf/database", "log/postgres"] {
             std::fs::create_dir_all(bed.tree().join(folder)).unwrap();
         }
@@ -184,8 +208,7 @@ impl Bed {
         if engine().is_none() {
             bed.stand_in();
         }
-        bed.docker(&["volume", "create", &bed.name]);
-        bed
+        bed.docker(&["volume", "create", &bed.volume]);
     }
 
     /// Puts a `docker` of our own in place of the engine's.
@@ -252,12 +275,13 @@ impl Bed {
         include_str!("conf/docker-compose.yaml")
             .replace("IMAGE", image)
             .replace("NAME", &self.name)
+            .replace("VOLUME", &self.volume)
             .replace("TREE", self.tree().to_str().unwrap())
     }
 
     /// The deployment's folder.
     pub(crate) fn tree(&self) -> PathBuf {
-        self.root.join("kasm")
+        self.root.join(&self.folder)
     }
 
     pub(crate) fn read(&self, path: &str) -> String {
@@ -411,7 +435,7 @@ impl Drop for Bed {
         }
         // Not asserted: a test that failed half-way has not made all of it.
         self.try_docker(&["rm", "--force", "--volumes", &self.name]);
-        self.try_docker(&["volume", "rm", "--force", &self.name]);
+        self.try_docker(&["volume", "rm", "--force", &self.volume]);
     }
 }
 

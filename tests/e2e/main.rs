@@ -25,4 +25,5 @@ mod signals;
 mod stale;
 mod steps;
 mod tcp;
+mod upgrade;
 mod verify;

@@ -1,7 +1,8 @@
 //! Every command that the documentation shows is run, and what it prints is compared.
 //!
 //! A page's `sh` and `console` blocks are run in their order, in one copy of the examples that takes the place of
-//! the repository. On a host the deployment is `/opt/kasm/current`; here that is the one of `examples/existing`.
+//! the repository. On a host the deployment is `/opt/kasm/current`; here that is the one of `examples/existing`, and
+//! `/opt/kasm/1.17.0` is that of a newer release beside it.
 //!
 //! - A `yaml` block whose first line is `# kasm-db.yaml` is what the reader writes to `./kasm-db.yaml` at this point.
 //!   Other `yaml` blocks with a line `schema: kasm-db/v1` must be valid documents.
@@ -60,6 +61,9 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("$EDITOR kasm-db.yaml", "the block after it is the edit"),
     ("cd ", "every command here starts at the root"),
 ];
+
+/// The newer release of the page about upgrades; `tests/e2e` goes through one.
+const NEWER: &str = "1.17.0";
 
 /// What `verify` and `status` say about a server that does not run.
 const SERVER_DOWN: [&str; 2] = ["[KDB701]", "server unreachable: "];
@@ -230,8 +234,22 @@ fn printed(expected: &str, run: &Run) -> Result<(), String> {
     Err(format!("it prints\n{}", as_host(&both)))
 }
 
+/// Makes the tree of a newer release, beside that of `/opt/kasm/current`.
+fn install(sandbox: &Sandbox, version: &str) {
+    let (old, new) = ("1.11.0", sandbox.root().join("examples/existing/opt/kasm").join(version));
+    testing::copy(&new.with_file_name(old), &new);
+    let compose = std::fs::read_dir(new.join("docker/.conf")).unwrap().map(|entry| entry.unwrap().path());
+    for path in compose.chain([new.join("docker/docker-compose.yaml")]) {
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, text.replace(old, version).replace("postgres:12-", "postgres:14-")).unwrap();
+    }
+}
+
 fn check(document: &str, text: &str) -> Vec<String> {
     let sandbox = Sandbox::new(PROGRAM);
+    if text.contains(NEWER) {
+        install(&sandbox, NEWER);
+    }
     let bin = sandbox.root().join("bin");
     std::fs::create_dir(&bin).unwrap();
     symlink(PROGRAM, bin.join("kasm-db")).unwrap();

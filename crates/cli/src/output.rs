@@ -13,6 +13,7 @@ pub(crate) mod formats;
 mod held;
 pub(crate) mod human;
 pub(crate) mod json;
+mod newer;
 pub(crate) mod panic;
 pub(crate) mod patch;
 mod plural;

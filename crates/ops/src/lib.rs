@@ -45,6 +45,7 @@ pub mod follow_up;
 mod glob;
 pub mod history;
 pub mod import;
+mod newer;
 pub mod note;
 mod observer;
 mod opened;

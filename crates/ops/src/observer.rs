@@ -108,6 +108,8 @@ pub enum Event<'a> {
         /// What stands in the way, and what to know.
         findings: &'a [Diagnostic],
     },
+    /// A newer tree is beside the deployment: an upgrade of Kasm has installed it.
+    NewerTree(&'a Path),
     /// The files are as this generation left them.
     NothingToRollBack(&'a str, u64),
     /// These targets failed before anything was written, and the run continues without them.

@@ -1,6 +1,6 @@
 //! Whether files and server are as the document says.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use commit::{Digest, Writer};
 use live::{Caller, Check, Environment, Scrubber, Subject};
@@ -34,6 +34,8 @@ pub struct Status {
     pub server: ServerStatus,
     /// What of its server could not be checked.
     pub not_checked: Vec<Subject>,
+    /// A newer tree beside the deployment, which an upgrade of Kasm has installed.
+    pub newer: Option<PathBuf>,
     /// The files of its server's log, if they are on this host.
     pub log: Option<LogFiles>,
     /// Knows the secrets of the target, which the texts of a server may hold.
@@ -123,7 +125,8 @@ pub fn status(
     let server = server_status(looked);
     // It may have begun while the server was asked.
     let running = running.or_else(|| rooted.root.writer());
-    Ok(Status { folder: rooted.folder(), files, running, pending, server, not_checked, log, scrubber })
+    let newer = rooted.newer_tree();
+    Ok(Status { folder: rooted.folder(), files, newer, running, pending, server, not_checked, log, scrubber })
 }
 
 impl Status {

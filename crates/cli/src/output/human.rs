@@ -15,6 +15,7 @@ use ops::verify::Verified;
 use ops::{Document, Error, Named, Outcome, TargetDir, TargetName};
 
 use super::emitter::{Emitter, Format, PlanHead, PlanRow};
+use super::newer::newer_tree;
 use super::report::Report;
 use super::sink::Sink;
 use super::{Detail, count, escape};
@@ -151,6 +152,12 @@ impl Emitter for Human {
         self.sink.text(&status::lines(&self.lines))?;
         if !self.detail.quiet && self.lines.iter().any(|line| line.differs) {
             self.sink.text("\nRun `kasm-db verify` for the reason and a fix.\n")?;
+        }
+        if !self.detail.quiet
+            && let Some(newer) = self.lines.iter().find_map(|line| line.newer.as_deref())
+        {
+            let (_, help) = newer_tree(newer);
+            self.sink.text(&format!("\nA newer tree is an upgrade of Kasm: {help}.\n"))?;
         }
         self.sink.complete();
         Ok(())

@@ -10,6 +10,7 @@ use ops::{Error, Event, FilesState, Observer, Question, seconds};
 use render::{Needs, Plan};
 
 use super::human::{checks, follow_up, plan};
+use super::newer::newer_tree;
 use super::results::Results;
 use super::{Detail, Terminal, count, escape, listed};
 
@@ -62,6 +63,11 @@ impl Observer for Progress<'_> {
                 if findings.iter().any(Diagnostic::is_error) {
                     self.terminal.state(FilesState::NothingChanged);
                 }
+            }
+            Event::NewerTree(newer) => {
+                let newer = escape(&newer.display().to_string());
+                let (message, help) = newer_tree(&newer);
+                note(&format!("warning: {message}\n  = help: {help}\n"));
             }
             Event::NothingToRollBack(folder, to) => {
                 let folder = escape(folder);

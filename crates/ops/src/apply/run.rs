@@ -148,6 +148,9 @@ impl Run<'_> {
             self.context.tell(Event::Stale(&stale))?;
         }
         self.context.tell(Event::Seen { findings: &[], also: &also })?;
+        if let Some(newer) = locked.rooted.newer_tree() {
+            self.context.tell(Event::NewerTree(&newer))?;
+        }
         if plan.is_blocked() {
             self.say_what_to_allow(&plan)?;
             let outcome = outcome_of(&plan);

@@ -14,6 +14,8 @@ pub(crate) struct Line {
     text: String,
     /// Whether its server differs.
     pub(crate) differs: bool,
+    /// A newer tree beside it.
+    pub(crate) newer: Option<String>,
 }
 
 impl Line {
@@ -21,7 +23,8 @@ impl Line {
     pub(crate) fn new(name: &TargetName, status: &Status) -> Self {
         let text = status.scrubber.known(&text(status));
         let differs = !matches!(status.server, ServerStatus::InSync | ServerStatus::NotAsked(_));
-        Self { label: name.label(), text, differs }
+        let newer = status.newer.as_ref().map(|newer| escape(&newer.display().to_string()));
+        Self { label: name.label(), text, differs, newer }
     }
 }
 
@@ -62,6 +65,14 @@ fn text(status: &Status) -> String {
             format!("{0}server not checked{0:#}: {1}", style::ERROR, one_line(&names(subjects), scrubber))
         }
     };
+    let newer = status.newer.as_ref().map(|newer| {
+        format!(
+            "; {0}a newer tree is beside it{0:#}: {1}",
+            style::CHANGED,
+            escape(&newer.display().to_string())
+        )
+    });
+    let newer = newer.unwrap_or_default();
     let also = match (&status.server, &status.not_checked[..]) {
         (ServerStatus::NotChecked(_), _) | (_, []) => String::new(),
         (_, subjects) => {
@@ -83,7 +94,7 @@ fn text(status: &Status) -> String {
         }
         (None, None) => String::new(),
     };
-    format!("{files}{pending}; {server}{also}{}", log(status.log.as_ref()))
+    format!("{files}{pending}; {server}{also}{}{newer}", log(status.log.as_ref()))
 }
 
 /// Says which files of the log are there by other settings than those of now.

@@ -18,6 +18,7 @@ use super::target::{Row, Sum};
 use super::verify::{CheckRow, check};
 use super::words::{End, Needs, Step};
 use crate::output::Detail;
+use crate::output::newer::newer_tree;
 use crate::output::progress::takes_effect;
 
 /// What came of applying to a target.
@@ -168,6 +169,10 @@ pub(super) fn event(row: &mut Row<Part>, event: &Event<'_>, detail: Detail, scru
             own.recovered = recovered(recovery);
             own.written = finished(recovery);
             row.warnings.extend(left_over(&recovery.leftovers));
+        }
+        Event::NewerTree(newer) => {
+            let (message, help) = newer_tree(&newer.display().to_string());
+            row.warnings.push(Problem::warning(&message, Some(&help)));
         }
         Event::AlreadyApplied(folder) => row.folder = Some((*folder).to_string()),
         Event::Planned { plan, folder, follow_up, .. } => {

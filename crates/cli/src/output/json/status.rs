@@ -22,6 +22,8 @@ pub(super) struct Part {
     /// The step of an apply that is not finished.
     pending: Option<Step>,
     server: ServerPart,
+    /// A newer tree beside the deployment, which an upgrade of Kasm has installed; null if there is none.
+    newer: Option<String>,
     /// The files of the server's log; null if they are not on this host.
     log: Option<LogPart>,
 }
@@ -185,6 +187,7 @@ pub(super) fn row(name: &TargetName, status: &Status) -> Row<Part> {
     };
     server.not_checked = names(&status.not_checked);
     let path = |path: &PathBuf| path.display().to_string();
+    row.own.newer = status.newer.as_ref().map(path);
     row.own.log = status.log.as_ref().map(|log| LogPart {
         now: log.now.as_ref().map(path),
         current: log.current.len(),
