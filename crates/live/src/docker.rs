@@ -300,7 +300,7 @@ fn only_file(archive: &[u8], limit: u64) -> Option<Vec<u8>> {
 }
 
 /// Tells why `docker` refused.
-fn refused(words: &str) -> Unreachable {
+pub(crate) fn refused(words: &str) -> Unreachable {
     let lower = words.to_lowercase();
     if lower.contains("permission denied") {
         Unreachable::new(

@@ -147,7 +147,9 @@ fn server(
     let docker = container.and_then(|_| Docker::find(caller).ok());
     let is_stale = |inside: &str, here: &Path| {
         let both = docker.as_ref().zip(container);
-        both.and_then(|(docker, container)| stale::is_stale(docker, container, inside, here)) == Some(true)
+        let stale = both.map(|(docker, container)| stale::is_stale(docker, container, inside, here));
+        // What cannot be compared is not taken for stale: the server has the same content.
+        stale.transpose().map(|stale| stale.flatten() == Some(true)).map_err(|unreachable| unreachable.why)
     };
     let (main, read) = (server.text("config_file"), answers.take(&server_files));
     server.confs = server_files::compare(main, read, files, container, &is_stale);

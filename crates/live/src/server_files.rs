@@ -20,13 +20,13 @@ pub struct HostFile {
 }
 
 /// Compares the files that the server reads with the host's, the main one of which comes first. `main` is the server's
-/// `config_file`, empty if that is not known. `is_stale` tells whether the container has another file than the host.
+/// `config_file`, empty if that is not known. `is_stale` returns whether the container has another file than the host.
 pub(crate) fn compare(
     main: &str,
     files: Reply<ServerFile>,
     on_host: &[HostFile],
     container: Option<&Container>,
-    is_stale: &dyn Fn(&str, &Path) -> bool,
+    is_stale: &dyn Fn(&str, &Path) -> Result<bool, String>,
 ) -> Vec<ConfFile> {
     let Some(main_here) = on_host.first() else { return Vec::new() };
     let files = match files {
@@ -42,7 +42,11 @@ pub(crate) fn compare(
             false => on_host.iter().find(|here| here.inside == file.path)?,
         };
         let state = match state(&file, here, container) {
-            ConfState::Same if is_stale(&file.path, &here.on_host) => ConfState::Stale,
+            ConfState::Same => match is_stale(&file.path, &here.on_host) {
+                Ok(true) => ConfState::Stale,
+                Ok(false) => ConfState::Same,
+                Err(why) => ConfState::Unknown(why),
+            },
             state => state,
         };
         Some(ConfFile { path: file.path, state })
@@ -71,7 +75,7 @@ mod tests {
         let file =
             |(path, bytes): (&str, &[u8])| ServerFile { path: path.into(), bytes: Some(bytes.to_vec()) };
         let files = files.map(|files| files.into_iter().map(file).collect());
-        compare(main, files, on_host, None, &|_, _| false)
+        compare(main, files, on_host, None, &|_, _| Ok(false))
             .into_iter()
             .map(|conf| (conf.path, conf.state))
             .collect()

@@ -180,7 +180,9 @@ impl<'a> BeforeStop<'a> {
         };
         let is_stale = |(inside, here): &(&str, &str)| {
             let here = on_disk(self.rooted, here).ok();
-            here.is_some_and(|here| live::is_stale(docker, container, inside, &here) == Some(true))
+            here.is_some_and(|here| {
+                matches!(live::is_stale(docker, container, inside, &here), Ok(Some(true)))
+            })
         };
         after.conf_files().find(is_stale).map(|(_, here)| here.to_string())
     }
