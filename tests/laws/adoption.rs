@@ -366,7 +366,12 @@ proptest! {
             let (text, left_out) = imported.map_err(|codes| TestCaseError::fail(format!("{codes:?}")))?;
             let imported = desired(&text);
             if let Some(image) = wanted.image() {
-                prop_assert!(imported.image().is_some_and(|found| image.is_met_by(found)), "{text}\n{left_out:?}");
+                // What a variable becomes may be a secret: only an image that everybody can get is written down.
+                let is_left_out = compose.text.contains("image: ${")
+                    && imported.image().is_none()
+                    && left_out.iter().any(|name| name == "image");
+                let is_met = imported.image().is_some_and(|found| image.is_met_by(found));
+                prop_assert!(is_met || is_left_out, "{text}\n{left_out:?}");
             }
         }
     }
@@ -400,7 +405,7 @@ fn what_can_not_be_written_is_left_out_with_its_reason() {
 fn an_image_that_a_plan_would_change_is_a_comment() {
     for (image, reason) in [
         ("image: postgres:${TAG:?}", "the variable `TAG`"),
-        ("image: |\n      postgres:14", "blanks or line ends"),
+        ("image: |\n      postgres:14", "spaces or line ends"),
         ("image: postgres@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef", "no tag"),
         ("image: 'Post gres'", "no reference"),
         ("build: .", "built from source"),

@@ -89,7 +89,7 @@ mod tests {
             ("Unknown-Key", &["KDB101"]),
             ("libraries", &["preload.libraries"]),
             ("ddl", &["audit.classes"]),
-            ("role", &["audit.classes", "audit.role"]),
+            ("role", &["audit.classes", "audit.role", "(role)"]),
             ("files.service", &["targets.files.service"]),
             ("timeout", &["restart.timeout"]),
             ("shared_buffers", &["(shared_buffers)"]),
