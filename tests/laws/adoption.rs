@@ -407,7 +407,7 @@ fn an_image_that_a_plan_would_change_is_a_comment() {
         ("image: postgres:${TAG:?}", "the variable `TAG`"),
         ("image: |\n      postgres:14", "spaces or line ends"),
         ("image: postgres@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef", "no tag"),
-        ("image: 'Post gres'", "no reference"),
+        ("image: 'Post gres'", "not a valid reference"),
         ("build: .", "built from source"),
         ("restart: always", "has no image"),
     ] {
