@@ -465,12 +465,13 @@ fn a_run_that_a_signal_ends_between_targets_says_so_in_their_list() {
 #[test]
 fn a_run_that_a_signal_ends_writes_its_envelope() {
     let sandbox = Sandbox::new(PROGRAM);
+    sandbox.edit(&sandbox.document("existing"), "[read, write, ddl]", "[read, write, ddl, ddl]");
     let held = File::open(sandbox.target("existing")).unwrap();
     held.lock().unwrap();
     let mut command = sandbox.command(PROGRAM);
     command.args(DOCUMENT.split(' ')).args(["apply", "--yes", "--lock-timeout", "60", "--format", "json"]);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    // It has told of its document before it waits.
+    // It warns of the document before it waits.
     let mut told = [0];
     std::io::Read::read_exact(child.stderr.as_mut().unwrap(), &mut told).unwrap();
     std::thread::sleep(std::time::Duration::from_millis(300));

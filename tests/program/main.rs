@@ -19,6 +19,7 @@ mod found_scripts;
 mod found_server;
 mod help;
 mod hostile_server;
+mod ignore;
 mod import;
 mod jobs;
 mod json;

@@ -217,6 +217,7 @@ fn history_lists_what_was_applied() {
          2  [TIME]   4 files  apply (kasm-db [VERSION])
             by …
             from [ROOT]/examples/existing/kasm-db.yaml (SHA-256 …
+            services.db.image: kasmweb/postgres:1.11.0 -> kasmweb/postgres:1.12.0 (4 files)
             docker/.conf/docker-compose-all.yaml
             docker/.conf/docker-compose-db-redis.yaml
             docker/.conf/docker-compose-db.yaml
@@ -224,13 +225,16 @@ fn history_lists_what_was_applied() {
          1  [TIME]   5 files  apply (kasm-db [VERSION])
             by …
             from [ROOT]/examples/existing/kasm-db.yaml (SHA-256 …
+            services.db.image: postgres:12-alpine -> kasmweb/postgres:1.11.0 (4 files)
+            shared_preload_libraries: not set -> pgaudit
+            pgaudit.log: not set -> read, write, ddl
             conf/database/postgresql.conf
             docker/.conf/docker-compose-all.yaml
             docker/.conf/docker-compose-db-redis.yaml
             docker/.conf/docker-compose-db.yaml
             docker/docker-compose.yaml
 
-    `kasm-db rollback N` goes back to what generation N left; 0 is before the first one here.
+    `kasm-db rollback N` restores the files of generation N. The oldest to restore is 0.
     ");
     let json = case.run(&format!("history --format json {TREE}")).expect(0);
     let json: serde_json::Value = serde_json::from_slice(&json.bytes).unwrap();

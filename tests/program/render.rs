@@ -235,7 +235,7 @@ fn a_file_that_somebody_copied_is_compared_without_its_secrets() {
         let rendered = sandbox.root().join("examples/existing/rendered/current").join(path);
         std::fs::copy(sandbox.target("existing").join(path), rendered).unwrap();
     }
-    let check = sandbox.run(&format!("-q render --check -f {EXISTING}")).expect(2);
+    let check = sandbox.run(&format!("render --check -f {EXISTING}")).expect(2);
     no_password(&check.to_string());
     assert!(
         check.stdout.contains("-    image: postgres:12-alpine\n+    image: kasmweb/postgres:1.11.0"),

@@ -78,7 +78,7 @@ fn history_names_who_made_a_generation_and_from_which_document() {
     command.env("SUDO_USER", "anna\x1b[2J").env("SUDO_UID", "1000").args(APPLY.split(' '));
     sandbox.finish(&mut command).expect(0);
     let run = sandbox.run(&format!("history -v {TREE}")).expect(0);
-    assert!(run.stdout.contains(", by sudo of anna\\u{1b}[2J (user 1000)\n"), "{run}");
+    assert!(run.stdout.contains(", through sudo by anna\\u{1b}[2J (user 1000)\n"), "{run}");
     assert!(run.stdout.contains("        from [ROOT]/examples/existing/kasm-db.yaml (SHA-256 "), "{run}");
     let manifest = read_to_string(state(&sandbox).join("generations/1/manifest")).unwrap();
     for what in ["kasmweb/postgres:1.11.0", "shared_preload_libraries", "pgaudit.log"] {

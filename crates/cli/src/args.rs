@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValue, TypedValueParser};
 use clap::{ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueHint};
 use live::SslMode;
+use model::Ignorable;
 
 pub(crate) use self::audit::{Audit, AuditType};
 use self::deferred::Deferred;
@@ -114,6 +115,9 @@ pub(crate) struct Global {
     /// Override the named blocker. May be repeated
     #[arg(long, global = true, add = complete::blockers(), value_name = "NAME", value_delimiter = ',')]
     pub(crate) allow: Vec<String>,
+    /// Do not show the named warning. May be repeated
+    #[arg(long, global = true, value_name = "NAME", value_delimiter = ',', value_parser = ignorable())]
+    pub(crate) ignore: Vec<Ignorable>,
     /// Show values and comments that are hidden by default
     #[arg(long, global = true)]
     pub(crate) show_secrets: bool,
@@ -123,7 +127,7 @@ pub(crate) struct Global {
     /// When to use colours
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", env = "KASM_DB_COLOR")]
     pub(crate) color: Color,
-    /// Print less: no diffs and no warnings
+    /// Print results and errors only: no warnings, diffs or progress
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
     /// Print more: also files that are in sync or skipped
@@ -143,6 +147,25 @@ pub(crate) struct Global {
 /// Reads a number; what Rust's parser says of a text is not for users.
 fn whole_number<N: std::str::FromStr>(text: &str) -> Result<N, String> {
     text.parse().map_err(|_| "use a whole number".to_string())
+}
+
+/// Reads the name of a warning that can be silenced.
+fn ignorable() -> impl TypedValueParser<Value = Ignorable> {
+    let values = Ignorable::ALL.iter().map(|one| PossibleValue::new(one.name()));
+    let unknown = || "unknown warning".to_string();
+    clap::builder::PossibleValuesParser::new(values)
+        .try_map(move |name| Ignorable::find(&name).ok_or_else(unknown))
+}
+
+/// The most bytes that a message of the history has.
+const MESSAGE: usize = 4096;
+
+fn message(text: &str) -> Result<String, String> {
+    match text.trim() {
+        "" => Err("write at least one word".into()),
+        text if text.len() > MESSAGE => Err(format!("use at most {MESSAGE} bytes")),
+        text => Ok(text.to_string()),
+    }
 }
 
 fn jobs(text: &str) -> Result<u16, String> {
@@ -201,6 +224,9 @@ pub(crate) struct Writing {
     /// Write into the files instead of replacing them, for single-file bind mounts
     #[arg(long)]
     pub(crate) in_place: bool,
+    /// Why you make the change; `kasm-db history` shows it
+    #[arg(long, value_name = "TEXT", value_parser = message)]
+    pub(crate) message: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -54,6 +54,7 @@ impl Global {
             root: self.root.clone(),
             top: self.top.clone(),
             allow: self.allow.clone(),
+            ignore: self.ignore.clone(),
             lock_timeout: Duration::from_secs(self.lock_timeout),
             jobs: self.jobs.and_then(|jobs| NonZero::new(jobs.into())),
         }

@@ -19,6 +19,7 @@ pub(crate) mod verify;
 pub(crate) mod version;
 
 use live::Environment;
+use model::{Code, Diagnostic};
 use ops::{Document, Documents, Error, FilesState, Met, Outcome, Progress, Selection, TargetDir};
 
 use crate::args::Global;
@@ -32,6 +33,8 @@ pub(crate) struct Setting {
     pub(crate) environment: Environment,
     pub(crate) global: Global,
     pub(crate) results: Results,
+    /// Whether warnings are shown that every run on the document would repeat.
+    pub(crate) shows_repeated: bool,
 }
 
 impl Setting {
@@ -86,8 +89,11 @@ impl Setting {
     fn note_document(&self, document: &Document) {
         let terminal = &self.terminal;
         for diagnostic in &document.reading.diagnostics {
-            if diagnostic.is_error() || !terminal.quiet {
-                terminal.note(&diagnostics::with_source(diagnostic, &|path| document.text(path)));
+            match diagnostic.is_error() {
+                false if terminal.quiet => {}
+                false if is_repeated(diagnostic) && !self.shows_repeated => {}
+                false if is_repeated(diagnostic) => terminal.note(&diagnostics::in_one_line(diagnostic)),
+                _ => terminal.note(&diagnostics::with_source(diagnostic, &|path| document.text(path))),
             }
         }
         if document.desired().is_none() {
@@ -147,6 +153,11 @@ impl Setting {
         };
         ops::only_targets(selection, &mut see, work)
     }
+}
+
+/// Returns whether a warning is about how the document pins its image, which stays so for years.
+fn is_repeated(diagnostic: &Diagnostic) -> bool {
+    matches!(diagnostic.code, Code::NoDigest | Code::MutableTag)
 }
 
 /// A target that a run met, and what came of it.

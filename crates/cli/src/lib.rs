@@ -55,7 +55,8 @@ pub fn main() -> ExitCode {
     #[cfg(debug_assertions)]
     break_if_told();
     let environment = Environment::of(std::env::vars_os());
-    let setting = Setting { terminal, progress, environment, global: cli.global, results };
+    let shows_repeated = matches!(cli.command, Command::Validate(_) | Command::Plan(_));
+    let setting = Setting { terminal, progress, environment, global: cli.global, results, shows_repeated };
     let outcome = run(&cli.command, &setting).unwrap_or_else(|error| {
         let error = setting.progress.of_result(error);
         setting.error(&error);

@@ -7,6 +7,7 @@ use pgconf::value::Type;
 use crate::audit::ClassSet;
 use crate::diagnostic::Location;
 use crate::document::{Mode, Restart, Target, Verify};
+use crate::ignorable::Ignorable;
 use crate::image::Image;
 
 /// What a checked document asks for. Only [`read`](crate::read()) makes one.
@@ -22,6 +23,7 @@ pub struct DesiredState {
     pub(crate) targets: Vec<Target>,
     pub(crate) restart: Restart,
     pub(crate) verify: Verify,
+    pub(crate) ignored: Vec<Ignorable>,
     /// Where values are declared, by JSON pointer.
     pub(crate) places: HashMap<String, Location>,
 }
@@ -210,6 +212,11 @@ impl DesiredState {
     /// Returns the restart policy.
     pub fn restart(&self) -> &Restart {
         &self.restart
+    }
+
+    /// Returns the warnings that the document silences.
+    pub fn ignored(&self) -> &[Ignorable] {
+        &self.ignored
     }
 
     /// Returns the way to the running database.

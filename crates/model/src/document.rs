@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer};
 
 use crate::bounds::{IMAGE_LENGTH, MAJORS, PARAMETER_SIZES, PATH_LENGTH, ROLE_LENGTH};
 use crate::form;
+use crate::ignorable::Ignorable;
 
 /// The value of `schema` that this version reads.
 pub const VERSION: &str = "kasm-db/v1";
@@ -66,6 +67,10 @@ pub struct Document {
     /// How to connect to the running database.
     #[schemars(extend("examples" = [{ "connect": "docker", "container": "kasm_db" }]))]
     pub verify: Option<Verify>,
+    /// Warnings that are not shown, by name. `plan` counts them. Blockers cannot be ignored.
+    #[serde(default)]
+    #[schemars(extend("examples" = [["no-digest"]]))]
+    pub ignore: Vec<Ignorable>,
 }
 
 impl Document {

@@ -59,6 +59,7 @@ fn fits(document: &Document) -> bool {
         targets,
         restart,
         verify,
+        ignore: _,
     } = document;
     extends.as_deref().is_none_or(is_document_path)
         && min_version.as_deref().is_none_or(|text| form::VERSION.fits(text))

@@ -8,6 +8,7 @@ use crate::desired::DesiredState;
 use crate::diagnostic::Diagnostic;
 use crate::document::Document;
 use crate::extends::Parents;
+use crate::ignorable::Ignorable;
 use crate::limits;
 use crate::reader::Reader;
 use crate::stranger;
@@ -20,6 +21,8 @@ pub struct Reading {
     pub desired: Option<DesiredState>,
     /// Every error and warning, in the order of the text; no more than a hundred.
     pub diagnostics: Vec<Diagnostic>,
+    /// Warnings that are silenced.
+    pub ignored: Vec<Diagnostic>,
     /// The documents that it extends, nearest first: the paths that diagnostics give them, and their bytes.
     pub parents: Vec<(String, Vec<u8>)>,
 }
@@ -50,7 +53,17 @@ pub fn read_with(path: &str, bytes: &[u8], parents: &Parents<'_>) -> Reading {
             .map_or((0, 0), |location| (texts.number(&location.path).unwrap_or(0), location.span.start))
     });
     let failed = diagnostics.iter().any(Diagnostic::is_error);
-    Reading { desired: desired.filter(|_| !failed), diagnostics, parents: texts.into_parents() }
+    let desired = desired.filter(|_| !failed);
+    let silenced = desired.as_ref().map_or(&[][..], DesiredState::ignored);
+    let ignored = Ignorable::take(silenced, &mut diagnostics);
+    Reading { desired, diagnostics, ignored, parents: texts.into_parents() }
+}
+
+impl Reading {
+    /// Silences further warnings.
+    pub fn ignore(&mut self, silenced: &[Ignorable]) {
+        self.ignored.extend(Ignorable::take(silenced, &mut self.diagnostics));
+    }
 }
 
 impl Reader<'_> {

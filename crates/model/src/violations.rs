@@ -187,6 +187,14 @@ impl Look<'_, '_> {
             Violation::Enum { .. } | Violation::Pattern { .. } | Violation::Constant { .. } => {
                 let allowed = allowed(&rule);
                 let text = found.as_str().unwrap_or_default();
+                if let Some(code) = Code::find(text).filter(|_| pointer.starts_with("/ignore/")) {
+                    let (message, help, fix) = not_ignorable(code, &key, &allowed);
+                    let range = span.span.clone();
+                    let diagnostic = self.reader.error(Code::WrongValue, span, message);
+                    diagnostic.help = Some(help);
+                    diagnostic.fix = fix.map(|fix| (range, fix));
+                    return;
+                }
                 // A class may have a sign in front of it.
                 let is_class = rule["pattern"].as_str().is_some_and(|pattern| pattern.starts_with("^-?("));
                 let (sign, word) = match text.strip_prefix('-').filter(|_| is_class) {
@@ -253,6 +261,23 @@ impl Look<'_, '_> {
         }
         cut
     }
+}
+
+/// Says why a code is not the name of a warning that can be ignored, what to do, and what to write instead.
+fn not_ignorable(code: Code, key: &str, allowed: &[String]) -> (String, String, Option<String>) {
+    let name = code.name();
+    if allowed.iter().any(|one| one == name) {
+        return (
+            format!("`{key}` is a code; did you mean `{name}`?"),
+            format!("write `{name}`"),
+            Some(name.into()),
+        );
+    }
+    let help = match code.risk() {
+        Some(_) => format!("remove it; to override this blocker for one run, use `--allow {name}`"),
+        None => format!("remove it; these warnings can be ignored: {}", allowed.join(", ")),
+    };
+    (format!("`{name}` in `{key}` cannot be ignored"), help, None)
 }
 
 /// What is written for a class of statements, and the class.

@@ -17,6 +17,8 @@ pub struct Context<'a> {
     pub environment: Environment,
     /// How far the run has come.
     pub progress: Progress,
+    /// Why the run is made.
+    pub(crate) message: Option<String>,
     observer: &'a dyn Observer,
     scrubber: Scrubber,
 }
@@ -29,7 +31,14 @@ impl<'a> Context<'a> {
         progress: Progress,
         observer: &'a dyn Observer,
     ) -> Self {
-        Self { selection, environment, progress, observer, scrubber: Scrubber::default() }
+        Self { selection, environment, progress, message: None, observer, scrubber: Scrubber::default() }
+    }
+
+    /// Says why the run is made; the history shows it.
+    #[must_use]
+    pub fn because(mut self, message: Option<String>) -> Self {
+        self.message = message;
+        self
     }
 
     /// Starts a run that asks nobody and tells nobody anything but its result. Children get no environment.
@@ -39,7 +48,9 @@ impl<'a> Context<'a> {
 
     /// Returns the same with the choices of a saved plan.
     pub(crate) fn with<'b>(&'b self, selection: &'b Selection) -> Context<'b> {
-        Context::new(selection, self.environment.clone(), self.progress.clone(), self.observer)
+        let message = self.message.clone();
+        let same = Context::new(selection, self.environment.clone(), self.progress.clone(), self.observer);
+        Context { message, ..same }
     }
 
     /// Returns what knows the secrets of the targets so far: a child or a server of one may repeat those of another. It

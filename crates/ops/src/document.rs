@@ -66,6 +66,12 @@ impl Document {
 /// # Errors
 /// It cannot be read, or a link in its path leads out of its top. What is wrong with its text is in [`Document::reading`].
 pub(crate) fn load(named: &Named, selection: &Selection) -> Result<Document, Error> {
+    let mut document = opened(named, selection)?;
+    document.reading.ignore(&selection.ignore);
+    Ok(document)
+}
+
+fn opened(named: &Named, selection: &Selection) -> Result<Document, Error> {
     let path = &named.path;
     let chosen = selection.top.as_deref().map(Top::chosen).transpose()?;
     if path == Path::new("-") {

@@ -8,10 +8,13 @@ use std::path::Path;
 
 use commit::{Digest, Generation};
 use live::Environment;
+use model::DesiredState;
 use render::ValueChange;
 use serde::{Deserialize, Serialize};
 
+use crate::context::Context;
 use crate::document::Document;
+use crate::git_commit;
 
 /// The most that the changes come to, in bytes; so many more are left out.
 const MAX_CHANGES: usize = 64 << 10;
@@ -26,6 +29,8 @@ pub struct Note {
     pub documents: Vec<NotedDocument>,
     /// The commit of the document's repository, if that is known.
     pub git_commit: Option<String>,
+    /// The warnings that the document silenced.
+    pub ignored: Vec<String>,
     /// Why it was made, in the words of whoever did.
     pub message: Option<String>,
     /// What changed.
@@ -73,15 +78,19 @@ pub struct NotedChange {
 }
 
 impl Note {
-    /// Notes who runs the program.
-    pub(crate) fn of(environment: &Environment) -> Self {
-        Self { who: Who::of(environment), ..Self::default() }
+    /// Notes who runs the program, and why.
+    pub(crate) fn of(context: &Context<'_>) -> Self {
+        let message = context.message.clone();
+        Self { who: Who::of(&context.environment), message, ..Self::default() }
     }
 
-    /// Notes a document and those that it extends.
+    /// Notes a document and those that it extends, and the commit that they are from.
     #[must_use]
     pub(crate) fn document(mut self, document: &Document) -> Self {
         let parents = document.reading.parents.iter().map(|(path, bytes)| noted(path, bytes));
+        let ignored = document.desired().map_or(&[][..], DesiredState::ignored);
+        self.ignored = ignored.iter().map(|one| one.name().to_owned()).collect();
+        self.git_commit = git_commit::checked_out(Path::new(&document.name));
         self.documents = std::iter::once(noted(&document.name, &document.bytes)).chain(parents).collect();
         self
     }

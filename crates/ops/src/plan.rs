@@ -1,10 +1,12 @@
 //! Planning one target: what would change; nothing is written.
 
-use model::DesiredState;
+use commit::Root;
+use model::{DesiredState, Ignorable};
 use render::{Managed, Plan};
 
 use crate::error::Error;
 use crate::follow_up::{FollowUp, planned_follow_up};
+use crate::note::Note;
 use crate::opened::Rooted;
 use crate::permissions::Purpose;
 use crate::planned::{Planned, judged};
@@ -26,6 +28,8 @@ pub struct TargetPlan {
     pub follow_up: Option<FollowUp>,
     /// What a plan file records of it, if the plan is to be saved.
     pub saved: Option<SavedTarget>,
+    /// Warnings that the document silences and did not at the last apply.
+    pub newly_ignored: Vec<Ignorable>,
     /// The error that says that an interrupted run is here: a plan of files that are half new is still worth a look, but
     /// is not what an apply would make.
     pub interrupted: Option<Error>,
@@ -49,5 +53,27 @@ pub fn plan(
     let saved = save.then(|| saved_target(&Planned::new(made.clone(), desired, &opened), &selection.allow));
     let plan = judged(made, desired, &opened, Purpose::Looking, true, selection);
     let follow_up = planned_follow_up(desired, &plan, selection);
-    Ok(TargetPlan { plan, folder: rooted.folder(), managed, follow_up, saved, interrupted })
+    let newly_ignored = newly_ignored(desired, &rooted.root);
+    Ok(TargetPlan { plan, folder: rooted.folder(), managed, follow_up, saved, newly_ignored, interrupted })
+}
+
+/// Returns the warnings that the document silences and did not at the last apply. If that cannot be seen, all are new.
+fn newly_ignored(desired: &DesiredState, root: &Root) -> Vec<Ignorable> {
+    let ignored = desired.ignored();
+    if ignored.is_empty() {
+        return Vec::new();
+    }
+    let known = match root.history() {
+        Ok(generations) => {
+            let mut notes = generations.iter().rev().filter_map(Note::decode);
+            match notes.find(|note| !note.documents.is_empty()) {
+                Some(last) => last.ignored,
+                None if generations.is_empty() => return Vec::new(),
+                None => Vec::new(),
+            }
+        }
+        Err(_) => Vec::new(),
+    };
+    let is_new = |one: &&Ignorable| !known.iter().any(|name| name == one.name());
+    ignored.iter().filter(is_new).copied().collect()
 }

@@ -65,6 +65,8 @@ pub(crate) fn judged(
         plan.findings.extend(trust::findings(desired, argv, opened.rooted.root.path(), purpose));
     }
     plan.allow(&selection.allow);
+    plan.ignore(desired.ignored());
+    plan.ignore(&selection.ignore);
     plan
 }
 

@@ -121,7 +121,7 @@ pub fn rollback(
         changes: back.files.into_iter().map(|back| back.change).collect(),
         in_place,
         record,
-        note: Note::of(&context.environment),
+        note: Note::of(context),
     };
     ready.check()?;
     if options.dry_run {

@@ -5,6 +5,7 @@ use std::num::NonZero;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use model::Ignorable;
 use render::TargetKind;
 
 use crate::chroot::Chroot;
@@ -30,6 +31,8 @@ pub struct Selection {
     pub top: Option<PathBuf>,
     /// The names of blockers that do not block.
     pub allow: Vec<String>,
+    /// Warnings that are not shown, besides those that a document silences.
+    pub ignore: Vec<Ignorable>,
     /// How long to wait for another run.
     pub lock_timeout: Duration,
     /// How many targets are looked at side by side; by default as many as there are cores.
@@ -56,6 +59,7 @@ impl Default for Selection {
             root: None,
             top: None,
             allow: Vec::new(),
+            ignore: Vec::new(),
             lock_timeout: Duration::ZERO,
             jobs: None,
         }

@@ -1,6 +1,6 @@
 //! What would change, what it costs, and what stands in its way.
 
-use model::{Diagnostic, Severity};
+use model::{Diagnostic, Ignorable, Severity};
 
 use crate::file_kind::FileKind;
 use crate::redact::Hidden;
@@ -20,6 +20,8 @@ pub struct Plan {
     pub files: Vec<FileChange>,
     /// Blockers and warnings.
     pub findings: Vec<Diagnostic>,
+    /// Warnings that are silenced.
+    pub ignored: Vec<Diagnostic>,
     /// Files that were read and found to be in order, with nothing to change.
     pub in_order: Vec<String>,
     /// Compose files without the database service.
@@ -114,6 +116,11 @@ impl Plan {
     /// Returns what the whole plan takes.
     pub fn needs(&self) -> Needs {
         self.changes.iter().map(|change| change.needs).max().unwrap_or(Needs::Nothing)
+    }
+
+    /// Silences warnings.
+    pub fn ignore(&mut self, silenced: &[Ignorable]) {
+        self.ignored.extend(Ignorable::take(silenced, &mut self.findings));
     }
 
     /// Turns blockers that a person may overrule, and did by name, into warnings.

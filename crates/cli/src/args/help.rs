@@ -32,6 +32,7 @@ const ABOUT_NOTHING: &[&str] = &[
     "root",
     "top",
     "allow",
+    "ignore",
     "show_secrets",
     "context",
     "no_input",
@@ -127,7 +128,7 @@ const GROUPS: &[(&str, &[Page])] = &[
                     ("Show who applied what", "kasm-db history -v"),
                 ],
                 exits: &[8],
-                inert: &["allow", "show_secrets", "context", "no_input", "lock_timeout"],
+                inert: &["allow", "ignore", "show_secrets", "context", "no_input", "lock_timeout"],
             },
             Page {
                 name: "rollback",
@@ -162,7 +163,16 @@ const GROUPS: &[(&str, &[Page])] = &[
                     ("Print a document instead", "kasm-db import -o -"),
                 ],
                 exits: &[4],
-                inert: &["recursive", "target", "allow", "context", "no_input", "lock_timeout", "jobs"],
+                inert: &[
+                    "recursive",
+                    "target",
+                    "allow",
+                    "ignore",
+                    "context",
+                    "no_input",
+                    "lock_timeout",
+                    "jobs",
+                ],
             },
             Page {
                 name: "render",
@@ -184,7 +194,7 @@ const GROUPS: &[(&str, &[Page])] = &[
                     ("Follow the log", "kasm-db audit --follow"),
                 ],
                 exits: &[],
-                inert: &["allow", "show_secrets", "context", "no_input", "lock_timeout"],
+                inert: &["allow", "ignore", "show_secrets", "context", "no_input", "lock_timeout"],
             },
         ],
     ),
@@ -266,7 +276,8 @@ pub(super) fn complete(mut command: Command) -> Command {
 
 /// Options that a run without documents and targets must not have: whoever gives one expects something of it. `-f` and
 /// `--root` are not among them, as they may be part of an alias for all commands.
-const REFUSED: &[&str] = &["recursive", "target", "deployment", "installer", "top", "allow", "lock_timeout"];
+const REFUSED: &[&str] =
+    &["recursive", "target", "deployment", "installer", "top", "allow", "ignore", "lock_timeout"];
 
 /// Refuses options that name documents and targets, or change how they are treated, on a command that is about neither.
 ///

@@ -24,7 +24,8 @@ pub(crate) fn run(args: &Apply, setting: &Setting) -> Result<Outcome, Error> {
         sslmode: args.sslmode,
     };
     let observer = setting.observer();
-    let context = Context::new(&selection, setting.environment.clone(), setting.progress.clone(), &observer);
+    let context = Context::new(&selection, setting.environment.clone(), setting.progress.clone(), &observer)
+        .because(args.writing.message.clone());
     let applied = match &args.plan {
         Some(path) => {
             let saved = open(path, &selection)?;

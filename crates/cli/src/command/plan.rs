@@ -24,12 +24,14 @@ pub(crate) fn run(args: &args::Plan, setting: &Setting) -> Result<Outcome, Error
     let head = PlanHead { documents: names, stale: None, unknown: None };
     let results = &setting.results;
     let mut begun = false;
+    let mut ignored = Vec::new();
     let mut saved: Vec<SavedTarget> = Vec::new();
     let outcome = documents.each_target(
         |_, desired, dir| ops::plan(desired, dir, args.out.is_some(), &selection),
         |met| {
             if let Met::Document(document, dirs) = &met {
                 setting.show_document(document)?;
+                ignored.clone_from(&document.reading.ignored);
                 if dirs.is_none() {
                     return Ok(Outcome::Done);
                 }
@@ -42,15 +44,13 @@ pub(crate) fn run(args: &args::Plan, setting: &Setting) -> Result<Outcome, Error
             let Some(target) = setting.show_met(met) else { return Ok(Outcome::Done) };
             let planned = target.result;
             let mut outcome = Outcome::Done;
-            if let Some(error) = &planned.interrupted {
-                setting.terminal.error(error);
-                outcome = error.kind;
-            }
-            progress::findings(&planned.plan, heading, &setting.terminal);
+            progress::warnings(&planned.plan, heading, &setting.terminal);
             let (plan, folder) = (&planned.plan, planned.folder.as_str());
             let row = PlanRow {
                 document: &target.document,
                 plan,
+                ignored: &ignored,
+                newly_ignored: &planned.newly_ignored,
                 folder,
                 follow_up: planned.follow_up.as_ref(),
                 managed: Some(&planned.managed),
@@ -59,6 +59,11 @@ pub(crate) fn run(args: &args::Plan, setting: &Setting) -> Result<Outcome, Error
                 saved: None,
             };
             results.each(|emitter| emitter.plan(&row))?;
+            if let Some(error) = &planned.interrupted {
+                setting.terminal.error(error);
+                outcome = error.kind;
+            }
+            progress::blockers(&planned.plan, heading, &setting.terminal);
             saved.extend(planned.saved);
             Ok(outcome.worse(outcome_of(plan, args.detailed_exitcode)))
         },

@@ -65,7 +65,8 @@ fn one(
     let Some(desired) = document.desired() else { return Ok(Outcome::Invalid) };
     let (selection, several) = (setting.selection(), dirs.len() > 1);
     let mut see = |plan: &::render::Plan| {
-        progress::findings(plan, several, &setting.terminal);
+        progress::warnings(plan, several, &setting.terminal);
+        progress::blockers(plan, several, &setting.terminal);
         let (document, target) = (Some(document.name.as_str()), Some(plan.target.name.as_str()));
         // What cannot be written here cannot be written at the end either, and is an error then.
         let _ = setting.results.each(|emitter| emitter.findings(document, target, &plan.findings));
@@ -75,7 +76,7 @@ fn one(
     if args.check {
         let review = review.with_list()?;
         let mut show = |text: &str| setting.say(text);
-        check(&shown, &review, desired, setting.global.context, &mut show)?;
+        check(&shown, &review, desired, setting.detail(), &mut show)?;
         let row = RenderRow {
             document: &document.name,
             folder: &folder.path().display().to_string(),

@@ -19,7 +19,8 @@ pub(crate) fn run(args: &Rollback, setting: &Setting) -> Result<Outcome, Error> 
         no_restart: args.no_restart,
     };
     let observer = setting.observer();
-    let context = Context::new(&selection, setting.environment.clone(), setting.progress.clone(), &observer);
+    let context = Context::new(&selection, setting.environment.clone(), setting.progress.clone(), &observer)
+        .because(args.writing.message.clone());
     let Some(documents) = Documents::load_unless_named(&selection)? else {
         let Some(dir) = named_tree(&selection) else { return Ok(Outcome::Done) };
         setting.begin_target(&dir)?;

@@ -26,8 +26,8 @@ pub(crate) fn run(args: &args::Show, setting: &Setting) -> Result<Outcome, Error
     let changed = compared.as_ref().map(|compared| compared.changed(&saved));
     let is_stale = changed.as_ref().is_some_and(|changed| !changed.is_empty());
     if let Some(changed) = changed.as_ref().filter(|changed| !changed.is_empty()) {
-        terminal
-            .warning(&stale(changed).message, Some("create a new plan; this one can no longer be applied"));
+        let help = "create a new plan; this one can no longer be applied";
+        terminal.error(&Error { help: Some(help.into()), ..stale(changed) });
     }
     let document = saved.documents.first().map_or("", |document| &document.path);
     let results = &setting.results;
@@ -39,7 +39,8 @@ pub(crate) fn run(args: &args::Show, setting: &Setting) -> Result<Outcome, Error
         let fresh = current.filter(|(standing, _)| *standing == Standing::Fresh);
         let mut plan = fresh.map_or_else(|| from_file(target), |(_, planned)| planned.plan.clone());
         plan.allow(&saved.selection.allow);
-        progress::findings(&plan, saved.targets.len() > 1, terminal);
+        plan.ignore(&setting.global.ignore);
+        progress::warnings(&plan, saved.targets.len() > 1, terminal);
         if let Some((Standing::Applied, planned)) = now {
             terminal.note(&format!("{}: already applied\n", escape(&planned.folder)));
         }
@@ -60,6 +61,8 @@ pub(crate) fn run(args: &args::Show, setting: &Setting) -> Result<Outcome, Error
         let row = PlanRow {
             document,
             plan: &plan,
+            ignored: &[],
+            newly_ignored: &[],
             folder: &target.folder,
             follow_up: follow_up.as_ref(),
             managed: managed.as_deref(),
@@ -68,6 +71,7 @@ pub(crate) fn run(args: &args::Show, setting: &Setting) -> Result<Outcome, Error
             saved: Some(standing),
         };
         results.each(|emitter| emitter.plan(&row))?;
+        progress::blockers(&plan, saved.targets.len() > 1, terminal);
     }
     results.each(|emitter| emitter.finish())?;
     Ok(if is_stale { Outcome::Stale } else { Outcome::Done })
@@ -165,6 +169,7 @@ fn from_file(saved: &SavedTarget) -> Plan {
         changes: changes.collect(),
         files: Vec::new(),
         findings: findings.collect(),
+        ignored: Vec::new(),
         in_order: saved.in_order.clone(),
         skipped: saved.skipped.clone(),
     }

@@ -85,12 +85,31 @@ pub(crate) fn with_source<'t>(diagnostic: &Diagnostic, texts: &dyn Fn(&str) -> &
     format!("{}\n", renderer.render(&report))
 }
 
-/// Renders a finding in observed files: its places, and none of their bytes.
-pub(crate) fn without_source(diagnostic: &Diagnostic, places: &[&Location]) -> String {
-    let (name, color) = match diagnostic.severity {
+/// Renders a diagnostic of the document in one line.
+pub(crate) fn in_one_line(diagnostic: &Diagnostic) -> String {
+    let (name, color) = named(diagnostic);
+    let mut out = format!("{color}{name}[{}]{color:#}: ", diagnostic.code.id());
+    if let Some(place) = &diagnostic.location {
+        out.push_str(&format!("{}:{}:{}: ", escape(&place.path), place.line, place.column));
+    }
+    out.push_str(&escape(&diagnostic.message));
+    if let Some(help) = &diagnostic.help {
+        out.push_str(&format!("; {}", escape(help)));
+    }
+    out.push('\n');
+    out
+}
+
+fn named(diagnostic: &Diagnostic) -> (&'static str, anstyle::Style) {
+    match diagnostic.severity {
         Severity::Error => ("error", style::ERROR),
         Severity::Warning => ("warning", style::WARNING),
-    };
+    }
+}
+
+/// Renders a finding in observed files: its places, and none of their bytes.
+pub(crate) fn without_source(diagnostic: &Diagnostic, places: &[&Location]) -> String {
+    let (name, color) = named(diagnostic);
     let bold = style::BOLD;
     let mut out = format!(
         "{color}{name}[{}]{color:#}{bold}: {}{bold:#}\n",

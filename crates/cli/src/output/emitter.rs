@@ -1,9 +1,11 @@
 //! What an output format is.
 
+use std::collections::BTreeMap;
+
 use auditlog::AuditEntry;
 use live::Scrubber;
-use model::Diagnostic;
 use model::explain::Subject as Explained;
+use model::{Diagnostic, Ignorable};
 use ops::audit::{Tally, View};
 use ops::history::History;
 use ops::recover::Recovered;
@@ -15,6 +17,7 @@ use ops::{Document, Error, Event, FollowUp, Named, Outcome, TargetDir, TargetNam
 use render::{Adoption, Managed, Plan};
 
 use super::Detail;
+use super::findings::by_name;
 use super::report::Report;
 use super::sink::Sink;
 use super::stream::Stream;
@@ -208,6 +211,10 @@ pub(crate) struct PlanRow<'a> {
     /// The document that the target is of.
     pub(crate) document: &'a str,
     pub(crate) plan: &'a Plan,
+    /// Warnings of the document that are silenced.
+    pub(crate) ignored: &'a [Diagnostic],
+    /// Warnings that the document silences and did not at the last apply.
+    pub(crate) newly_ignored: &'a [Ignorable],
     /// Where the target's folder leads to.
     pub(crate) folder: &'a str,
     /// What an apply does after the files.
@@ -237,6 +244,11 @@ pub(crate) enum SavedRow {
 }
 
 impl PlanRow<'_> {
+    /// Counts the silenced warnings of the document and of the target, by their names.
+    pub(crate) fn ignored(&self) -> BTreeMap<&'static str, usize> {
+        by_name(self.ignored.iter().chain(&self.plan.ignored))
+    }
+
     /// Returns how many files change.
     pub(crate) fn files(&self) -> usize {
         self.saved_files.map_or(self.plan.files.len(), <[SavedFile]>::len)

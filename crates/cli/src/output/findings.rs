@@ -1,5 +1,7 @@
 //! Findings in observed files; one cause in several files is one.
 
+use std::collections::BTreeMap;
+
 use model::Diagnostic;
 
 use super::diagnostics;
@@ -19,4 +21,15 @@ pub(crate) fn listed(findings: &[Diagnostic], errors_only: bool) -> Vec<String> 
         same.filter_map(|other| other.location.as_ref()).collect()
     };
     shown.into_iter().map(|finding| diagnostics::without_source(finding, &places(finding))).collect()
+}
+
+/// Counts findings by their names.
+pub(crate) fn by_name<'a>(
+    findings: impl IntoIterator<Item = &'a Diagnostic>,
+) -> BTreeMap<&'static str, usize> {
+    let mut counts = BTreeMap::new();
+    for one in findings {
+        *counts.entry(one.code.name()).or_default() += 1;
+    }
+    counts
 }

@@ -95,13 +95,18 @@ impl Emitter for Human {
         if let Some(follow_up) = row.follow_up {
             text.push_str(&follow_up::text(follow_up, "the user who applies it"));
         }
+        text.push_str(&plan::ignored(&row.ignored(), row.newly_ignored));
         self.add(&text)
     }
 
     fn checked(&mut self, document: &Document) -> Result<(), Error> {
         let errors = self.totals.add(document);
         let name = escape(&document.name);
-        let warnings = count(document.reading.diagnostics.len() - errors, "warning", "warnings");
+        let mut warnings = count(document.reading.diagnostics.len() - errors, "warning", "warnings");
+        let ignored = document.reading.ignored.len();
+        if ignored > 0 {
+            warnings.push_str(&format!(", {ignored} ignored"));
+        }
         // Beyond that many nothing more is said, and it would be wrong to call them all.
         let more = if errors >= model::MAX_DIAGNOSTICS { " or more" } else { "" };
         if errors > 0 {

@@ -102,7 +102,7 @@ impl Emitter for Envelope {
     }
 
     fn checked(&mut self, document: &Document) -> Result<(), Error> {
-        let row = validate::row(&document.name, &document.reading.diagnostics);
+        let row = validate::row(&document.name, &document.reading);
         let Part::Validate(totals) = &mut self.part else { return Ok(()) };
         totals.add(&row);
         self.keep(row.errors.iter().chain(&row.warnings), &Scrubber::default());

@@ -9,6 +9,7 @@ use ops::follow_up::Step;
 use ops::{Error, Event, FilesState, Observer, Question, seconds};
 use render::{Needs, Plan};
 
+use super::findings::by_name;
 use super::human::{checks, follow_up, plan};
 use super::newer::newer_tree;
 use super::results::Results;
@@ -26,6 +27,12 @@ pub(crate) struct Progress<'a> {
 impl Observer for Progress<'_> {
     fn event(&self, event: Event<'_>, scrubber: &Scrubber) -> Result<(), Error> {
         let note = |text: &str| self.terminal.note(&scrubber.known(text));
+        // What is neither a result nor an error.
+        let progress = |text: &str| {
+            if !self.detail.quiet {
+                note(text);
+            }
+        };
         let result = |text: &str| match self.results.are_for_programs() {
             true => Ok(()),
             false => self.terminal.result(&scrubber.known(text)),
@@ -38,12 +45,14 @@ impl Observer for Progress<'_> {
                 result(&format!("{}: already applied, no changes.\n", escape(folder)))?;
             }
             Event::Planned { plan, folder, several, follow_up } => {
-                findings(plan, several, self.terminal);
+                warnings(plan, several, self.terminal);
                 let mut text = plan::plan(plan, folder, self.detail);
                 if let Some(follow_up) = follow_up {
                     text.push_str(&follow_up::text(follow_up, &who()));
                 }
+                text.push_str(&plan::ignored(&by_name(&plan.ignored), &[]));
                 result(&text)?;
+                blockers(plan, several, self.terminal);
             }
             Event::AllowAgain(names) => {
                 let flags: Vec<_> = names.iter().map(|name| format!("--allow {name}")).collect();
@@ -55,7 +64,7 @@ impl Observer for Progress<'_> {
             Event::Back { target, folder, to, files, needs, is_declared, findings } => {
                 result(&plan::rollback(target, folder, to, files, needs, self.detail))?;
                 if !is_declared {
-                    note(
+                    progress(
                         "The document declares something else: change it as well, or the next apply undoes this.\n",
                     );
                 }
@@ -67,7 +76,7 @@ impl Observer for Progress<'_> {
             Event::NewerTree(newer) => {
                 let newer = escape(&newer.display().to_string());
                 let (message, help) = newer_tree(&newer);
-                note(&format!("warning: {message}\n  = help: {help}\n"));
+                progress(&format!("warning: {message}\n  = help: {help}\n"));
             }
             Event::NothingToRollBack(folder, to) => {
                 let folder = escape(folder);
@@ -116,12 +125,12 @@ impl Observer for Progress<'_> {
                 note(&format!("Left as it is: {what}. `kasm-db recover` does it.\n"));
             }
             Event::Unfinished(_) => {
-                note("An earlier apply is not finished; `kasm-db recover` resumes it.\n");
+                progress("An earlier apply is not finished; `kasm-db recover` resumes it.\n");
             }
             Event::Resumed(step) => {
-                note(&format!("Resuming an earlier apply at its step `{}`.\n", step.name()));
+                progress(&format!("Resuming an earlier apply at its step `{}`.\n", step.name()));
             }
-            Event::Down(_, why) => note(&format!("{}: it is started again.\n", escape(why))),
+            Event::Down(_, why) => progress(&format!("{}: it is started again.\n", escape(why))),
             Event::Checked(checks) => result(&checks::after_apply(checks, scrubber))?,
             Event::Lags(step) => {
                 let what = match step {
@@ -129,7 +138,7 @@ impl Observer for Progress<'_> {
                     Step::Extension => "the extension must be created",
                     _ => "it must be stopped and started",
                 };
-                note(&format!("The running server does not match its files: {what}.\n"));
+                progress(&format!("The running server does not match its files: {what}.\n"));
             }
             Event::Seen { findings, also } => {
                 show(findings, None, self.terminal);
@@ -137,30 +146,30 @@ impl Observer for Progress<'_> {
                     self.terminal.state(FilesState::NothingChanged);
                 }
                 if !also.is_empty() {
-                    note(&format!("{}\n", takes_effect(also)));
+                    progress(&format!("{}\n", takes_effect(also)));
                 }
             }
-            Event::Stale(path) => note(&format!(
+            Event::Stale(path) => progress(&format!(
                 "{} was replaced since the container was started, which still has the old file: the database is stopped and \
                  started instead of a reload.\n",
                 escape(path)
             )),
-            Event::Command(what, argv) => note(&format!("{what}: {}\n", escape(argv))),
-            Event::Said(line) => note(&format!("  | {}\n", escape(line))),
-            Event::SaidMore => note("  | … the rest of the output is not shown\n"),
+            Event::Command(what, argv) => progress(&format!("{what}: {}\n", escape(argv))),
+            Event::Said(line) => progress(&format!("  | {}\n", escape(line))),
+            Event::SaidMore => progress("  | … the rest of the output is not shown\n"),
             Event::NotWaiting => {
-                note("`verify: {connect: none}` is set: not checking whether the database came up.\n");
+                progress("`verify: {connect: none}` is set: not checking whether the database came up.\n");
             }
             Event::Waiting(limit) => {
-                note(&format!("waiting for the database, at most {}\n", seconds(&limit)));
+                progress(&format!("waiting for the database, at most {}\n", seconds(&limit)));
             }
             Event::StillWaiting(time, why) => {
-                note(&format!("still waiting after {}: {}\n", seconds(&time), escape(why)));
+                progress(&format!("still waiting after {}: {}\n", seconds(&time), escape(why)));
             }
             Event::Answers(time) => {
-                note(&format!("the database answers, after {:.1} seconds\n", time.as_secs_f32()));
+                progress(&format!("the database answers, after {:.1} seconds\n", time.as_secs_f32()));
             }
-            Event::Reload => note("reload: SELECT pg_reload_conf();\n"),
+            Event::Reload => progress("reload: SELECT pg_reload_conf();\n"),
             // The command says it of all targets together.
             Event::Targets(_) | Event::Target(_) | Event::Ended { .. } => {}
             // What is being done was said already.
@@ -262,11 +271,18 @@ fn leftovers(report: &Report, terminal: &Terminal) {
     }
 }
 
-/// Shows blockers and warnings of a plan.
+/// Shows the warnings of a plan, which come before it.
 ///
 /// Of several targets, `heading` says whose they are: the plans themselves go to another stream.
-pub(crate) fn findings(plan: &Plan, heading: bool, terminal: &Terminal) {
-    show(&plan.findings, heading.then_some(plan.target.name.as_str()), terminal);
+pub(crate) fn warnings(plan: &Plan, heading: bool, terminal: &Terminal) {
+    let warnings: Vec<_> = plan.warnings().cloned().collect();
+    show(&warnings, heading.then_some(plan.target.name.as_str()), terminal);
+}
+
+/// Shows the blockers of a plan, which come after it: the last lines on a terminal are those that are read.
+pub(crate) fn blockers(plan: &Plan, heading: bool, terminal: &Terminal) {
+    let blockers: Vec<_> = plan.blockers().cloned().collect();
+    show(&blockers, heading.then_some(plan.target.name.as_str()), terminal);
     if plan.is_blocked() {
         terminal.state(FilesState::NothingChanged);
     }

@@ -54,7 +54,7 @@ pub(crate) fn check(
     folder: &str,
     review: &Review<'_>,
     desired: &DesiredState,
-    context: usize,
+    detail: Detail,
     show: &mut dyn FnMut(&str) -> Result<(), Error>,
 ) -> Result<(), Error> {
     if review.differences().is_empty() {
@@ -73,9 +73,11 @@ pub(crate) fn check(
         let _ = writeln!(out, "  {color}{word}{color:#}  {path}");
     }
     show(&out)?;
-    review.each_changed(|difference, before, after| {
-        show(&changed(&difference.path, difference.kind, before, after, desired, context))
-    })?;
+    if !detail.quiet {
+        review.each_changed(|difference, before, after| {
+            show(&changed(&difference.path, difference.kind, before, after, desired, detail.context))
+        })?;
+    }
     let [missing, changed, extra] = counts;
     let bold = style::BOLD;
     show(&format!(

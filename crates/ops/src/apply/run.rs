@@ -177,7 +177,7 @@ impl Run<'_> {
             in_place: self.options.in_place
                 || !restarts && in_place(plan.needs(), plan.files.iter().map(|file| file.kind)),
             record: self.follow_up(&plan, locked.rooted, restarts)?,
-            note: Note::of(&self.context.environment).document(self.document).changes(&plan.changes),
+            note: Note::of(self.context).document(self.document).changes(&plan.changes),
         };
         Ok(Prepared { ready, plan })
     }

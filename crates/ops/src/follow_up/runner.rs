@@ -209,7 +209,7 @@ impl Runner<'_> {
             changes,
             in_place: false,
             record: Some(record),
-            note: Note::of(&self.context.environment),
+            note: Note::of(self.context),
         };
         let record = match ready.bound() {
             Ok(record) => record,

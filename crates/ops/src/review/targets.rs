@@ -85,6 +85,8 @@ impl<'a> Targets<'a> {
         let mut plan = opened.plan(self.desired);
         plan.target.name.clone_from(&name);
         plan.allow(&self.selection.allow);
+        plan.ignore(self.desired.ignored());
+        plan.ignore(&self.selection.ignore);
         let file = |file: render::Rendered| {
             let path = format!("{name}/{}", file.path);
             if self.wording.is_unsafe(&path) {

@@ -89,6 +89,7 @@ impl Draft {
             changes: self.changes,
             files,
             findings: self.findings,
+            ignored: Vec::new(),
             in_order,
             skipped: observed.skipped.clone(),
         }

@@ -1,10 +1,11 @@
 //! Plans and rollbacks.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use anstyle::Style;
 use commit::Back;
-
+use model::Ignorable;
 use render::diff::{Hunk, Sign, between, hunks, redacted_between, redacted_hunks};
 use render::{Action, FileKind, Needs, Plan, Target, TargetKind, ValueChange};
 
@@ -41,6 +42,20 @@ pub(crate) fn plan_of(plan: &Plan, folder: &str, files: usize, detail: Detail) -
     out
 }
 
+/// Says how many warnings are silenced, and which the document silences anew.
+pub(crate) fn ignored(counts: &BTreeMap<&str, usize>, new: &[Ignorable]) -> String {
+    let mut out = String::new();
+    if !counts.is_empty() {
+        let counts: Vec<_> = counts.iter().map(|(name, number)| format!("{name} ({number})")).collect();
+        let _ = writeln!(out, "Ignored warnings: {}.", counts.join(", "));
+    }
+    if !new.is_empty() {
+        let names: Vec<_> = new.iter().map(|one| one.name()).collect();
+        let _ = writeln!(out, "New in `ignore:` since the last apply: {}.", names.join(", "));
+    }
+    out
+}
+
 /// Renders the way back to what a generation left.
 pub(crate) fn rollback(
     target: &Target,
@@ -53,8 +68,12 @@ pub(crate) fn rollback(
     let mut out = String::new();
     let bold = style::BOLD;
     let _ = writeln!(out, "{bold}{}{bold:#} ({})", escape(&target.name), escape(folder));
-    for Back { change, .. } in back.iter().filter(|_| !detail.quiet) {
+    for Back { change, .. } in back {
         let path = escape(&change.path.display().to_string());
+        if detail.quiet {
+            let _ = writeln!(out, "  {}~{:#} {path}", style::CHANGED, style::CHANGED);
+            continue;
+        }
         let _ = write!(out, "\n{bold}--- a/{path}{bold:#}\n{bold}+++ b/{path}{bold:#}\n");
         let (before, after) = (&change.before, &change.after);
         let hunks = if detail.show_secrets {

@@ -1,5 +1,7 @@
 //! Plans.
 
+use std::collections::BTreeMap;
+
 use ops::saved::format::SavedFile;
 use render::diff::{hunks, redacted_hunks, unified};
 use render::{FileChange, Managed, ValueChange};
@@ -31,6 +33,18 @@ pub(super) struct Part {
     in_order: Vec<String>,
     /// Compose files without the database's service.
     skipped: Vec<String>,
+    /// Silenced warnings of the document and the target.
+    ignored: Vec<IgnoredRow>,
+    /// Names that are new under `ignore` since the last apply.
+    newly_ignored: Vec<&'static str>,
+}
+
+/// Warnings that were silenced.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct IgnoredRow {
+    /// The name of the warning.
+    name: &'static str,
+    count: usize,
 }
 
 impl Default for Part {
@@ -44,6 +58,8 @@ impl Default for Part {
             follows: None,
             in_order: Vec::new(),
             skipped: Vec::new(),
+            ignored: Vec::new(),
+            newly_ignored: Vec::new(),
         }
     }
 }
@@ -166,6 +182,8 @@ pub(super) fn row(row: &PlanRow<'_>, detail: Detail) -> Row<Part> {
             follows: row.follow_up.map(Follows::from),
             in_order: plan.in_order.clone(),
             skipped: plan.skipped.clone(),
+            ignored: IgnoredRow::of(row.ignored()),
+            newly_ignored: row.newly_ignored.iter().map(|one| one.name()).collect(),
         },
         errors: Vec::new(),
         warnings: Vec::new(),
@@ -173,6 +191,13 @@ pub(super) fn row(row: &PlanRow<'_>, detail: Detail) -> Row<Part> {
     target.add(plan.findings.iter().map(Problem::of_target));
     target.add(row.interrupted.into_iter().flat_map(Problem::all_of));
     target
+}
+
+impl IgnoredRow {
+    /// Lists warnings by their names.
+    pub(super) fn of(counts: BTreeMap<&'static str, usize>) -> Vec<Self> {
+        counts.into_iter().map(|(name, count)| Self { name, count }).collect()
+    }
 }
 
 fn saved_file(file: &SavedFile) -> FileRow {

@@ -1,12 +1,14 @@
 //! What is wrong with documents.
 
-use model::Diagnostic;
+use model::Reading;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::plan::IgnoredRow;
 use super::problem::{About, Problem};
 use super::target::Sum;
 use super::words::Outcome;
+use crate::output::findings::by_name;
 
 /// A document that was checked.
 #[derive(Serialize, JsonSchema)]
@@ -18,6 +20,8 @@ pub(super) struct Row {
     outcome: Outcome,
     pub(super) errors: Vec<Problem>,
     pub(super) warnings: Vec<Problem>,
+    /// Warnings that are silenced.
+    ignored: Vec<IgnoredRow>,
 }
 
 /// What all documents come to.
@@ -35,18 +39,20 @@ pub(super) struct Totals {
 }
 
 /// Returns what was found in a document.
-pub(super) fn row(document: &str, diagnostics: &[Diagnostic]) -> Row {
+pub(super) fn row(document: &str, reading: &Reading) -> Row {
     let of = |diagnostic| Problem::of_document(diagnostic, document);
-    let (errors, warnings): (Vec<_>, Vec<_>) = diagnostics.iter().map(of).partition(Problem::is_error);
+    let (errors, warnings): (Vec<_>, Vec<_>) =
+        reading.diagnostics.iter().map(of).partition(Problem::is_error);
     let valid = errors.is_empty();
     let outcome = if valid { Outcome::Done } else { Outcome::Invalid };
-    Row { document: Some(document.to_string()), valid, outcome, errors, warnings }
+    let ignored = IgnoredRow::of(by_name(&reading.ignored));
+    Row { document: Some(document.to_string()), valid, outcome, errors, warnings, ignored }
 }
 
 /// Returns a document that could not be read at all.
 pub(super) fn failed(about: About<'_>, outcome: Outcome, errors: Vec<Problem>) -> Row {
     let (document, _) = about.names();
-    Row { document, valid: false, outcome, errors, warnings: Vec::new() }
+    Row { document, valid: false, outcome, errors, warnings: Vec::new(), ignored: Vec::new() }
 }
 
 impl Sum for Totals {
