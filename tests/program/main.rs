@@ -38,6 +38,7 @@ mod readme;
 mod recovery;
 mod render;
 mod replay;
+mod revert;
 mod rollback;
 mod saved;
 mod security;

@@ -35,8 +35,9 @@ pub struct Options {
     pub note: Vec<u8>,
     /// What is managed below the root, in bytes that only the caller understands; `None` leaves what is there. It is
     /// kept for as long as the root is, however many commits follow; see [`Root::managed`](crate::Root::managed).
-    /// Whoever can look into the root can read it.
     pub managed: Option<Vec<u8>>,
+    /// Whether only the owner may read what is managed; otherwise whoever can look into the root can.
+    pub managed_is_secret: bool,
 }
 
 impl Change {

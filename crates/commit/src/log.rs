@@ -68,7 +68,10 @@ impl Log {
                 root.synced()?;
             }
             options.follow_up.iter().try_for_each(|bytes| state.stage_follow_up(bytes))?;
-            options.managed.iter().try_for_each(|bytes| state.stage_managed(bytes))?;
+            options
+                .managed
+                .iter()
+                .try_for_each(|bytes| state.stage_managed(bytes, options.managed_is_secret))?;
             Ok(own)
         };
         match begun() {

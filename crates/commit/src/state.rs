@@ -8,7 +8,7 @@
 //!   journal.new           0600  a commit is being prepared
 //!   follow-up             0600  what is to be done once the files are there
 //!   follow-up.next        0600  the same, of a commit that is under way
-//!   managed               0644  what is managed
+//!   managed               0644  what is managed; 0600 if it is secret
 //!   managed.next          0644  the same, of a commit that is under way
 //!   generations/7/        0755
 //!     manifest            0644  what everybody may know of the generation

@@ -57,6 +57,7 @@ pub(crate) fn check(
         targets: document.targets,
         restart: document.restart.unwrap_or_default(),
         verify,
+        on_removal: document.on_removal,
         ignored: document.ignore,
         places,
     })

@@ -465,6 +465,21 @@ work_mem = '4MB'
         mend "Set `postgres_major` to the major version in the image, or use a kasm-db that knows this release."
         example r#"image: kasmweb/postgres:9.99.0       # a release that this version does not know
 "#;
+    NoLongerDeclared "KDB509" "no-longer-declared" "A value that kasm-db set is no longer declared, and stays."
+        why "It was changed since, or `on_removal` is `keep`. Nobody manages it any more."
+        mend "Change the file by hand, or declare the value again."
+        example r#"pgaudit.log = 'read, write'
+"#;
+    ExtensionLeft "KDB510" "extension-left" "pgaudit is no longer preloaded, and databases may still have its extension."
+        why "The event triggers of the extension need the library: without it, every DDL statement fails."
+        mend "Run `DROP EXTENSION pgaudit;` in each database that has it, before the restart."
+        example r#"shared_preload_libraries = ''
+"#;
+    RecordUnseen "KDB511" "record-unseen" "The record of what kasm-db set cannot be read."
+        why "Without it, nobody knows which values to restore that are no longer declared."
+        mend "Run kasm-db as root or with sudo. If the record is damaged, `kasm-db rollback` still works."
+        example r#".kasm-db/managed
+"#;
     // 6xx: reading.
     Unreadable "KDB601" "unreadable" "A file cannot be read."
         why "It cannot be compared with the document."

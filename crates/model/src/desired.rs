@@ -6,7 +6,7 @@ use pgconf::value::Type;
 
 use crate::audit::ClassSet;
 use crate::diagnostic::Location;
-use crate::document::{Mode, Restart, Target, Verify};
+use crate::document::{Mode, OnRemoval, Restart, Target, Verify};
 use crate::ignorable::Ignorable;
 use crate::image::Image;
 
@@ -23,6 +23,7 @@ pub struct DesiredState {
     pub(crate) targets: Vec<Target>,
     pub(crate) restart: Restart,
     pub(crate) verify: Verify,
+    pub(crate) on_removal: Option<OnRemoval>,
     pub(crate) ignored: Vec<Ignorable>,
     /// Where values are declared, by JSON pointer.
     pub(crate) places: HashMap<String, Location>,
@@ -212,6 +213,11 @@ impl DesiredState {
     /// Returns the restart policy.
     pub fn restart(&self) -> &Restart {
         &self.restart
+    }
+
+    /// Returns what happens to a value that is no longer declared, if the document says so.
+    pub fn on_removal(&self) -> Option<OnRemoval> {
+        self.on_removal
     }
 
     /// Returns the warnings that the document silences.

@@ -67,6 +67,10 @@ pub struct Document {
     /// How to connect to the running database.
     #[schemars(extend("examples" = [{ "connect": "docker", "container": "kasm_db" }]))]
     pub verify: Option<Verify>,
+    /// What happens to a value that kasm-db set and that is no longer declared: it is restored to what stood there
+    /// before, or kept. Default: the value at the last apply, or `restore`.
+    #[schemars(extend("default" = "restore"))]
+    pub on_removal: Option<OnRemoval>,
     /// Warnings that are not shown, by name. `plan` counts them. Blockers cannot be ignored.
     #[serde(default)]
     #[schemars(extend("examples" = [["no-digest"]]))]
@@ -113,15 +117,20 @@ pub enum Version {
 /// The preload libraries.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(title = "Preload libraries")]
+#[schemars(
+    title = "Preload libraries",
+    extend(
+        "if" = { "properties": { "mode": { "const": "exact" } }, "required": ["mode"] },
+        "else" = { "properties": { "libraries": { "minItems": 1 } } },
+    )
+)]
 pub struct Preload {
     /// Whether other libraries stay in the list (`ensure`) or are removed (`exact`).
     #[serde(default)]
     #[schemars(extend("default" = "ensure"))]
     pub mode: Mode,
-    /// The libraries, in loading order.
+    /// The libraries, in loading order; an empty list, with `mode: exact`, for none.
     #[schemars(
-        length(min = 1),
         inner(
             regex(pattern = form::LIBRARY.pattern),
         ),
@@ -138,6 +147,15 @@ pub enum Mode {
     #[default]
     Ensure,
     Exact,
+}
+
+/// What happens to a value that is no longer declared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs, reason = "schemars turns documented variants into oneOf, whose errors say nothing")]
+pub enum OnRemoval {
+    Restore,
+    Keep,
 }
 
 /// What pgaudit logs: its settings under their own names.

@@ -42,6 +42,7 @@ ignorable! {
     ConfNotMounted "conf-not-shown-mounted";
     ConfUnchecked "conf-unchecked";
     UnknownCurrentMajor "unknown-current-major";
+    NoLongerDeclared "no-longer-declared";
 }
 
 impl Ignorable {

@@ -7,7 +7,7 @@
 use serde_json::Value;
 
 use crate::bounds::{IMAGE_LENGTH, MAJORS, PARAMETER_SIZES, PATH_LENGTH, ROLE_LENGTH};
-use crate::document::{Audit, Document, Files, Restart, Target, VERSION, Verify};
+use crate::document::{Audit, Document, Files, Mode, Restart, Target, VERSION, Verify};
 use crate::form;
 
 /// Reads a document, or gives `None` where the schema has something to say.
@@ -59,6 +59,7 @@ fn fits(document: &Document) -> bool {
         targets,
         restart,
         verify,
+        on_removal: _,
         ignore: _,
     } = document;
     extends.as_deref().is_none_or(is_document_path)
@@ -66,7 +67,7 @@ fn fits(document: &Document) -> bool {
         && image.as_ref().is_none_or(|image| (1..=IMAGE_LENGTH).contains(&image.chars().count()))
         && postgres_major.is_none_or(|major| MAJORS.contains(&major))
         && preload.as_ref().is_none_or(|preload| {
-            !preload.libraries.is_empty()
+            (preload.mode == Mode::Exact || !preload.libraries.is_empty())
                 && preload.libraries.iter().all(|library| form::LIBRARY.fits(library))
         })
         && audit.as_ref().is_none_or(audit_fits)

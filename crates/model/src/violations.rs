@@ -239,6 +239,9 @@ impl Look<'_, '_> {
                     },
                 };
                 let help = match kind {
+                    Violation::MinItems { .. } if pointer == "/preload/libraries" => {
+                        "add a library, or write `mode: exact` to preload none".to_string()
+                    }
                     Violation::MinItems { .. } => "add an item, or remove the key".to_string(),
                     Violation::MinLength { .. } => "write a text, or remove the key".to_string(),
                     Violation::MaxLength { .. } => "write a shorter text".to_string(),

@@ -78,6 +78,7 @@ mod tests {
     use super::*;
 
     /// Runs Git in a folder, without the configuration of whoever runs the test.
+    #[allow(clippy::disallowed_methods, reason = "Git itself is the judge")]
     fn git(folder: &Path, args: &[&str]) -> String {
         let mut command = Command::new("git");
         for name in ["GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"] {

@@ -71,6 +71,7 @@ mod top;
 mod trust;
 pub mod validate;
 pub mod verify;
+mod written_record;
 
 pub use live::child::seconds;
 

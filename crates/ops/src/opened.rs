@@ -5,7 +5,9 @@ use std::rc::Rc;
 
 use commit::{Lock, Root};
 use model::DesiredState;
-use render::{Found, Managed, ObservedState, Plan, Snapshot, Source, Target, observe, reconcile};
+use render::{
+    Found, Managed, ObservedState, Plan, Snapshot, Source, Target, observe, reconcile, reconcile_with,
+};
 
 use crate::chroot::Chroot;
 use crate::context::Context;
@@ -16,6 +18,7 @@ use crate::outcome::Outcome;
 use crate::recovery;
 use crate::selection::Selection;
 use crate::target_dir::TargetDir;
+use crate::written_record;
 
 /// A target whose folder is open. Whatever happens to the path afterwards, this is the folder that is read and written.
 #[derive(Debug)]
@@ -111,7 +114,14 @@ impl<'a> Locked<'a> {
 impl<'a> Opened<'a> {
     /// Plans the target.
     pub fn plan(&self, desired: &DesiredState) -> Plan {
-        reconcile(desired, &self.observed)
+        match written_record::read(&self.rooted.root) {
+            Ok(record) => reconcile_with(desired, &self.observed, &record),
+            Err(finding) => {
+                let mut plan = reconcile(desired, &self.observed);
+                plan.findings.push(*finding);
+                plan
+            }
+        }
     }
 
     /// Lists everything that the document asks for, with what the files say.

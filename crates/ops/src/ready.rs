@@ -9,6 +9,7 @@ use crate::follow_up::record::{Record, pending};
 use crate::note::Note;
 use crate::opened::Locked;
 use crate::outcome::Outcome;
+use crate::written_record::{self, Sets};
 
 /// A change of a target's files, ready to be written.
 pub(crate) struct Ready<'a> {
@@ -22,6 +23,8 @@ pub(crate) struct Ready<'a> {
     pub(crate) record: Option<Record>,
     /// What the history tells about it.
     pub(crate) note: Note,
+    /// What the record of what was set is to know.
+    pub(crate) sets: Sets,
 }
 
 /// Tells whether files are to be written in place: if a reload is enough, the container must see them, and under a
@@ -42,7 +45,7 @@ pub(crate) struct Written {
 impl Ready<'_> {
     /// Makes every check that comes before the first write.
     pub(crate) fn check(&self) -> Result<(), Error> {
-        self.locked.lock.check(&self.changes, &self.options(None)).map_err(|error| failed(&error, None))
+        self.locked.lock.check(&self.changes, &self.options(None, None)).map_err(|error| failed(&error, None))
     }
 
     /// Writes all files or none, and what follows them beside them. A signal waits for the end.
@@ -76,10 +79,19 @@ impl Ready<'_> {
 
     /// Writes all files or none, and the record beside them.
     pub(crate) fn commit(&self, record: Option<&Record>) -> Result<Report, Box<CommitError>> {
-        self.locked.lock.commit_with(&self.changes, &self.options(record))
+        self.locked.lock.commit_with(&self.changes, &self.options(record, self.managed()))
     }
 
-    fn options(&self, record: Option<&Record>) -> Options {
+    /// Returns the record of what was set, as it is after the commit; `None` if it stays as it is.
+    fn managed(&self) -> Option<Vec<u8>> {
+        // One that cannot be read has kept an apply from getting here; a rollback leaves it as it is.
+        let record = written_record::read(&self.locked.rooted.root).ok()?;
+        let number = self.locked.lock.next_number().ok()?;
+        written_record::after(&record, &self.changes, &self.sets, number)
+    }
+
+    fn options(&self, record: Option<&Record>, managed: Option<Vec<u8>>) -> Options {
+        let root = &self.locked.rooted.root;
         Options {
             tool: concat!("kasm-db ", env!("CARGO_PKG_VERSION")).into(),
             what: self.what.clone(),
@@ -91,7 +103,10 @@ impl Ready<'_> {
                 .collect(),
             follow_up: record.map(Record::encode),
             note: self.note.encode(),
-            managed: None,
+            managed_is_secret: managed
+                .as_ref()
+                .is_some_and(|managed| !written_record::is_public(managed, root)),
+            managed,
         }
     }
 }

@@ -22,6 +22,7 @@ use crate::ready::{Ready, in_place};
 use crate::selection::Selection;
 use crate::target_dir::TargetDir;
 use crate::trust;
+use crate::written_record::Sets;
 
 /// How to roll back.
 #[derive(Clone, Copy, Debug, Default)]
@@ -122,6 +123,7 @@ pub fn rollback(
         in_place,
         record,
         note: Note::of(context),
+        sets: Sets::default(),
     };
     ready.check()?;
     if options.dry_run {

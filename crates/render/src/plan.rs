@@ -3,7 +3,7 @@
 use model::{Diagnostic, Ignorable, Severity};
 
 use crate::file_kind::FileKind;
-use crate::redact::Hidden;
+use crate::redact::{self, Hidden};
 use crate::target::Target;
 use crate::text_edit::TextEdit;
 
@@ -22,6 +22,8 @@ pub struct Plan {
     pub findings: Vec<Diagnostic>,
     /// Warnings that are silenced.
     pub ignored: Vec<Diagnostic>,
+    /// The values among the changes that are no longer declared, and are restored to what stood there before.
+    pub restored: Vec<String>,
     /// Files that were read and found to be in order, with nothing to change.
     pub in_order: Vec<String>,
     /// Compose files without the database service.
@@ -90,6 +92,15 @@ pub struct FileChange {
     pub edit: TextEdit,
     /// What of a compose file a diff hides, before and after.
     pub(crate) hidden: (Vec<Hidden>, Vec<Hidden>),
+}
+
+impl FileChange {
+    /// Applies an edit to the bytes of a file. What a diff hides is known once the result was read; until then, everything.
+    pub(crate) fn new(path: String, kind: FileKind, before: Vec<u8>, edit: TextEdit) -> Self {
+        let after = edit.apply(&before);
+        let hidden = (redact::everything(), redact::everything());
+        FileChange { path, kind, before, after, edit, hidden }
+    }
 }
 
 impl Plan {

@@ -3,8 +3,10 @@
 mod checks;
 mod draft;
 mod image;
+mod no_longer_declared;
 mod preload;
 mod settings;
+mod undeclared;
 
 pub(crate) use image::{current as current_image, is_another_database};
 pub(crate) use preload::{is_name, usable};
@@ -18,6 +20,7 @@ use crate::observe::{ObservedDatabase, ObservedState, observe_again};
 use crate::plan::Plan;
 use crate::reconcile::draft::Draft;
 use crate::redact;
+use crate::restore::Record;
 use crate::target::Project;
 use crate::variable_names::VariableNames;
 
@@ -26,7 +29,12 @@ use crate::variable_names::VariableNames;
 /// The plan is proved before it is given: its edits are applied in memory, the result is observed and
 /// reconciled again, and nothing may be left to do. Blockers and warnings are values in the plan.
 pub fn reconcile(desired: &DesiredState, observed: &ObservedState) -> Plan {
-    let mut plan = proved(draft(desired, observed).plan(observed), desired, observed);
+    reconcile_with(desired, observed, &Record::default())
+}
+
+/// Plans as [`reconcile`] does, and the way back of what was written and is no longer declared.
+pub fn reconcile_with(desired: &DesiredState, observed: &ObservedState, record: &Record) -> Plan {
+    let mut plan = proved_with(made(desired, observed, record), desired, observed, record);
     if !plan.findings.is_empty() {
         let names = VariableNames::of(observed.snapshot());
         plan.findings.iter_mut().for_each(|finding| names.name_in(finding));
@@ -37,11 +45,15 @@ pub fn reconcile(desired: &DesiredState, observed: &ObservedState) -> Plan {
 /// Proves a plan, as [`reconcile`] does with its own: it is applied in memory and observed again.
 ///
 /// One that does not lead to what is wanted has no files any more, and says so.
-pub fn proved(mut plan: Plan, desired: &DesiredState, observed: &ObservedState) -> Plan {
+pub fn proved(plan: Plan, desired: &DesiredState, observed: &ObservedState) -> Plan {
+    proved_with(plan, desired, observed, &Record::default())
+}
+
+fn proved_with(mut plan: Plan, desired: &DesiredState, observed: &ObservedState, record: &Record) -> Plan {
     if plan.files.is_empty() {
         return plan;
     }
-    match prove(desired, observed, &plan) {
+    match prove(desired, observed, &plan, record) {
         Ok(after) => {
             for file in plan.files.iter_mut().filter(|file| file.kind == FileKind::Compose) {
                 let hide = |state: &ObservedState| {
@@ -59,6 +71,14 @@ pub fn proved(mut plan: Plan, desired: &DesiredState, observed: &ObservedState) 
         }
     }
     plan
+}
+
+/// Makes a plan that is not proved yet.
+fn made(desired: &DesiredState, observed: &ObservedState, record: &Record) -> Plan {
+    match record.files.is_empty() {
+        true => draft(desired, observed).plan(observed),
+        false => undeclared::plan(desired, observed, record, |observed| draft(desired, observed)),
+    }
 }
 
 fn draft(desired: &DesiredState, observed: &ObservedState) -> Draft {
@@ -83,7 +103,12 @@ fn not_proved(why: &str) -> Diagnostic {
 }
 
 /// Applies the plan in memory and looks again; gives what is there then.
-fn prove(desired: &DesiredState, observed: &ObservedState, plan: &Plan) -> Result<ObservedState, Diagnostic> {
+fn prove(
+    desired: &DesiredState,
+    observed: &ObservedState,
+    plan: &Plan,
+    record: &Record,
+) -> Result<ObservedState, Diagnostic> {
     let changed = plan.files.iter().map(|file| (file.path.clone(), file.after.clone()));
     let snapshot = observed.snapshot.with(changed);
     let is_changed = |path: &String| plan.files.iter().any(|file| file.path == *path);
@@ -112,7 +137,7 @@ fn prove(desired: &DesiredState, observed: &ObservedState, plan: &Plan) -> Resul
         let help = format!("give `{name}` an `image` of its own");
         return Err(Diagnostic::error(Code::ImageShape, message).help(help));
     }
-    let second = draft(desired, &again).plan(&again);
+    let second = made(desired, &again, record);
     if let Some(file) = second.files.first() {
         return Err(not_proved(&format!("{} would change again", file.path)));
     }

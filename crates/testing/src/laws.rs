@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use model::document::Mode;
 use model::{Code, Compare, DesiredState};
 use pgconf::ConfSet;
-use render::{Action, FileKind, Plan, Target, TargetKind};
+use render::{Action, ChangeKind, FileKind, Plan, Record, Target, TargetKind, Written};
 
 use crate::{ConfFiles, Memory, desired, plan};
 
@@ -25,6 +25,7 @@ pub fn laws(desired: &DesiredState, target: &Target, files: &Memory) -> (Plan, M
     if !plan.is_blocked() {
         assert!(!second.is_blocked(), "the result is refused: {:#?}", second.findings);
     }
+    reverted(&plan, target, files, &after);
     if let TargetKind::Files { postgresql_conf: Some(path), .. } = &target.kind {
         conf(desired, &plan, path, files, &after);
     }
@@ -79,6 +80,41 @@ fn apply(plan: &Plan, files: &Memory) -> Memory {
         after.0.insert(file.path.clone(), bytes);
     }
     after
+}
+
+/// A document that declares nothing any more brings back the bytes from before.
+fn reverted(plan: &Plan, target: &Target, files: &Memory, after: &Memory) {
+    let mut record = Record::default();
+    let image = plan.changes.iter().find(|change| change.kind() == ChangeKind::Image);
+    let image = image.map_or("services.db.image", |change| change.subject.as_str());
+    for file in &plan.files {
+        let written = Written {
+            path: &file.path,
+            kind: file.kind,
+            before: &file.before,
+            after: &file.after,
+            image: (file.kind == FileKind::Compose).then_some(image),
+            restored: &[],
+        };
+        record.write(&written, 1);
+    }
+    let observed = render::observe(target, after);
+    let back = render::reconcile_with(&NOTHING, &observed, &record);
+    let reverted = apply(&back, after);
+    for file in &plan.files {
+        let shown = String::from_utf8_lossy;
+        let (is, was) = (reverted.get(&file.path), files.get(&file.path));
+        assert!(
+            is == was,
+            "{}: {}\nis not\n{}\n{record:#?}\n{:#?}",
+            file.path,
+            shown(is),
+            shown(was),
+            back.findings
+        );
+    }
+    let again = render::reconcile_with(&NOTHING, &render::observe(target, &reverted), &record);
+    assert!(again.is_empty(), "the way back is planned twice: {:#?}", again.changes);
 }
 
 /// One setting changes at most one line and adds at most one; an image one line for each service

@@ -24,8 +24,16 @@ pub(crate) fn named(run: &Run) -> BTreeSet<Code> {
     ids.map(|id| Code::find(id).unwrap_or_else(|| panic!("{id}: no such code\n{run}"))).collect()
 }
 
-pub(crate) const CODES: [Code; 5] =
-    [Code::Unreadable, Code::InsecurePermissions, Code::EditedSince, Code::FileGone, Code::ForeignOwner];
+pub(crate) const CODES: [Code; 8] = [
+    Code::Unreadable,
+    Code::InsecurePermissions,
+    Code::EditedSince,
+    Code::FileGone,
+    Code::ForeignOwner,
+    Code::NoLongerDeclared,
+    Code::ExtensionLeft,
+    Code::RecordUnseen,
+];
 
 fn run(code: Code) -> Run {
     let sandbox = Sandbox::new(PROGRAM);
@@ -38,6 +46,24 @@ fn run(code: Code) -> Run {
             std::fs::remove_file(&conf).unwrap();
             std::fs::create_dir(&conf).unwrap();
             sandbox.run("plan").expect(1)
+        }
+        Code::NoLongerDeclared => {
+            sandbox.run("apply -y").expect(0);
+            std::fs::write(&conf, "work_mem = 16MB\n").unwrap();
+            sandbox.edit(&sandbox.root().join("kasm-db.yaml"), "settings: {work_mem: 8MB}\n", "");
+            sandbox.run("plan").expect(0)
+        }
+        Code::ExtensionLeft => {
+            let document = sandbox.root().join("kasm-db.yaml");
+            sandbox.edit(&document, "settings: {work_mem: 8MB}", "preload: {libraries: [pgaudit]}");
+            sandbox.run("apply -y").expect(0);
+            sandbox.edit(&document, "preload: {libraries: [pgaudit]}\n", "");
+            sandbox.run("plan").expect(0)
+        }
+        Code::RecordUnseen => {
+            sandbox.run("apply -y").expect(0);
+            std::fs::write(conf.parent().unwrap().parent().unwrap().join(".kasm-db/managed"), "{").unwrap();
+            sandbox.run("plan").expect(4)
         }
         Code::InsecurePermissions => {
             std::fs::set_permissions(&conf, Permissions::from_mode(0o666)).unwrap();

@@ -170,6 +170,7 @@ fn from_file(saved: &SavedTarget) -> Plan {
         files: Vec::new(),
         findings: findings.collect(),
         ignored: Vec::new(),
+        restored: Vec::new(),
         in_order: saved.in_order.clone(),
         skipped: saved.skipped.clone(),
     }

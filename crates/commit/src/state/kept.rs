@@ -57,8 +57,9 @@ impl StateDir {
     }
 
     /// Writes what is managed after a commit that is being prepared.
-    pub(crate) fn stage_managed(&self, bytes: &[u8]) -> Result<(), Error> {
-        stage(&self.dir, MANAGED_NEXT, bytes, Readers::Everybody, Operation::Managed)
+    pub(crate) fn stage_managed(&self, bytes: &[u8], is_secret: bool) -> Result<(), Error> {
+        let readers = if is_secret { Readers::Owner } else { Readers::Everybody };
+        stage(&self.dir, MANAGED_NEXT, bytes, readers, Operation::Managed)
     }
 
     pub(crate) fn follow_up(&self) -> Result<Option<Vec<u8>>, Error> {

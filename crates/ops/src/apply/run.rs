@@ -2,7 +2,8 @@
 
 use commit::Change;
 use model::DesiredState;
-use render::{FileChange, Needs, Plan};
+use model::document::OnRemoval;
+use render::{ChangeKind, FileChange, FileKind, Needs, Plan};
 
 use super::end::End;
 use super::inputs::Inputs;
@@ -24,6 +25,7 @@ use crate::ready::{Ready, in_place};
 use crate::saved::format::{SavedSelection, SavedTarget};
 use crate::saved::{Standing, refuse, standing};
 use crate::target_dir::TargetDir;
+use crate::written_record::Sets;
 
 /// One target of a run.
 pub(super) struct Run<'a> {
@@ -178,6 +180,7 @@ impl Run<'_> {
                 || !restarts && in_place(plan.needs(), plan.files.iter().map(|file| file.kind)),
             record: self.follow_up(&plan, locked.rooted, restarts)?,
             note: Note::of(self.context).document(self.document).changes(&plan.changes),
+            sets: sets(self.desired, &plan),
         };
         Ok(Prepared { ready, plan })
     }
@@ -298,6 +301,24 @@ impl Run<'_> {
             self.context.tell(Event::AllowAgain(&names))?;
         }
         Ok(())
+    }
+}
+
+/// Returns what the record of what is set is to know of a plan.
+fn sets(desired: &DesiredState, plan: &Plan) -> Sets {
+    let image = |path: &str| {
+        let mut images = plan.changes.iter().filter(|change| change.kind() == ChangeKind::Image);
+        let first = images.clone().next();
+        images.find(|change| change.path == path).or(first).map(|change| change.subject.clone())
+    };
+    let file = |file: &FileChange| {
+        let image = (file.kind == FileKind::Compose).then(|| image(&file.path)).flatten();
+        (file.path.clone(), (file.kind, image))
+    };
+    Sets {
+        keep: desired.on_removal().map(|on_removal| on_removal == OnRemoval::Keep),
+        files: plan.files.iter().map(file).collect(),
+        restored: plan.restored.clone(),
     }
 }
 

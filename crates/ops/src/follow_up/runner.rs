@@ -20,6 +20,7 @@ use crate::opened::Locked;
 use crate::outcome::Outcome;
 use crate::ready::Ready;
 use crate::trust::Trust;
+use crate::written_record::Sets;
 
 /// What was seen before a stop.
 struct Before {
@@ -210,6 +211,7 @@ impl Runner<'_> {
             in_place: false,
             record: Some(record),
             note: Note::of(self.context),
+            sets: Sets::default(),
         };
         let record = match ready.bound() {
             Ok(record) => record,

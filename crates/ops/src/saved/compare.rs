@@ -55,6 +55,14 @@ pub(crate) fn standing(saved: &SavedTarget, now: &Planned, selection: &SavedSele
     if !changed.is_empty() {
         return Standing::Stale(changed);
     }
+    // Of what was set before, a plan that was made from a copy knows nothing.
+    if saved.restored != current.restored {
+        let all = |names: &[String]| if names.is_empty() { "nothing".into() } else { names.join(", ") };
+        let (then, now) = (all(&saved.restored), all(&current.restored));
+        return Standing::Stale(vec![format!(
+            ".kasm-db/managed: the values to restore are {now}, and were {then} where the plan was made"
+        )]);
+    }
     difference(saved, &current).map_or(Standing::Fresh, Standing::Foreign)
 }
 

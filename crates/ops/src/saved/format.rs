@@ -22,7 +22,7 @@ use crate::follow_up::{FollowUp, Step};
 pub const FORMAT: &str = "kasm-db/plan/v2";
 
 /// Additions raise the second number. A reader takes a larger one, and leaves out what it does not know.
-pub const VERSION: (u32, u32) = (2, 0);
+pub const VERSION: (u32, u32) = (2, 1);
 
 /// Larger than the plan of a thousand targets; what is larger is something else.
 pub const MAX_BYTES: u64 = 8 << 20;
@@ -78,6 +78,9 @@ pub struct SavedTarget {
     pub findings: Vec<SavedFinding>,
     pub in_order: Vec<String>,
     pub skipped: Vec<String>,
+    /// The values that are no longer declared, and are restored.
+    #[serde(default)]
+    pub restored: Vec<String>,
     /// Every file that the plan was made from.
     pub inputs: Vec<Input>,
 }

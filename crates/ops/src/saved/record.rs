@@ -80,6 +80,7 @@ pub fn saved_target(planned: &Planned, allow: &[String]) -> SavedTarget {
         findings: findings.collect(),
         in_order: plan.in_order.clone(),
         skipped: plan.skipped.clone(),
+        restored: plan.restored.clone(),
         inputs: inputs(snapshot),
     }
 }

@@ -7,7 +7,6 @@ use model::{Code, Diagnostic, Location};
 use crate::file_kind::FileKind;
 use crate::observe::ObservedState;
 use crate::plan::{FileChange, Plan, ValueChange};
-use crate::redact;
 use crate::text_edit::{Replacement, TextEdit};
 
 /// What the parts of a plan are gathered in.
@@ -58,17 +57,7 @@ impl Draft {
             let before = observed.snapshot.bytes(&path).unwrap_or_default().to_vec();
             match TextEdit::new(&before, replacements) {
                 Ok(edit) if edit.is_empty() => {}
-                Ok(edit) => {
-                    let after = edit.apply(&before);
-                    files.push(FileChange {
-                        path,
-                        kind,
-                        before,
-                        after,
-                        edit,
-                        hidden: (redact::everything(), redact::everything()),
-                    });
-                }
+                Ok(edit) => files.push(FileChange::new(path, kind, before, edit)),
                 Err(overlap) => {
                     self.find(Diagnostic::error(Code::NotProved, format!("{path}: {overlap}")));
                 }
@@ -90,6 +79,7 @@ impl Draft {
             files,
             findings: self.findings,
             ignored: Vec::new(),
+            restored: Vec::new(),
             in_order,
             skipped: observed.skipped.clone(),
         }

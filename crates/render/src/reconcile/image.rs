@@ -135,7 +135,7 @@ fn variables(database: &Database, site: &ImageSite, draft: &mut Draft) {
 }
 
 /// Compares the PostgreSQL majors of the old and the new image.
-fn majors(
+pub(super) fn majors(
     desired: &DesiredState,
     wanted: Option<Series>,
     found: Option<&Image>,

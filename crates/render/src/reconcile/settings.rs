@@ -348,7 +348,7 @@ fn spellings(name: &str, major: Option<u16>) -> Vec<&str> {
 }
 
 /// Returns whether a line with the name `written` sets `name`.
-fn sets(written: &str, name: &str, major: Option<u16>) -> bool {
+pub(super) fn sets(written: &str, name: &str, major: Option<u16>) -> bool {
     written.eq_ignore_ascii_case(name)
         || spellings(name, major).iter().any(|spelling| spelling.eq_ignore_ascii_case(written))
 }
