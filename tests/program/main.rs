@@ -12,6 +12,7 @@ mod editor;
 mod examples;
 mod exit_codes;
 mod follows;
+mod forget;
 mod found;
 mod found_audit;
 mod found_compose;

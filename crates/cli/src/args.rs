@@ -64,6 +64,8 @@ pub(crate) enum Command {
     History(Deferred<History>),
     /// Roll back to an earlier generation
     Rollback(Deferred<Rollback>),
+    /// Restore what kasm-db set, and delete its history and backups
+    Forget(Deferred<Forget>),
     /// Generate a document from an existing deployment
     Import(Deferred<Import>),
     /// Write the resulting files to a folder for review, or check that folder
@@ -295,6 +297,21 @@ pub(crate) struct Rollback {
     pub(crate) no_restart: bool,
     /// The output format
     #[arg(long, value_name = "FORMAT", default_value = "human", value_parser = FormatParser(Report::Rollback))]
+    pub(crate) format: &'static Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Forget {
+    /// Leave the values that kasm-db set, and delete the history and backups only
+    #[arg(long)]
+    pub(crate) keep: bool,
+    #[command(flatten)]
+    pub(crate) writing: Writing,
+    /// Write the files only; ignore `restart:` in the document
+    #[arg(long)]
+    pub(crate) files_only: bool,
+    /// The output format
+    #[arg(long, value_name = "FORMAT", default_value = "human", value_parser = FormatParser(Report::Apply))]
     pub(crate) format: &'static Format,
 }
 

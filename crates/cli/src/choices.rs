@@ -139,6 +139,7 @@ impl Command {
             Self::Verify(args) => one(Report::Verify, args.format),
             Self::History(args) => one(Report::History, args.format),
             Self::Rollback(args) => one(Report::Rollback, args.format),
+            Self::Forget(args) => one(Report::Apply, args.format),
             Self::Recover(args) => one(Report::Recover, args.format),
             Self::Import(args) => one(Report::Import, args.format),
             Self::Render(args) => one(Report::Render, args.format),

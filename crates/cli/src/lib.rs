@@ -80,6 +80,7 @@ fn run(command: &Command, setting: &Setting) -> Result<Outcome, Error> {
         Command::Recover(_) => command::recover::run(setting),
         Command::History(_) => command::history::run(setting),
         Command::Rollback(args) => command::rollback::run(args, setting),
+        Command::Forget(args) => command::forget::run(args, setting),
         Command::Import(args) => command::import::run(args, setting),
         Command::Audit(args) => command::audit::run(args, setting),
         Command::Explain(args) => command::explain::run(args, setting),

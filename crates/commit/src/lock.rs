@@ -19,7 +19,7 @@ use crate::outcome::{CommitError, Report};
 use crate::recover::{self, Recovery};
 use crate::root::Root;
 use crate::set;
-use crate::state::StateDir;
+use crate::state::{StateDir, forget};
 
 /// Short enough that a person does not notice, long enough that waiting costs nothing.
 const POLL: Duration = Duration::from_millis(20);
@@ -146,6 +146,21 @@ impl<'root> Lock<'root> {
             self.root.dir().descend(Path::new(""), Access::Read)?.synced()?;
         }
         Ok(state)
+    }
+
+    /// Deletes everything that is kept below the root: the generations with their backups, what is to follow and what is
+    /// managed. Returns whether there was something.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`] if a commit is under way; [`Error::InsecureState`], [`Error::Io`].
+    pub fn forget(&self) -> Result<bool, Error> {
+        let Some(state) = StateDir::open(self.root.dir())? else { return Ok(false) };
+        self.hold(&state)?;
+        if state.has_journal()? {
+            return Err(Error::Interrupted { path: state.journal_path() });
+        }
+        forget::forget(self.root.dir())?;
+        Ok(true)
     }
 
     /// Removes what is to follow: all is done.

@@ -9,6 +9,9 @@ use crate::error::{Error, PathProblem};
 /// Where the journal, the backups and what else outlives a run is, directly below the root.
 pub(crate) const STATE_DIR: &str = ".kasm-db";
 
+/// The name under which [`STATE_DIR`] is deleted.
+pub(crate) const GONE: &str = ".kasm-db-gone";
+
 const STAGED: &[u8] = b".kasm-db-new";
 const KEPT: &[u8] = b".kasm-db-old";
 

@@ -29,6 +29,7 @@
 //! layouts, so that a program that does not know this one refuses what it finds there.
 
 pub(crate) mod files;
+pub(crate) mod forget;
 mod generations;
 mod kept;
 pub(crate) mod layout;

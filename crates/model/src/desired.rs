@@ -116,6 +116,21 @@ impl Compare {
 }
 
 impl DesiredState {
+    /// Returns one that declares nothing of the database any more; what was declared is restored, or kept.
+    #[must_use]
+    pub fn released(self, keep: bool) -> Self {
+        Self {
+            image: None,
+            preload: None,
+            settings: Vec::new(),
+            unset: Vec::new(),
+            audits: false,
+            extension_databases: Vec::new(),
+            on_removal: Some(if keep { OnRemoval::Keep } else { OnRemoval::Restore }),
+            ..self
+        }
+    }
+
     /// Returns the image that the database service must have.
     pub fn image(&self) -> Option<&Image> {
         self.image.as_ref()

@@ -156,6 +156,17 @@ impl Documents {
         self.all.iter().all(|entry| matches!(entry.role, Role::Parent | Role::Targets(_)))
     }
 
+    /// Turns the documents into ones that declare nothing of their targets any more, but how to stop, start and reach the
+    /// database. `keep` leaves what was declared.
+    pub(crate) fn release(&mut self, keep: bool) {
+        for entry in &mut self.all {
+            if let Ok(document) = &mut entry.read {
+                let desired = document.reading.desired.take();
+                document.reading.desired = desired.map(|desired| desired.released(keep));
+            }
+        }
+    }
+
     /// Lists every target of every document, for a run that begins only if all documents are valid.
     ///
     /// # Errors

@@ -42,6 +42,7 @@ mod documents;
 mod each;
 mod error;
 pub mod follow_up;
+pub mod forget;
 mod git_commit;
 mod glob;
 pub mod history;

@@ -54,6 +54,11 @@ pub enum Question {
     },
     /// Whether to roll back.
     RollBack,
+    /// Whether to delete what is kept of targets.
+    Forget {
+        /// How many targets they are.
+        targets: usize,
+    },
 }
 
 /// Something that happened.
@@ -112,6 +117,8 @@ pub enum Event<'a> {
     NewerTree(&'a Path),
     /// The files are as this generation left them.
     NothingToRollBack(&'a str, u64),
+    /// What is kept of a target below this folder is deleted; whether there was something.
+    Forgotten(&'a str, bool),
     /// These targets failed before anything was written, and the run continues without them.
     LeftOut(&'a [&'a str]),
     /// Everything was done but the writing.

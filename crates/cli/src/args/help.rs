@@ -148,6 +148,18 @@ const GROUPS: &[(&str, &[Page])] = &[
                 exits: &[6, 8, 9],
                 inert: &["show_secrets", "context", "jobs"],
             },
+            Page {
+                name: "forget",
+                examples: &[
+                    ("Show what would be restored", "kasm-db forget --dry-run"),
+                    (
+                        "Leave a deployment as it is now",
+                        "kasm-db forget --keep --deployment /opt/kasm/current",
+                    ),
+                ],
+                exits: &[3, 4, 6, 7, 8, 9, 10, 130],
+                inert: &["jobs"],
+            },
         ],
     ),
     (

@@ -82,6 +82,15 @@ impl Observer for Progress<'_> {
                 let folder = escape(folder);
                 result(&format!("No changes. The files below {folder} are those of generation {to}.\n"))?;
             }
+            Event::Forgotten(folder, had_some) => {
+                let folder = escape(folder);
+                result(&match had_some {
+                    true => format!(
+                        "Forgotten: {folder}/.kasm-db is deleted, with the history and the backups.\n"
+                    ),
+                    false => format!("Nothing to forget: nothing was applied below {folder}.\n"),
+                })?;
+            }
             Event::LeftOut(names) => {
                 let names: Vec<_> = names.iter().map(|name| escape(name)).collect();
                 note(&format!("Left out, see above: {}.\n", names.join(", ")));
@@ -184,6 +193,12 @@ impl Observer for Progress<'_> {
             Question::Apply { targets: 2.. } => ("Apply all these changes?", "apply", "kasm-db apply --yes"),
             Question::Apply { .. } => ("Apply these changes?", "apply", "kasm-db apply --yes"),
             Question::RollBack => ("Roll back?", "roll back", "kasm-db rollback --yes"),
+            Question::Forget { targets: 2.. } => {
+                ("Delete the history and backups of all these targets?", "forget", "kasm-db forget --yes")
+            }
+            Question::Forget { .. } => {
+                ("Delete the history and backups in .kasm-db?", "forget", "kasm-db forget --yes")
+            }
         };
         if self.results.are_for_programs() {
             let message =
