@@ -39,6 +39,7 @@ mod readme;
 mod recovery;
 mod render;
 mod replay;
+mod resolve;
 mod revert;
 mod rollback;
 mod saved;

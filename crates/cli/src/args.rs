@@ -70,6 +70,8 @@ pub(crate) enum Command {
     Import(Deferred<Import>),
     /// Write the resulting files to a folder for review, or check that folder
     Render(Deferred<Render>),
+    /// Print a document and those that it extends as one
+    Resolve(Deferred<Resolve>),
     /// Check the running server against the document
     Verify(Deferred<Verify>),
     /// Show whether files and server are in sync with the document
@@ -297,6 +299,16 @@ pub(crate) struct Rollback {
     pub(crate) no_restart: bool,
     /// The output format
     #[arg(long, value_name = "FORMAT", default_value = "human", value_parser = FormatParser(Report::Rollback))]
+    pub(crate) format: &'static Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Resolve {
+    /// The document, as with `-f`
+    #[arg(value_name = "FILE", value_hint = ValueHint::AnyPath)]
+    pub(crate) documents: Vec<PathBuf>,
+    /// The output format
+    #[arg(long, value_name = "FORMAT", default_value = "human", value_parser = FormatParser(Report::Resolve))]
     pub(crate) format: &'static Format,
 }
 

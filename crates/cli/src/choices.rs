@@ -25,6 +25,7 @@ impl Cli {
         let named = match &mut self.command {
             Command::Validate(args) => std::mem::take(&mut args.documents),
             Command::Plan(args) => std::mem::take(&mut args.documents),
+            Command::Resolve(args) => std::mem::take(&mut args.documents),
             _ => Vec::new(),
         };
         let source = matches.subcommand().and_then(|(_, own)| own.value_source("file"));
@@ -147,6 +148,7 @@ impl Command {
             Self::Audit(args) if args.summary => one(Report::AuditSummary, args.format),
             Self::Audit(args) => one(Report::AuditEntries, args.format),
             Self::Explain(args) => one(Report::Explain, args.format),
+            Self::Resolve(args) => one(Report::Resolve, args.format),
             Self::Schema(args) => one(Report::Schema, args.format),
             Self::Completions(_) | Self::Man(_) | Self::Version(_) => (Report::Schema, Vec::new()),
         }

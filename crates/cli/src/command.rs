@@ -11,6 +11,7 @@ pub(crate) mod man;
 pub(crate) mod plan;
 pub(crate) mod recover;
 pub(crate) mod render;
+pub(crate) mod resolve;
 pub(crate) mod rollback;
 pub(crate) mod schema;
 pub(crate) mod show;

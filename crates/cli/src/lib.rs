@@ -87,6 +87,7 @@ fn run(command: &Command, setting: &Setting) -> Result<Outcome, Error> {
         Command::Render(args) => command::render::run(args, setting),
         Command::Status(args) => command::status::run(args, setting),
         Command::Verify(args) => command::verify::run(args, setting),
+        Command::Resolve(_) => command::resolve::run(setting),
         Command::Schema(args) => command::schema::run(args, setting),
         Command::Completions(args) => command::completions::run(args, &setting.terminal),
         Command::Man(args) => command::man::run(args, &setting.terminal),

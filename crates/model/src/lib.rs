@@ -61,7 +61,7 @@ pub use image::{Image, InvalidImage};
 pub use preload::{is_library, preload_is_met};
 pub use read::{Reading, read, read_with};
 pub use release::{Release, Series};
-pub use resolved::resolved;
+pub use resolved::{resolved, resolved_value};
 pub use server_value::{is_same_value, is_shown_value};
 pub use stranger::names_schema;
 pub use suggest::nearest;

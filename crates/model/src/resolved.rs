@@ -27,6 +27,16 @@ pub fn resolved(path: &str, bytes: &[u8], parents: &Parents<'_>) -> Option<Strin
     Some(written.text().to_string())
 }
 
+/// Returns what [`resolved`] writes as a value.
+pub fn resolved_value(path: &str, bytes: &[u8], parents: &Parents<'_>) -> Option<Value> {
+    crate::read_with(path, bytes, parents).desired?;
+    let mut value = ordered(&Reader::new(path, bytes).value(parents)?, "");
+    if let Value::Object(map) = &mut value {
+        map.retain(|key, _| key != "extends" && !key.starts_with("x-"));
+    }
+    Some(value)
+}
+
 /// Writes the entries of a mapping, and says of each which parent it comes from.
 fn write(to: &mut Written, texts: &Texts<'_>, value: &Value, pointer: &str) {
     let Value::Object(map) = value else { return };

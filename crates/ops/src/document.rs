@@ -50,9 +50,14 @@ impl Document {
     }
 
     /// Returns it and those that it extends as one text; without errors it always has one.
-    pub(crate) fn resolved(&self) -> String {
+    pub fn resolved(&self) -> String {
         model::resolved(&self.name, &self.bytes, &|path: &str| Ok(parent(path, &self.top)?.bytes))
             .unwrap_or_default()
+    }
+
+    /// Returns the same as a value; `None` for a document with errors.
+    pub fn resolved_value(&self) -> Option<serde_json::Value> {
+        model::resolved_value(&self.name, &self.bytes, &|path: &str| Ok(parent(path, &self.top)?.bytes))
     }
 
     /// Returns what it declares, if it is valid.

@@ -187,6 +187,27 @@ const GROUPS: &[(&str, &[Page])] = &[
                 ],
             },
             Page {
+                name: "resolve",
+                examples: &[
+                    ("Print ./kasm-db.yaml with what it extends", "kasm-db resolve"),
+                    ("Give a policy the merged document", "kasm-db resolve --format json"),
+                ],
+                exits: &[3],
+                inert: &[
+                    "recursive",
+                    "target",
+                    "deployment",
+                    "installer",
+                    "root",
+                    "allow",
+                    "show_secrets",
+                    "context",
+                    "no_input",
+                    "lock_timeout",
+                    "jobs",
+                ],
+            },
+            Page {
                 name: "render",
                 examples: &[
                     ("Write the resulting files to ./rendered", "kasm-db render"),

@@ -162,6 +162,11 @@ pub(crate) trait Emitter {
         Ok(())
     }
 
+    /// Takes a document and those that it extends as one.
+    fn resolved(&mut self, _: &Document) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// Takes a schema.
     fn schema(&mut self, _name: &str, _: &serde_json::Value) -> Result<(), Error> {
         Ok(())

@@ -15,6 +15,7 @@ mod plan;
 mod problem;
 mod recover;
 mod render;
+mod resolve;
 mod rollback;
 mod schema;
 pub(crate) mod schemas;
@@ -209,6 +210,17 @@ impl Emitter for Envelope {
     fn explained(&mut self, subject: Option<&str>, found: &[Explained]) -> Result<(), Error> {
         if let Part::Explain(part) = &mut self.part {
             *part = explain::part(subject, found);
+        }
+        Ok(())
+    }
+
+    fn resolved(&mut self, document: &Document) -> Result<(), Error> {
+        if let Part::Resolve(part) = &mut self.part {
+            *part = resolve::Part {
+                document: Some(document.name.clone()),
+                extends: document.reading.parents.iter().map(|(path, _)| path.clone()).collect(),
+                resolved: document.resolved_value(),
+            };
         }
         Ok(())
     }

@@ -54,6 +54,8 @@ reports! {
     AuditSummary "audit-summary";
     /// Explanations.
     Explain "explain";
+    /// A document and those that it extends as one.
+    Resolve "resolve";
     /// A schema.
     Schema "schema";
 }

@@ -9,7 +9,7 @@ use super::target::{Row, Sum};
 use super::words::Outcome;
 use super::writer::pretty;
 use super::{
-    apply, entries, explain, history, import, plan, recover, render, rollback, schema, show, status,
+    apply, entries, explain, history, import, plan, recover, render, resolve, rollback, schema, show, status,
     validate, verify,
 };
 use crate::output::report::Report;
@@ -32,6 +32,7 @@ pub(super) enum Part {
     Count(entries::Counted, entries::Totals),
     Summary(entries::Span, entries::Totals),
     Explain(explain::Part),
+    Resolve(resolve::Part),
     Schema(schema::Part),
 }
 
@@ -57,7 +58,9 @@ impl List {
             | Report::Recover => Some(Self::Targets),
             Report::Validate | Report::Render => Some(Self::Documents),
             Report::AuditCount | Report::AuditSummary => Some(Self::Counts),
-            Report::Import | Report::AuditEntries | Report::Explain | Report::Schema => None,
+            Report::Import | Report::AuditEntries | Report::Explain | Report::Resolve | Report::Schema => {
+                None
+            }
         }
     }
 
@@ -90,6 +93,7 @@ impl Part {
             Report::AuditCount => Self::Count(entries::Counted::default(), entries::Totals::default()),
             Report::AuditSummary => Self::Summary(entries::Span::default(), entries::Totals::default()),
             Report::Explain => Self::Explain(explain::Part::default()),
+            Report::Resolve => Self::Resolve(resolve::Part::default()),
             Report::Schema => Self::Schema(schema::Part::default()),
         }
     }
@@ -102,6 +106,7 @@ impl Part {
             Self::Explain(part) => json(part),
             Self::Count(counted, _) => json(counted),
             Self::Summary(span, _) => json(span),
+            Self::Resolve(part) => json(part),
             Self::Schema(part) => json(part),
             _ => Value::Null,
         }
@@ -122,6 +127,7 @@ impl Part {
             Self::Entries(totals) | Self::Count(_, totals) | Self::Summary(_, totals) => json(totals),
             Self::Import(part) => json(&part.totals()),
             Self::Explain(part) => json(&part.totals()),
+            Self::Resolve(_) => json(&resolve::Totals::default()),
             Self::Schema(_) => json(&schema::Totals::default()),
         }
     }
@@ -150,6 +156,7 @@ impl Part {
             | Self::Count(..)
             | Self::Summary(..)
             | Self::Explain(_)
+            | Self::Resolve(_)
             | Self::Schema(_) => None,
         }
     }

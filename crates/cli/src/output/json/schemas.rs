@@ -10,7 +10,7 @@ use super::problem::Problem;
 use super::target::Row;
 use super::words::Outcome;
 use super::{
-    apply, entries, explain, history, import, plan, recover, render, rollback, schema, show, status,
+    apply, entries, explain, history, import, plan, recover, render, resolve, rollback, schema, show, status,
     validate, verify,
 };
 use crate::output::report::Report;
@@ -154,6 +154,7 @@ fn own(report: Report, members: &mut Members, generator: &mut SchemaGenerator) -
             totals
         }
         Report::Explain => part!(explain::Part, explain::Totals),
+        Report::Resolve => part!(resolve::Part, resolve::Totals),
         Report::Schema => part!(schema::Part, schema::Totals),
     };
     totals.to_value()
