@@ -45,7 +45,7 @@ struct Case {
     postgres: bool,
 }
 
-/// Gives the corpus, or the compose files of the project's own examples where there is none.
+/// Returns the corpus, or the compose files of the project's own examples where there is none.
 fn cases() -> Vec<Case> {
     let Some(root) = std::env::var_os("KASM_DB_CORPUS") else {
         eprintln!("KASM_DB_CORPUS is not set: only the project's own compose files are read");

@@ -28,7 +28,7 @@ fn plan(memory: &Memory, arguments: &[String]) -> Plan {
     reconcile(&desired(DOCUMENT), &observe_with(&target, arguments, memory))
 }
 
-/// Gives what sets a value over the file's, as the cases name it: to a wrong value or the right one.
+/// Returns what sets a value over the file's, as the cases name it: to a wrong value or the right one.
 fn overrides(plan: &Plan) -> Vec<(String, String)> {
     let mut found: Vec<_> = plan
         .findings
@@ -46,7 +46,7 @@ fn overrides(plan: &Plan) -> Vec<(String, String)> {
     found
 }
 
-/// Tells whether a blocker names a library with a comma or a blank in its name.
+/// Returns whether a blocker names a library with a comma or a blank in its name.
 fn is_name_of_no_library(message: &str) -> bool {
     let name = message
         .split_once("has the library `")

@@ -20,7 +20,7 @@ const PURE: [&str; 4] = ["pgconf", "model", "render", "auditlog"];
 const EXAMPLES: [(&str, &str, TargetKind); 2] =
     [("existing", "opt/kasm/1.11.0", TargetKind::Deployment), ("new", "kasm_release", TargetKind::Installer)];
 
-/// Gives every Rust file below a folder of the repository, with its path and text.
+/// Returns every Rust file below a folder of the repository, with its path and text.
 fn sources(folder: &str) -> Vec<(String, String)> {
     fn walk(folder: &Path, all: &mut Vec<PathBuf>) {
         for entry in std::fs::read_dir(folder).unwrap() {
@@ -40,7 +40,7 @@ fn sources(folder: &str) -> Vec<(String, String)> {
     paths.iter().map(|path| (name(path), std::fs::read_to_string(path).unwrap())).collect()
 }
 
-/// Gives the names in a folder of the repository.
+/// Returns the names in a folder of the repository.
 fn names(folder: &str) -> Vec<String> {
     let entries = std::fs::read_dir(repository().join(folder)).unwrap();
     let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
@@ -48,7 +48,7 @@ fn names(folder: &str) -> Vec<String> {
     names
 }
 
-/// Gives the lines of code that hold one of the words, as `path:line: text`.
+/// Returns the lines of code that hold one of the words, as `path:line: text`.
 fn lines_with(folder: &str, words: &[&str]) -> Vec<String> {
     let mut found = Vec::new();
     for (path, text) in sources(folder) {
@@ -64,7 +64,7 @@ fn lines_with(folder: &str, words: &[&str]) -> Vec<String> {
     found
 }
 
-/// Gives the names in a section of a crate's manifest.
+/// Returns the names in a section of a crate's manifest.
 fn dependencies(of: &str, section: &str) -> BTreeSet<String> {
     let manifest = std::fs::read_to_string(repository().join("crates").join(of).join("Cargo.toml")).unwrap();
     let lines = manifest.lines().skip_while(|line| *line != format!("[{section}]")).skip(1);

@@ -34,7 +34,7 @@ fn folder() -> Option<PathBuf> {
     None
 }
 
-/// Gives the cases with their names. Each file is JSON behind a word of JavaScript.
+/// Returns the cases with their names. Each file is JSON behind a word of JavaScript.
 fn cases(folder: PathBuf) -> Vec<(String, String)> {
     let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     // Not the types, which go by the name `.d.ts`, nor the index.
@@ -56,7 +56,7 @@ fn cases(folder: PathBuf) -> Vec<(String, String)> {
     cases
 }
 
-/// Gives a case with a database service, in every way in which it may stand beside one.
+/// Returns a case with a database service, in every way in which it may stand beside one.
 fn with_database(case: &str) -> [String; 6] {
     let database =
         |image: &str| format!("services:\n  db:\n    image: {image} # keep\n    restart: always\n");

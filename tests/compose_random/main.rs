@@ -20,7 +20,7 @@ fn number(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).map_or(otherwise, |text| text.parse().unwrap_or_else(|_| panic!("{name}={text}")))
 }
 
-/// Gives the seeds: as many as a variable of the environment says.
+/// Returns the seeds: as many as a variable of the environment says.
 fn seeds(name: &str, otherwise: u64) -> Range<u64> {
     let first = number("KASM_DB_SEED", 1);
     first..first + number(name, otherwise)

@@ -35,7 +35,7 @@ pub(crate) fn engine() -> Option<&'static str> {
     engine.as_deref()
 }
 
-/// Says why there is no engine. A run that counts does without one only where none can run, or where that is
+/// Returns why there is no engine. A run that counts does without one only where none can run, or where that is
 /// wanted: `KASM_DB_E2E=processes`.
 fn without_engine() -> String {
     if std::env::var("KASM_DB_E2E").is_ok_and(|value| value == "processes") {
@@ -223,7 +223,7 @@ impl Bed {
         }
     }
 
-    /// Gives `PATH` with the stand-in in front, where there is one.
+    /// Returns `PATH` with the stand-in in front, where there is one.
     pub(crate) fn path(&self) -> String {
         let path = std::env::var("PATH").unwrap();
         match engine() {
@@ -374,7 +374,7 @@ impl Bed {
         assert!(child.wait().unwrap().success(), "{sql}");
     }
 
-    /// Gives the container's id and the time of its last start.
+    /// Returns the container's id and the time of its last start.
     pub(crate) fn identity(&self) -> String {
         self.docker(&["inspect", "--format", "{{.Id}} {{.State.StartedAt}}", &self.name])
     }
@@ -439,7 +439,7 @@ impl Drop for Bed {
     }
 }
 
-/// Gives the names of the files in a folder.
+/// Returns the names of the files in a folder.
 pub(crate) fn names(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).unwrap();
     let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();

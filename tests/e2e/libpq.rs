@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::tcp::{Server, openssl};
 
-/// Tells whether psql connects with these variables.
+/// Returns whether psql connects with these variables.
 fn psql_connects(server: &Server, variables: &[(&str, &str)]) -> bool {
     let path = |name: &str| server.root.join(name).display().to_string();
     let mut command = Command::new("psql");
@@ -36,7 +36,7 @@ fn ends(server: &Server, variables: &[(&str, &str)], said: Option<&str>) {
     };
 }
 
-/// Makes the list of the certificates that the authority has revoked so far.
+/// Creates the list of the certificates that the authority has revoked so far.
 fn list(root: &Path, name: &str, more: &str) {
     openssl(root, &format!("ca -batch -config ca.conf -gencrl -crldays 5 {more} -out {name}"));
 }

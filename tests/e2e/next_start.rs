@@ -30,7 +30,7 @@ fn declare(bed: &Bed, line: &str) {
     std::fs::write(path, text).unwrap();
 }
 
-/// Gives what stands in backquotes in the help of a run, as one command or statement each.
+/// Returns what stands in backquotes in the help of a run, as one command or statement each.
 fn fixes(run: &Run) -> Vec<String> {
     let both = format!("{}\n{}", run.stdout, run.stderr);
     let helps = both.lines().filter(|line| line.contains("help: ") || line.contains("fix: "));

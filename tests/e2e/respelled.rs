@@ -68,7 +68,7 @@ const CLASSES: &[(&str, &str, &str)] = &[
     ("[none, read]", "read", "none"),
 ];
 
-/// Gives the names of settings that `verify` fails.
+/// Returns the names of settings that `verify` fails.
 fn failed(bed: &Bed) -> Vec<String> {
     let run = bed.run("verify --no-probe");
     assert!(run.stdout.contains("ok    connect"), "{}{}", run.stdout, run.stderr);

@@ -17,7 +17,7 @@ fn save_by_rename(bed: &Bed, change: impl FnOnce(String) -> String) {
     std::fs::rename(&new, &conf).unwrap();
 }
 
-/// Tells whether the container has the file of the host.
+/// Returns whether the container has the file of the host.
 fn is_fresh(bed: &Bed) -> bool {
     let inside =
         bed.docker(&["exec", &bed.name, "stat", "-c", "%i", "/var/lib/postgresql/conf/postgresql.conf"]);

@@ -2,7 +2,7 @@
 
 use crate::bed::Bed;
 
-/// Gives the step that is written down; empty where none is.
+/// Returns the step that is written down; empty where none is.
 pub(crate) fn step(bed: &Bed) -> String {
     let record = std::fs::read_to_string(bed.tree().join(".kasm-db/follow-up")).unwrap_or_default();
     record.lines().find_map(|line| line.strip_prefix("step ")).unwrap_or_default().to_string()
@@ -21,7 +21,7 @@ pub(crate) fn in_front(bed: &Bed, name: &str, text: &str) {
     bed.script(&path, &format!("#!/bin/bash\necho called >> {calls}\necho it runs\n{text}\n"));
 }
 
-/// Gives how often the script in front was called.
+/// Returns how often the script in front was called.
 pub(crate) fn count(bed: &Bed, name: &str) -> usize {
     let calls = std::fs::read_to_string(bed.root.join(format!("{name}-calls")));
     calls.unwrap_or_default().lines().count()

@@ -91,7 +91,7 @@ impl Server {
         }
     }
 
-    /// Gives the server another certificate.
+    /// Returns the server another certificate.
     fn serve(&self, name: &str) {
         std::fs::copy(self.root.join(name), self.root.join("certificate")).unwrap();
         self.signal("HUP");
@@ -155,7 +155,7 @@ fn postgres(program: &str) -> Command {
     command
 }
 
-/// Makes an authority, another one, and certificates: good, for another name, expired, and self-signed.
+/// Creates an authority, another one, and certificates: good, for another name, expired, and self-signed.
 fn certificates(root: &Path) {
     for ca in ["ca", "other"] {
         openssl(

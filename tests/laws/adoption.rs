@@ -43,7 +43,7 @@ impl Table {
     }
 }
 
-/// Gives the target as a document names it.
+/// Returns the target as a document names it.
 fn written(target: &Target) -> Written {
     let (name, folder) = (target.name.clone(), Some(".".to_string()));
     let mut written = Written { name, deployment: None, installer: None, files: None };
@@ -271,19 +271,19 @@ fn an_import_of_every_kasm_tree_has_an_empty_plan() {
     assert!(table.total("Deployment, applied", "imported: with audit") >= 1);
 }
 
-/// Tells whether something wins over postgresql.conf.
+/// Returns whether something wins over postgresql.conf.
 fn is_overridden(desired: &DesiredState, target: &Target, files: &Memory) -> bool {
     let codes = [Code::OverriddenByCommand, Code::OverriddenByAutoConf];
     plan(desired, target, files).findings.iter().any(|finding| codes.contains(&finding.code))
 }
 
-/// Tells whether every document that declares a setting is refused, because the server reads another file.
+/// Returns whether every document that declares a setting is refused, because the server reads another file.
 fn is_elsewhere(target: &Target, files: &Memory) -> bool {
     let any = desired("schema: kasm-db/v1\npreload: {libraries: [pgaudit]}\n");
     plan(&any, target, files).blockers().any(|blocker| blocker.code == Code::ConfElsewhere)
 }
 
-/// Gives every service whose image looks like PostgreSQL, and one that nobody names.
+/// Returns every service whose image looks like PostgreSQL, and one that nobody names.
 fn services(bytes: &[u8]) -> Vec<Option<String>> {
     let mut found = vec![None];
     let Ok(tree) = model::yaml::Tree::parse(bytes) else { return found };

@@ -112,7 +112,7 @@ fn indented(text: &str, by: usize) -> String {
 }
 
 impl Shape {
-    /// Gives the keys of the database's service that bring its image.
+    /// Returns the keys of the database's service that bring its image.
     fn image_lines(&self) -> String {
         let (image, comment) = (self.image, self.comment);
         let padded =
@@ -174,7 +174,7 @@ impl Shape {
         format!("{key}:{anchor}\n{body}")
     }
 
-    /// Gives what the image needs above `services`.
+    /// Returns what the image needs above `services`.
     fn above(&self) -> String {
         let image = self.image;
         match self.way {
@@ -247,7 +247,7 @@ fn shape(images: &'static [&'static str]) -> impl Strategy<Value = Shape> {
         )
 }
 
-/// Gives a compose file with a database, in any of its ways.
+/// Returns a compose file with a database, in any of its ways.
 pub(crate) fn compose(images: &'static [&'static str]) -> impl Strategy<Value = Compose> {
     let file =
         (any::<(bool, bool)>(), select(&["", "", "\u{feff}", "---\n", "# top\n\n", "version: '3'\n"][..]));

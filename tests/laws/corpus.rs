@@ -61,7 +61,7 @@ settings: {log_min_duration_statement: 250ms, work_mem: 5MB, my.flag: 'it''s'}
 unset: [log_line_prefix, shared_buffers]
 ";
 
-/// Gives the same bytes as other tools would leave them.
+/// Returns the same bytes as other tools would leave them.
 fn variants(bytes: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
     let replaced = |end: &[u8]| {
         bytes.split_inclusive(|&b| b == b'\n').fold(Vec::new(), |mut out: Vec<u8>, line| {

@@ -30,7 +30,7 @@ const SETTINGS: &[(&str, &[&str])] = &[
 
 const UNSET: &[&str] = &["log_min_messages", "shared_buffers", "Lc_Messages", "my.other", "pgaudit.role"];
 
-/// Gives a document that is in order.
+/// Returns a document that is in order.
 pub(crate) fn document() -> impl Strategy<Value = String> {
     let image = prop::option::of(select(IMAGES));
     let libraries = vec(select(&["auto_explain", "pg_stat_statements", "$libdir/x", "b.so"][..]), 0..3);
@@ -129,7 +129,7 @@ const BAD_LINES: &[&str] = &[
     "nosuch = 1",
 ];
 
-/// Gives the bytes of a postgresql.conf; most servers start with.
+/// Returns the bytes of a postgresql.conf; most servers start with.
 pub(crate) fn conf() -> impl Strategy<Value = Vec<u8>> {
     let lines = vec(select(LINES), 0..16);
     let bad = vec((any::<prop::sample::Index>(), select(BAD_LINES)), 1..5);

@@ -34,7 +34,7 @@ pub(crate) enum Kind {
     Kasm,
 }
 
-/// Gives every conf there is.
+/// Returns every conf there is.
 pub(crate) fn confs() -> Vec<Conf> {
     let mut confs = fixtures();
     confs.extend(

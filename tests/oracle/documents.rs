@@ -1,6 +1,6 @@
 //! The documents that every conf is planned with.
 
-/// Gives documents for a major: their names, and their texts.
+/// Returns documents for a major: their names, and their texts.
 pub(crate) fn documents(major: u16) -> Vec<(&'static str, String)> {
     let head = format!("schema: kasm-db/v1\npostgres_major: {major}\n");
     let rows = if major >= 14 { "  log_rows: true\n  log_statement: false\n" } else { "" };

@@ -63,7 +63,7 @@ const JUNK: &[&[u8]] = &[
     b"\x0cport = 5432",
 ];
 
-/// Gives the text of a number.
+/// Returns the text of a number.
 pub(crate) fn generated(number: usize) -> Memory {
     let mut random = Random(number as u64);
     let mut files = Memory::default();

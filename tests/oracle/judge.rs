@@ -86,7 +86,7 @@ fn refusal(plan: &Plan, files: &Memory, before: &Reading, unset: &[String]) -> R
     Err(format!("the server refuses {theirs:?}, the plan {ours:?}"))
 }
 
-/// Gives the places of findings as a server would name them.
+/// Returns the places of findings as a server would name them.
 pub(crate) fn places(plan: &Plan, files: &Memory, codes: &[Code]) -> BTreeSet<(String, usize)> {
     let findings = plan.findings.iter().filter(|finding| codes.contains(&finding.code));
     let places = findings.filter_map(|finding| Some((finding, finding.location.as_ref()?)));

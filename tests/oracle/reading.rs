@@ -30,7 +30,7 @@ pub(crate) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// Takes a server that was started on an empty conf.
+    /// Accepts a server that was started on an empty conf.
     pub(crate) fn new(mut server: Server<'a>) -> Self {
         let rows = server.client().query("select lower(name), context from pg_settings").unwrap();
         let text = |value: &Option<Vec<u8>>| lossy(value.as_deref().unwrap_or_default());
@@ -60,7 +60,7 @@ impl<'a> Reader<'a> {
         Reading(lines.collect())
     }
 
-    /// Tells whether two values of a setting are one to the server; None where only a start could tell.
+    /// Returns whether two values of a setting are one to the server; None where only a start could tell.
     pub(crate) fn same(&mut self, name: &str, one: &[u8], other: &[u8]) -> Option<bool> {
         // Any text is a value of a setting whose library this server does not load.
         self.contexts.get(name)?;
@@ -90,14 +90,14 @@ fn resolved(path: &str) -> String {
 }
 
 impl Line {
-    /// Gives the name in lower case; of an old name, the one that the server takes it for.
+    /// Returns the name in lower case; of an old name, the one that the server takes it for.
     pub(crate) fn key(&self) -> Option<String> {
         let name = lossy(self.name.as_ref()?).to_ascii_lowercase();
         let today = OLD_NAMES.iter().find(|(old, _)| *old == name);
         Some(today.map_or(name, |(_, today)| (*today).to_string()))
     }
 
-    /// Tells whether a server refuses to start for this line whatever follows it: its syntax, an include, or
+    /// Returns whether a server refuses to start for this line whatever follows it: its syntax, an include, or
     /// an unknown name. A bad value counts only where it is the last one.
     pub(crate) fn is_fatal(&self) -> bool {
         self.error.is_some() && !self.is_value_error()
@@ -113,7 +113,7 @@ impl Line {
 }
 
 impl Reading {
-    /// Gives the places of the lines that keep a server from starting, without the names in `but`.
+    /// Returns the places of the lines that keep a server from starting, without the names in `but`.
     pub(crate) fn fatal(&self, but: &[String]) -> BTreeSet<(String, usize)> {
         let fatal = self.0.iter().filter(|line| line.is_fatal());
         let fatal =
@@ -121,12 +121,12 @@ impl Reading {
         fatal.map(|line| (line.file.clone(), line.line)).collect()
     }
 
-    /// Gives the line that counts for each setting.
+    /// Returns the line that counts for each setting.
     pub(crate) fn last(&self) -> BTreeMap<String, &Line> {
         self.0.iter().filter_map(|line| Some((line.key()?, line))).collect()
     }
 
-    /// Gives the line that counts for a setting, without `postgresql.auto.conf`.
+    /// Returns the line that counts for a setting, without `postgresql.auto.conf`.
     pub(crate) fn in_files(&self, name: &str) -> Option<&Line> {
         let mut lines = self.0.iter().filter(|line| line.file != "postgresql.auto.conf");
         lines.rfind(|line| line.key().as_deref() == Some(name))

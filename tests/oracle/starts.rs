@@ -10,7 +10,7 @@ use testing::postgres::{Cluster, Server, literal, lossy};
 
 use crate::judge::{Judged, places};
 
-/// Says what a check came to.
+/// Returns what a check came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Outcome {
     /// The program takes the edited file, with our values.

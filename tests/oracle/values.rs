@@ -209,7 +209,7 @@ const HOOKS: &[(&str, &str)] = &[
     ("autovacuum_max_workers", "with other processes at most 262143"),
 ];
 
-/// Gives the settings for whose values a plan is refused.
+/// Returns the settings for whose values a plan is refused.
 fn refused(files: &Memory, major: u16) -> BTreeSet<String> {
     let text = format!("schema: kasm-db/v1\npostgres_major: {major}\nsettings: {{kasm.probe: 1}}\n");
     let target = self::files(&[], Some("postgresql.conf"), None);
@@ -218,12 +218,12 @@ fn refused(files: &Memory, major: u16) -> BTreeSet<String> {
     findings.filter_map(|finding| finding.message.split('`').nth(1)).map(str::to_ascii_lowercase).collect()
 }
 
-/// Gives the setting that a line of the log is about.
+/// Returns the setting that a line of the log is about.
 fn parameter(line: &str) -> Option<String> {
     line.split_once("parameter \"")?.1.split('"').next().map(str::to_ascii_lowercase)
 }
 
-/// Gives the settings but those of which a server takes only one at a time, and ends at the second.
+/// Returns the settings but those of which a server takes only one at a time, and ends at the second.
 fn settings(reader: &mut Reader<'_>) -> Vec<Setting> {
     let sql = "select name, min_val, max_val, boot_val, array_to_string(enumvals, ',') from pg_settings
                where name not like '%.%' and name !~ '^recovery_target(_lsn|_name|_time|_xid)?$' order by name";

@@ -93,7 +93,7 @@ fn swap(text: &str, from: &str, to: &str) -> String {
     text.replace(from, to)
 }
 
-/// Makes a document of a text: without this line nothing of it is shown.
+/// Builds a document of a text: without this line nothing of it is shown.
 fn own(text: &str) -> String {
     format!("schema: kasm-db/v1\n{text}")
 }

@@ -16,7 +16,7 @@ use crate::exchange::{exchanging, races};
 /// Read as a document, it would be called a mapping with unknown keys.
 const SECRET: &str = "hunter2: 1\nmachine: host\n";
 
-/// Makes a Git work tree `repo` with a document, and `outside` with a file.
+/// Creates a Git work tree `repo` with a document, and `outside` with a file.
 fn repository() -> Sandbox {
     let sandbox = Sandbox::new(PROGRAM);
     let at = |path: &str| sandbox.root().join(path);

@@ -18,7 +18,7 @@ const OLD: &str = "port = 5432\n";
 const DOCUMENT: &str = "schema: kasm-db/v1\nsettings: {work_mem: 8MB}\nrestart: {policy: never}\n\
                         targets: [{name: t, files: {postgresql_conf: conf/postgresql.conf}}]\n";
 
-/// Makes a folder `site`, in which an apply in place was killed before it wrote the first byte, and `outside` with a file of
+/// Creates a folder `site`, in which an apply in place was killed before it wrote the first byte, and `outside` with a file of
 /// the same content. Returns it with the journal and all that belongs to it, in `state`.
 fn killed() -> Sandbox {
     let sandbox = Sandbox::new(PROGRAM);

@@ -23,7 +23,7 @@ struct Race {
     stop: &'static str,
     /// The two names, below `site`.
     pair: [&'static str; 2],
-    /// Makes the second one, and gives away what is somebody else's.
+    /// Creates the second one, and gives away what is somebody else's.
     make: fn(&Path),
     /// Whether everything is refused: what is exchanged is in a folder of somebody else.
     is_refused: bool,

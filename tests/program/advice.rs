@@ -23,7 +23,7 @@ fn compose_files(sandbox: &Sandbox) -> Vec<PathBuf> {
     copies.chain([docker.join("docker-compose.yaml")]).collect()
 }
 
-/// Makes the deployment one of another Kasm release, with another stock image.
+/// Creates the deployment one of another Kasm release, with another stock image.
 fn release(sandbox: &Sandbox, tag: &str, image: &str) {
     for path in compose_files(sandbox) {
         let text = read_to_string(&path).unwrap();

@@ -18,7 +18,7 @@ use crate::PROGRAM;
 
 const LOG: &str = "examples/existing/opt/kasm/1.11.0/log/postgres/postgresql-11-22.log";
 
-/// Gives a record of a csvlog.
+/// Returns a record of a csvlog.
 fn csv(number: usize, class: &str, statement: &str) -> String {
     let statement = format!("\"{}\"", statement.replace('"', "\"\""));
     let message =

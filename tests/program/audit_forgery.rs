@@ -152,7 +152,7 @@ fn message(numbers: &mut Random) -> String {
     format!("AUDIT: SESSION,{FORGED},1,DDL,DROP,,,{statement},<none>")
 }
 
-/// Makes a text that may become an entry if it is a name, and what stands behind it.
+/// Creates a text that may become an entry if it is a name, and what stands behind it.
 fn line(prefix: &str, numbers: &mut Random) -> String {
     let first = match numbers.below(6) {
         0 => "x\n".into(),

@@ -128,7 +128,7 @@ impl Trap {
     }
 }
 
-/// Gives the arguments of each command, with every format that it has.
+/// Returns the arguments of each command, with every format that it has.
 ///
 /// A command that is not named here is run with its bare name, `--yes` where it has that, and a plan file in
 /// place of each argument that it requires.

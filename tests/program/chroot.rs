@@ -9,7 +9,7 @@ use testing::{Sandbox, copy};
 
 use crate::PROGRAM;
 
-/// Makes a live tree and a copy of it, each with an absolute link `current` as Kasm's installer makes it. The live tree is
+/// Creates a live tree and a copy of it, each with an absolute link `current` as Kasm's installer makes it. The live tree is
 /// where the link leads to if it is followed as it stands.
 fn live_and_copy() -> (Sandbox, PathBuf, PathBuf) {
     let sandbox = Sandbox::new(PROGRAM);

@@ -103,7 +103,7 @@ fn marks(server: &mut Server, wrong: &mut Vec<String>) -> usize {
     invalid.len()
 }
 
-/// Gives names and texts of the documents in a folder.
+/// Returns names and texts of the documents in a folder.
 fn documents(kind: &str, is_taken: impl Fn(&str) -> bool) -> (Vec<String>, Vec<String>) {
     let entries = std::fs::read_dir(repository().join("tests/documents").join(kind)).unwrap();
     let named = entries.map(|entry| entry.unwrap()).map(|entry| {

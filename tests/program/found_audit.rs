@@ -26,7 +26,7 @@ fn ids(run: &Run) -> Vec<u64> {
     entries(run).map(number).collect()
 }
 
-/// Gives the lines of entries, without the one that ends the result.
+/// Returns the lines of entries, without the one that ends the result.
 fn entries(run: &Run) -> impl Iterator<Item = &str> {
     run.stdout.lines().filter(|line| line.starts_with("{\"format\":\"kasm-db/audit-entry\""))
 }

@@ -221,7 +221,7 @@ fn as_nobody(sandbox: &Sandbox, binary: &Path, arguments: &str) -> Run {
     sandbox.finish(command.args(arguments.split(' ')))
 }
 
-/// Gives the policies of the documentation: their names, and the command and the filter of each.
+/// Returns the policies of the documentation: their names, and the command and the filter of each.
 pub(crate) fn policies() -> Vec<(String, String, String)> {
     let text = fs::read_to_string(repository().join("docs/json.md")).unwrap();
     let parts = text.split("<!-- policy: ").skip(1);

@@ -29,7 +29,7 @@ fn tree(sandbox: &Sandbox, release: &str, image: &str) -> Option<()> {
     Some(())
 }
 
-/// Gives the lines in which two trees differ, as `path: line`.
+/// Returns the lines in which two trees differ, as `path: line`.
 fn changed(before: &Path, after: &Path) -> Vec<String> {
     let diff = Command::new("diff").args(["-r", "-U0"]).arg(before).arg(after).output().unwrap();
     let text = String::from_utf8_lossy(&diff.stdout).into_owned();

@@ -185,7 +185,7 @@ fn link(sandbox: &Sandbox, path: &str) {
     symlink(real.file_name().unwrap(), path).unwrap();
 }
 
-/// Gives both files that change a second name.
+/// Returns both files that change a second name.
 fn both_linked(sandbox: &Sandbox) {
     for path in [COMPOSE, CONF] {
         fs::hard_link(at(sandbox, path), at(sandbox, path).with_extension("other")).unwrap();

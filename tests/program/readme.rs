@@ -216,7 +216,7 @@ fn fits(expected: &[&str], real: &[&str]) -> bool {
     }
 }
 
-/// Tells whether the run printed this, and gives what it printed as the documentation would write it.
+/// Returns whether the run printed this, and gives what it printed as the documentation would write it.
 fn printed(expected: &str, run: &Run) -> Result<(), String> {
     // `/opt/kasm` is the example's, and a path below it is written as on a host.
     let as_host =
@@ -234,7 +234,7 @@ fn printed(expected: &str, run: &Run) -> Result<(), String> {
     Err(format!("it prints\n{}", as_host(&both)))
 }
 
-/// Makes the tree of a newer release, beside that of `/opt/kasm/current`.
+/// Creates the tree of a newer release, beside that of `/opt/kasm/current`.
 fn install(sandbox: &Sandbox, version: &str) {
     let (old, new) = ("1.11.0", sandbox.root().join("examples/existing/opt/kasm").join(version));
     testing::copy(&new.with_file_name(old), &new);

@@ -25,7 +25,7 @@ fn snapshot(name: &str, text: &str) {
     settings.bind(|| assert_snapshot!(name, text));
 }
 
-/// Gives everything in a folder as one text.
+/// Returns everything in a folder as one text.
 fn folder(sandbox: &Sandbox, path: &str) -> String {
     let mut out = String::new();
     for (name, (_, content)) in sandbox.contents(&sandbox.root().join(path)) {

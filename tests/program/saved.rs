@@ -658,7 +658,7 @@ fn whose_a_plan_file_is_does_not_matter_as_it_is_never_believed() {
     sandbox.run("apply plan.json").expect(0);
 }
 
-/// Gives a file to another user; tells whether this is root, who can.
+/// Returns a file to another user; tells whether this is root, who can.
 fn give(path: &Path) -> bool {
     let is_root = rustix::process::geteuid().is_root();
     assert!(is_root || std::env::var_os("CI").is_none(), "this test gives a file away, which takes root");

@@ -12,7 +12,7 @@ use crate::PROGRAM;
 
 const CONF: &str = "conf/database/postgresql.conf";
 
-/// Makes a document with two targets, `one` and `two`; a patch of the first would show a secret.
+/// Builds a document with two targets, `one` and `two`; a patch of the first would show a secret.
 fn two_targets() -> (Sandbox, PathBuf) {
     let sandbox = Sandbox::new(PROGRAM);
     let tree = sandbox.target("existing");

@@ -41,7 +41,7 @@ const SECRETS: [(&str, &str); 12] = [
     ),
 ];
 
-/// Makes a repository with a deployment, and the secrets of a machine beside it.
+/// Creates a repository with a deployment, and the secrets of a machine beside it.
 fn repository(program: &'static str) -> Sandbox {
     let sandbox = Sandbox::new(program);
     let home = sandbox.root().join("home");

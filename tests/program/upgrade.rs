@@ -84,7 +84,7 @@ impl Entry<'_> {
     }
 }
 
-/// Gives a record the owner of the folder that it is in: in the trees all files are root's.
+/// Returns a record the owner of the folder that it is in: in the trees all files are root's.
 fn owned(content: &str, folder: &Path) -> String {
     let owner = metadata(folder).unwrap();
     let Some(end) = content.rfind("sha256 ").filter(|_| content.starts_with("kasm-db journal 1\n")) else {

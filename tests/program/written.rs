@@ -10,7 +10,7 @@ use testing::Sandbox;
 
 use crate::PROGRAM;
 
-/// Makes a Git work tree `repo` with a document and a conf, and a folder `outside` with a file in it.
+/// Creates a Git work tree `repo` with a document and a conf, and a folder `outside` with a file in it.
 fn repository() -> Sandbox {
     let sandbox = Sandbox::new(PROGRAM);
     let at = |path: &str| sandbox.root().join(path);

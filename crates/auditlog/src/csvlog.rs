@@ -93,7 +93,7 @@ impl Default for Csvlog {
 }
 
 impl Csvlog {
-    /// Makes a reader that is at the start of a record.
+    /// Creates a reader that is at the start of a record.
     pub(crate) fn at_record() -> Self {
         Self { state: State::Record(Cursor::default()), ..Self::default() }
     }
@@ -349,7 +349,7 @@ fn is_of_function(record: &[u8], end: usize) -> bool {
     !record[end..].starts_with(BEHIND) && OF_FUNCTION.into_iter().any(has)
 }
 
-/// Tells what is wrong with a record that ends as one should.
+/// Returns what is wrong with a record that ends as one should.
 fn damage(record: &[u8], columns: usize, has_message: bool, usual: usize) -> Option<Reason> {
     if !has_message {
         return Some(Reason::Csv);
@@ -380,7 +380,7 @@ fn has_time(record: &[u8]) -> bool {
     comma.is_some_and(|comma| is_usual(record, comma))
 }
 
-/// Tells quickly whether a record starts with a time that ends where the last one did.
+/// Returns quickly whether a record starts with a time that ends where the last one did.
 #[inline(always)]
 fn is_usual(record: &[u8], comma: usize) -> bool {
     let Some(time) = record.first_chunk::<24>() else { return false };

@@ -10,10 +10,10 @@ use crate::time::{Timestamp, with_offset};
 
 /// What gets the entries of a log, in their order.
 pub trait Visitor {
-    /// Takes an entry.
+    /// Accepts an entry.
     fn entry(&mut self, entry: &AuditEntry<'_>);
 
-    /// Takes what could not be understood, with the line that it starts on.
+    /// Accepts what could not be understood, with the line that it starts on.
     fn fault(&mut self, line: u64, reason: Reason);
 }
 
@@ -243,22 +243,22 @@ impl<'a> AuditEntry<'a> {
         self.part(22, |parts| parts.application)
     }
 
-    /// Tells whether the log has the user of each entry, also if that is empty.
+    /// Returns whether the log has the user of each entry, also if that is empty.
     pub fn tells_user(&self) -> bool {
         self.tells(|parts| parts.user.is_some())
     }
 
-    /// Tells whether the log has the database of each entry, also if that is empty.
+    /// Returns whether the log has the database of each entry, also if that is empty.
     pub fn tells_database(&self) -> bool {
         self.tells(|parts| parts.database.is_some())
     }
 
-    /// Tells whether the log has what the client of each entry calls itself, also if that is empty.
+    /// Returns whether the log has what the client of each entry calls itself, also if that is empty.
     pub fn tells_application(&self) -> bool {
         self.tells(|parts| parts.application.is_some())
     }
 
-    /// Tells whether the log has the session or the process of each entry.
+    /// Returns whether the log has the session or the process of each entry.
     pub fn tells_session(&self) -> bool {
         self.tells(|parts| parts.process().is_some())
     }

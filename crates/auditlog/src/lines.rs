@@ -42,7 +42,7 @@ impl Lines {
         Self { reach, within: false, hole: false, mark: Finder::new(MARK) }
     }
 
-    /// Leaves the rest of the current line out.
+    /// Skips the rest of the current line.
     pub(crate) fn leave(&mut self) {
         self.within = true;
     }
@@ -124,7 +124,7 @@ pub(crate) fn count_lines(bytes: &[u8]) -> u64 {
     memchr_iter(b'\n', bytes).count() as u64
 }
 
-/// Takes off the zeros that a line starts with, and returns whether there were any.
+/// Strips the zeros that a line starts with, and returns whether there were any.
 pub(crate) fn behind_zeros(line: &[u8]) -> (&[u8], bool) {
     let zeros = line.iter().take_while(|byte| **byte == 0).count();
     (&line[zeros..], zeros > 0)
@@ -135,7 +135,7 @@ pub(crate) fn line_end(bytes: &[u8]) -> Option<usize> {
     memchr(b'\n', bytes).map(|at| at + 1)
 }
 
-/// Takes the line feed off, and a carriage return before it.
+/// Strips the line feed, and a carriage return before it.
 pub(crate) fn trim_end(line: &[u8]) -> &[u8] {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     line.strip_suffix(b"\r").unwrap_or(line)

@@ -197,7 +197,7 @@ pub(crate) fn is_head(bytes: &[u8]) -> Option<bool> {
     is_head_of(bytes, false)
 }
 
-/// Tells the same of a record of any process: one without a session has no names.
+/// Returns the same for a record of any process: one without a session has no names.
 pub(crate) fn is_any_head(record: &[u8]) -> bool {
     is_head_of(record, true) == Some(true)
 }

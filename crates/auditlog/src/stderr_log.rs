@@ -307,7 +307,7 @@ impl StderrLog {
         AuditEntry::hand(visitor, line, head, &self.scratch, cut)
     }
 
-    /// Takes a message out of its lines.
+    /// Extracts a message from its lines.
     fn unfold(&mut self, record: &[u8], message: usize, cut: bool) {
         // A file that went through Windows has carriage returns on all lines; a statement has its own.
         let windows = !cut && record.ends_with(b"\r\n");

@@ -75,7 +75,7 @@ impl Setting {
         self.error(&Error { document, target: Some(dir.target.name.as_str().into()), ..error });
     }
 
-    /// Says what somebody should know.
+    /// Returns what somebody should know.
     fn warning(&self, message: &str, help: Option<&str>) {
         self.terminal.warning(message, help);
         self.results.warning(message, help);
@@ -103,14 +103,14 @@ impl Setting {
         }
     }
 
-    /// Says that a document names no target, if that is of interest.
+    /// Reports that a document names no target, if that is of interest.
     fn show_parent(&self, document: &Document) {
         if self.global.verbose > 0 {
             self.terminal.note(&format!("{}: skipped, it names no target\n", escape(&document.name)));
         }
     }
 
-    /// Says of every document of a run that writes what is to be said of it; tells whether all of them are valid.
+    /// Reports for every document of a run that writes what is to be said of it; tells whether all of them are valid.
     fn show_documents(&self, documents: &Documents) -> bool {
         documents.parents().for_each(|document| self.show_parent(document));
         // What cannot be written here cannot be written at the end either, and is an error then.
@@ -119,7 +119,7 @@ impl Setting {
         !documents.are_all_read() || documents.others().all(|document| document.desired().is_some())
     }
 
-    /// Says which target a run is about that takes one.
+    /// Returns which target a run is about that takes one.
     fn begin_target(&self, dir: &TargetDir) -> Result<(), Error> {
         self.results.each(|emitter| {
             emitter.target(dir);

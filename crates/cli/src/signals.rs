@@ -61,7 +61,7 @@ fn signalled(terminal: Terminal, progress: &Progress, results: &Results, name: &
     }
 }
 
-/// Says what holds and ends the process; the run is held until then, so that it still holds.
+/// Returns what holds and ends the process; the run is held until then, so that it still holds.
 fn leave(terminal: Terminal, results: Results, ending: &Ending<'_>) -> ! {
     let error = ending.error.clone();
     let code = Exit::from(&error).code();

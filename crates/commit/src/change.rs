@@ -14,7 +14,7 @@ pub struct Change {
     pub after: Vec<u8>,
 }
 
-/// Says how a set of changes is committed.
+/// Chooses how a set of changes is committed.
 #[derive(Clone, Default)]
 pub struct Options {
     /// The program and its version, for the history.
@@ -47,14 +47,14 @@ impl Change {
 }
 
 impl fmt::Debug for Change {
-    /// Leaves the content out: it may hold passwords, and debug output ends up in logs.
+    /// Omits the content: it may hold passwords, and debug output ends up in logs.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Change").field("path", &self.path).finish_non_exhaustive()
     }
 }
 
 impl fmt::Debug for Options {
-    /// Leaves out what follows and what is managed: it is the caller's business.
+    /// Omits what follows and what is managed: it is the caller's business.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Options")
             .field("tool", &self.tool)

@@ -181,7 +181,7 @@ impl Dir {
         Ok(names)
     }
 
-    /// Makes the names in the directory last; needs [`Access::Read`].
+    /// Creates the names in the directory last; needs [`Access::Read`].
     ///
     /// The bare error number, because one failure may have to be told for several files.
     pub(crate) fn sync(&self) -> Result<(), Errno> {

@@ -11,7 +11,7 @@ use rustix::io::Errno;
 pub(crate) use facts::MAX_RECORD;
 pub use facts::{Damage, Occupant, Operation, PathProblem, Protection, SpecialFile, Stranger};
 
-/// Says why a file could not be read, locked or replaced.
+/// Returns why a file could not be read, locked or replaced.
 ///
 /// Every variant names the path: absolute, and as it was given in [`Error::Path`] alone. No variant carries
 /// the content of a file. `Display` says where and what, [`Error::help`] what to do now.
@@ -232,7 +232,7 @@ impl Error {
         }
     }
 
-    /// Says whether nothing is there, rather than something unusable.
+    /// Returns whether nothing is there, rather than something unusable.
     pub fn is_missing(&self) -> bool {
         matches!(self.errno(), Some(Errno::NOENT | Errno::NOTDIR))
     }

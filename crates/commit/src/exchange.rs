@@ -85,7 +85,7 @@ fn rename_back(member: &mut Member<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-/// Says where the contents of a member are, by looking, and takes care that none is removed.
+/// Returns where the contents of a member are, by looking, and takes care that none is removed.
 pub(crate) fn pending(member: &mut Member<'_>, why: Error) -> Pending {
     member.litter.clear();
     let beside = if member.progress == Progress::Renamed { member.kept_name() } else { member.staged_name() };

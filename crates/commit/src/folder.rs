@@ -123,7 +123,7 @@ impl Folder {
         Ok(File::from(rustix::fs::openat(&self.dir, ".", flags, Mode::RUSR | Mode::WUSR)?))
     }
 
-    /// Tells what kind of special file has a name; `None` for a regular file, a link, and nothing.
+    /// Returns what kind of special file has a name; `None` for a regular file, a link, and nothing.
     ///
     /// # Errors
     /// [`Error::Path`], [`Error::Io`].

@@ -95,7 +95,7 @@ impl<'root> Lock<'root> {
         set::commit(self.root.dir(), changes, options, &|state| self.hold(state))
     }
 
-    /// Makes the checks that [`Lock::commit_with`] makes before the first write, and writes nothing.
+    /// Performs the checks that [`Lock::commit_with`] makes before the first write, and writes nothing.
     ///
     /// # Errors
     /// As [`Lock::commit`], as far as they are known without writing: not a full disk.

@@ -17,7 +17,7 @@ use crate::state::{StateDir, backup_name, copy_name, layout};
 /// The most that a caller may note of a commit, in bytes: with it a record has far less than a record may have.
 const MAX_NOTE: usize = 128 << 10;
 
-/// Takes the lock of a state directory, unless it is held already.
+/// Acquires the lock of a state directory, unless it is held already.
 pub(crate) type Hold<'h> = &'h dyn Fn(&StateDir) -> Result<(), Error>;
 
 #[derive(Debug)]
@@ -127,7 +127,7 @@ impl Log {
         }
     }
 
-    /// Takes the decision back after every file is what it was.
+    /// Accepts the decision back after every file is what it was.
     ///
     /// # Errors
     /// The decision may come back with the next power cut.
@@ -151,7 +151,7 @@ impl Log {
     }
 }
 
-/// Makes the record of a commit that begins now.
+/// Creates the record of a commit that begins now.
 fn record(number: u64, files: Vec<Replaced>, options: &Options) -> Generation {
     let time = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |time| time.as_secs());
     let Options { tool, what, note, follow_up, managed, .. } = options;

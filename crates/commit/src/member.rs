@@ -124,12 +124,12 @@ impl<'a> Member<'a> {
         kept_name(self.name)
     }
 
-    /// Says whether a name stands for the file as the checks saw it, with the old content.
+    /// Returns whether a name stands for the file as the checks saw it, with the old content.
     pub(crate) fn is_old(&self, name: &OsStr) -> Result<bool, Error> {
         holds(&self.dir, name, &self.target, &self.change.before)
     }
 
-    /// Says whether a name stands for the file this commit staged, with the new content.
+    /// Returns whether a name stands for the file this commit staged, with the new content.
     pub(crate) fn is_new(&self, name: &OsStr) -> Result<bool, Error> {
         match &self.staged {
             Some(staged) => holds(&self.dir, name, staged, &self.change.after),
@@ -178,7 +178,7 @@ pub(crate) fn stale_names(dir: &Dir, name: &OsStr, target: &FileInfo) -> Result<
     Ok(stale)
 }
 
-/// Says why something cannot be the rest of an earlier commit of the file `target`.
+/// Returns why something cannot be the rest of an earlier commit of the file `target`.
 fn stranger(found: &FileInfo, target: &FileInfo) -> Option<Occupant> {
     if let Some(other) = found.occupant() {
         return Some(other);

@@ -58,7 +58,7 @@ pub(crate) struct FileInfo {
 }
 
 impl FileInfo {
-    /// Takes what `fstatat` gives.
+    /// Accepts what `fstatat` gives.
     #[allow(clippy::useless_conversion, reason = "how wide a link count is depends on the machine")]
     pub(crate) fn of_stat(found: &Stat) -> FileInfo {
         FileInfo {
@@ -74,7 +74,7 @@ impl FileInfo {
         }
     }
 
-    /// Takes what an open file gives.
+    /// Accepts what an open file gives.
     pub(crate) fn of(found: &std::fs::Metadata) -> FileInfo {
         FileInfo {
             kind: FileType::from_raw_mode(found.mode()),
@@ -88,7 +88,7 @@ impl FileInfo {
         (self.identity.dev, self.identity.ino) == (other.identity.dev, other.identity.ino)
     }
 
-    /// Says what is there if it is not a regular file.
+    /// Returns what is there if it is not a regular file.
     pub(crate) fn occupant(&self) -> Option<Occupant> {
         let special = match self.kind {
             FileType::RegularFile => return None,

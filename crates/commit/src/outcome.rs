@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::error::Error;
 
-/// Says what a successful commit did.
+/// Returns what a successful commit did.
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Report {
@@ -31,7 +31,7 @@ pub struct LostXattr {
     pub name: String,
 }
 
-/// Says why a commit failed and what that means for the files.
+/// Returns why a commit failed and what that means for the files.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct CommitError {
@@ -45,7 +45,7 @@ pub struct CommitError {
     pub leftovers: Vec<Error>,
 }
 
-/// Says how the files are after a commit failed.
+/// Returns how the files are after a commit failed.
 #[derive(Debug)]
 pub enum State {
     /// No file was touched.
@@ -57,7 +57,7 @@ pub enum State {
     RecoveryPending(Vec<Pending>),
 }
 
-/// Says what became of a file that could not be put back.
+/// Returns what became of a file that could not be put back.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Pending {

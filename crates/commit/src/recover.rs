@@ -25,7 +25,7 @@ use crate::state::files::read;
 use crate::state::{StateDir, backup_name, copy_name};
 use crate::xattr;
 
-/// Says what a recovery did.
+/// Returns what a recovery did.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Recovery {
@@ -35,7 +35,7 @@ pub struct Recovery {
     pub leftovers: Vec<Error>,
 }
 
-/// Says what became of an interrupted commit.
+/// Returns what became of an interrupted commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// There was none.
@@ -192,7 +192,7 @@ impl Case<'_> {
         self.here == Here::Old || (self.obstacle().is_none() && (self.old.is_some() || self.has_backup))
     }
 
-    /// Says why the file may not be written, whatever it should get.
+    /// Returns why the file may not be written, whatever it should get.
     fn obstacle(&self) -> Option<Stranger> {
         if !self.file.in_place {
             return (!self.is_ours).then_some(Stranger::Rights);
@@ -207,7 +207,7 @@ impl Case<'_> {
     }
 }
 
-/// Says why neither way leads on.
+/// Returns why neither way leads on.
 fn stuck(state: &StateDir, record: &Generation, cases: &[Case<'_>]) -> Error {
     let generation = state.own(record).map_or_else(|_| state.journal_path(), |own| own.path().into());
     let blocks = |case: &&Case<'_>| !case.can_finish() && !case.can_undo();

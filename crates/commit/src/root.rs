@@ -163,7 +163,7 @@ fn metadata(opened: &Opened, path: &Path) -> Result<Metadata, Error> {
 }
 
 impl fmt::Debug for File {
-    /// Leaves the content out: it may hold passwords, and debug output ends up in logs.
+    /// Omits the content: it may hold passwords, and debug output ends up in logs.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("File").field("metadata", &self.metadata).finish_non_exhaustive()
     }

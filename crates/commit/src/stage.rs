@@ -1,4 +1,4 @@
-//! Makes the new file beside the old one, complete but for its sync, before any file is replaced.
+//! Creates the new file beside the old one, complete but for its sync, before any file is replaced.
 
 use std::fs::File;
 use std::path::Path;

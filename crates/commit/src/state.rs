@@ -124,7 +124,7 @@ impl StateDir {
         self.private()?.ok_or_else(missing)
     }
 
-    /// Says whether only the public part can be read.
+    /// Returns whether only the public part can be read.
     pub(crate) fn is_closed(&self) -> bool {
         matches!(self.private, Private::Closed)
     }
@@ -188,7 +188,7 @@ impl StateDir {
         if record.form == Form::Full { self.publish(record) } else { Ok(()) }
     }
 
-    /// Takes a decision back, so that it lasts.
+    /// Withdraws a decision, so that it lasts.
     pub(crate) fn withdraw(&self) -> Result<(), Error> {
         self.dir.remove(OsStr::new(JOURNAL), Operation::EndJournal)?;
         self.dir.synced()

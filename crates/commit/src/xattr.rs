@@ -26,12 +26,12 @@ pub(crate) struct Xattr {
     value: Vec<u8>,
 }
 
-/// Tells whether a file has an ACL beyond its mode. What cannot be told is taken for one.
+/// Returns whether a file has an ACL beyond its mode. What cannot be told is taken for one.
 pub(crate) fn has_acl(file: &File) -> bool {
     is_acl(rustix::fs::fgetxattr(file, ACL, &mut [0_u8; 0]))
 }
 
-/// Tells the same of a name in a directory, whose links are not followed.
+/// Returns the same for a name in a directory, whose links are not followed.
 pub(crate) fn name_has_acl(dir: &Dir, name: &OsStr) -> bool {
     let path = Path::new("/proc/self/fd").join(dir.as_fd().as_raw_fd().to_string()).join(name);
     is_acl(rustix::fs::lgetxattr(path, ACL, &mut [0_u8; 0]))

@@ -55,7 +55,7 @@ impl Allowed {
         Some(if is_negated { Self::AllBut(methods) } else { Self::Only(methods) })
     }
 
-    /// Tells whether a method is allowed.
+    /// Returns whether a method is allowed.
     pub(crate) fn allows(&self, method: Method) -> bool {
         match self {
             Self::Only(methods) => methods.contains(&method),

@@ -31,7 +31,7 @@ struct Cause {
 }
 
 impl Docker {
-    /// Says that a container does not run, and why as far as that is known.
+    /// Reports that a container does not run, and why as far as that is known.
     pub fn not_running(&self, container: &Container) -> Unreachable {
         let name = &container.name;
         let Cause { says, fix } = self.cause(container);
@@ -141,7 +141,7 @@ fn tail(mut file: File) -> std::io::Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// Says that the disk of a folder is full, if it is.
+/// Reports that the disk of a folder is full, if it is.
 pub(crate) fn full(folder: &Path) -> Option<String> {
     let disk = rustix::fs::statvfs(folder).ok()?;
     // Fewer blocks than a line may need: the rest is for root.
@@ -169,7 +169,7 @@ fn fix(says: &str, container: &Container) -> Option<String> {
     None
 }
 
-/// Says how the server gets the right to read or write a file.
+/// Returns how the server gets the right to read or write a file.
 fn rights(inside: &str, container: &Container) -> Option<String> {
     let here = container.host_path(inside)?;
     let Some(owner) = owner_of_data(container) else {

@@ -181,12 +181,12 @@ impl Check {
         Self { source, ..self }
     }
 
-    /// Tells whether it is not as the document says, or it is not known whether it is.
+    /// Returns whether it is not as the document says, or it is not known whether it is.
     pub fn is_failure(&self) -> bool {
         matches!(self.verdict, Verdict::Fail { .. })
     }
 
-    /// Tells whether it could not be made.
+    /// Returns whether it could not be made.
     pub fn is_unknown(&self) -> bool {
         matches!(self.verdict, Verdict::Fail { code: Code::NotChecked, .. })
     }
@@ -199,7 +199,7 @@ impl Check {
         }
     }
 
-    /// Tells whether it fails only because the server was not restarted.
+    /// Returns whether it fails only because the server was not restarted.
     pub fn waits_for_restart(&self) -> bool {
         match self.verdict {
             Verdict::Fail { code, remedy, .. } => remedy == Remedy::Restart || code == Code::RestartPending,

@@ -64,7 +64,7 @@ pub struct Ended {
 }
 
 impl Ended {
-    /// Says how it ended: `ended with 1`, `was ended by signal 9`.
+    /// Returns how it ended: `ended with 1`, `was ended by signal 9`.
     pub fn how(&self) -> String {
         match (self.status.code(), self.status.signal()) {
             (Some(code), _) => format!("ended with {code}"),
@@ -121,7 +121,7 @@ pub enum ChildError {
     },
 }
 
-/// Says how long, in words.
+/// Returns how long, in words.
 pub fn seconds(duration: &Duration) -> String {
     match duration.as_secs() {
         0 => format!("{} ms", duration.as_millis()),
@@ -236,7 +236,7 @@ fn run_until(
     }
 }
 
-/// Says why a program that is there does not start: of a script, the system's words are about another file.
+/// Returns why a program that is there does not start: of a script, the system's words are about another file.
 fn no_start(program: &Path, error: &std::io::Error) -> String {
     if error.raw_os_error() == Some(Errno::NOEXEC.raw_os_error()) {
         return "it is not a program, and its first line names none (`#!/bin/sh`)".into();

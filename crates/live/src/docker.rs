@@ -85,12 +85,12 @@ impl Container {
         Some(container)
     }
 
-    /// Tells whether it runs, or Docker is about to start it.
+    /// Returns whether it runs, or Docker is about to start it.
     pub fn is_up_or_on_its_way(&self) -> bool {
         matches!(self.status.as_str(), "running" | "restarting")
     }
 
-    /// Gives the host's path of a path in the container, where a mount brings it.
+    /// Returns the host's path of a path in the container, where a mount brings it.
     pub(crate) fn host_path(&self, inside: &str) -> Option<PathBuf> {
         let below = |folder: &str| {
             let rest = inside.strip_prefix(folder.trim_end_matches('/'))?;
@@ -192,7 +192,7 @@ impl Docker {
         container.map(Some)
     }
 
-    /// Says that there is no container of this name.
+    /// Reports that there is no container of this name.
     pub fn missing(&self, name: &str) -> Unreachable {
         Unreachable::new(
             format!("there is no container {name}"),
@@ -271,7 +271,7 @@ impl Docker {
         self.scrubber.shown(&ended.last_words())
     }
 
-    /// Gives the last lines that the container wrote, for a server that logs to standard error.
+    /// Returns the last lines that the container wrote, for a server that logs to standard error.
     ///
     /// Lines are counted, and no time is named: the engine's clock may be another one.
     ///
@@ -299,7 +299,7 @@ fn only_file(archive: &[u8], limit: u64) -> Option<Vec<u8>> {
     Some(rest.get(..usize::try_from(size).ok()?)?.to_vec())
 }
 
-/// Tells why `docker` refused.
+/// Returns why `docker` refused.
 pub(crate) fn refused(words: &str) -> Unreachable {
     let lower = words.to_lowercase();
     if lower.contains("permission denied") {

@@ -29,7 +29,7 @@ const PASSED_ON: &[&str] = &[
 pub struct Environment(Arc<BTreeMap<OsString, OsString>>);
 
 impl Environment {
-    /// Takes variables; of two with the same name the first counts, as for `getenv`.
+    /// Accepts variables; of two with the same name the first counts, as for `getenv`.
     pub fn of(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
         let mut all = BTreeMap::new();
         for (name, value) in variables {

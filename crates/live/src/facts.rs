@@ -298,7 +298,7 @@ impl Server {
         self.setting(name).map_or("", |setting| &setting.shown)
     }
 
-    /// Tells whether a setting has another value from the next start on: a reload was told so, or will be.
+    /// Returns whether a setting has another value from the next start on: a reload was told so, or will be.
     ///
     /// Before a reload only the lines of the files show it.
     pub fn waits(&self, name: &str) -> bool {

@@ -4,7 +4,7 @@ use std::fs::Metadata;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 
-/// Tells one file from another of the same name: device and inode.
+/// Distinguishes one file from another of the same name: device and inode.
 pub(crate) fn identity(metadata: io::Result<Metadata>) -> Option<(u64, u64)> {
     metadata.ok().map(|metadata| (metadata.dev(), metadata.ino()))
 }

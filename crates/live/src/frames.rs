@@ -114,7 +114,7 @@ impl Frames {
         }
     }
 
-    /// Takes the next bytes of the connection.
+    /// Accepts the next bytes of the connection.
     fn take(&mut self, mut bytes: &[u8]) -> Result<(), Refusal> {
         self.bytes += bytes.len();
         if self.bytes > ANSWER_BYTES {
@@ -295,7 +295,7 @@ mod tests {
         [&[kind][..], &length, content].concat()
     }
 
-    /// Takes a message whole, and byte by byte: where it is torn makes no difference.
+    /// Accepts a message whole, and byte by byte: where it is torn makes no difference.
     fn taken(frames: impl Fn() -> Frames, bytes: &[u8]) -> Result<(), Refusal> {
         let whole = frames().take(bytes);
         let mut torn = frames();

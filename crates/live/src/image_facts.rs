@@ -15,7 +15,7 @@ pub struct ImageFacts {
     pub libraries: Option<Vec<String>>,
 }
 
-/// Says what the image has: a word and a value on each line.
+/// Returns what the image has: a word and a value on each line.
 const SCRIPT: &str = r#"
 echo "uid $(id -u postgres)"
 for group in $(id -G postgres); do echo "group $group"; done
@@ -45,7 +45,7 @@ impl ImageFacts {
         facts
     }
 
-    /// Tells which of these items of a preload list the image has no file for, as far as that can be told.
+    /// Returns which of these items of a preload list the image has no file for, as far as that can be told.
     pub fn missing_libraries(&self, items: &[String]) -> Vec<String> {
         let Some(there) = &self.libraries else { return Vec::new() };
         let is_missing = |item: &&String| {

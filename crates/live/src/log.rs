@@ -90,7 +90,7 @@ impl<'a> Log<'a> {
         Ok(Self { way, origin: Origin::Server(inside), format, from: size.unwrap_or_default(), here })
     }
 
-    /// Says where the log is.
+    /// Returns where the log is.
     pub(crate) fn name(&self) -> String {
         match &self.origin {
             Origin::Host { path, .. } => path.display().to_string(),
@@ -140,7 +140,7 @@ impl<'a> Log<'a> {
         self.here.as_deref()
     }
 
-    /// Tells whether the end of the log has a text of letters and digits.
+    /// Returns whether the end of the log has a text of letters and digits.
     ///
     /// # Errors
     /// It cannot be read; why.
@@ -181,7 +181,7 @@ impl<'a> Log<'a> {
     }
 }
 
-/// Gives what a file holds from a point on; all of it where it is shorter by now.
+/// Returns what a file holds from a point on; all of it where it is shorter by now.
 fn part(mut file: &File, from: u64) -> std::io::Result<Vec<u8>> {
     let from = if file.metadata()?.len() < from { 0 } else { from };
     file.seek(SeekFrom::Start(from))?;
@@ -190,7 +190,7 @@ fn part(mut file: &File, from: u64) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Tells whether the server's log goes nowhere but to where nobody here can see it.
+/// Returns whether the server's log goes nowhere but to where nobody here can see it.
 fn only_elsewhere(server: &Server) -> bool {
     let destination = server.text("log_destination").to_ascii_lowercase();
     !destination.split(',').any(|one| matches!(one.trim(), "stderr" | "csvlog" | "jsonlog"))

@@ -81,7 +81,7 @@ fn meaning(name: &str, text: &str) -> Question<String, 1> {
 }
 
 impl Server {
-    /// Tells whether a text, from wherever it is, gives a setting the value that is wanted.
+    /// Returns whether a text, from wherever it is, gives a setting the value that is wanted.
     pub(crate) fn is_same(&self, wanted: &DesiredSetting, text: &str) -> bool {
         let meant = |text: &str| self.meanings.get(&(wanted.name.clone(), text.to_string()));
         let (vartype, unit) =

@@ -108,7 +108,7 @@ pub(crate) fn run(
     }
 }
 
-/// Tells whether the line is there: what it says comes with no entry.
+/// Returns whether the line is there: what it says comes with no entry.
 fn has_line(pieces: &[Piece], tag: &str) -> bool {
     let line = format!("looks for this line: {tag}");
     pieces.iter().any(|piece| piece.bytes.windows(line.len()).any(|window| window == line.as_bytes()))
@@ -179,7 +179,7 @@ struct Seen {
     statement: String,
 }
 
-/// Gives the entries of a session's log that have the tag.
+/// Returns the entries of a session's log that have the tag.
 fn entries(pieces: &[Piece], prefix: &str, tag: &str) -> Vec<Seen> {
     let prefix = Prefix::new(prefix.as_bytes());
     let mut tagged = Tagged { tag, seen: Vec::new() };

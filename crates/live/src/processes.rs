@@ -34,13 +34,13 @@ impl Process {
         Some(Self { uid, pid, state: state.to_string(), command })
     }
 
-    /// Tells whether it is one of the server's.
+    /// Returns whether it is one of the server's.
     pub(crate) fn is_server(&self) -> bool {
         let program = self.command.split([' ', ':']).next().unwrap_or_default();
         matches!(program.rsplit('/').next(), Some("postgres" | "postmaster"))
     }
 
-    /// Tells whether a signal has stopped it.
+    /// Returns whether a signal has stopped it.
     fn is_stopped(&self) -> bool {
         self.state.starts_with(['T', 't'])
     }
@@ -63,7 +63,7 @@ impl Docker {
         text.lines().filter_map(Process::parse).collect()
     }
 
-    /// Says that a process of the server is stopped, if one is: whoever waits for it waits for ever.
+    /// Reports that a process of the server is stopped, if one is: whoever waits for it waits for ever.
     pub(crate) fn stopped(&self, name: &str) -> Option<Unreachable> {
         let processes = self.processes(name);
         let stopped = processes.iter().find(|process| process.is_server() && process.is_stopped())?;

@@ -174,7 +174,7 @@ mod tests {
     use super::*;
     use crate::child::{Ended, Job, run};
 
-    /// Makes a program that anybody may run.
+    /// Creates a program that anybody may run.
     fn executable(path: &Path, text: Option<&str>) -> PathBuf {
         match text {
             Some(text) => write(path, text).unwrap(),

@@ -94,7 +94,7 @@ impl Psql {
         }
     }
 
-    /// Says which way it is.
+    /// Returns which way it is.
     pub(crate) fn name(&self) -> String {
         format!("docker exec in {}", self.container)
     }
@@ -104,7 +104,7 @@ impl Psql {
         self.docker.logs(&self.container)
     }
 
-    /// Tells why psql gave no session: the container's state says more than psql does.
+    /// Returns why psql gave no session: the container's state says more than psql does.
     fn no_session(&self, ended: &Ended) -> Unreachable {
         let Self { docker, container, .. } = self;
         let words = match docker.words_of(ended) {
@@ -192,7 +192,7 @@ fn answers(bytes: &[u8], statements: &[Statement]) -> Result<Vec<Answer>, NoAnsw
 struct Output<'a>(&'a [u8]);
 
 impl<'a> Output<'a> {
-    /// Takes a field of a row.
+    /// Accepts a field of a row.
     fn field(&mut self) -> Result<String, NoAnswers> {
         let end = self.0.iter().position(|byte| *byte == 0).ok_or(NoAnswers::Torn)?;
         let field = String::from_utf8_lossy(&self.0[..end]).into_owned();
@@ -200,7 +200,7 @@ impl<'a> Output<'a> {
         Ok(field)
     }
 
-    /// Takes a mark, if one is next: the SQLSTATE of the statement, which psql 15 leaves empty behind a command without rows, and
+    /// Accepts a mark, if one is next: the SQLSTATE of the statement, which psql 15 leaves empty behind a command without rows, and
     /// the message of the last error, quoted as a literal.
     fn mark(&mut self) -> Option<(&'a [u8], String)> {
         let rest = self.0.strip_prefix(b"end ")?;

@@ -117,7 +117,7 @@ impl Batch {
     }
 }
 
-/// Makes one statement of several: its rows begin with the number of the statement that they belong to.
+/// Combines several statements into one: its rows begin with the number of the statement that they belong to.
 fn together(statements: &[Statement]) -> Option<Statement> {
     let most = statements.iter().map(|statement| statement.columns).max()?;
     let part = |(number, statement): (usize, &Statement)| {
@@ -154,12 +154,12 @@ fn apart(rows: Vec<Row>, statements: &[Statement]) -> impl Iterator<Item = Vec<R
 }
 
 impl Answers {
-    /// Takes what came of the statement behind all questions.
+    /// Accepts what came of the statement behind all questions.
     pub(crate) fn last(&mut self) -> Option<Answer> {
         self.last.take()
     }
 
-    /// Takes the reply to a question of the batch.
+    /// Accepts the reply to a question of the batch.
     pub(crate) fn take<T, const N: usize>(&mut self, asked: &Asked<T, N>) -> Reply<T> {
         let of = if asked.opens { &mut self.opening } else { &mut self.others };
         asked.question.reply(of.get_mut(asked.index).and_then(Option::take))

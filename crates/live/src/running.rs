@@ -74,7 +74,7 @@ impl Running {
         Some(format!("{}/postgresql.auto.conf", data.shown.trim_end_matches('/')))
     }
 
-    /// Tells which of these items of a preload list the server finds no file for; `None` if this user may not look.
+    /// Returns which of these items of a preload list the server finds no file for; `None` if this user may not look.
     pub fn missing_libraries(&self, way: &Way, items: &[String]) -> Option<Vec<String>> {
         if items.is_empty() {
             return Some(Vec::new());
@@ -106,7 +106,7 @@ impl Running {
         Some(whole.into_iter().flat_map(|path| [format!("{path}.so"), path]).collect())
     }
 
-    /// Tells whether a text of a file gives a setting the value that the server has now.
+    /// Returns whether a text of a file gives a setting the value that the server has now.
     pub fn has(&self, name: &str, text: &str) -> bool {
         let Some(now) = self.settings.get(name) else { return false };
         let is_shown = |shown: &str| {

@@ -17,7 +17,7 @@ pub struct Scrubber {
 }
 
 impl Scrubber {
-    /// Takes texts that must not be shown from now on.
+    /// Accepts texts that must not be shown from now on.
     pub fn learn(&self, secrets: impl IntoIterator<Item = String>) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         known.extend(secrets.into_iter().filter(|secret| !secret.is_empty()));
@@ -25,7 +25,7 @@ impl Scrubber {
         known.dedup();
     }
 
-    /// Takes what another one knows.
+    /// Accepts what another one knows.
     pub fn learn_from(&self, other: &Self) {
         // Not both at once: it may be a clone of this one.
         let known = other.known.read().unwrap_or_else(PoisonError::into_inner).clone();
@@ -71,7 +71,7 @@ pub struct Said {
 }
 
 impl Said {
-    /// Takes a text of which at most so many characters are to be shown.
+    /// Accepts a text of which at most so many characters are to be shown.
     pub fn new(text: impl Into<String>, most: usize) -> Self {
         Self { text: text.into(), most }
     }

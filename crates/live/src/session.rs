@@ -18,12 +18,12 @@ pub struct Unreachable {
 }
 
 impl Unreachable {
-    /// Makes one.
+    /// Creates one.
     pub fn new(why: impl Into<String>, fix: impl Into<String>) -> Self {
         Self { why: why.into(), fix: fix.into(), is_final: false }
     }
 
-    /// Says that it stays so until somebody does something about it.
+    /// Reports that it stays so until somebody does something about it.
     pub(crate) fn finally(self) -> Self {
         Self { is_final: true, ..self }
     }
@@ -45,7 +45,7 @@ pub struct Statement {
 }
 
 impl Statement {
-    /// Makes one.
+    /// Creates one.
     pub fn new(sql: impl Into<String>, columns: usize) -> Self {
         Self { sql: sql.into(), columns }
     }
@@ -58,7 +58,7 @@ pub(crate) const APPLICATION: &str = "kasm-db";
 /// may put functions and operators of their own there, which would run with the rights of the user that asks.
 pub(crate) const PLAIN_NAMES: &str = "SET search_path = pg_catalog";
 
-/// Says what a session could not be opened for, by the words of the server or of libpq.
+/// Returns what a session could not be opened for, by the words of the server or of libpq.
 pub(crate) fn session_error(words: &str, no_container: Option<&str>) -> Unreachable {
     if let Some(container) = no_container {
         return Unreachable::new(

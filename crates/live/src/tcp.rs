@@ -47,7 +47,7 @@ enum Password {
 }
 
 impl Tcp {
-    /// Takes the document's names, then libpq's variables, then the defaults.
+    /// Accepts the document's names, then libpq's variables, then the defaults.
     ///
     /// # Errors
     /// A variable makes no sense.
@@ -129,7 +129,7 @@ impl Tcp {
         })
     }
 
-    /// Says where it connects to.
+    /// Returns where it connects to.
     pub(crate) fn name(&self) -> String {
         let how = match self.mode {
             _ if self.is_socket() => "a Unix socket",

@@ -21,7 +21,7 @@ use crate::sslmode::SslMode;
 use crate::tls_options::{CertMode, TlsOptions};
 use crate::verifier::Verifier;
 
-/// Makes what connects with TLS, to a server that may send what `frames` lets through.
+/// Creates what connects with TLS, to a server that may send what `frames` lets through.
 ///
 /// # Errors
 /// A file is missing or cannot be read.
@@ -57,7 +57,7 @@ pub(crate) fn connector(
     Ok(Connector { config: Arc::new(config), name, own, frames })
 }
 
-/// Gives out our certificate, and remembers whether the server requested it.
+/// Hands out our certificate, and remembers whether the server requested it.
 #[derive(Debug)]
 struct OwnCertificate {
     inner: Arc<dyn ResolvesClientCert>,

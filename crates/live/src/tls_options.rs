@@ -46,7 +46,7 @@ pub(crate) struct TlsOptions {
 }
 
 impl TlsOptions {
-    /// Takes variables, and the files of the home folder that are there.
+    /// Accepts variables, and the files of the home folder that are there.
     ///
     /// # Errors
     /// A variable makes no sense.
@@ -80,12 +80,12 @@ impl TlsOptions {
         })
     }
 
-    /// Tells whether the authorities are there: then libpq checks the server also with the mode `require`.
+    /// Returns whether the authorities are there: then libpq checks the server also with the mode `require`.
     pub(crate) fn has_roots(&self) -> bool {
         self.is_system() || self.roots.as_ref().is_some_and(|path| path.exists())
     }
 
-    /// Tells whether the authorities are the system's.
+    /// Returns whether the authorities are the system's.
     pub(crate) fn is_system(&self) -> bool {
         self.roots.as_deref() == Some(Path::new(SYSTEM))
     }

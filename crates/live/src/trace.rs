@@ -14,7 +14,7 @@ use crate::way::Way;
 /// How long a line may take from the session to the file: the log has a process of its own.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Makes a tag that nothing else has, so that no other line or entry can be taken for ours.
+/// Creates a tag that nothing else has, so that no other line or entry can be taken for ours.
 ///
 /// # Errors
 /// There are no random numbers.

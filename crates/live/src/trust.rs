@@ -122,14 +122,14 @@ pub fn walk(path: &Path) -> io::Result<Walked> {
     Ok(Walked { weak, steps })
 }
 
-/// Says why a file with this mode and this owner and group is not to be relied on by the caller; no group stands for an ACL.
+/// Returns why a file with this mode and this owner and group is not to be relied on by the caller; no group stands for an ACL.
 pub fn weakness(mode: u32, uid: u32, gid: Option<u32>) -> Option<Weakness> {
     let caller = rustix::process::geteuid().as_raw();
     let identity = Identity { dev: 0, ino: 0, mode: mode & 0o7777, uid, gid };
     identity.weaknesses(FileType::RegularFile, caller).next()
 }
 
-/// Tells whether an open file has an ACL beyond its mode. What cannot be told is taken for one.
+/// Returns whether an open file has an ACL beyond its mode. What cannot be told is taken for one.
 pub fn has_acl(file: impl AsFd) -> bool {
     let path = format!("/proc/self/fd/{}", file.as_fd().as_raw_fd());
     !matches!(
@@ -139,7 +139,7 @@ pub fn has_acl(file: impl AsFd) -> bool {
 }
 
 impl Walked {
-    /// Tells whether it leads to a regular file that may be run.
+    /// Returns whether it leads to a regular file that may be run.
     pub(crate) fn is_program(&self) -> bool {
         self.steps
             .last()
@@ -152,7 +152,7 @@ impl Walked {
         self.steps[self.steps.len() - 1].fd.as_fd()
     }
 
-    /// Tells whether another walk came by the same files, with the same owners and modes.
+    /// Returns whether another walk came by the same files, with the same owners and modes.
     pub(crate) fn is_same(&self, other: &Walked) -> bool {
         let identities = |walked: &Walked| walked.steps.iter().map(|step| step.identity).collect::<Vec<_>>();
         identities(self) == identities(other)

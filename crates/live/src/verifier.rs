@@ -151,7 +151,7 @@ impl ServerCertVerifier for Verifier {
     }
 }
 
-/// Says what is wrong with a revocation list.
+/// Returns what is wrong with a revocation list.
 fn crl_error(error: &CertRevocationListError) -> &'static str {
     match error {
         CertRevocationListError::UnsupportedCrlVersion => "its version is 1",

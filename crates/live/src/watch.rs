@@ -25,10 +25,10 @@ pub trait Watch {
 
 /// The time in which a command runs: a signal waits for its end, but not for ever.
 pub trait Commanding {
-    /// Takes the process group that a second signal ends.
+    /// Accepts the process group that a second signal ends.
     fn started(&self, group: u32);
 
-    /// Takes note that the group is gone: its number may be another's from now on.
+    /// Records that the group is gone: its number may be another's from now on.
     fn ended(&self);
 
     /// Returns the time at which the command must have ended, if a signal came.

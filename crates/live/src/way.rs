@@ -94,7 +94,7 @@ impl Way {
         }
     }
 
-    /// Says which way it is.
+    /// Returns which way it is.
     pub fn name(&self) -> String {
         match &self.0 {
             Kind::Psql(psql) => psql.name(),

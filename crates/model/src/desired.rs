@@ -106,7 +106,7 @@ pub(crate) fn is_list_of_words(name: &str) -> bool {
 }
 
 impl Compare {
-    /// Tells how texts of one of PostgreSQL's settings are compared.
+    /// Returns how texts of one of PostgreSQL's settings are compared.
     pub(crate) fn of(name: &str, kind: Type) -> Self {
         match WORDS.iter().find(|(list, _)| list.eq_ignore_ascii_case(name)) {
             Some((_, ordered)) => Self::Words { ordered: *ordered },

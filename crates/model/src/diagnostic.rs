@@ -80,7 +80,7 @@ impl Diagnostic {
         Self { code, severity, message, location: None, label: None, related: None, help: None, fix: None }
     }
 
-    /// Says where.
+    /// Sets the place.
     #[must_use]
     pub fn at(mut self, location: Location) -> Self {
         self.location = Some(location);
@@ -101,7 +101,7 @@ impl Diagnostic {
         self
     }
 
-    /// Says what to do now.
+    /// Sets what to do now.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());

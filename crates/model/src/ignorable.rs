@@ -56,7 +56,7 @@ impl Ignorable {
         self.code().name()
     }
 
-    /// Takes the warnings out that are silenced, and returns them. Errors stay, whatever their code.
+    /// Removes the warnings that are silenced, and returns them. Errors stay, whatever their code.
     pub fn take(silenced: &[Self], findings: &mut Vec<Diagnostic>) -> Vec<Diagnostic> {
         if silenced.is_empty() {
             return Vec::new();

@@ -13,7 +13,7 @@ pub struct Image {
     digest: Option<std::ops::Range<usize>>,
 }
 
-/// Says what of a text is not an image reference.
+/// Describes what of a text is not an image reference.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not an image reference (`repository:tag` or `registry/repository:tag@sha256:…`)")]
 pub struct InvalidImage {

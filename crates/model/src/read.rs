@@ -76,7 +76,7 @@ impl Reader<'_> {
         self.chain(own, parents)
     }
 
-    /// Makes the types of a value, or reports what does not fit them.
+    /// Builds the types of a value, or reports what does not fit them.
     pub(crate) fn typed(&mut self, value: &Value) -> Option<Document> {
         // What fits the types and their limits fits the schema; only errors need its validator.
         if let Some(document) = limits::read(value)

@@ -14,7 +14,7 @@ pub(crate) struct Reader<'a> {
     /// The text that is read now.
     pub(crate) now: usize,
     pub(crate) diagnostics: Vec<Diagnostic>,
-    /// Takes what is said beyond the limit.
+    /// Accepts what is said beyond the limit.
     overflow: Diagnostic,
     /// Pointers of keys that a misspelt one was probably meant for.
     pub(crate) guessed: HashSet<String>,

@@ -67,7 +67,7 @@ pub fn keys(pointer: &str) -> Vec<String> {
     keys.unwrap_or_default()
 }
 
-/// Takes `null` out of what `Option` allows: an absent key is not managed, a null one is an error.
+/// Removes `null` from what `Option` allows: an absent key is not managed, a null one is an error.
 fn forbid_null(schema: &mut Value) {
     match schema {
         Value::Array(items) => items.iter_mut().for_each(forbid_null),

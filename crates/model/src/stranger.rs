@@ -42,7 +42,7 @@ fn has_key(text: &[u8]) -> bool {
     })
 }
 
-/// Takes a quote from the start of a text.
+/// Strips a quote from the start of a text.
 fn unquoted(text: &[u8]) -> &[u8] {
     text.strip_prefix(b"\"").or(text.strip_prefix(b"'")).unwrap_or(text)
 }

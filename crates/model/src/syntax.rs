@@ -202,7 +202,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Makes the JSON value that schema and types read. `key` is where the key of the value stands.
+    /// Builds the JSON value that schema and types read. `key` is where the key of the value stands.
     fn json(&mut self, tree: &Tree, top: NodeId, id: NodeId, key: Option<&Range<usize>>) -> Value {
         let node = tree.written(id);
         match &node.kind {

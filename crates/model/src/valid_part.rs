@@ -88,7 +88,7 @@ impl Left {
     }
 }
 
-/// Takes out what stands at a pointer; tells whether that was a key of the document itself.
+/// Removes what stands at a pointer; tells whether that was a key of the document itself.
 ///
 /// No item of a list moves, as its place in the text is found by its number: a target is replaced by one that is
 /// valid, and any other list is taken out as a whole.

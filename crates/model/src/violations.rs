@@ -266,7 +266,7 @@ impl Look<'_, '_> {
     }
 }
 
-/// Says why a code is not the name of a warning that can be ignored, what to do, and what to write instead.
+/// Returns why a code is not the name of a warning that can be ignored, what to do, and what to write instead.
 fn not_ignorable(code: Code, key: &str, allowed: &[String]) -> (String, String, Option<String>) {
     let name = code.name();
     if allowed.iter().any(|one| one == name) {
@@ -299,7 +299,7 @@ const STATEMENTS: &[(&str, &str)] = &[
     ("drop", "ddl"),
 ];
 
-/// Says what a text must be like, where the schema says it in words.
+/// Returns what a text must be like, where the schema says it in words.
 fn form(rule: &Value) -> Option<String> {
     let words = rule["patternErrorMessage"].as_str()?;
     Some(words.replacen("Write", "write", 1).trim_end_matches('.').to_string())
@@ -320,7 +320,7 @@ fn own_key(parent: &str, name: &str) -> Option<String> {
     (parent.is_empty() && own != name && own.starts_with("x-")).then_some(own)
 }
 
-/// Says what to write for a value of another type, and what a safe replacement would be.
+/// Returns what to write for a value of another type, and what a safe replacement would be.
 fn retyped(
     expected: &str,
     found: &Value,

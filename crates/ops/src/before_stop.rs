@@ -51,7 +51,7 @@ pub(crate) struct Seen {
 const SUSPECTS: usize = 5;
 
 impl Seen {
-    /// Says of a server that does not come up what else it reads, and how that goes without it; `why` is what it said last.
+    /// Reports for a server that does not come up what else it reads, and how that goes without it; `why` is what it said last.
     pub(crate) fn suspects(&self, why: &str) -> Option<(String, String)> {
         let said = |finding: &Diagnostic| {
             let place = finding.location.as_ref().map(|at| format!("{}:{}: ", at.path, at.line));
@@ -73,7 +73,7 @@ impl Seen {
         Some((what, format!("if {} is the reason, {}", first.name, first.way_out)))
     }
 
-    /// Tells whether the database is to be left alone.
+    /// Returns whether the database is to be left alone.
     pub(crate) fn is_blocked(&self) -> bool {
         self.findings.iter().any(Diagnostic::is_error)
     }
@@ -115,7 +115,7 @@ struct Asked {
 }
 
 impl<'a> BeforeStop<'a> {
-    /// Takes what is known from the record of what is about to be done.
+    /// Accepts what is known from the record of what is about to be done.
     pub(crate) fn of(record: &'a Record, rooted: &'a Rooted, context: &'a Context<'a>) -> Self {
         let (verify, sslmode) = (record.follow_up.verify(), record.sslmode);
         Self { verify, sslmode, declared: &record.declared, major: record.major, rooted, context }

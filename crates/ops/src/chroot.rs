@@ -13,7 +13,7 @@ const LINKS: usize = 40;
 pub(crate) struct Chroot(PathBuf);
 
 impl Chroot {
-    /// Takes the folder; one that is not absolute starts at the working folder.
+    /// Accepts the folder; one that is not absolute starts at the working folder.
     pub(crate) fn new(root: &Path) -> Self {
         let absolute = || std::path::absolute(root).unwrap_or_else(|_| root.to_path_buf());
         Self(root.canonicalize().unwrap_or_else(|_| absolute()))

@@ -34,7 +34,7 @@ impl<'a> Context<'a> {
         Self { selection, environment, progress, message: None, observer, scrubber: Scrubber::default() }
     }
 
-    /// Says why the run is made; the history shows it.
+    /// Records why the run is made; the history shows it.
     #[must_use]
     pub fn because(mut self, message: Option<String>) -> Self {
         self.message = message;
@@ -63,7 +63,7 @@ impl<'a> Context<'a> {
         self.observer.event(event, &self.scrubber)
     }
 
-    /// Tells the error of a target, and returns how the run ends with it.
+    /// Reports the error of a target, and returns how the run ends with it.
     pub(crate) fn failed(&self, error: &Error) -> Outcome {
         let error = error.clone().scrubbed(&self.scrubber);
         // There is nowhere left to say that this cannot be said.

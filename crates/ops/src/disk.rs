@@ -19,7 +19,7 @@ pub(crate) const LIMIT: u64 = model::yaml::MAX_BYTES as u64;
 /// several times over while a plan is made and proved.
 const LIMIT_OF_ALL: u64 = 8 * LIMIT;
 
-/// Tells one file from another of the same name: device and inode, with links followed.
+/// Distinguishes one file from another of the same name: device and inode, with links followed.
 pub(crate) fn identity(path: &Path) -> Option<(u64, u64)> {
     std::fs::metadata(path).ok().map(|metadata| identity_of(&metadata))
 }

@@ -134,7 +134,7 @@ fn opened(named: &Named, selection: &Selection) -> Result<Document, Error> {
     Ok(document(name, folder.to_path_buf(), file.bytes, found.top, weak))
 }
 
-/// Tells whether a path names a descriptor that the caller opened and handed over, as a shell's `<(…)` does.
+/// Returns whether a path names a descriptor that the caller opened and handed over, as a shell's `<(…)` does.
 fn is_handed_over(path: &Path) -> bool {
     path == Path::new("/dev/stdin") || path.parent() == Some(Path::new("/dev/fd"))
 }

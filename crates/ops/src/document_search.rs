@@ -30,7 +30,7 @@ pub struct Searched {
 }
 
 impl Named {
-    /// Takes a document that the caller names.
+    /// Accepts a document that the caller names.
     pub fn of(path: impl Into<PathBuf>) -> Self {
         Self { path: path.into(), searched: None }
     }
@@ -100,7 +100,7 @@ pub fn only(selection: &Selection) -> Result<Named, Error> {
     }
 }
 
-/// Tells whether a link that was found leads to a file. One that leads out of its top is taken for one, whatever is there:
+/// Returns whether a link that was found leads to a file. One that leads out of its top is taken for one, whatever is there:
 /// reading it is an error.
 fn leads_to_a_file(link: &Path, searched: &SearchFolder, chosen: Option<&Top>) -> bool {
     match Top::of_document(link, Some(searched), chosen) {
@@ -139,7 +139,7 @@ fn below(folder: &Path, is_file: &dyn Fn(&Path) -> bool) -> Result<Vec<PathBuf>,
     Ok(found)
 }
 
-/// Tells whether a file is called as documents are: `kasm-db.yaml`, `….kasm-db.yaml`.
+/// Returns whether a file is called as documents are: `kasm-db.yaml`, `….kasm-db.yaml`.
 pub fn has_document_name(path: &Path) -> bool {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let stem = [DEFAULT, "kasm-db.yml"].iter().find_map(|end| name.strip_suffix(end));

@@ -130,7 +130,7 @@ impl Documents {
         if is_named { Ok(None) } else { Self::load(selection).map(Some) }
     }
 
-    /// Takes one document that was read already.
+    /// Accepts one document that was read already.
     ///
     /// # Errors
     /// The selection names a target that it does not have.
@@ -151,7 +151,7 @@ impl Documents {
         dirs.iter().map(|dir| self.name(document, dir))
     }
 
-    /// Tells whether every document could be read and is valid, and its targets can be told.
+    /// Returns whether every document could be read and is valid, and its targets can be told.
     pub fn are_all_usable(&self) -> bool {
         self.all.iter().all(|entry| matches!(entry.role, Role::Parent | Role::Targets(_)))
     }
@@ -224,7 +224,7 @@ impl Documents {
         others.filter_map(|entry| entry.read.as_ref().ok())
     }
 
-    /// Tells whether every document could be read.
+    /// Returns whether every document could be read.
     pub fn are_all_read(&self) -> bool {
         self.all.iter().all(|entry| entry.read.is_ok())
     }
@@ -234,7 +234,7 @@ impl Documents {
         self.all.iter().filter_map(|entry| entry.read.as_ref().ok())
     }
 
-    /// Tells whether there are several, so that one that fails does not end the run.
+    /// Returns whether there are several, so that one that fails does not end the run.
     pub fn are_several(&self) -> bool {
         self.all.len() > 1
     }
@@ -413,7 +413,7 @@ pub(crate) fn no_targets() -> Error {
         .help("add `targets:` to one, or use `--deployment DIR` or `--installer DIR`")
 }
 
-/// Tells whether a document that was found may be a parent: its children may bring the keys that it lacks.
+/// Returns whether a document that was found may be a parent: its children may bring the keys that it lacks.
 pub(crate) fn lacks_only_keys(named: &Named, document: &Document) -> bool {
     let mut errors = document.reading.diagnostics.iter().filter(|d| d.is_error()).peekable();
     named.searched.is_some()
@@ -431,7 +431,7 @@ impl Parents {
         self.0.extend(document.reading.parents.iter().map(|(path, _)| PathBuf::from(path)));
     }
 
-    /// Tells whether one of them is this file, whatever way their paths take.
+    /// Returns whether one of them is this file, whatever way their paths take.
     pub(crate) fn contains(&self, named: &Named) -> bool {
         let real = named.path.canonicalize().ok();
         self.0.contains(&named.path)

@@ -68,7 +68,7 @@ impl<I: Iterator, T> Queue<I, T> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes the next item, as soon as there is room for its result.
+    /// Accepts the next item, as soon as there is room for its result.
     fn begin(&self) -> Option<(usize, I::Item)> {
         let is_full =
             |state: &mut State<I, T>| state.ended.is_none() && state.begun >= state.taken + self.limit;

@@ -92,12 +92,12 @@ impl Error {
         Self::new(Outcome::Unfinished, message).state(FilesState::NotFollowed)
     }
 
-    /// Makes it the error that it is for a step that follows written files.
+    /// Turns it into the error that it is for a step that follows written files.
     pub(crate) fn not_done(self) -> Self {
         Self { kind: Outcome::Unfinished, ..self.state(FilesState::NotFollowed) }
     }
 
-    /// Makes one error of several; the worst decides how the run ends.
+    /// Combines several errors into one; the worst decides how the run ends.
     pub fn all(errors: Vec<Self>) -> Option<Self> {
         let kind = errors.iter().map(|error| error.kind).reduce(Outcome::worse)?;
         let mut errors = errors.into_iter();
@@ -106,14 +106,14 @@ impl Error {
         Some(Self { kind, ..first })
     }
 
-    /// Says what holds for the files, if not that nothing changed.
+    /// Sets what holds for the files, if not that nothing changed.
     #[must_use]
     pub fn state(mut self, state: FilesState) -> Self {
         self.state = state;
         self
     }
 
-    /// Says which document it is about, and which target of it.
+    /// Sets which document it is about, and which target of it.
     #[must_use]
     pub(crate) fn of(mut self, document: &str, target: Option<&str>) -> Self {
         self.document.get_or_insert_with(|| document.into());
@@ -123,12 +123,12 @@ impl Error {
         self
     }
 
-    /// Makes it the error that it is once the files are written.
+    /// Turns it into the error that it is once the files are written.
     pub(crate) fn after_files(self) -> Self {
         Self { kind: Outcome::Unfinished, ..self.state(FilesState::Applied) }
     }
 
-    /// Says what to do now.
+    /// Sets what to do now.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());

@@ -45,7 +45,7 @@ impl Step {
         }
     }
 
-    /// Tells whether the database is not up again before this step is done.
+    /// Returns whether the database is not up again before this step is done.
     pub(crate) fn comes_up(self) -> bool {
         matches!(self, Self::Stop | Self::Start | Self::Healthy)
     }
@@ -86,7 +86,7 @@ pub struct FollowUp {
     pub extension_databases: Vec<String>,
 }
 
-/// Tells whether a run on a target does more than write files.
+/// Returns whether a run on a target does more than write files.
 pub(crate) fn is_followed(desired: &DesiredState, kind: &TargetKind, selection: &Selection) -> bool {
     desired.restart().policy == Policy::IfNeeded
         && *kind != TargetKind::Installer
@@ -180,7 +180,7 @@ impl FollowUp {
 /// Lets the server read its configuration files again.
 pub(crate) const RELOAD: &str = "SELECT pg_catalog.pg_reload_conf()";
 
-/// Makes the extension in a schema that only a superuser can drop. The owner of a database says what its `search_path` is,
+/// Creates the extension in a schema that only a superuser can drop. The owner of a database says what its `search_path` is,
 /// and drops an extension with the schema that it is in; with PostgreSQL 15 and later, `public` is the owner's, too. An
 /// extension that is there stays where it is.
 pub(crate) const CREATE_EXTENSION: &str = "CREATE EXTENSION IF NOT EXISTS pgaudit SCHEMA pg_catalog";

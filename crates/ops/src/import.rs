@@ -39,7 +39,7 @@ pub struct Imported {
     pub adoption: Adoption,
 }
 
-/// Makes a document for a folder. A plan from it is empty, and that is tried before it is returned; what stands in the way
+/// Builds a document for a folder. A plan from it is empty, and that is tried before it is returned; what stands in the way
 /// of one is the inner `Err`.
 ///
 /// # Errors
@@ -69,7 +69,7 @@ pub fn import(
     Ok(Ok(Imported { text, adoption }))
 }
 
-/// Makes the document's target from what was chosen.
+/// Builds the document's target from what was chosen.
 fn target(options: &Options, selection: &Selection, folder: &Path) -> Result<Target, Error> {
     let written = |path: &PathBuf| from_document(path, folder);
     let mut target = Target { name: String::new(), deployment: None, installer: None, files: None };

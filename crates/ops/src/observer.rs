@@ -17,7 +17,7 @@ use crate::outcome::Outcome;
 
 /// Listens to an operation, and answers its questions.
 pub trait Observer {
-    /// Takes an event. What others said in it (a child, a server) may hold secrets; `scrubber` knows those of the target.
+    /// Accepts an event. What others said in it (a child, a server) may hold secrets; `scrubber` knows those of the target.
     ///
     /// # Errors
     /// It cannot be told to whoever it is for, and the run must end.

@@ -74,7 +74,7 @@ impl Rooted {
         Disk::new(&self.root, self.chroot.as_ref())
     }
 
-    /// Takes the lock for a run that writes, and recovers what an earlier one left. A dry run recovers nothing.
+    /// Acquires the lock for a run that writes, and recovers what an earlier one left. A dry run recovers nothing.
     ///
     /// # Errors
     /// Another run holds it; or an interrupted run is here that is not or cannot be recovered.

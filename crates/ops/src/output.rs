@@ -177,7 +177,7 @@ pub fn beside(document: &Document, name: &str) -> PathBuf {
     folder.join(name)
 }
 
-/// Tells whether a path names a descriptor that the caller opened: standard output, or what a shell's `>(…)` makes.
+/// Returns whether a path names a descriptor that the caller opened: standard output, or what a shell's `>(…)` makes.
 fn is_handed_over(path: &Path) -> bool {
     ["/dev/stdout", "/dev/stderr"].iter().any(|name| path == Path::new(name))
         || path.parent() == Some(Path::new("/dev/fd"))

@@ -69,7 +69,7 @@ pub(crate) fn of_paths<'a>(
     refused.into_iter().chain(said).collect()
 }
 
-/// Tells how bad it is that others can write to something with this mode and group, for a user and a group; no group stands
+/// Returns how bad it is that others can write to something with this mode and group, for a user and a group; no group stands
 /// for an ACL.
 pub(crate) fn severity(mode: u32, group: Option<u32>, (uid, gid): (u32, u32)) -> Option<Severity> {
     if mode & 0o002 != 0 {

@@ -26,7 +26,7 @@ pub struct Planned {
 }
 
 impl Planned {
-    /// Takes a plan that was made from the bytes that were read.
+    /// Accepts a plan that was made from the bytes that were read.
     pub(crate) fn new(plan: Plan, desired: &DesiredState, opened: &Opened<'_>) -> Self {
         let follow_up = FollowUp::of(desired, &plan.target.kind, plan.needs());
         let managed = opened.managed(desired);

@@ -73,7 +73,7 @@ pub struct Ending<'a> {
 }
 
 impl Progress {
-    /// Takes a signal, and tells what it does.
+    /// Accepts a signal, and tells what it does.
     pub fn signal(&self, name: &'static str) -> Signalled<'_> {
         let mut state = self.lock();
         if state.writing {
@@ -94,18 +94,18 @@ impl Progress {
         Signalled::Ends(Ending { error: state.error(name), group, _held: state })
     }
 
-    /// Tells what a run that breaks off here leaves: whether files are just being written, or have been.
+    /// Returns what a run that breaks off here leaves: whether files are just being written, or have been.
     pub fn standing(&self) -> (bool, bool) {
         // Whoever panics may hold the lock; nothing is written while it is held.
         self.0.try_lock().map_or((false, false), |state| (state.writing, state.applied))
     }
 
-    /// Says that files are written that are not those of a target.
+    /// Records that files are written that are not those of a target.
     pub fn written(&self) {
         self.lock().written = true;
     }
 
-    /// Says of the error of a result that cannot be written what holds for the files of the run by then.
+    /// Reports for the error of a result that cannot be written what holds for the files of the run by then.
     #[must_use]
     pub fn of_result(&self, error: Error) -> Error {
         let state = self.lock();
@@ -116,7 +116,7 @@ impl Progress {
         Error { kind: Outcome::Unfinished, ..error.state(files) }
     }
 
-    /// Says that everything is done, and only the result is still to be written.
+    /// Records that everything is done, and only the result is still to be written.
     pub fn over(&self) {
         let mut state = self.lock();
         // A signal that came before has ended the run in order.
@@ -129,19 +129,19 @@ impl Progress {
         (state.next, state.done, state.put_back) = (None, false, false);
     }
 
-    /// Says which files have changed.
+    /// Records which files have changed.
     pub(crate) fn changed(&self, files: impl IntoIterator<Item = String>) {
         self.lock().changed.extend(files);
     }
 
-    /// Says that the files that have changed are as before.
+    /// Records that the files that have changed are as before.
     pub(crate) fn put_back(&self) {
         let mut state = self.lock();
         (state.applied, state.put_back) = (false, true);
         state.changed.clear();
     }
 
-    /// Says which step comes next; `None` when all are done.
+    /// Records which step comes next; `None` when all are done.
     pub(crate) fn next(&self, step: Option<&'static str>) {
         let mut state = self.lock();
         state.next = step;

@@ -27,7 +27,7 @@ pub(crate) struct Ready<'a> {
     pub(crate) sets: Sets,
 }
 
-/// Tells whether files are to be written in place: if a reload is enough, the container must see them, and under a
+/// Returns whether files are to be written in place: if a reload is enough, the container must see them, and under a
 /// single-file bind mount it keeps the old file when that is replaced.
 pub(crate) fn in_place(needs: Needs, mut kinds: impl Iterator<Item = FileKind>) -> bool {
     needs == Needs::Reload && kinds.all(|kind| kind == FileKind::Conf)
@@ -43,7 +43,7 @@ pub(crate) struct Written {
 }
 
 impl Ready<'_> {
-    /// Makes every check that comes before the first write.
+    /// Performs every check that comes before the first write.
     pub(crate) fn check(&self) -> Result<(), Error> {
         self.locked.lock.check(&self.changes, &self.options(None, None)).map_err(|error| failed(&error, None))
     }
@@ -118,7 +118,7 @@ impl Written {
     }
 }
 
-/// Says what holds now for the files; `interrupted` is the error of a signal that came meanwhile.
+/// Returns what holds now for the files; `interrupted` is the error of a signal that came meanwhile.
 fn failed(error: &CommitError, interrupted: Option<&Error>) -> Error {
     let (kind, state) = match &error.state {
         State::NothingChanged => (Outcome::Failed, FilesState::NothingChanged),

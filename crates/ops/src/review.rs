@@ -210,7 +210,7 @@ impl Review<'_> {
         Ok(self)
     }
 
-    /// Gives each file that has other bytes: what is there, and what should be.
+    /// Returns each file that has other bytes: what is there, and what should be.
     ///
     /// # Errors
     /// A file cannot be read any more, or `see` failed.
@@ -229,7 +229,7 @@ impl Review<'_> {
         })
     }
 
-    /// Makes the folder as it should be: each file wholly or not at all, and those that are right untouched.
+    /// Brings the folder to what it should be: each file wholly or not at all, and those that are right untouched.
     ///
     /// # Errors
     /// A file of somebody else is where one is needed: then nothing was written. Or a file cannot be written.
@@ -261,7 +261,7 @@ impl Review<'_> {
         Ok(Brought { written, removed })
     }
 
-    /// Gives every file with its text, in the order of the paths.
+    /// Returns every file with its text, in the order of the paths.
     fn each_text(&self, mut see: impl FnMut(&str, &[u8]) -> Result<(), Error>) -> Result<(), Error> {
         let mut beside = self.beside.iter().peekable();
         self.texts.each(&self.source, |files: &[RenderedFile]| {

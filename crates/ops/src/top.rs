@@ -67,7 +67,7 @@ pub(crate) enum Refused {
 }
 
 impl Top {
-    /// Takes the folder that `--top` names.
+    /// Accepts the folder that `--top` names.
     ///
     /// # Errors
     /// It cannot be resolved.
@@ -79,7 +79,7 @@ impl Top {
         Ok(Self { path, kind: Kind::Chosen })
     }
 
-    /// Takes a folder, which is absolute and without links, or the Git work tree that it is in.
+    /// Accepts a folder, which is absolute and without links, or the Git work tree that it is in.
     fn around(folder: &Path) -> Self {
         work_tree(folder).unwrap_or_else(|| Self { path: folder.to_path_buf(), kind: Kind::Folder })
     }
@@ -193,7 +193,7 @@ impl Beneath {
         Root::open_resolved(&self.top.path)?.read_start(&self.path, limit)
     }
 
-    /// Tells whether it is a regular file now.
+    /// Returns whether it is a regular file now.
     pub(crate) fn is_file(&self) -> bool {
         std::fs::symlink_metadata(self.top.path.join(&self.path)).is_ok_and(|metadata| metadata.is_file())
     }
@@ -205,7 +205,7 @@ impl Beneath {
 }
 
 impl Refused {
-    /// Says why, as a part of a sentence.
+    /// Returns why, as a part of a sentence.
     pub(crate) fn why(&self) -> String {
         match self {
             Self::Outside(top) => format!("it leads out of {top}"),
@@ -214,7 +214,7 @@ impl Refused {
         }
     }
 
-    /// Says what to do about it, if it is about the top.
+    /// Returns what to do about it, if it is about the top.
     pub(crate) fn help(&self) -> Option<&'static str> {
         match self {
             Self::Outside(_) => {

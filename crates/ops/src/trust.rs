@@ -22,7 +22,7 @@ pub(crate) struct Trust {
 }
 
 impl Trust {
-    /// Takes the users that a document names, and what the run allows.
+    /// Accepts the users that a document names, and what the run allows.
     pub(crate) fn new(names: &[String], selection: &Selection) -> Self {
         let passwd = if names.is_empty() { String::new() } else { passwd() };
         let uid = |name: &String| {
@@ -33,7 +33,7 @@ impl Trust {
         Self { anybody, users: names.iter().filter_map(uid).collect() }
     }
 
-    /// Tells whether root may run what belongs to a user.
+    /// Returns whether root may run what belongs to a user.
     pub(crate) fn is_trusted(&self, uid: u32) -> bool {
         self.anybody || self.users.contains(&uid)
     }
@@ -54,7 +54,7 @@ fn user(uid: u32) -> String {
     if name == uid.to_string() { format!("the user {name}") } else { name }
 }
 
-/// Says what to do about a program of another user.
+/// Returns what to do about a program of another user.
 pub(crate) fn help(uid: u32) -> String {
     let whose = if rustix::process::geteuid().is_root() { "root" } else { "root or of yours" };
     format!("give it to root, or write `restart: {{trust: ['{}']}}` in a document of {whose}", name(uid))
@@ -124,7 +124,7 @@ pub(crate) fn above(root: &Path, purpose: Purpose) -> Vec<Diagnostic> {
     weak.into_iter().filter_map(finding).collect()
 }
 
-/// Says who besides root and the caller could put another file in the place of one: `… belongs to kasm`.
+/// Returns who besides root and the caller could put another file in the place of one: `… belongs to kasm`.
 pub(crate) fn who_could_put_back(path: &Path) -> Option<String> {
     let Ok(walked) = walk(path) else { return Some("its folder cannot be looked at".into()) };
     let Weak { path, why } = walked.weak.into_iter().next_back()?;
@@ -158,7 +158,7 @@ pub(crate) fn check_choice(document: &Document) -> Result<(), Error> {
     Err(error.help(format!("name the document with `-f FILE`, or {help}")))
 }
 
-/// Says why a document is not to be relied on, and what to do.
+/// Returns why a document is not to be relied on, and what to do.
 fn about(name: &str, why: Weakness) -> (String, String) {
     let quoted = quoted(name);
     match why {

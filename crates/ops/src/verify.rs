@@ -99,7 +99,7 @@ impl Opened<'_> {
         }
     }
 
-    /// Says what must not be repeated of what children and the server say: the secrets of the target, and our own.
+    /// Returns what must not be repeated of what children and the server say: the secrets of the target, and our own.
     pub(crate) fn learn_secrets(&self, environment: &Environment, scrubber: &Scrubber) {
         scrubber.learn(render::secrets(&self.observed, &self.source()));
         let passwords = live::passwords(environment).into_iter();

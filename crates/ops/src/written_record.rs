@@ -128,7 +128,7 @@ fn encode(record: &Record) -> Vec<u8> {
     serde_json::to_vec(&kept).unwrap_or_default()
 }
 
-/// Tells whether everybody can read each file that the record has lines of, so that everybody may read the record.
+/// Returns whether everybody can read each file that the record has lines of, so that everybody may read the record.
 pub(crate) fn is_public(record: &[u8], root: &Root) -> bool {
     let Ok(kept) = serde_json::from_slice::<KeptRecord>(record) else { return false };
     kept.files.keys().all(|path| {

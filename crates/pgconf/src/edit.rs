@@ -15,7 +15,7 @@ pub struct Edit {
     pub text: Vec<u8>,
 }
 
-/// Says why a setting cannot be written.
+/// Returns why a setting cannot be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EditError {
     /// The value holds a NUL byte.

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 use kasm_db_render::{Needs, Snapshot, Target, TargetKind, model, observe, reconcile, rendered};
 
-/// Gives the review of a document for a compose file and a postgresql.conf.
+/// Returns the review of a document for a compose file and a postgresql.conf.
 ///
 /// # Errors
 /// The document's errors, one a line.

@@ -98,7 +98,7 @@ impl Adoption {
         self.written(Some(target)).text().to_string()
     }
 
-    /// Says why a plan from the document would not be empty, or would be refused where nothing was before.
+    /// Returns why a plan from the document would not be empty, or would be refused where nothing was before.
     fn fault(&self, observed: &ObservedState) -> Option<String> {
         let desired = match read(self.written(None).text()) {
             Ok(desired) => desired,

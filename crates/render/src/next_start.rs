@@ -17,20 +17,20 @@ pub use self::lines::RefusedLine;
 pub use self::reading::{Edit, Foreign, NextStart, NextValue, Ways};
 
 impl NextStart<'_> {
-    /// Says what keeps the server from starting, as far as the files tell.
+    /// Returns what keeps the server from starting, as far as the files tell.
     pub fn would_not_start(&self) -> Vec<Diagnostic> {
         let mut findings = lines::check(self);
         findings.extend(rules::check(self));
         findings
     }
 
-    /// Says which lines that the running server does not take keep it from starting: it knows more rules than are known
+    /// Returns which lines that the running server does not take keep it from starting: it knows more rules than are known
     /// here.
     pub fn refused_by_server(&self, lines: &[RefusedLine]) -> Vec<Diagnostic> {
         lines::refused_by_server(self, lines)
     }
 
-    /// Says which declared values the next start would not have, as a file or an option hides them.
+    /// Returns which declared values the next start would not have, as a file or an option hides them.
     pub fn differs(&self, declared: &Declared) -> Vec<Diagnostic> {
         declared::check(self, declared)
     }

@@ -73,7 +73,7 @@ fn proved_with(mut plan: Plan, desired: &DesiredState, observed: &ObservedState,
     plan
 }
 
-/// Makes a plan that is not proved yet.
+/// Creates a plan that is not proved yet.
 fn made(desired: &DesiredState, observed: &ObservedState, record: &Record) -> Plan {
     match record.files.is_empty() {
         true => draft(desired, observed).plan(observed),

@@ -42,7 +42,7 @@ pub(crate) struct Hidden {
 }
 
 impl<'a> Shown<'a> {
-    /// Takes what is to hide in a compose file; `managed` are the bytes that the plan is about.
+    /// Accepts what is to hide in a compose file; `managed` are the bytes that the plan is about.
     pub(crate) fn new(
         kind: FileKind,
         bytes: &'a [u8],

@@ -200,7 +200,7 @@ impl Secrets {
         self.value(name, inner);
     }
 
-    /// Takes a value, and what variables make of it.
+    /// Accepts a value, and what variables make of it.
     fn meant(&mut self, name: &str, text: &str) {
         self.value(name, text);
         if let Ok(meant) = interpolate(text, &self.variables) {
@@ -222,7 +222,7 @@ impl Secrets {
         }
     }
 
-    /// Takes the passwords of URLs.
+    /// Accepts the passwords of URLs.
     fn urls(&mut self, text: &str) {
         for (at, _) in text.match_indices("://") {
             let rest = &text[at + 3..];

@@ -15,7 +15,7 @@ pub struct Target {
 }
 
 impl Target {
-    /// Makes a target of this name and kind.
+    /// Creates a target of this name and kind.
     pub fn new(name: impl Into<String>, kind: TargetKind) -> Self {
         Self { name: name.into(), kind }
     }

@@ -10,7 +10,7 @@ use render::{Found, Plan, Source};
 pub struct Memory(pub BTreeMap<String, Vec<u8>>);
 
 impl Memory {
-    /// Makes files of paths and contents.
+    /// Creates files of paths and contents.
     pub fn new<const N: usize>(files: [(&str, &[u8]); N]) -> Self {
         Self(files.into_iter().map(|(path, bytes)| (path.to_string(), bytes.to_vec())).collect())
     }

@@ -19,7 +19,7 @@ pub fn plan(desired: &DesiredState, target: &Target, files: &Memory) -> Plan {
     reconcile(desired, &observe(target, files))
 }
 
-/// Makes a target of files by name.
+/// Creates a target of files by name.
 pub fn files(compose: &[&str], postgresql_conf: Option<&str>, service: Option<&str>) -> Target {
     let kind = TargetKind::Files {
         compose: compose.iter().map(ToString::to_string).collect(),
@@ -29,7 +29,7 @@ pub fn files(compose: &[&str], postgresql_conf: Option<&str>, service: Option<&s
     Target { name: "test".into(), kind }
 }
 
-/// Makes a target of one compose file, one conf, or both, by their names in `files`.
+/// Creates a target of one compose file, one conf, or both, by their names in `files`.
 pub fn files_target(files: &Memory) -> Target {
     let is_conf = |path: &&String| path.ends_with(".conf");
     let compose = files.0.keys().filter(|path| !is_conf(path)).cloned().collect();

@@ -69,7 +69,7 @@ pub struct Seen {
 }
 
 impl Sandbox {
-    /// Makes a sandbox for the program at this path, which the test gets from `env!("CARGO_BIN_EXE_kasm-db")`.
+    /// Creates a sandbox for the program at this path, which the test gets from `env!("CARGO_BIN_EXE_kasm-db")`.
     pub fn new(program: &'static str) -> Self {
         let temp = tempfile::Builder::new().prefix("kasm-db-examples-").tempdir().unwrap();
         // The program prints the path that the links lead to.

@@ -50,7 +50,7 @@ impl Bed {
     }
 }
 
-/// Makes a folder with today's log.
+/// Creates a folder with today's log.
 fn with_log(folder: &Path) -> PathBuf {
     create_dir_all(folder).unwrap();
     let path = folder.join("postgresql-11-23.csv");

@@ -25,7 +25,7 @@ fn log(sandbox: &Sandbox, name: &str) -> PathBuf {
     sandbox.root().join(name).join("log/pg.log")
 }
 
-/// Makes a target of each row, in this order.
+/// Creates a target of each row, in this order.
 fn targets(rows: &[Row]) -> Sandbox {
     let sandbox = Sandbox::new(PROGRAM);
     let mut document = "schema: kasm-db/v1\ntargets:\n".to_string();

@@ -17,7 +17,7 @@ targets:
     files: {postgresql_conf: conf/postgresql.conf}
 ";
 
-/// Gives every code that a run names.
+/// Returns every code that a run names.
 pub(crate) fn named(run: &Run) -> BTreeSet<Code> {
     let text = format!("{}{}", run.stdout, run.stderr);
     let ids = text.match_indices("KDB").filter_map(|(at, _)| text.get(at..at + 6));

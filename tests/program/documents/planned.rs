@@ -39,12 +39,12 @@ fn conf(text: &'static str) -> Files {
     Files { conf: Some(text), ..Files::default() }
 }
 
-/// Gives what a plan finds.
+/// Returns what a plan finds.
 fn found(files: Files) -> BTreeSet<Code> {
     found_with(files, |_| {})
 }
 
-/// Gives what a plan finds that was changed before it was proved.
+/// Returns what a plan finds that was changed before it was proved.
 fn found_with(files: Files, spoil: impl FnOnce(&mut Plan)) -> BTreeSet<Code> {
     findings(files, spoil).into_iter().map(|finding| finding.code).collect()
 }

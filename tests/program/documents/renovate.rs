@@ -8,7 +8,7 @@ use regex::Regex;
 use serde_yaml::Value;
 use testing::repository;
 
-/// Gives the values that the manager takes for images, wherever they stand.
+/// Returns the values that the manager takes for images, wherever they stand.
 fn images<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
     match value {
         Value::Mapping(entries) => {

@@ -13,7 +13,7 @@ use testing::{Sandbox, copy};
 use crate::PROGRAM;
 use crate::documents::{compare, folder};
 
-/// Gives the names of the documents in a folder.
+/// Returns the names of the documents in a folder.
 fn names(kind: &str) -> Vec<String> {
     let entries = std::fs::read_dir(folder().join(kind)).unwrap();
     let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();

@@ -68,20 +68,20 @@ impl Server {
         Some(server)
     }
 
-    /// Gives what the server would complete at a place, both counted from 0.
+    /// Returns what the server would complete at a place, both counted from 0.
     pub(crate) fn complete(&mut self, text: &str, line: usize, character: usize) -> BTreeSet<String> {
         let answer = self.ask("textDocument/completion", text, line, character);
         let items = answer["items"].as_array().or(answer.as_array()).cloned().unwrap_or_default();
         items.iter().map(|item| item["label"].as_str().unwrap().to_string()).collect()
     }
 
-    /// Gives what the server says of a place.
+    /// Returns what the server says of a place.
     pub(crate) fn hover(&mut self, text: &str, line: usize, character: usize) -> String {
         let answer = self.ask("textDocument/hover", text, line, character);
         answer["contents"]["value"].as_str().unwrap_or_default().to_string()
     }
 
-    /// Gives the messages of everything that the server marks in each text.
+    /// Returns the messages of everything that the server marks in each text.
     pub(crate) fn diagnose(&mut self, texts: &[String]) -> Vec<Vec<String>> {
         // All are open before the first is waited for: the server lets each lie for a moment.
         let uris: Vec<_> = texts.iter().map(|text| self.open(text)).collect();
@@ -185,7 +185,7 @@ fn settings() -> Value {
     })
 }
 
-/// Gives the path of the server's program, which is fetched if it is not there.
+/// Returns the path of the server's program, which is fetched if it is not there.
 fn program() -> Result<String, String> {
     for tool in ["node", "npm"] {
         if Command::new(tool).arg("--version").output().is_err() {

@@ -42,7 +42,7 @@ fn calls(sandbox: &Sandbox, command: &str) -> (Run, String) {
     (run, read_to_string(trace).unwrap())
 }
 
-/// Makes a repository with commands, a way to a server, and files of a target.
+/// Creates a repository with commands, a way to a server, and files of a target.
 fn site(connect: &str) -> Sandbox {
     let sandbox = repository(PROGRAM);
     let at = |path: &str| sandbox.root().join("repo").join(path);

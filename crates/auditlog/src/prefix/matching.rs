@@ -86,7 +86,7 @@ impl Prefix {
         longest(&self.tokens)
     }
 
-    /// Tells quickly whether a text may be such a prefix: it ends as one does.
+    /// Returns quickly whether a text may be such a prefix: it ends as one does.
     fn can_be(&self, text: &[u8]) -> bool {
         match self.tokens.as_slice() {
             [] => text.is_empty(),

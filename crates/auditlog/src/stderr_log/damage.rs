@@ -126,7 +126,7 @@ impl Damage {
         self.doubt > 0
     }
 
-    /// Takes an entry with another prefix than the log's. Returns whether that has become the log's: for longer than a name
+    /// Accepts an entry with another prefix than the log's. Returns whether that has become the log's: for longer than a name
     /// can be, its entries have no other one.
     pub(super) fn changes(&mut self, prefix: usize) -> bool {
         match self.run {
@@ -143,7 +143,7 @@ impl Damage {
         }
     }
 
-    /// Takes the first line of a log.
+    /// Accepts the first line of a log.
     pub(super) fn first(&mut self, text: &[u8], line: u64, heads: &Heads) {
         if line == 2 && std::mem::take(&mut self.is_headless) && text.starts_with(b"\t") {
             (self.starts_within, self.is_rest) = (true, true);

@@ -149,7 +149,7 @@ impl Heads {
         }
     }
 
-    /// Takes another prefix for the log's.
+    /// Accepts another prefix for the log's.
     pub(super) fn adopt(&mut self, prefix: usize) {
         self.own.fill(false);
         self.own[prefix] = true;

@@ -4,7 +4,7 @@ use kasm_db_auditlog::{LIMIT, Reason};
 
 use crate::event::{Event, read};
 
-/// Gives the lines and statements of the entries, and the faults.
+/// Returns the lines and statements of the entries, and the faults.
 fn shown(log: &[u8]) -> Vec<String> {
     let whole = read(log, log.len().max(1), None);
     for chunk in [1, 7, 50_000] {

@@ -120,7 +120,7 @@ fn message() -> impl Strategy<Value = Message> {
 }
 
 impl Record {
-    /// Makes an entry of this number; some are of several lines, and some are other messages.
+    /// Creates an entry of this number; some are of several lines, and some are other messages.
     pub(crate) fn numbered(number: u64) -> Self {
         let statements = [
             "select 1",
@@ -164,7 +164,7 @@ impl Record {
         }
     }
 
-    /// Gives what reading it must give; nothing for other messages.
+    /// Returns what reading it must give; nothing for other messages.
     pub(crate) fn event(&self) -> Option<Event> {
         let Message::Audit {
             kind,

@@ -54,7 +54,7 @@ fn show(document: &Document, setting: &Setting) {
     let _ = setting.show_document(document);
 }
 
-/// Says what is wrong with the documents, and of every target that is known that the run did not get to it.
+/// Describes what is wrong with the documents, and of every target that is known that the run did not get to it.
 fn not_started(documents: &Documents, setting: &Setting, observer: &dyn Observer) -> Result<Outcome, Error> {
     let tell = |target: TargetName| {
         let ended = Event::Ended { target: &target, end: End::NotStarted, outcome: Outcome::Done };
@@ -71,7 +71,7 @@ fn not_started(documents: &Documents, setting: &Setting, observer: &dyn Observer
     )
 }
 
-/// Says of every target how it ended.
+/// Reports for every target how it ended.
 fn report(targets: &[(TargetName, End)]) -> String {
     let mut out = String::from("\nTargets:\n");
     for (name, end) in targets {

@@ -255,7 +255,7 @@ fn criteria(args: &args::Audit) -> Criteria {
     }
 }
 
-/// Says what of a file could not be read.
+/// Returns what of a file could not be read.
 fn problems(name: &str, tally: &Tally, wrong: Option<&str>, setting: &Setting) {
     if let Some(wrong) = wrong {
         setting.warning(wrong, Some("what comes before that is read"));
@@ -303,7 +303,7 @@ fn name_of_user(user: &[u8]) -> String {
     if user.is_empty() { "(nobody)".into() } else { String::from_utf8_lossy(user).into_owned() }
 }
 
-/// Says what holds for all files.
+/// Returns what holds for all files.
 fn overall(tally: &Tally, setting: &Setting) {
     if tally.cut > 0 {
         let entries = count(tally.cut, "entry is", "entries are");

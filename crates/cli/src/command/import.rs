@@ -81,7 +81,7 @@ fn says(adoption: &Adoption) -> String {
     }
 }
 
-/// Says what stays out of the document, and what a plan will meet whatever the document says.
+/// Returns what stays out of the document, and what a plan will meet whatever the document says.
 fn remarks(adoption: &Adoption, setting: &Setting) -> Result<(), Error> {
     let terminal = &setting.terminal;
     for left in adoption.left_out().iter().filter(|_| !terminal.quiet) {

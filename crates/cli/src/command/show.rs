@@ -86,7 +86,7 @@ struct Compared {
 }
 
 impl Compared {
-    /// Says what changed of a target.
+    /// Returns what changed of a target.
     fn of(&self, index: usize) -> Vec<String> {
         match self.now.get(index).map(|(standing, _)| standing) {
             Some(Standing::Stale(files)) => files.clone(),
@@ -97,7 +97,7 @@ impl Compared {
         }
     }
 
-    /// Says what changed of the whole plan; each line names its target, if there are several.
+    /// Returns what changed of the whole plan; each line names its target, if there are several.
     fn changed(&self, saved: &PlanFile) -> Vec<String> {
         if self.now.is_empty() {
             return self.common.clone();

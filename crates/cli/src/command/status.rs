@@ -8,7 +8,7 @@ use ops::{Documents, Error, Outcome};
 use super::Setting;
 use crate::args;
 
-/// Tells for each target whether files and server are as the document says.
+/// Shows for each target whether files and server are as the document says.
 pub(crate) fn run(args: &args::Status, setting: &Setting) -> Result<Outcome, Error> {
     let selection = setting.selection();
     let documents = Documents::load(&selection)?;

@@ -152,7 +152,7 @@ struct Escaped {
 }
 
 impl Escaped {
-    /// Takes the lines that hold `spans`, or gives `None` where they are too long.
+    /// Accepts the lines that hold `spans`, or gives `None` where they are too long.
     ///
     /// What is shown is the escaped text, so the spans of a snippet must be those in it.
     fn of(source: &[u8], spans: &[&Range<usize>]) -> Option<Self> {

@@ -68,7 +68,7 @@ pub(crate) trait Emitter {
         false
     }
 
-    /// Says that the run is about several documents.
+    /// Reports that the run is about several documents.
     fn several(&mut self) {}
 
     /// Begins the plans of a run.
@@ -81,27 +81,27 @@ pub(crate) trait Emitter {
         Ok(())
     }
 
-    /// Takes a document that was read; its targets follow if it is valid.
+    /// Accepts a document that was read; its targets follow if it is valid.
     fn read(&mut self, _: &Document) -> Result<(), Error> {
         Ok(())
     }
 
-    /// Takes the plan of a target.
+    /// Accepts the plan of a target.
     fn plan(&mut self, _: &PlanRow<'_>) -> Result<(), Error> {
         Ok(())
     }
 
-    /// Takes a document that was checked.
+    /// Accepts a document that was checked.
     fn checked(&mut self, _: &Document) -> Result<(), Error> {
         Ok(())
     }
 
-    /// Takes a document that cannot be read.
+    /// Accepts a document that cannot be read.
     fn unread(&mut self, _: &Named, _: &Error) -> Result<(), Error> {
         Ok(())
     }
 
-    /// Takes a document that is there for others to extend, and was not checked by itself.
+    /// Accepts a document that is there for others to extend, and was not checked by itself.
     fn parent(&mut self) {}
 
     /// Sums up the documents that were checked.
@@ -109,40 +109,40 @@ pub(crate) trait Emitter {
         Ok(())
     }
 
-    /// Takes how a target stands.
+    /// Receives how a target stands.
     fn status(&mut self, _: &TargetName, _: &Status) -> Result<(), Error> {
         Ok(())
     }
 
-    /// Takes the checks of a target's server.
+    /// Accepts the checks of a target's server.
     fn verified(&mut self, _: &TargetName, _: &Verified) -> Result<(), Error> {
         Ok(())
     }
 
-    /// Takes what was applied to a target.
+    /// Accepts what was applied to a target.
     fn history(&mut self, _: &TargetDir, _: &History) -> Result<(), Error> {
         Ok(())
     }
 
-    /// Takes the target that is rolled back.
+    /// Accepts the target that is rolled back.
     fn target(&mut self, _: &TargetDir) {}
 
-    /// Takes what an operation says while it runs.
+    /// Accepts what an operation says while it runs.
     fn event(&mut self, _: &Event<'_>, _: &Scrubber) -> Result<(), Error> {
         Ok(())
     }
 
-    /// Takes what was recovered of a target.
+    /// Accepts what was recovered of a target.
     fn recovered(&mut self, _: &TargetDir, _: &Recovered, _: &Scrubber) -> Result<(), Error> {
         Ok(())
     }
 
-    /// Takes a document that was made.
+    /// Accepts a document that was made.
     fn imported(&mut self, _: &ImportRow<'_>) -> Result<(), Error> {
         Ok(())
     }
 
-    /// Takes what was found in the files of a target, which may have no name and be of no document.
+    /// Accepts what was found in the files of a target, which may have no name and be of no document.
     fn findings(
         &mut self,
         _document: Option<&str>,
@@ -152,40 +152,40 @@ pub(crate) trait Emitter {
         Ok(())
     }
 
-    /// Takes a folder that was rendered or compared.
+    /// Accepts a folder that was rendered or compared.
     fn rendered(&mut self, _: &RenderRow<'_>) -> Result<(), Error> {
         Ok(())
     }
 
-    /// Takes explanations; without a subject everything is listed.
+    /// Accepts explanations; without a subject everything is listed.
     fn explained(&mut self, _subject: Option<&str>, _: &[Explained]) -> Result<(), Error> {
         Ok(())
     }
 
-    /// Takes a document and those that it extends as one.
+    /// Accepts a document and those that it extends as one.
     fn resolved(&mut self, _: &Document) -> Result<(), Error> {
         Ok(())
     }
 
-    /// Takes a schema.
+    /// Accepts a schema.
     fn schema(&mut self, _name: &str, _: &serde_json::Value) -> Result<(), Error> {
         Ok(())
     }
 
-    /// Takes what the entries of so many files come to.
+    /// Accepts what the entries of so many files come to.
     fn tally(&mut self, _: &Tally, _files: usize, _: View) -> Result<(), Error> {
         Ok(())
     }
 
-    /// Takes an error; it may name a document or a target.
+    /// Accepts an error; it may name a document or a target.
     fn error(&mut self, _: &Error) -> Result<(), Error> {
         Ok(())
     }
 
-    /// Takes what somebody should know.
+    /// Accepts what somebody should know.
     fn warning(&mut self, _message: &str, _help: Option<&str>) {}
 
-    /// Takes that the run came to its end, and nothing more will be said of it.
+    /// Learns that the run came to its end, and nothing more will be said of it.
     fn finish(&mut self) -> Result<(), Error> {
         Ok(())
     }

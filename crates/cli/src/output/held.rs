@@ -12,7 +12,7 @@ const IN_MEMORY: usize = 1 << 20;
 
 /// A result that is kept back: in memory, and beyond that in a file without a name.
 pub(super) struct Held {
-    /// Makes the file without a name.
+    /// Creates the file without a name.
     without_name: Box<dyn Fn() -> io::Result<File> + Send>,
     memory: Vec<u8>,
     rest: Rest,

@@ -1,6 +1,6 @@
 //! A newer tree beside a deployment, in words.
 
-/// Says that a newer tree is beside the deployment, and what to do about it.
+/// Reports that a newer tree is beside the deployment, and what to do about it.
 pub(crate) fn newer_tree(newer: &str) -> (String, String) {
     (
         format!("a newer tree is beside the deployment: {newer}"),

@@ -44,7 +44,7 @@ impl Patches {
     }
 }
 
-/// Makes one patch of those of all targets.
+/// Joins the patches of all targets.
 ///
 /// # Errors
 /// There are several, and no folder in which all of their paths can be applied.

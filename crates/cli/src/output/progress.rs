@@ -229,7 +229,7 @@ fn who() -> String {
     }
 }
 
-/// Says what the recovery of an interrupted run did.
+/// Returns what the recovery of an interrupted run did.
 pub(crate) fn recovered(root: &str, recovery: &Recovery) -> String {
     let below = escape(root);
     let mut text = match &recovery.outcome {
@@ -251,13 +251,13 @@ pub(crate) fn recovered(root: &str, recovery: &Recovery) -> String {
     text
 }
 
-/// Says what takes effect with a restart, though the document does not name it.
+/// Returns what takes effect with a restart, though the document does not name it.
 pub(crate) fn takes_effect(also: &[String]) -> String {
     let also: Vec<_> = also.iter().map(|one| escape(one)).collect();
     format!("With the restart these take effect, too, which the document does not name: {}.", also.join(", "))
 }
 
-/// Says what was written, and, if that is all that is done, what is still needed.
+/// Returns what was written, and, if that is all that is done, what is still needed.
 fn applied(plan: &Plan, root: &str, is_all: bool) -> String {
     let files = count(plan.files.len(), "file", "files");
     let still = match plan.needs() {
@@ -272,7 +272,7 @@ fn applied(plan: &Plan, root: &str, is_all: bool) -> String {
     format!("Applied: {files} below {} written.{still}\n", escape(root))
 }
 
-/// Says what of a commit is not as it should be, though the files are.
+/// Returns what of a commit is not as it should be, though the files are.
 fn leftovers(report: &Report, terminal: &Terminal) {
     for leftover in &report.leftovers {
         terminal.note(&format!(

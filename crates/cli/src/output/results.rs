@@ -20,7 +20,7 @@ pub(crate) struct Results {
 }
 
 impl Results {
-    /// Takes the emitters of a run, and tells of each whether it writes a file.
+    /// Accepts the emitters of a run, and tells of each whether it writes a file.
     pub(crate) fn new(all: Vec<(Box<dyn Emitter + Send>, bool)>) -> Self {
         let (all, are_files): (Vec<_>, Vec<_>) = all.into_iter().unzip();
         // What is on standard output tells of a file that cannot be written.
@@ -35,7 +35,7 @@ impl Results {
         self.are_for_programs
     }
 
-    /// Tells each of them.
+    /// Passes something to each of them.
     pub(crate) fn each(
         &self,
         mut tell: impl FnMut(&mut dyn Emitter) -> Result<(), Error>,
@@ -44,13 +44,13 @@ impl Results {
         all.iter_mut().try_for_each(|emitter| tell(emitter.as_mut()))
     }
 
-    /// Takes an error that does not end the run, or that ends it.
+    /// Accepts an error that does not end the run, or that ends it.
     pub(crate) fn error(&self, error: &Error) {
         // What cannot be written here cannot be written later either, and is an error then.
         let _ = self.each(|emitter| emitter.error(error));
     }
 
-    /// Takes what somebody should know.
+    /// Accepts what somebody should know.
     pub(crate) fn warning(&self, message: &str, help: Option<&str>) {
         let _ = self.each(|emitter| {
             emitter.warning(message, help);

@@ -47,7 +47,7 @@ impl Wording for Words {
     }
 }
 
-/// Says how the folder differs, with the diffs of what changed.
+/// Returns how the folder differs, with the diffs of what changed.
 ///
 /// What stands there may be a file that somebody copied, password and all, so it is redacted first.
 pub(crate) fn check(

@@ -34,12 +34,12 @@ impl Place {
 }
 
 impl Sink {
-    /// Takes standard output; every piece is written as it comes.
+    /// Accepts standard output; every piece is written as it comes.
     pub(crate) fn stream(terminal: Terminal) -> Self {
         Self { terminal, file: None, held: None, complete: false }
     }
 
-    /// Takes a file, or else standard output, and writes nothing before the result is complete. A run that fails leaves
+    /// Accepts a file, or else standard output, and writes nothing before the result is complete. A run that fails leaves
     /// a file as it is, which may be one that the run reads; and several results on standard output are not mixed.
     pub(crate) fn whole(terminal: Terminal, file: Option<PathBuf>, readers: Readers) -> Self {
         // What is wrong with the folder of the file is told when the result is complete.
@@ -87,7 +87,7 @@ impl Sink {
         }
     }
 
-    /// Says that the result is complete.
+    /// Reports that the result is complete.
     pub(crate) fn complete(&mut self) {
         self.complete = true;
     }

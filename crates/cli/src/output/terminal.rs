@@ -127,12 +127,12 @@ impl Terminal {
     }
 }
 
-/// Takes the colours out of a text.
+/// Removes the colours from a text.
 pub(crate) fn plain(text: &str) -> String {
     anstream::adapter::strip_str(text).to_string()
 }
 
-/// Takes the colours out of a text where none are wanted.
+/// Removes the colours from a text where none are wanted.
 pub(super) fn coloured(text: &str, choice: ColorChoice) -> Vec<u8> {
     match choice {
         ColorChoice::Never => anstream::adapter::strip_str(text).to_string().into_bytes(),

@@ -3,7 +3,7 @@
 /// More bytes than the record of any set of files has.
 pub(crate) const MAX_RECORD: u64 = 1 << 20;
 
-/// Says what is wrong with a path.
+/// Describes what is wrong with a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PathProblem {
@@ -30,7 +30,7 @@ pub enum PathProblem {
     Reserved,
 }
 
-/// Says what a path names other than a regular file or a symbolic link.
+/// Returns what a path names other than a regular file or a symbolic link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SpecialFile {
@@ -57,7 +57,7 @@ pub enum SpecialFile {
     Other,
 }
 
-/// Says what a file has become that an interrupted commit was about.
+/// Returns what a file has become that an interrupted commit was about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Stranger {
@@ -78,7 +78,7 @@ pub enum Stranger {
     Lost,
 }
 
-/// Says what keeps a file or directory from being changed.
+/// Returns what keeps a file or directory from being changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Protection {
@@ -93,7 +93,7 @@ pub enum Protection {
     MountPoint,
 }
 
-/// Says what has a name that was needed.
+/// Returns what has a name that was needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Occupant {
@@ -114,7 +114,7 @@ pub enum Occupant {
     Intruder,
 }
 
-/// Says why bytes are no record.
+/// Returns why bytes are no record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Damage {

@@ -104,7 +104,7 @@ impl Tree {
         Ok(recovery.outcome)
     }
 
-    /// Says whether all files are old (`false`) or all new (`true`), and insists that they are one of both.
+    /// Returns whether all files are old (`false`) or all new (`true`), and insists that they are one of both.
     #[track_caller]
     fn is_new(&self) -> bool {
         let holds =

@@ -28,7 +28,7 @@ pub(crate) fn read(dir: &Dir, name: &OsStr, limit: u64) -> Result<Option<Vec<u8>
     opened.read(&path, limit)?.map(Some).ok_or(Error::TooLarge { path, limit })
 }
 
-/// Makes a file last. An `fsync` that failed is never tried again: the lost pages would count as written.
+/// Creates a file last. An `fsync` that failed is never tried again: the lost pages would count as written.
 pub(crate) fn sync_file(file: &File, path: &Path) -> Result<(), Error> {
     rustix::fs::fsync(file).map_err(|errno| Error::io(path, Operation::Sync, errno))
 }

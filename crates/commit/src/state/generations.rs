@@ -37,7 +37,7 @@ impl StateDir {
         }
     }
 
-    /// Makes the folders of a generation, and puts down what everybody may know of it once it is made.
+    /// Creates the folders of a generation, and puts down what everybody may know of it once it is made.
     pub(crate) fn begin_generation(&self, record: &Generation) -> Result<Dir, Error> {
         let name = OsString::from(record.number.to_string());
         let private = self.own_part()?.descend(Path::new(GENERATIONS), Access::Read)?;

@@ -19,7 +19,7 @@ const MANAGED_NEW: &str = "managed.new";
 const MAX_KEPT: u64 = 16 << 20;
 
 impl StateDir {
-    /// Makes what was staged with a commit that is made the one that holds.
+    /// Creates what was staged with a commit that is made the one that holds.
     pub(super) fn take_over(&self, record: &Generation) -> Result<(), Error> {
         let staged = [
             (record.follow_up, FOLLOW_UP_NEXT, FOLLOW_UP, Operation::FollowUp),

@@ -33,7 +33,7 @@ impl StateDir {
         })
     }
 
-    /// Makes what is missing of the current layout.
+    /// Creates what is missing of the current layout.
     fn made(self, root: &Dir) -> Result<StateDir, Error> {
         let state = if matches!(self.private, Private::Absent) {
             self.dir.create_dir(OsStr::new(PRIVATE))?;

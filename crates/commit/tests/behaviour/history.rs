@@ -9,7 +9,7 @@ use crate::support::{Progress, SOON, change, set_mode};
 
 const LIMIT: u64 = 1 << 20;
 
-/// Gives `a` the contents in turn, each by a commit of its own.
+/// Returns `a` the contents in turn, each by a commit of its own.
 fn commit_all(progress: &Progress, contents: &[&str]) {
     for pair in contents.windows(2) {
         progress.commit(&[change("a", pair[0], pair[1])]).unwrap();

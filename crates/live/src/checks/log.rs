@@ -78,7 +78,7 @@ fn settings(server: &Server) -> Check {
     }
 }
 
-/// Tells whether a message of a level gets into the log (PostgreSQL 15, `is_log_level_output`): LOG counts as more
+/// Returns whether a message of a level gets into the log (PostgreSQL 15, `is_log_level_output`): LOG counts as more
 /// than an error, and less than what ends a session.
 fn is_written(level: &str, least: &str) -> bool {
     let place =

@@ -73,7 +73,7 @@ pub(super) fn unmade(subject: Subject, why: &NotRun, desired: &DesiredState) -> 
     }
 }
 
-/// Says that the log does not grow, and what to do about it.
+/// Reports that the log does not grow, and what to do about it.
 pub(super) fn lost(log: &str, fault: Option<&LogFault>) -> (String, String) {
     match fault {
         Some(LogFault { why, fix }) => (format!("what the server logs is not in {log}: {why}"), fix.clone()),

@@ -145,7 +145,7 @@ fn in_force(name: &str, wanted: &str, same: &dyn Fn(&str) -> bool, server: &Serv
     }
 }
 
-/// Says what the next start makes of a setting that waits for it, and how that is taken back.
+/// Returns what the next start makes of a setting that waits for it, and how that is taken back.
 fn next_start(name: &str, server: &Server) -> (String, String) {
     let Some(next) = server.last_line(name) else {
         return ("no file sets it".into(), APPLY.into());
@@ -157,7 +157,7 @@ fn next_start(name: &str, server: &Server) -> (String, String) {
     (format!("'{}' by {}:{}", brief(&next.value), next.file, next.line), fix)
 }
 
-/// Tells why what the server shows of a setting is not the value that it has.
+/// Returns why what the server shows of a setting is not the value that it has.
 fn veiled(name: &str, now: &Setting) -> Option<&'static str> {
     match now.source.as_str() {
         "client" | "session" => Some("the session that asks sets it itself"),
@@ -296,7 +296,7 @@ fn of_file(
     Check::fail(subject.clone(), code, format!("{is}: {at} sets it"), fix, remedy)
 }
 
-/// Says how a line of a file goes away.
+/// Returns how a line of a file goes away.
 fn file_fix(name: &str, now: &Setting, server: &Server) -> (String, Remedy) {
     if now.file.ends_with("/postgresql.auto.conf") {
         let fix = format!(
@@ -359,7 +359,7 @@ fn brief(value: &str) -> Cow<'_, str> {
     }
 }
 
-/// Says what set it.
+/// Returns what set it.
 fn by(now: &Setting) -> String {
     match now.source.as_str() {
         "configuration file" if !now.file.is_empty() => format!(", by {}:{}", now.file, now.line),

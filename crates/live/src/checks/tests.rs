@@ -77,7 +77,7 @@ fn well() -> Facts {
     }
 }
 
-/// Gives the failures after a change of a server that was well, as `name: code: why: fix`.
+/// Returns the failures after a change of a server that was well, as `name: code: why: fix`.
 fn failures(change: impl FnOnce(&mut Facts, &mut Server)) -> Vec<String> {
     let mut facts = well();
     let mut server = facts.server.clone().unwrap();

@@ -38,7 +38,7 @@ pub fn setting(name: &str) -> Option<SettingHelp> {
     Some(SettingHelp { name, rows: found.iter().map(row).collect(), gone, field })
 }
 
-/// Says what values a type has.
+/// Returns what values a type has.
 fn words(value: &Type) -> String {
     let unit = |unit: Unit| match unit {
         Unit::None => String::new(),

@@ -61,7 +61,7 @@ impl Context {
         }
     }
 
-    /// Tells what makes a changed line of the file take effect.
+    /// Returns what makes a changed line of the file take effect.
     pub const fn needs(self) -> Needs {
         match self {
             Context::Internal => Needs::Impossible,

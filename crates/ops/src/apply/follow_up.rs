@@ -20,7 +20,7 @@ use crate::verify::{Looked, Options, Proof};
 const RELOAD: std::time::Duration = std::time::Duration::from_secs(5);
 
 impl Run<'_> {
-    /// Tells whether this run does more than write files.
+    /// Returns whether this run does more than write files.
     pub(super) fn goes_on(&self) -> bool {
         !self.options.files_only && is_followed(self.desired, &self.dir.target.kind, self.context.selection)
     }

@@ -25,7 +25,7 @@ struct Input {
 }
 
 impl Inputs {
-    /// Takes the digests of what was read.
+    /// Accepts the digests of what was read.
     pub(super) fn of(snapshot: &Snapshot, plan: &Plan, rooted: &Rooted) -> Self {
         let input = |(path, found): (&str, &Found<Vec<u8>>)| Input {
             path: path.to_string(),

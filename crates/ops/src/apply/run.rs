@@ -78,17 +78,17 @@ pub(super) struct Prepared<'a> {
 }
 
 impl Checked<'_> {
-    /// Tells whether its files can be written.
+    /// Returns whether its files can be written.
     pub(super) fn is_ready(&self) -> bool {
         matches!(self.next, Next::Write { .. })
     }
 
-    /// Tells whether nothing is to be done in the second pass.
+    /// Returns whether nothing is to be done in the second pass.
     pub(super) fn has_ended(&self) -> bool {
         matches!(self.next, Next::Nothing(..))
     }
 
-    /// Tells whether it keeps the others from being written.
+    /// Returns whether it keeps the others from being written.
     pub(super) fn has_failed(&self) -> bool {
         matches!(self.next, Next::Nothing(_, outcome) if outcome != Outcome::Done)
     }
@@ -110,7 +110,7 @@ impl Run<'_> {
         Rooted::open(self.dir, self.context.selection)
     }
 
-    /// Takes the lock, and recovers what an earlier run left.
+    /// Acquires the lock, and recovers what an earlier run left.
     pub(super) fn lock<'l>(&self, rooted: &'l Rooted) -> Result<Locked<'l>, Error> {
         self.begin()?;
         rooted.lock_to_write(self.options.dry_run, self.context)
@@ -185,7 +185,7 @@ impl Run<'_> {
         Ok(Prepared { ready, plan })
     }
 
-    /// Tells whether somebody is asked before the second pass.
+    /// Returns whether somebody is asked before the second pass.
     pub(super) fn asks_before(&self, checked: &Checked<'_>) -> bool {
         let is_question = match checked.next {
             Next::Write { .. } => true,
@@ -195,7 +195,7 @@ impl Run<'_> {
         is_question && self.may_ask()
     }
 
-    /// Tells whether somebody is asked if something is to be done.
+    /// Returns whether somebody is asked if something is to be done.
     fn may_ask(&self) -> bool {
         self.saved.is_none() && !self.options.yes
     }
@@ -215,14 +215,14 @@ impl Run<'_> {
         finished.unwrap_or_else(|(end, error)| (end, self.failed(error)))
     }
 
-    /// Says how the target ended, and returns it.
+    /// Reports how the target ended, and returns it.
     pub(super) fn end(&self, (end, outcome): (End, Outcome)) -> (End, Outcome) {
         // There is nowhere left to say that this cannot be said.
         let _ = self.context.tell(Event::Ended { target: self.name, end, outcome });
         (end, outcome)
     }
 
-    /// Says that what follows is about this target.
+    /// Reports that what follows is about this target.
     fn begin(&self) -> Result<(), Error> {
         self.context.tell(Event::Target(Some(self.name)))
     }
@@ -286,7 +286,7 @@ impl Run<'_> {
         Ok((End::Applied, outcome))
     }
 
-    /// Tells how a saved plan stands; any other is fresh.
+    /// Returns how a saved plan stands; any other is fresh.
     fn standing(&self, planned: &Planned) -> Result<Standing, Error> {
         self.saved
             .map_or(Ok(Standing::Fresh), |(saved, selection)| refuse(standing(saved, planned, selection)))

@@ -71,7 +71,7 @@ impl Counts {
         new
     }
 
-    /// Tells whether it holds so much that it should not be held several times.
+    /// Returns whether it holds so much that it should not be held several times.
     pub(crate) fn is_large(&self) -> bool {
         self.used > BUDGET / 12
     }

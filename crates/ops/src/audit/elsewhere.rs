@@ -82,7 +82,7 @@ fn is_named(entry: &DirEntry) -> bool {
     is_named_as_log(entry.file_name().as_encoded_bytes())
 }
 
-/// Tells whether a file is a log of PostgreSQL by what it starts with. One that cannot be read is taken for one.
+/// Returns whether a file is a log of PostgreSQL by what it starts with. One that cannot be read is taken for one.
 fn is_log(path: &Path, prefix: &Prefix) -> bool {
     let Ok(input) = Input::open_log(path) else { return true };
     let mut scanner = Scanner::new(Some(prefix));
@@ -90,7 +90,7 @@ fn is_log(path: &Path, prefix: &Prefix) -> bool {
     scanner.format().is_some()
 }
 
-/// Takes entries that nobody asked for.
+/// Accepts entries that nobody asked for.
 struct Nobody;
 
 impl Visitor for Nobody {

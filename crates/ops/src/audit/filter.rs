@@ -118,7 +118,7 @@ impl Filter {
         if is_hidden { Verdict::Hidden } else { Verdict::Wanted }
     }
 
-    /// Tells whether a filter by time is about moments, and this entry's zone is not known.
+    /// Returns whether a filter by time is about moments, and this entry's zone is not known.
     pub(crate) fn lacks_zone(&self, entry: &AuditEntry<'_>) -> bool {
         let needs = [self.since, self.until].into_iter().flatten().any(Bound::needs_zone);
         needs && entry.timestamp().is_some_and(|time| time.offset.is_none())
@@ -153,7 +153,7 @@ impl Choice {
             && passes(&self.sessions, &[&|| entry.session(), &|| entry.pid()])
     }
 
-    /// Tells whether the log has every name that is asked for.
+    /// Returns whether the log has every name that is asked for.
     fn is_told(&self, entry: &AuditEntry<'_>) -> bool {
         (self.users.is_empty() || entry.tells_user())
             && (self.databases.is_empty() || entry.tells_database())
@@ -161,7 +161,7 @@ impl Choice {
             && (self.sessions.is_empty() || entry.tells_session())
     }
 
-    /// Tells whether an entry is of one of these users, databases or sessions.
+    /// Returns whether an entry is of one of these users, databases or sessions.
     fn is_of(&self, entry: &AuditEntry<'_>) -> bool {
         let has = |patterns: &[String]| !patterns.is_empty();
         has(&self.users) && is(&self.users, entry.user())
@@ -188,7 +188,7 @@ impl Choice {
             && self.texts.iter().all(|text| holds(&statement, text))
     }
 
-    /// Tells whether one of these commands, types, objects or texts is in an entry.
+    /// Returns whether one of these commands, types, objects or texts is in an entry.
     fn has_field(&self, entry: &AuditEntry<'_>) -> bool {
         if !self.has_fields() {
             return false;

@@ -173,7 +173,7 @@ impl Following<'_> {
         Ok(())
     }
 
-    /// Takes a file that is new: what it has of another one is not read again.
+    /// Accepts a file that is new: what it has of another one is not read again.
     fn add(&mut self, files: &mut Files, server: usize, path: &Path, input: Input) {
         let head = input.head();
         let is_compressed = input.is_compressed();
@@ -243,7 +243,7 @@ impl Following<'_> {
         listener.read(&input.name, &tally, wrong.as_deref());
     }
 
-    /// Tells whether a file starts again: it is shorter by now, or what was read of it is not there any more.
+    /// Returns whether a file starts again: it is shorter by now, or what was read of it is not there any more.
     fn is_truncated(&mut self, file: &mut Followed) -> bool {
         if file.is_done || file.copy_of.is_some() {
             return false;
@@ -318,7 +318,7 @@ impl Following<'_> {
         true
     }
 
-    /// Takes what was read before, and more if it is wanted.
+    /// Accepts what was read before, and more if it is wanted.
     fn take(&mut self, file: &mut Followed, of: &mut Server, ending: Ending, more: bool) {
         let name = file.path.display().to_string();
         let Self { query, servers, listener, .. } = self;
@@ -423,7 +423,7 @@ impl Followed {
         self.missed > 20
     }
 
-    /// Gives up to where it is done with: an entry that is not whole is read again.
+    /// Returns up to where it is done with: an entry that is not whole is read again.
     fn done(&self) -> u64 {
         self.read - self.buffer.left()
     }

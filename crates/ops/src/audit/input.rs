@@ -53,7 +53,7 @@ pub(crate) struct Buffer {
 }
 
 impl Input {
-    /// Takes standard input: a descriptor of its own, which can be waited for.
+    /// Accepts standard input: a descriptor of its own, which can be waited for.
     pub fn stdin(file: File) -> Self {
         Self { name: "<stdin>".to_string(), file, is_stdin: true, format: None }
     }
@@ -126,12 +126,12 @@ impl Input {
         is_plain.then_some((&self.file, metadata.len()))
     }
 
-    /// Tells whether somebody may watch it as it comes.
+    /// Returns whether somebody may watch it as it comes.
     pub(crate) fn is_live(&self) -> bool {
         self.is_stdin
     }
 
-    /// Tells whether it is a compressed file.
+    /// Returns whether it is a compressed file.
     pub(crate) fn is_compressed(&self) -> bool {
         !self.is_stdin && self.starts_as_gzip().unwrap_or(false)
     }
@@ -214,14 +214,14 @@ impl Input {
         }
     }
 
-    /// Tells whether nothing comes for a while.
+    /// Returns whether nothing comes for a while.
     fn is_silent(&self) -> bool {
         let mut polled = [PollFd::new(&self.file, PollFlags::IN)];
         poll(&mut polled, Some(&SILENCE)).is_ok_and(|ready| ready == 0)
     }
 }
 
-/// Makes a scanner of a log that must have this format, if one is named.
+/// Creates a scanner of a log that must have this format, if one is named.
 pub(crate) fn scanner(format: Option<Format>, prefix: Option<&Prefix>) -> Scanner {
     let scanner = Scanner::new(prefix);
     match format {
@@ -235,7 +235,7 @@ fn compressed(start: &[u8]) -> Option<(&'static str, &'static str)> {
     OTHERS.iter().find(|(magic, ..)| start.starts_with(magic)).map(|(_, name, command)| (*name, *command))
 }
 
-/// Makes the error of a log that cannot be read.
+/// Builds the error of a log that cannot be read.
 pub fn unreadable(name: &str, error: &std::io::Error) -> Error {
     let failed = Error::of_system(name, error);
     match error.kind() {
@@ -266,7 +266,7 @@ impl Buffer {
         Ok(true)
     }
 
-    /// Takes no more room than what is left needs, until more is read.
+    /// Uses no more room than what is left needs, until more is read.
     pub(crate) fn shrink(&mut self) {
         self.bytes.truncate(self.filled);
         self.bytes.shrink_to_fit();
@@ -311,12 +311,12 @@ impl Buffer {
         self.filled = 0;
     }
 
-    /// Gives how many bytes are left.
+    /// Returns how many bytes are left.
     pub(crate) fn left(&self) -> u64 {
         self.filled as u64
     }
 
-    /// Tells whether everything is done with.
+    /// Returns whether everything is done with.
     pub(crate) fn is_empty(&self) -> bool {
         self.filled == 0
     }

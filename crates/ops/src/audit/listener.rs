@@ -8,13 +8,13 @@ use super::reading::Tally;
 
 /// Gets what is read.
 pub trait Listener {
-    /// Takes an entry of the file of this name.
+    /// Accepts an entry of the file of this name.
     fn entry(&mut self, name: &str, entry: &AuditEntry<'_>);
 
-    /// Takes what a file holds, and what is wrong with it.
+    /// Accepts what a file holds, and what is wrong with it.
     fn read(&mut self, name: &str, tally: &Tally, wrong: Option<&str>);
 
-    /// Tells whether anybody still listens.
+    /// Returns whether anybody still listens.
     fn is_open(&self) -> bool;
 
     /// Lets whoever listens see what there is.

@@ -14,7 +14,7 @@ fn kind_of(name: &[u8]) -> Option<usize> {
     FORMATS.iter().position(|part| position(name, part).is_some())
 }
 
-/// Tells whether a file's name is that of a log.
+/// Returns whether a file's name is that of a log.
 pub(super) fn is_named_as_log(name: &[u8]) -> bool {
     kind_of(name).is_some()
 }

@@ -37,7 +37,7 @@ impl LogSettings {
         self.prefix.as_ref()
     }
 
-    /// Tells whether a zone is known that entries without one are in.
+    /// Returns whether a zone is known that entries without one are in.
     #[inline]
     pub(crate) fn has_timezone(&self) -> bool {
         self.timezone.is_some()

@@ -221,14 +221,14 @@ pub fn grouped(files: &[PathBuf]) -> (Vec<Vec<PathBuf>>, Vec<(PathBuf, PathBuf)>
     (vec![all], twice)
 }
 
-/// Tells whether names tell of several formats, so that files may have the same entries.
+/// Returns whether names tell of several formats, so that files may have the same entries.
 pub(crate) fn is_mixed<'a>(files: impl IntoIterator<Item = &'a PathBuf>) -> bool {
     let mut kinds = files.into_iter().map(|path| kind(path));
     let first = kinds.next();
     kinds.any(|kind| Some(kind) != first)
 }
 
-/// Tells whether two paths are of one file, or of files with the same content.
+/// Returns whether two paths are of one file, or of files with the same content.
 fn is_same(one: &Path, two: &Path) -> bool {
     let (Ok(first), Ok(second)) = (std::fs::metadata(one), std::fs::metadata(two)) else { return one == two };
     if identity_of(&first) == identity_of(&second) {
@@ -261,7 +261,7 @@ pub(super) fn file_name(pattern: &str, destination: &str) -> String {
     format!("{}{suffix}", pattern.strip_suffix(".log").unwrap_or(pattern))
 }
 
-/// Tells whether a file's name is one that the pattern gives at some time, or the same with an addition of
+/// Returns whether a file's name is one that the pattern gives at some time, or the same with an addition of
 /// those who rotate files: `.1`, `.2.gz`, `-20261122.gz`.
 ///
 /// Whoever owns the folder chooses names, and whoever may change the configuration the pattern: each part of the pattern is

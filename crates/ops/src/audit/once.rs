@@ -39,7 +39,7 @@ impl Once {
         self.is_full
     }
 
-    /// Tells whether another file has shown an entry as often as this one has it.
+    /// Returns whether another file has shown an entry as often as this one has it.
     pub(crate) fn is_repeated(&mut self, entry: &AuditEntry<'_>) -> bool {
         if self.shown.len() >= MOST {
             self.is_full = true;

@@ -100,7 +100,7 @@ pub(crate) fn count_in_pieces(
 }
 
 impl Order {
-    /// Takes the pieces whose turn it is.
+    /// Accepts the pieces whose turn it is.
     fn advance(&mut self) {
         while self.broken.is_none() {
             let Some(piece) = self.waiting.remove(&self.next) else { return };

@@ -110,7 +110,7 @@ impl Tally {
         }
     }
 
-    /// Tells whether something could not be read, or not wholly, or not for certain.
+    /// Returns whether something could not be read, or not wholly, or not for certain.
     pub fn is_incomplete(&self) -> bool {
         let all = [self.faults, self.cut, self.uncertain, self.undated, self.unzoned, self.unnamed];
         all.iter().any(|count| *count > 0)
@@ -153,7 +153,7 @@ impl<'a, S: FnMut(&AuditEntry<'_>)> Reading<'a, S> {
         tally
     }
 
-    /// Takes an entry whose zone the server's settings may tell. It is apart from [`Reading::take`] so that the entries of a
+    /// Accepts an entry whose zone the server's settings may tell. It is apart from [`Reading::take`] so that the entries of a
     /// log that needs no zone are never put together in memory.
     #[cold]
     #[inline(never)]

@@ -14,7 +14,7 @@ pub(crate) enum Bound {
 }
 
 impl Bound {
-    /// Tells whether a time is before this one.
+    /// Returns whether a time is before this one.
     pub(crate) fn is_after(self, time: &Timestamp) -> bool {
         match self {
             Self::Moment(bound) => time.moment() < bound,
@@ -22,7 +22,7 @@ impl Bound {
         }
     }
 
-    /// Tells whether the zone of an entry matters.
+    /// Returns whether the zone of an entry matters.
     pub(crate) fn needs_zone(self) -> bool {
         matches!(self, Self::Moment(_))
     }

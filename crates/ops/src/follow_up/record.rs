@@ -103,7 +103,7 @@ impl Record {
         Self { follow_up, back_to: None, before: None, ..self }
     }
 
-    /// Leaves the extension out: the files of before may not load its library.
+    /// Omits the extension: the files of before may not load its library.
     pub(crate) fn without_extensions(mut self) -> Self {
         self.follow_up.extension_databases.clear();
         self

@@ -243,7 +243,7 @@ impl Runner<'_> {
     }
 }
 
-/// Makes the extension where it is missing.
+/// Creates the extension where it is missing.
 fn create_extension(way: &Way, database: &str) -> Result<(), Unreachable> {
     // A session that may not write may not do this either, also where there is nothing to do.
     let is_there =

@@ -54,7 +54,7 @@ impl Folder {
         &self.ours
     }
 
-    /// Tells whether the folder was written with exactly the files that have this seal, whatever happened to them since.
+    /// Returns whether the folder was written with exactly the files that have this seal, whatever happened to them since.
     pub(crate) fn was_written_with(&self, seal: &str) -> bool {
         self.seal.as_deref() == Some(seal)
     }
@@ -162,7 +162,7 @@ pub(crate) fn list<'p>(paths: impl IntoIterator<Item = &'p String>, seal: Option
     text.into_bytes()
 }
 
-/// Tells whether a line of the list names a file below the folder, and nothing else.
+/// Returns whether a line of the list names a file below the folder, and nothing else.
 fn is_below(path: &str) -> bool {
     let is_name = |part: Component<'_>| matches!(part, Component::Normal(_));
     // What is written otherwise than the parts joined, as `a//b`, was not written here.

@@ -12,7 +12,7 @@ pub(super) struct Section {
 }
 
 impl Section {
-    /// Takes a plan, and what is to be said of it.
+    /// Accepts a plan, and what is to be said of it.
     pub(super) fn new(plan: &Plan, folder: &str, wording: &dyn Wording) -> Self {
         let is_done = plan.is_empty() && !plan.is_blocked();
         let done = is_done.then(|| wording.finding_titles(plan));
@@ -24,7 +24,7 @@ impl Section {
         self.text.lines().next().unwrap_or_default()
     }
 
-    /// Tells whether an older text is this one, or led to where nothing is left to do and nothing new is found.
+    /// Returns whether an older text is this one, or led to where nothing is left to do and nothing new is found.
     fn is_still(&self, older: &str) -> bool {
         let known = |finding: &String| older.lines().any(|line| line == finding);
         older == self.text
@@ -45,7 +45,7 @@ pub(super) fn joined(sections: Vec<Section>) -> String {
     out
 }
 
-/// Tells whether a text is the whole one.
+/// Returns whether a text is the whole one.
 pub(super) fn is_joined(text: &[u8], sections: &[Section]) -> bool {
     let mut rest = text;
     for (index, section) in sections.iter().enumerate() {
@@ -59,7 +59,7 @@ pub(super) fn is_joined(text: &[u8], sections: &[Section]) -> bool {
     rest.is_empty()
 }
 
-/// Tells whether an older text holds for every target: a fleet is not applied all at once.
+/// Returns whether an older text holds for every target: a fleet is not applied all at once.
 pub(super) fn still_holds(older: &[u8], sections: &[Section]) -> bool {
     let Ok(mut rest) = std::str::from_utf8(older) else { return false };
     for (index, section) in sections.iter().enumerate() {

@@ -18,7 +18,7 @@ pub(super) struct Texts {
 const KEPT: usize = 1 << 20;
 
 impl Texts {
-    /// Takes the files of the next target.
+    /// Accepts the files of the next target.
     pub(super) fn add(&mut self, files: Vec<RenderedFile>) {
         self.bytes += files.iter().map(|file| file.text.len()).sum::<usize>();
         self.is_full |= self.bytes > KEPT;
@@ -29,7 +29,7 @@ impl Texts {
         }
     }
 
-    /// Gives the files of each target once more.
+    /// Returns the files of each target once more.
     ///
     /// # Errors
     /// A target is no longer what it was when it was compared; or `see` failed.

@@ -10,6 +10,6 @@ pub trait Wording: Sync {
     fn finding_titles(&self, plan: &Plan) -> Vec<String>;
     /// Writes the redacted bytes of a file.
     fn file(&self, bytes: &[u8]) -> String;
-    /// Tells whether a name holds a character that is not safe to print.
+    /// Returns whether a name holds a character that is not safe to print.
     fn is_unsafe(&self, name: &str) -> bool;
 }

@@ -20,7 +20,7 @@ pub enum Standing {
     Foreign(&'static str),
 }
 
-/// Tells what changed of what all targets have in common.
+/// Returns what changed of what all targets have in common.
 pub(super) fn common(saved: &PlanFile, document: &Document) -> Vec<String> {
     let mut changed = Vec::new();
     let version = env!("CARGO_PKG_VERSION");
@@ -98,12 +98,12 @@ fn changed(saved: &SavedTarget, current: &SavedTarget, now: &Planned) -> Vec<Str
     changed
 }
 
-/// Tells whether a path of an input leads to something below the target's folder.
+/// Returns whether a path of an input leads to something below the target's folder.
 fn is_below(path: &str) -> bool {
     !path.starts_with('/') && !path.starts_with("../")
 }
 
-/// Tells whether a folder that was listed has a file no longer.
+/// Returns whether a folder that was listed has a file no longer.
 fn is_gone(path: &str, now: &Planned) -> bool {
     let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
     matches!(now.snapshot.list(folder), Found::Yes(names) if names.iter().all(|other| other != name))

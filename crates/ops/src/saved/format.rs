@@ -358,7 +358,7 @@ fn minor(bytes: &[u8]) -> Result<u32, Invalid> {
     }
 }
 
-/// Leaves serde's own words out: they quote what they found.
+/// Omits serde's own words: they quote what they found.
 fn invalid(error: &serde_json::Error) -> Invalid {
     if error.is_eof() { Invalid::Truncated } else { Invalid::Shape(error.line(), error.column()) }
 }
@@ -401,7 +401,7 @@ fn is_hash(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
 
-/// Tells whether a path can only lead to something below the folder that it starts from.
+/// Returns whether a path can only lead to something below the folder that it starts from.
 fn is_below(path: &str) -> bool {
     !path.contains('\0') && path.split('/').all(|part| !matches!(part, "" | "." | ".."))
 }

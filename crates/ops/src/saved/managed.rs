@@ -19,7 +19,7 @@ pub fn managed(saved: &PlanFile, target: &SavedTarget) -> Option<Vec<Managed>> {
     Some(all)
 }
 
-/// Tells whether a change is one of this thing. Each file has an image of its own, which the document does not name.
+/// Returns whether a change is one of this thing. Each file has an image of its own, which the document does not name.
 fn is_of(change: &SavedChange, declared: &Managed) -> bool {
     let is_same = change.subject == declared.subject;
     match change.r#type {

@@ -13,7 +13,7 @@ use crate::follow_up::FollowUp;
 use crate::planned::Planned;
 use crate::selection::{Selection, Tree};
 
-/// Makes the plan file of a document and its targets.
+/// Builds the plan file of a document and its targets.
 pub fn plan_file(document: &Document, targets: Vec<SavedTarget>, selection: &Selection) -> PlanFile {
     PlanFile {
         format: FORMAT.into(),

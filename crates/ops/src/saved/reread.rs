@@ -47,7 +47,7 @@ pub fn reread(saved: &PlanFile, selection: &Selection) -> Result<Reread, Error> 
     Ok(Reread { document, selection: chosen, is_plans_choice: selection.documents.is_empty() })
 }
 
-/// Takes the targets of the plan. Others in the selection are refused: they would be a plan of their own. Where the files are
+/// Accepts the targets of the plan. Others in the selection are refused: they would be a plan of their own. Where the files are
 /// is for whoever applies to say: a plan that was made from a copy is applied on the host.
 fn chosen(saved: &PlanFile, selection: &Selection) -> Result<Selection, Error> {
     let saved = &saved.selection;
@@ -132,13 +132,13 @@ pub(crate) fn refuse(standing: Standing) -> Result<Standing, Error> {
     }
 }
 
-/// Says of what changed which target it is of, if there are several.
+/// Returns for what changed which target it is of, if there are several.
 pub fn of_target(changed: &[String], target: &str, targets: usize) -> Vec<String> {
     let named = |one: &String| if targets > 1 { format!("{target}: {one}") } else { one.clone() };
     changed.iter().map(named).collect()
 }
 
-/// Makes the error of a plan that is stale.
+/// Builds the error of a plan that is stale.
 pub fn stale(changed: &[String]) -> Error {
     let mut message = "the plan is stale".to_string();
     for one in changed {

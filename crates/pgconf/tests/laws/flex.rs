@@ -40,7 +40,7 @@ pub(crate) enum Line {
     Error { near: Range<usize> },
 }
 
-/// Gives what each line of a file says, with offsets in the file.
+/// Returns what each line of a file says, with offsets in the file.
 pub(crate) fn lines(bytes: &[u8]) -> Vec<Line> {
     let mut start = 0;
     let mut lines = Vec::new();

@@ -126,7 +126,7 @@ fn line() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-/// Gives a line that the server takes, or a comment.
+/// Returns a line that the server takes, or a comment.
 fn tidy_line() -> impl Strategy<Value = Vec<u8>> {
     let setting = (name(), pick(&[" = ", "=", " "]), pick(TOKENS), pick(&["", " # note"]));
     let setting = setting.prop_map(|(a, b, c, d)| concat([a, b, c, d]));
@@ -137,7 +137,7 @@ fn tidy_line() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-/// Gives the bytes of a file.
+/// Returns the bytes of a file.
 pub(crate) fn conf() -> impl Strategy<Value = Vec<u8>> {
     let lines = prop_oneof![vec(line(), 0..12), vec(tidy_line(), 0..25)];
     let ends =
@@ -159,7 +159,7 @@ pub(crate) fn conf() -> impl Strategy<Value = Vec<u8>> {
     )
 }
 
-/// Gives something that a caller wants of a file.
+/// Returns something that a caller wants of a file.
 pub(crate) fn wish() -> impl Strategy<Value = Wish> {
     let name = prop_oneof![
         9 => prop::sample::select(NAMES).prop_map(String::from),

@@ -49,7 +49,7 @@ pub(super) fn adopt(
     }
 }
 
-/// Says why a value that does not come from postgresql.conf is not written down: what a variable of the compose file becomes may
+/// Returns why a value that does not come from postgresql.conf is not written down: what a variable of the compose file becomes may
 /// be a secret.
 fn variable(value: &[u8], by: Option<&str>, names: &VariableNames) -> Option<String> {
     let (text, by) = (String::from_utf8_lossy(value), by?);
@@ -57,7 +57,7 @@ fn variable(value: &[u8], by: Option<&str>, names: &VariableNames) -> Option<Str
     Some(format!("{by} takes it from the variable `{name}`, and what that becomes may be a secret"))
 }
 
-/// Says what the value comes from, where that is not the file that the document manages.
+/// Returns what the value comes from, where that is not the file that the document manages.
 fn set_by(by: &str) -> String {
     format!("Set by {by}, which wins over postgresql.conf.")
 }

@@ -146,7 +146,7 @@ fn own(file: &ComposeFile, entry: Pair, style: Style, image: &str) -> Option<Vec
     Some(replacements)
 }
 
-/// Makes a block scalar's header end its text without a line end: `|` becomes `|-`.
+/// Creates a block scalar's header end its text without a line end: `|` becomes `|-`.
 fn strip(file: &ComposeFile, entry: Pair) -> Option<Replacement> {
     let node = file.tree.written(entry.value);
     let ends = [

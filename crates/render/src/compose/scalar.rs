@@ -34,7 +34,7 @@ impl Scalar {
         }
     }
 
-    /// Leaves out how it is written, which may be by an alias.
+    /// Omits how it is written, which may be by an alias.
     pub(super) fn without_aliases(self) -> Self {
         Self { raw: None, ..self }
     }

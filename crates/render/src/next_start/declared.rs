@@ -29,7 +29,7 @@ impl Declared {
         }
     }
 
-    /// Tells whether a setting is among it.
+    /// Returns whether a setting is among it.
     pub fn has(&self, name: &str) -> bool {
         let mut names = self.settings.iter().chain(&self.unset);
         names.any(|declared| declared.eq_ignore_ascii_case(name))

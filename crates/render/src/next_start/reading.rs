@@ -124,7 +124,7 @@ impl NextStart<'_> {
         items.iter().map(|item| String::from_utf8_lossy(item).into_owned()).collect()
     }
 
-    /// Says that the server does not find a library; `whose` is the image that it runs from.
+    /// Reports that the server does not find a library; `whose` is the image that it runs from.
     pub fn library_missing(&self, library: &str, whose: &str) -> Diagnostic {
         let message = format!(
             "the server would not start: {whose} has no library `{}`, which {PRELOAD} names",
@@ -141,7 +141,7 @@ impl NextStart<'_> {
         self.conf.auto.as_ref().is_some_and(|auto| auto.files().any(|(file, _)| file == path))
     }
 
-    /// Tells whether a file is one of the target's, which a plan sees.
+    /// Returns whether a file is one of the target's, which a plan sees.
     pub(super) fn is_own(&self, path: &str) -> bool {
         let own = self.observed.conf.iter().flat_map(|conf| conf.set.files());
         own.into_iter().any(|(file, _)| file == path)
@@ -166,7 +166,7 @@ impl NextStart<'_> {
         finding.help(help)
     }
 
-    /// Says how a line of a file goes; `setting` is the name that it sets, if the server knows it.
+    /// Returns how a line of a file goes; `setting` is the name that it sets, if the server knows it.
     pub(super) fn way_out(&self, path: &str, line: usize, setting: Option<&str>) -> String {
         if self.is_own(path) {
             return "correct this line, or remove it".into();

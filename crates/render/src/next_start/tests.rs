@@ -13,7 +13,7 @@ fn observed(conf: &'static str) -> ObservedState {
     observe(&Target { name: "t".into(), kind }, &Snapshot::from_iter([("conf", conf)]))
 }
 
-/// Gives what is said of a conf and a `postgresql.auto.conf`: `LINE: message; help`.
+/// Returns what is said of a conf and a `postgresql.auto.conf`: `LINE: message; help`.
 #[track_caller]
 fn check(
     conf: &'static str,

@@ -220,7 +220,7 @@ fn values(desired: &DesiredState, observed: &ObservedState, conf: &ObservedConf,
     }
 }
 
-/// Says that the file's own lines are not held against a major.
+/// Reports that the file's own lines are not held against a major.
 fn unchecked(desired: &DesiredState, conf: &ObservedConf, major: Option<u16>, draft: &mut Draft) {
     if !desired.manages_conf() && desired.image().is_none() {
         return;
@@ -239,7 +239,7 @@ fn unchecked(desired: &DesiredState, conf: &ObservedConf, major: Option<u16>, dr
     draft.find_declared(Diagnostic::warning(Code::ConfUnchecked, message).help(help), place);
 }
 
-/// Says what is wrong with a value without repeating it.
+/// Returns what is wrong with a value without repeating it.
 fn why(error: &Refused) -> String {
     match error {
         Refused::Value(ValueError::UnknownUnit { units, .. }) => {

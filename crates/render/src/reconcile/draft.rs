@@ -47,7 +47,7 @@ impl Draft {
         self.find(finding);
     }
 
-    /// Makes the plan, with the files as its changes leave them.
+    /// Builds the plan, with the files as its changes leave them.
     pub(super) fn plan(mut self, observed: &ObservedState) -> Plan {
         let mut files = Vec::new();
         for (path, (kind, mut replacements)) in std::mem::take(&mut self.replacements) {

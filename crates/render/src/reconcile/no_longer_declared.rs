@@ -192,7 +192,7 @@ impl File<'_> {
     }
 }
 
-/// Says why a value is restored.
+/// Returns why a value is restored.
 pub(super) fn why(piece: &Piece) -> String {
     format!("no longer declared, set by generation {}", piece.generation)
 }

@@ -51,7 +51,7 @@ pub(crate) struct Back {
 }
 
 impl Back {
-    /// Takes the edit that made the text.
+    /// Accepts the edit that made the text.
     pub(crate) fn new(edit: TextEdit) -> Self {
         Self { edit }
     }

@@ -65,7 +65,7 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Makes a cluster in a new folder.
+    /// Creates a cluster in a new folder.
     pub fn create(installation: &Installation, folder: &Path) -> Self {
         let cluster = Self::empty(installation, folder);
         let output = installation
@@ -78,7 +78,7 @@ impl Cluster {
         cluster
     }
 
-    /// Makes another cluster with a copy of the data.
+    /// Creates another cluster with a copy of the data.
     pub fn copy(&self, folder: &Path) -> Self {
         let copy = Self::empty(&self.installation, folder);
         let mut command = self.installation.command(Path::new("cp"));

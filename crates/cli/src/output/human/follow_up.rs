@@ -8,7 +8,7 @@ use ops::{FollowUp, seconds};
 
 use crate::output::escape;
 
-/// Says what an apply does after the files, and as whom.
+/// Returns what an apply does after the files, and as whom.
 pub(crate) fn text(follow_up: &FollowUp, who: &str) -> String {
     let mut out = format!("Then, as {}:\n", escape(who));
     for step in follow_up.steps() {
@@ -47,7 +47,7 @@ fn command(argv: &[String]) -> String {
     escape(&argv.join(" "))
 }
 
-/// Says how the server is reached; `None` if nobody asks it.
+/// Returns how the server is reached; `None` if nobody asks it.
 fn way(follow_up: &FollowUp) -> Option<String> {
     let session = format!("as {} in {}", escape(&follow_up.user), escape(&follow_up.database));
     match follow_up.connect {

@@ -42,7 +42,7 @@ pub(crate) fn plan_of(plan: &Plan, folder: &str, files: usize, detail: Detail) -
     out
 }
 
-/// Says how many warnings are silenced, and which the document silences anew.
+/// Returns how many warnings are silenced, and which the document silences anew.
 pub(crate) fn ignored(counts: &BTreeMap<&str, usize>, new: &[Ignorable]) -> String {
     let mut out = String::new();
     if !counts.is_empty() {
@@ -195,7 +195,7 @@ fn summary(out: &mut String, plan: &Plan, files: usize) {
     }
 }
 
-/// Says what new files of a target take, as a sentence.
+/// Returns what new files of a target take, as a sentence.
 pub(crate) fn cost(needs: Needs, kind: &TargetKind) -> &'static str {
     match (needs, kind) {
         (Needs::Nothing, TargetKind::Installer) => "It takes effect when this tree is installed.",

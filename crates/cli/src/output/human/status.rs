@@ -97,7 +97,7 @@ fn text(status: &Status) -> String {
     format!("{files}{pending}; {server}{also}{}{newer}", log(status.log.as_ref()))
 }
 
-/// Says which files of the log are there by other settings than those of now.
+/// Returns which files of the log are there by other settings than those of now.
 fn log(files: Option<&LogFiles>) -> String {
     let Some(files) = files.filter(|files| !files.earlier.is_empty() || !files.other.is_empty()) else {
         return String::new();
@@ -116,7 +116,7 @@ fn names(subjects: &[Subject]) -> String {
     subjects.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
-/// Says what a difference comes from.
+/// Returns what a difference comes from.
 fn words(since: Since) -> &'static str {
     match since {
         Since::NeverApplied => "never applied",

@@ -90,7 +90,7 @@ pub(super) struct FollowUp {
 }
 
 impl FollowUp {
-    /// Takes what an event says of it.
+    /// Accepts what an event says of it.
     pub(super) fn event(&mut self, event: &Event<'_>) {
         match event {
             Event::Next(step) => self.pending = step.map(Into::into),
@@ -264,7 +264,7 @@ impl Rows {
         row
     }
 
-    /// Takes what is said of all targets.
+    /// Accepts what is said of all targets.
     pub(super) fn take_of_all(&mut self) -> Row<Part> {
         std::mem::take(&mut self.of_all)
     }

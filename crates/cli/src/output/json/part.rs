@@ -132,7 +132,7 @@ impl Part {
         }
     }
 
-    /// Makes the row of what failed before anything else could be said of it, and counts it: a target, all targets of a
+    /// Builds the row of what failed before anything else could be said of it, and counts it: a target, all targets of a
     /// document, a document, or everything. `None` if the command has no such rows.
     pub(super) fn failed(
         &mut self,

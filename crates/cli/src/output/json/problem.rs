@@ -99,7 +99,7 @@ impl About<'_> {
 }
 
 impl Problem {
-    /// Takes what was found in a document.
+    /// Accepts what was found in a document.
     pub(super) fn of_document(diagnostic: &Diagnostic, document: &str) -> Self {
         let place = |at| Place::new(at, Base::WorkingDirectory);
         Self {
@@ -113,7 +113,7 @@ impl Problem {
         }
     }
 
-    /// Takes what was found in a target. What is wrong is in its files, and what asks for it in the document, which is the
+    /// Accepts what was found in a target. What is wrong is in its files, and what asks for it in the document, which is the
     /// place if the files have none.
     pub(super) fn of_target(diagnostic: &Diagnostic) -> Self {
         let place = diagnostic.location.as_ref().map(|at| Place::new(at, Base::Target));
@@ -142,7 +142,7 @@ impl Problem {
         }
     }
 
-    /// Takes an error, and what was wrong besides it.
+    /// Accepts an error, and what was wrong besides it.
     pub(super) fn all_of(error: &Error) -> Vec<Self> {
         let hide = |text: &str| Scrubber::default().hide(text);
         let one = |error: &Error, whole: &Error| Self {
@@ -155,12 +155,12 @@ impl Problem {
         std::iter::once(error).chain(&error.others).map(|each| one(each, error)).collect()
     }
 
-    /// Takes a warning that is not a finding.
+    /// Accepts a warning that is not a finding.
     pub(super) fn warning(message: &str, help: Option<&str>) -> Self {
         Self::said(Severity::Warning, message, help.map(String::from))
     }
 
-    /// Says what it is about, if it does not say so itself.
+    /// Returns what it is about, if it does not say so itself.
     pub(super) fn is_about(&mut self, about: About<'_>) {
         let (document, target) = about.names();
         self.document = self.document.take().or(document);

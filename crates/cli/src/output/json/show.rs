@@ -16,7 +16,7 @@ pub(super) struct Part {
     pub(super) stale: Option<Vec<String>>,
 }
 
-/// Says of a target how its saved plan stands, if it is not what an apply would do, or that is not known.
+/// Reports for a target how its saved plan stands, if it is not what an apply would do, or that is not known.
 pub(super) fn judge(row: &mut Row<plan::Part>, standing: &SavedRow) {
     match standing {
         SavedRow::Fresh => {}

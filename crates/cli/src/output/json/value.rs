@@ -32,7 +32,7 @@ impl Value {
         }
     }
 
-    /// Takes one side of a check of the running server.
+    /// Accepts one side of a check of the running server.
     pub(super) fn fact(setting: Option<&str>, fact: &Fact, scrubber: &Scrubber) -> Self {
         match (fact, setting) {
             (Fact::Bool(value), _) => Self::Bool(*value),

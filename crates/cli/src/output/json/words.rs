@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// Makes an enumeration of the same names as one that is not for programs.
+/// Creates an enumeration of the same names as one that is not for programs.
 macro_rules! words {
     ($(#[$about:meta])* $name:ident from $from:path: $($variant:ident),+) => {
         $(#[$about])*

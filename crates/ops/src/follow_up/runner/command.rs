@@ -118,7 +118,7 @@ pub(crate) fn program_of(
     })
 }
 
-/// Tells a child's output line by line, without its secrets, and no more of it than somebody would read.
+/// Reports a child's output line by line, without its secrets, and no more of it than somebody would read.
 struct Lines<'a> {
     context: &'a Context<'a>,
     left: usize,

@@ -28,7 +28,7 @@ struct Seen {
 }
 
 impl Seen {
-    /// Tells why waiting is of no use; `None` while there is hope.
+    /// Returns why waiting is of no use; `None` while there is hope.
     fn hopeless(&mut self, docker: &Docker, found: Option<&Container>, name: &str) -> Option<Unreachable> {
         let Some(container) = found else {
             return self.is_idle().then(|| docker.missing(name));
