@@ -366,7 +366,7 @@ fn refusal_is_true(code: Code, bytes: &[u8], service: &str, compose: &Compose) -
             Some(_) => Err("refused for its syntax, but compose reads it".into()),
             None => Ok(()),
         },
-        // A file that is included or a key that stands twice: the real Compose does not go on either.
+        // A file that is included or a key that stands twice: the real Compose stops as well.
         Code::ComposeReference | Code::DuplicateImage => match read() {
             Some(_) => Err(format!("refused: {}, but compose reads it", code.name())),
             None => Ok(()),

@@ -251,7 +251,7 @@ fn what_the_document_does_not_name_keeps_its_bytes() {
 
 // 6
 #[test]
-fn equal_by_meaning_is_no_change() {
+fn equal_by_meaning_is_not_a_change() {
     let (example, folder, kind) = EXAMPLES[1].clone();
     let before = memory(example, folder);
     let mut memory = before.apply(&planned(&document(example), &kind, &before));

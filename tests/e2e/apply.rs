@@ -54,7 +54,7 @@ fn where_a_reload_is_enough_the_file_is_written_in_place_and_nobody_is_disconnec
 }
 
 #[test]
-fn a_restart_that_is_not_wanted_stays_pending_until_somebody_goes_on() {
+fn a_restart_that_is_not_wanted_stays_pending_until_somebody_continues() {
     let bed = Bed::running(STOCK);
     bed.document(IF_NEEDED);
     let before = bed.identity();
@@ -115,7 +115,7 @@ fn what_the_server_lacks_is_made_though_the_files_are_in_order() {
     bed.sql("ALTER SYSTEM SET work_mem = '5MB'");
     bed.run("apply --yes").expect(0);
     assert_eq!(bed.identity(), before);
-    // What only a person can mend is said, and nothing is touched.
+    // What only a person can fix is said, and nothing is touched.
     bed.sql("ALTER DATABASE kasm SET pgaudit.log = 'none'");
     bed.run("apply --yes").expect(9).says(&["`ALTER DATABASE kasm RESET pgaudit.log;`"]);
     assert_eq!(bed.identity(), before);
@@ -205,7 +205,7 @@ fn what_a_command_says_of_secrets_is_not_repeated() {
         }
     };
     leaks(&run);
-    // The same for whoever goes on, and for one that works.
+    // The same for a run that continues, and for one that works.
     leaks(&bed.run("recover").expect(9));
     bed.script("bin/start", &format!("{says}exec {tree}/bin/start.real\n"));
     let run = bed.run("apply --yes").expect(0).says(&["at its step `start`"]);

@@ -5,14 +5,14 @@ use std::os::unix::fs::PermissionsExt;
 use crate::bed::{BARE, Bed, WITH, docker, engine, has_no_engine};
 
 #[test]
-fn what_wins_over_the_file_is_named_with_the_statement_that_mends_it() {
+fn what_wins_over_the_file_is_named_with_the_statement_that_fixes_it() {
     let bed = Bed::in_order();
     bed.document("settings:\n  work_mem: 8MB\n");
     bed.edit_conf(|conf| conf + "work_mem = 8MB\n");
     bed.sql("SELECT pg_reload_conf()");
     bed.run("verify").expect(0);
 
-    // Each is mended by the very statements that the message gives.
+    // Each is fixed by the very statements that the message gives.
     let mended_by_its_own_words = |set: &str, parts: &[&str]| {
         bed.sql(set);
         bed.sql("SELECT pg_reload_conf()");
@@ -117,7 +117,7 @@ fn a_later_line_an_include_and_a_value_that_is_refused_are_found_in_the_file() {
 }
 
 #[test]
-fn what_waits_for_a_reload_or_a_restart_is_told_apart() {
+fn what_waits_for_a_reload_or_a_restart_is_distinguished() {
     let bed = Bed::in_order();
     bed.document("settings:\n  work_mem: 8MB\n  max_connections: 30\n");
     bed.edit_conf(|conf| conf.replace("max_connections = 20", "max_connections = 30") + "work_mem = 8MB\n");
@@ -156,7 +156,7 @@ fn a_file_that_was_replaced_is_not_what_the_container_reads() {
 }
 
 #[test]
-fn a_missing_extension_and_a_missing_database_are_told_apart() {
+fn a_missing_extension_and_a_missing_database_are_distinguished() {
     let bed = Bed::in_order();
     bed.sql("DROP EXTENSION pgaudit");
     let path = bed.document("");

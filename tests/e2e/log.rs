@@ -2,7 +2,7 @@
 
 use crate::bed::{Bed, Run, engine, finish, has_no_engine, names};
 
-/// Starts the server anew on a changed postgresql.conf, and writes the document.
+/// Restarts the server on a changed postgresql.conf, and writes the document.
 fn restarted(change: impl FnOnce(String) -> String) -> Bed {
     let bed = Bed::in_order();
     bed.edit_conf(change);
@@ -49,7 +49,7 @@ fn a_log_that_is_moved_or_emptied_while_the_probe_runs_is_read_to_its_end() {
         bed.name
     );
     verify_with(&bed, &rotate).expect(0).says(&[" 0 FAIL, 0 skipped."]);
-    // Moved, and nobody told the server: its entries go to the old file all the same.
+    // Moved, and nobody told the server: its entries still go to the old file.
     std::fs::remove_file(format!("{log}.1")).unwrap();
     bed.sql(filler);
     verify_with(&bed, &format!("mv {log} {log}.1")).expect(0).says(&[" 0 FAIL, 0 skipped."]);
@@ -138,7 +138,7 @@ fn the_output_of_a_container_is_read_from_its_end_and_only_where_the_log_is_in_i
 }
 
 #[test]
-fn a_prefix_that_starts_with_a_tab_is_no_failure_of_the_log() {
+fn a_prefix_that_starts_with_a_tab_is_not_a_failure_of_the_log() {
     let bed = Bed::in_order();
     bed.document("");
     bed.edit_conf(|conf| conf.replace("'%m [%p] %u@%d '", "'\\t%m '"));

@@ -59,7 +59,7 @@ fn run_sed_of(bed: &Bed, run: &Run) {
 }
 
 #[test]
-fn what_a_colleague_left_for_the_next_start_is_no_reason_for_a_restart() {
+fn what_a_colleague_left_for_the_next_start_is_not_a_reason_for_a_restart() {
     let bed = with_connections();
     bed.sql("ALTER SYSTEM SET max_connections = 40");
     for reload in [false, true] {
@@ -264,7 +264,7 @@ fn what_keeps_a_server_down_that_nobody_can_foresee_is_among_the_suspects() {
 }
 
 #[test]
-fn a_run_that_goes_on_with_the_stop_looks_again() {
+fn a_run_that_continues_with_the_stop_looks_again() {
     let bed = with_connections();
     declare(&bed, "shared_buffers: 24MB");
     in_front(&bed, "stop", "kill -9 $PPID");
@@ -287,7 +287,7 @@ fn a_run_that_goes_on_with_the_stop_looks_again() {
 }
 
 #[test]
-fn what_nobody_declared_takes_effect_with_a_restart_and_is_no_reason_for_one() {
+fn what_nobody_declared_takes_effect_with_a_restart_and_is_not_a_reason_for_one() {
     // Taken out in place by another admin.
     let bed = with_connections();
     bed.edit_conf(|conf| conf.replace("shared_buffers = 16MB", "#shared_buffers = 16MB"));

@@ -6,7 +6,7 @@ use crate::bed::Bed;
 ///
 /// The texts of the file are what PostgreSQL takes; the server shows most of them in its own way.
 const TEXTS: &[(&str, &str, &str, &str)] = &[
-    // Texts that the server writes anew.
+    // Texts that the server rewrites.
     ("DateStyle", "iso, dmy", "DMY, ISO", "iso, mdy"),
     ("TimeZone", "utc", "UTC", "europe/berlin"),
     ("log_timezone", "europe/berlin", "Europe/Berlin", "UTC"),
@@ -98,7 +98,7 @@ fn conf(bed: &Bed, before: &str, which: impl Fn(&(&str, &str, &str, &str)) -> St
 }
 
 #[test]
-fn a_value_that_the_server_spells_in_its_own_way_is_no_failure_and_another_value_is_one() {
+fn a_value_that_the_server_spells_in_its_own_way_is_not_a_failure_and_another_value_is_one() {
     let bed = Bed::running(crate::bed::WITH);
     let before = bed.read("conf/database/postgresql.conf") + "pgaudit.log = 'read, write, ddl'\n";
     document(&bed, "[read, write, ddl]");

@@ -39,7 +39,7 @@ fn what_the_owner_of_a_database_puts_in_the_way_is_not_run() {
     std::fs::write(&path, text).unwrap();
     bed.run("apply --yes").expect(0).says(&["reload: "]);
     assert_eq!(bed.sql("SELECT * FROM evil.hits"), "");
-    // What they set is seen all the same.
+    // What they set is seen nonetheless.
     bed.document("settings: {search_path: public}\n");
     bed.edit_conf(|conf| conf.replace("'role, ddl'", "'read, write, ddl'") + "search_path = public\n");
     bed.sql("SELECT pg_reload_conf()");

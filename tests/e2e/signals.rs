@@ -54,7 +54,7 @@ impl Running {
 }
 
 #[test]
-fn a_signal_waits_for_the_end_of_the_command_and_the_next_run_goes_on_behind_it() {
+fn a_signal_waits_for_the_end_of_the_command_and_the_next_run_continues_after_it() {
     let cases = [("stop", "start", "TERM", "apply --yes"), ("start", "healthy", "INT", "recover")];
     for (name, next, signal, go_on) in cases {
         let bed = Bed::running(STOCK);

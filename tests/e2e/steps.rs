@@ -8,7 +8,7 @@ pub(crate) fn step(bed: &Bed) -> String {
     record.lines().find_map(|line| line.strip_prefix("step ")).unwrap_or_default().to_string()
 }
 
-/// Puts a script in front of `bin/stop` or `bin/start`, which goes on as `REAL`; each call of it is counted.
+/// Puts a script in front of `bin/stop` or `bin/start`, which continues as `REAL`; each call of it is counted.
 pub(crate) fn in_front(bed: &Bed, name: &str, text: &str) {
     let path = format!("bin/{name}");
     let real = bed.tree().join(format!("bin/{name}.real"));

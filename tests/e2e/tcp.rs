@@ -240,7 +240,7 @@ fn over_tcp_the_server_has_to_prove_who_it_is_unless_told_otherwise() {
 }
 
 #[test]
-fn over_tcp_a_wrong_password_and_a_server_that_is_not_there_are_told_apart() {
+fn over_tcp_a_wrong_password_and_a_server_that_is_not_there_are_distinguished() {
     let server = Server::start();
     let wrong = server.root.join("wrong");
     std::fs::write(&wrong, "*:*:*:*:wrong-canary\n").unwrap();
@@ -301,7 +301,7 @@ fn a_server_without_tls_is_not_talked_to_unless_told_so() {
 }
 
 #[test]
-fn what_the_command_line_says_of_tls_holds_for_whoever_goes_on() {
+fn what_the_command_line_says_of_tls_holds_for_a_run_that_continues() {
     let server = Server::start();
     let path = server.root.join("kasm-db.yaml");
     let restart = "restart: {policy: if_needed, stop: [./stop], start: [./start], timeout: 3s}\n";
@@ -332,7 +332,7 @@ fn what_the_command_line_says_of_tls_holds_for_whoever_goes_on() {
         let run = server.command(go_on, &untrusted).says(&["the database answers"]);
         match go_on[0] {
             "recover" => run.expect(0),
-            // The server was not started anew: only what waits for that fails.
+            // The server was not restarted: only what waits for that fails.
             _ => run.expect(9).says(&["FAIL  setting max_connections"]),
         };
     }

@@ -378,7 +378,7 @@ proptest! {
 }
 
 #[test]
-fn what_can_not_be_written_is_left_out_with_its_reason() {
+fn what_cannot_be_written_is_left_out_with_its_reason() {
     let conf = b"shared_preload_libraries = 'pgaudit, /opt/xy.so'\npgaudit.log = 'read, banana'\npgaudit.log_rows = on\n\
         archive_command = 'curl -u me:hunter2 x'\nprimary_conninfo = 'password=hunter2'\nmy.token = 'hunter2'\nwork_mem = 8MB\n";
     let compose = b"services:\n  db:\n    image: kasmweb/postgres:1.12.0\n    environment: {POSTGRES_PASSWORD: hunter2}\n";
@@ -423,7 +423,7 @@ fn an_image_that_a_plan_would_change_is_a_comment() {
 }
 
 #[test]
-fn what_can_not_be_read_is_refused_with_its_reason() {
+fn what_cannot_be_read_is_refused_with_its_reason() {
     for (compose, conf, code) in [
         (
             "services: {a: {container_name: kasm_db}, b: {container_name: kasm_db}}\n",

@@ -272,7 +272,7 @@ pub(crate) fn starts(cluster: &Cluster, major: u16) -> (usize, Vec<String>) {
         let starts = cluster.start(&[]).map(drop);
         up += usize::from(starts.is_ok());
         if goes_on != starts.is_ok() {
-            failures.push(format!("{name} = {value}: the plan goes on: {goes_on}, the start: {starts:?}"));
+            failures.push(format!("{name} = {value}: the plan continues: {goes_on}, the start: {starts:?}"));
         }
     }
     (up, failures)

@@ -228,7 +228,7 @@ fn a_signal_does_not_repeat_the_secrets_of_the_command_that_it_waits_for() {
 }
 
 #[test]
-fn a_reader_that_has_gone_is_no_error() {
+fn a_reader_that_has_gone_is_not_an_error() {
     let sandbox = Sandbox::new(PROGRAM);
     for arguments in
         ["--help", "schema", "completions bash", "man", "-q -f examples/existing/kasm-db.yaml plan"]
@@ -340,7 +340,7 @@ fn a_lock_that_another_run_holds_keeps_all_targets_from_being_written() {
 }
 
 #[test]
-fn a_saved_plan_of_several_targets_goes_on_where_it_was_stopped() {
+fn a_saved_plan_of_several_targets_continues_where_it_was_stopped() {
     let sandbox = Sandbox::new(PROGRAM);
     three_targets(&sandbox);
     sandbox.run("-q -f examples/existing/kasm-db.yaml plan --out plan.json").expect(0);

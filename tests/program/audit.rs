@@ -195,7 +195,7 @@ fn what_was_compressed_otherwise_is_refused_by_what_it_starts_with() {
 }
 
 #[test]
-fn a_file_that_is_no_log_is_not_an_empty_one() {
+fn a_file_that_is_not_a_log_is_not_an_empty_one() {
     let sandbox = Sandbox::new(PROGRAM);
     std::fs::write(sandbox.root().join("x.log"), "waiting for server to start\n").unwrap();
     let run = sandbox.run("audit x.log --strict").expect(1);
@@ -359,7 +359,7 @@ fn of_three_destinations_each_entry_is_shown_once() {
 }
 
 #[test]
-fn what_can_not_be_read_is_said_and_counted() {
+fn what_cannot_be_read_is_said_and_counted() {
     let sandbox = Sandbox::new(PROGRAM);
     let log = format!("{}{}x\n", csv(1, "READ", "x"), csv(2, "READ", "y").replace(",<none>", ""));
     std::fs::write(sandbox.root().join("bad.csv"), log.repeat(4)).unwrap();

@@ -205,7 +205,7 @@ fn every_place_is_planted_and_would_be_seen() {
 }
 
 #[test]
-fn no_command_in_no_format_tells_a_secret() {
+fn no_command_in_no_format_reveals_a_secret() {
     let mut runs = 0;
     let mut codes = BTreeSet::new();
     let rows = rows();
@@ -227,7 +227,7 @@ fn no_command_in_no_format_tells_a_secret() {
 }
 
 #[test]
-fn no_error_tells_a_secret() {
+fn no_error_reveals_a_secret() {
     let mut runs = 0;
     let mut codes = BTreeSet::new();
     for (what, path, from, to) in places::FAULTS {
@@ -255,7 +255,7 @@ fn no_error_tells_a_secret() {
 
 /// Cut short anywhere, a file is most of the ways in which it can be wrong.
 #[test]
-fn no_file_that_is_cut_short_tells_a_secret() {
+fn no_file_that_is_cut_short_reveals_a_secret() {
     for (path, text) in places::FILES {
         let trap = Trap::new();
         let path = trap.sandbox.target("existing").join(path);
@@ -272,7 +272,7 @@ fn no_file_that_is_cut_short_tells_a_secret() {
 }
 
 #[test]
-fn a_file_with_secrets_in_place_of_another_tells_none() {
+fn a_file_with_secrets_in_place_of_another_reveals_none() {
     let target = "examples/existing/opt/kasm/current";
     for (path, _) in places::FILES {
         let trap = Trap::new();
@@ -292,7 +292,7 @@ fn a_file_with_secrets_in_place_of_another_tells_none() {
 }
 
 #[test]
-fn the_environment_and_a_panic_tell_nothing() {
+fn the_environment_and_a_panic_reveal_nothing() {
     let trap = Trap::new();
     for name in ["POSTGRES_PASSWORD", "PGPASSWORD", "KASM_DB_SECRET"] {
         for row in ["plan", "-vv plan --format json", "apply -y"] {
@@ -317,7 +317,7 @@ fn the_environment_and_a_panic_tell_nothing() {
 }
 
 #[test]
-fn a_patch_that_would_tell_a_secret_is_refused() {
+fn a_patch_that_would_reveal_a_secret_is_refused() {
     let trap = Trap::new();
     let said = trap.holds("a patch", "-f examples/existing/kasm-db.yaml plan --format patch", &[]);
     assert_eq!(said.code, Some(1), "{}", said.text);

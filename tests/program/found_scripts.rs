@@ -91,7 +91,7 @@ fn a_target_that_is_missing_keeps_the_other_from_being_written() {
 }
 
 #[test]
-fn a_class_that_is_no_class_of_pgaudit_gets_the_fix_that_keeps_its_meaning() {
+fn a_word_that_is_not_a_class_of_pgaudit_gets_the_fix_that_keeps_its_meaning() {
     on("class-dml", |folder| {
         let text = read_to_string(folder.join("repro.sh")).unwrap();
         let sandbox = Sandbox::new(PROGRAM);

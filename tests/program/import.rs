@@ -94,7 +94,7 @@ fn a_file_that_is_there_is_never_overwritten() {
 }
 
 #[test]
-fn what_can_not_be_read_writes_nothing() {
+fn what_cannot_be_read_writes_nothing() {
     let sandbox = Sandbox::new(PROGRAM);
     let before = sandbox.seen(sandbox.root());
     for (arguments, code, message) in [

@@ -376,7 +376,7 @@ fn commands_without_targets_have_the_envelope_too() {
 }
 
 #[test]
-fn several_documents_and_targets_are_told_apart() {
+fn several_documents_and_targets_are_distinguished() {
     let sandbox = Sandbox::new(PROGRAM);
     let document = sandbox.document("new");
     fs::write(&document, fs::read_to_string(&document).unwrap() + "  - name: gone\n    installer: nothing\n")

@@ -311,7 +311,7 @@ fn a_result_that_cannot_be_written_says_what_holds_for_the_files() {
         assert!(said.ends_with(&wanted), "{arguments}: {said}");
         assert_eq!(said.matches("standard output").count(), 1, "{arguments}: {said}");
     }
-    // Everything was done all the same.
+    // Everything was done nonetheless.
     assert!(sandbox.root().join("new.yaml").exists() && sandbox.root().join("rendered").exists());
     sandbox.run("plan --detailed-exitcode").expect(2);
 }

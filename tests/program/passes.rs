@@ -93,7 +93,7 @@ fn a_folder_that_is_missing_keeps_the_others_from_being_written() {
 }
 
 #[test]
-fn all_targets_that_fail_are_told_at_once() {
+fn all_targets_that_fail_are_reported_at_once() {
     let sandbox = targets(&["one", "fine", "two"], "");
     spoil(&sandbox, "one", "hard link");
     spoil(&sandbox, "two", "unreadable");

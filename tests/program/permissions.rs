@@ -165,11 +165,11 @@ fn apply_refuses_and_writes_nothing_until_the_mode_is_mended_or_the_risk_is_take
     assert!(run.stdout.contains("Refused: insecure-permissions. Nothing is written."), "{run}");
     assert!(run.stderr.contains("`--allow insecure-permissions` proceeds anyway"), "{run}");
     assert_eq!(sandbox.seen(&target), before);
-    // What the message says to do is what mends it.
+    // What the message says to do fixes it.
     let help = run.stderr.lines().find_map(|line| line.trim().strip_prefix("= help: run `")).unwrap();
     let command = help.split('`').next().unwrap().replace("[ROOT]", sandbox.root().to_str().unwrap());
-    let mended = Command::new("sh").args(["-c", &command]).status().unwrap();
-    assert!(mended.success(), "{command}");
+    let fixed = Command::new("sh").args(["-c", &command]).status().unwrap();
+    assert!(fixed.success(), "{command}");
     sandbox.run(apply).expect(0);
 
     let sandbox = Sandbox::new(PROGRAM);

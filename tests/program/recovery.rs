@@ -101,7 +101,7 @@ fn recover_needs_no_document_and_finishes_what_was_begun() {
 }
 
 #[test]
-fn what_can_not_be_finished_is_taken_back() {
+fn what_cannot_be_finished_is_taken_back() {
     let case = Case::killed(2);
     std::fs::remove_file(case.at("docker/.conf/.docker-compose-db.yaml.kasm-db-new")).unwrap();
     let run = case.run(&format!("recover {TREE}")).expect(0);
@@ -111,7 +111,7 @@ fn what_can_not_be_finished_is_taken_back() {
 }
 
 #[test]
-fn an_interrupted_apply_is_told_while_somebody_holds_the_lock() {
+fn an_interrupted_apply_is_reported_while_somebody_holds_the_lock() {
     let case = Case::killed(2);
     let held = std::fs::File::open(case.sandbox.target("existing")).unwrap();
     held.lock().unwrap();

@@ -121,7 +121,7 @@ fn two_targets() -> Sandbox {
 }
 
 #[test]
-fn a_plan_that_was_reviewed_and_applied_is_no_difference() {
+fn a_plan_that_was_reviewed_and_applied_is_not_a_difference() {
     let sandbox = two_targets();
     let check = |code: i32| sandbox.run(&format!("-q render --check -f {EXISTING}")).expect(code);
     sandbox.run(&format!("-q render -f {EXISTING}")).expect(0);
@@ -351,7 +351,7 @@ fn every_document_of_a_folder_has_a_folder_beside_it() {
 }
 
 #[test]
-fn what_must_not_or_can_not_be_rendered_ends_without_a_write() {
+fn what_must_not_or_cannot_be_rendered_ends_without_a_write() {
     let sandbox = Sandbox::new(PROGRAM);
     sandbox.edit(&sandbox.document("new"), "postgres:1.16.0", "postgres");
     write(

@@ -596,7 +596,7 @@ fn a_plan_file_that_is_cut_short_is_refused_at_every_length() {
 }
 
 #[test]
-fn no_word_of_a_file_that_is_no_plan_is_repeated() {
+fn no_word_of_a_file_that_is_not_a_plan_is_repeated() {
     let (sandbox, plan) = saved();
     for text in [
         "hunter2",

@@ -180,7 +180,7 @@ fn what_is_left_to_be_done_is_left_after_an_apply_of_files_alone() {
 }
 
 #[test]
-fn a_state_folder_that_cannot_be_looked_into_is_no_interrupted_run() {
+fn a_state_folder_that_cannot_be_looked_into_is_not_an_interrupted_run() {
     let link = |sandbox: &Sandbox| {
         let moved = state(sandbox).with_file_name("moved");
         rename(state(sandbox), &moved).unwrap();

@@ -206,7 +206,7 @@ fn an_apply_that_was_killed_before_its_commit_point_never_was() {
 }
 
 #[test]
-fn what_follows_goes_on_at_the_step_that_was_written_down() {
+fn what_follows_continues_at_the_step_that_was_written_down() {
     for (step, commands) in [
         ("stop", ["stopped", "started"].as_slice()),
         ("start", &["started"]),

@@ -39,7 +39,7 @@ const WRITERS: [&str; 6] = [
 ];
 
 #[test]
-fn a_link_out_of_the_work_tree_is_no_place_for_a_result() {
+fn a_link_out_of_the_work_tree_is_not_a_place_for_a_result() {
     let imports = ["import --conf postgresql.conf -o OUT/new.kasm-db.yaml"];
     for to in ["../outside", "../outside/nothing", ".git/hooks", ".git"] {
         for writer in WRITERS.iter().chain(&imports) {

@@ -7,7 +7,7 @@ use memchr::{memchr, memchr2, memchr3};
 /// The column of a csvlog that holds the message, from 0.
 pub(crate) const MESSAGE: usize = 13;
 
-/// Reads one record, and goes on where it stopped when there are more bytes.
+/// Reads one record, and continues where it stopped when there are more bytes.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Cursor {
     /// Up to here the record is read.

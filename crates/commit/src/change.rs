@@ -10,7 +10,7 @@ pub struct Change {
     pub path: PathBuf,
     /// The content the change was made for; any other is refused.
     pub before: Vec<u8>,
-    /// The content the file shall have.
+    /// The content that the file gets.
     pub after: Vec<u8>,
 }
 

@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_64_lower_case_digits_is_no_digest() {
+    fn what_is_not_64_lower_case_digits_is_not_a_digest() {
         let upper = "E".repeat(64);
         let (short, long, sign) = ("0".repeat(63), "0".repeat(66), format!("+{}", "0".repeat(63)));
         for text in ["", &upper, &short, &long, &sign] {

@@ -79,7 +79,7 @@ impl Dir {
         self.path.join(name)
     }
 
-    /// Opens a directory beneath this one; an empty path opens this one anew.
+    /// Opens a directory beneath this one; an empty path reopens this one.
     pub(crate) fn descend(&self, rel: &Path, access: Access) -> Result<Dir, Error> {
         if rel.as_os_str().is_empty() {
             return self.reopen(self.path.clone(), access);

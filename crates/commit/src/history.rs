@@ -180,7 +180,7 @@ impl Root {
     /// Returns what is to follow the last commit, as it was given with it or set since.
     ///
     /// A program that has to do something once the files are in place, such as a restart in several steps,
-    /// keeps there how far it is. If it is killed, the next run reads it and goes on. It is there from the
+    /// keeps there how far it is. If it is killed, the next run reads it and continues. It is there from the
     /// commit on, whenever the power fails; after an interrupted commit recover first.
     ///
     /// ```

@@ -388,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_can_not_be_too_large() {
+    fn a_record_cannot_be_too_large() {
         let large = vec![b'x'; usize::try_from(MAX_RECORD).unwrap() + 1];
         assert_eq!(Generation::decode(&large), Err(Damage::Size));
     }

@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_log_says_of_an_earlier_start_is_no_reason() {
+    fn what_a_log_says_of_an_earlier_start_is_not_a_reason() {
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("a.log");
         let text = "x LOG:  starting PostgreSQL 15.15 on x86_64, compiled by gcc\nx FATAL:  could not load pg_hba.conf\n";

@@ -172,7 +172,7 @@ impl Stream {
         let Ok(cat) = program::find("cat", environment) else { return };
         let Some(mut command) = cat.command() else { return };
         command.env_clear().current_dir("/").stdin(self.end).stdout(Stdio::null()).stderr(Stdio::null());
-        // It ends with the last writer. If it cannot be started, the readers of this process go on until that ends.
+        // It ends with the last writer. If it cannot be started, the readers of this process continue until that ends.
         let _ = command.process_group(0).spawn();
     }
 }
@@ -316,7 +316,7 @@ fn wait(
     };
     let mut ended = None;
     loop {
-        // What has ended cannot be waited for again, and its number may be another process's by then.
+        // What has ended cannot be waited for again, and its number may be another process's.
         if ended.is_none() {
             ended = child.try_wait().ok().flatten().map(|status| (status, Instant::now()));
             if ended.is_some() {

@@ -49,7 +49,7 @@ pub(crate) fn run(
         true => on_standby(&tag, classes, has_no_text),
         false => statements(&tag, classes, has_no_text),
     };
-    // The file may be another one by then.
+    // The file may have been replaced meanwhile.
     let log_file = questions::log_file();
     let texts = statements.iter().map(|(_, statement)| statement.clone());
     // A line besides: if that is missing, too, it is the log that does not grow, and not the auditing.
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_statement_of_several_lines_and_one_of_another_class_are_told_apart() {
+    fn a_statement_of_several_lines_and_one_of_another_class_are_distinguished() {
         let (read, misc) = (marker("0a", Class::Read), marker("0a", Class::MiscSet));
         let log = format!(
             "x LOG:  AUDIT: SESSION,1,1,READ,SELECT,,,\"SELECT 1,\n\t/* {read} */ 2\",<none>\n\
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn a_statement_that_is_logged_for_another_reason_is_no_entry() {
+    fn a_statement_that_is_logged_for_another_reason_is_not_an_entry() {
         let marker = marker("0a", Class::Ddl);
         let log = format!(
             "LOG:  statement: CREATE TABLE /* {marker} */ t ()\n\

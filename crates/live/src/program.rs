@@ -20,7 +20,7 @@ const ELF: &[u8] = b"\x7fELF";
 
 /// A program that was found and checked, and is held open with all that is on the way to it.
 ///
-/// A binary is run through its descriptor: what has its name by then does not matter. What an interpreter runs cannot be, as
+/// A binary is run through its descriptor: what has its name meanwhile does not matter. What an interpreter runs cannot be, as
 /// the interpreter opens it by the name that it is given, and scripts such as Kasm's look for other files beside that name.
 /// It is walked to once more right before it is run, and must be the same file on the same way. In between, only root, the
 /// caller and users who are trusted could replace it: everything on the way is theirs, or it would not have passed.

@@ -231,7 +231,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_and_errors_of_psql_are_told_apart_whatever_they_hold() {
+    fn rows_and_errors_of_psql_are_distinguished_whatever_they_hold() {
         let statements = [Statement::new("a", 2), Statement::new("b", 1), Statement::new("c", 1)];
         let text = "r|end|x\ny|r|r||end 00000 ''\nend 42703  E'no ''x'' \\\\\n y'\nr|end  ''\n|end  'no'\n"
             .replace('|', "\0");

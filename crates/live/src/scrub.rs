@@ -183,7 +183,7 @@ fn value(rest: &str) -> Option<(usize, usize)> {
         |from: usize, of: &dyn Fn(char) -> bool| rest[from..].find(of).map_or(rest.len(), |at| from + at);
     let (start, end) = match quote {
         Some(quote) => (start + 1, end(start + 1, &|c| c == quote)),
-        // A scalar of YAML goes on to the end of its line; a word of a shell or of libpq to the next blank.
+        // A scalar of YAML continues to the end of its line; a word of a shell or of libpq to the next blank.
         None if rest[blank..mark].ends_with(':') => (start, rest.trim_end().len().max(start)),
         None => (start, end(start, &|c| c.is_whitespace() || ",;&".contains(c))),
     };

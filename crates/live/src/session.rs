@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_literal_can_not_be_left() {
+    fn a_literal_cannot_be_left() {
         assert_eq!(literal("a'b\\"), "E'a''b\\\\'");
     }
 }

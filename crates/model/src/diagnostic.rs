@@ -10,9 +10,9 @@ pub const MAX_DIAGNOSTICS: usize = 100;
 /// How bad a [`Diagnostic`] is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
-    /// Nothing goes on.
+    /// It blocks everything else.
     Error,
-    /// It goes on; somebody should know.
+    /// It blocks nothing, but should be known.
     Warning,
 }
 
@@ -61,7 +61,7 @@ pub struct Diagnostic {
     pub related: Option<(Location, String)>,
     /// What to do now.
     pub help: Option<String>,
-    /// The bytes that would mend it.
+    /// The bytes that would fix it.
     pub fix: Option<(Range<usize>, String)>,
 }
 
@@ -108,14 +108,14 @@ impl Diagnostic {
         self
     }
 
-    /// Offers bytes that would mend it.
+    /// Offers bytes that would fix it.
     #[must_use]
     pub fn fix(mut self, range: Range<usize>, text: impl Into<String>) -> Self {
         self.fix = Some((range, text.into()));
         self
     }
 
-    /// Returns whether it keeps everything else from going on.
+    /// Returns whether it blocks everything else.
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error
     }

@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_reference_says_where() {
+    fn what_is_not_a_reference_says_where() {
         for text in ["", "Postgres:12", "postgres:12\nx: y", "${IMAGE}", "postgres:", "a b", "--help"] {
             assert!(Image::parse(text).is_err(), "{text:?}");
         }

@@ -15,7 +15,7 @@ use crate::written::Written;
 /// parent brings has its path behind it, as seen from the document's own folder, and never the name of a
 /// folder above. Free `x-…` keys and comments are left out. `None` for a document with errors.
 pub fn resolved(path: &str, bytes: &[u8], parents: &Parents<'_>) -> Option<String> {
-    // The paths of parents shall not depend on where the document is asked for from.
+    // The paths of parents must not depend on where the document is asked for from.
     let folder = path.rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"));
     let name = path.strip_prefix(folder.as_str()).unwrap_or(path);
     let below = |parent: &str| parents(&pgconf::normalize(&format!("{folder}{parent}")));

@@ -315,7 +315,7 @@ mod tests {
             any::<bool>().prop_map(Value::from),
             Just(Value::Null),
         ];
-        // The reader refuses this key in quotes, too: another reader may merge it all the same.
+        // The reader refuses this key in quotes, too: another reader may still merge it.
         let key = text().prop_filter("no merge key", |key| key != "<<");
         scalar.prop_recursive(4, 40, 5, move |inner| {
             let map = prop::collection::vec((key.clone(), inner.clone()), 0..5);

@@ -349,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_not_be_read_is_an_error_with_its_place() {
+    fn what_cannot_be_read_is_an_error_with_its_place() {
         let message = |text: &[u8]| Tree::parse(text).map(|_| ()).unwrap_err();
         assert_eq!(message(b"a: \xff").offset, 3);
         assert_eq!(message(b"a: *b").offset, 3);

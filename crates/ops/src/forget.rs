@@ -23,7 +23,7 @@ pub struct Options {
 /// Restores what kasm-db set to the targets of documents, and deletes what it keeps beside them.
 ///
 /// # Errors
-/// As for [`apply`]; or what is kept cannot be deleted. Nothing is deleted unless all targets are as they shall be.
+/// As for [`apply`]; or what is kept cannot be deleted. Nothing is deleted unless all targets are as they should be.
 pub fn forget(mut documents: Documents, options: &Options, context: &Context<'_>) -> Result<Applied, Error> {
     documents.release(options.keep);
     let applied = apply(&documents, &options.apply, context)?;

@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn sudo_is_noted_and_what_is_no_number_is_not() {
+    fn sudo_is_noted_and_what_is_not_a_number_is_not() {
         let of = |uid: &str| {
             let pairs = [("SUDO_USER", "anna"), ("SUDO_UID", uid)];
             Who::of(&Environment::of(pairs.map(|(name, value)| (name.into(), value.into()))))

@@ -23,7 +23,7 @@ pub trait Observer {
     /// It cannot be told to whoever it is for, and the run must end.
     fn event(&self, event: Event<'_>, scrubber: &Scrubber) -> Result<(), Error>;
 
-    /// Asks whether to go on.
+    /// Asks for confirmation.
     ///
     /// # Errors
     /// There is nobody to ask.
@@ -160,7 +160,7 @@ pub enum Event<'a> {
     Left(Step),
     /// An earlier apply is not finished: this is its next step, and this run leaves it.
     Unfinished(Step),
-    /// An earlier apply goes on at this step.
+    /// An earlier apply continues at this step.
     Resumed(Step),
     /// What an earlier run had started is down, and nothing starts it; why. This run does it again from this step on.
     Down(Step, &'a str),

@@ -9,7 +9,7 @@ use live::{Commanding, Interrupted, Watch};
 use crate::error::{Error, FilesState};
 use crate::outcome::Outcome;
 
-/// How long a command that stops or starts the deployment may go on after a signal. Stopping it half-way would
+/// How long a command that stops or starts the deployment may continue after a signal. Stopping it half-way would
 /// leave a deployment of which nobody knows what runs; systemd waits three times as long before it kills.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -105,7 +105,7 @@ impl Progress {
         self.lock().written = true;
     }
 
-    /// Reports for the error of a result that cannot be written what holds for the files of the run by then.
+    /// Reports for the error of a result that cannot be written what holds for the files of the run at that point.
     #[must_use]
     pub fn of_result(&self, error: Error) -> Error {
         let state = self.lock();

@@ -47,7 +47,7 @@ pub struct Status {
 pub enum FilesStatus {
     /// As the document says.
     InSync,
-    /// Some values are other than the document says.
+    /// Some values differ from the document.
     Differ {
         /// Which values: what a plan would change.
         changes: Vec<ValueChange>,

@@ -159,7 +159,7 @@ fn statement(bytes: &[u8], start: usize, line: usize) -> (Result<Option<Entry>, 
     }
     let near =
         if token.kind == Kind::EndOfLine { token.span.start..token.span.start } else { token.span.clone() };
-    // The server goes on after the next line feed *token*: one inside quotes cannot be, and one
+    // The server continues after the next line feed *token*: one inside quotes cannot be, and one
     // after a `#` ends the comment.
     let end = lexer::end_of_line(bytes, near.start);
     (Err(SyntaxError { line, near }), (end + 1).min(bytes.len()))

@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn words_are_told_apart_by_their_dots() {
+    fn words_are_distinguished_by_their_dots() {
         assert_eq!(
             kinds("a a.b a.b.c a.1 a: a-b"),
             "Id:a QualifiedId:a.b UnquotedString:a.b.c \

@@ -30,7 +30,7 @@
 //!   reads booleans, numbers with units and enums once the caller knows the type.
 //! - [`ConfSet`] does no IO; a [`Source`] gives it the included files.
 //! - Names of included files that are not UTF-8 are read with U+FFFD in place of the bad bytes.
-//! - [`ConfSet`] stops after 2,000 includes, where the server would go on.
+//! - [`ConfSet`] stops after 2,000 includes, where the server would continue.
 
 mod conf;
 mod edit;

@@ -73,7 +73,7 @@ pub enum Needs {
     Reload,
     /// The server starts again.
     Restart,
-    /// The container is made anew.
+    /// The container is recreated.
     Recreate,
 }
 
@@ -134,7 +134,7 @@ impl Plan {
         self.ignored.extend(Ignorable::take(silenced, &mut self.findings));
     }
 
-    /// Turns blockers that a person may overrule, and did by name, into warnings.
+    /// Turns blockers that a person may override, and did by name, into warnings.
     pub fn allow(&mut self, names: &[String]) {
         for finding in &mut self.findings {
             if finding.code.risk().is_some() && names.iter().any(|name| name == finding.code.name()) {

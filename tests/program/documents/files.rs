@@ -14,7 +14,7 @@ fn sized(bytes: usize) -> String {
 }
 
 #[test]
-fn what_is_no_document_is_told_from_one_with_errors() {
+fn what_is_not_a_document_is_told_from_one_with_errors() {
     let sandbox = Sandbox::new(PROGRAM);
     let at = |name: &str| sandbox.root().join(name);
     let write = |name: &str, text: &str| std::fs::write(at(name), text).unwrap();

@@ -115,7 +115,7 @@ fn one_document_with_errors_keeps_all_others_from_being_applied() {
 }
 
 #[test]
-fn whatever_is_wrong_with_any_document_is_told_before_an_apply() {
+fn whatever_is_wrong_with_any_document_is_reported_before_an_apply() {
     let sandbox = fleet();
     write(&sandbox, "examples/z/kasm-db.yaml", "schema: kasm-db/v1\nimge: x\n");
     let before = sandbox.seen(sandbox.root());
@@ -166,7 +166,7 @@ fn a_saved_plan_is_stale_when_a_parent_changed() {
 }
 
 #[test]
-fn a_parent_that_is_no_file_is_not_waited_for() {
+fn a_parent_that_is_not_a_file_is_not_waited_for() {
     let sandbox = fleet();
     let path = sandbox.root().join("examples/pipe.kasm-db.yaml");
     let status = sandbox.command("mkfifo").arg(&path).status().unwrap();
@@ -250,7 +250,7 @@ fn what_is_said_of_a_target_names_its_document_where_there_are_several() {
 }
 
 #[test]
-fn a_document_that_can_not_be_read_is_counted_and_keeps_no_other_from_being_looked_at() {
+fn a_document_that_cannot_be_read_is_counted_and_keeps_no_other_from_being_looked_at() {
     let sandbox = fleet();
     let both = "-f nothing.yaml -f examples/new/kasm-db.yaml";
     let run = sandbox.run(&format!("-q validate {both}")).expect(1);

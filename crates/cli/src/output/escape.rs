@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_can_not_start_a_line() {
+    fn a_name_cannot_start_a_line() {
         assert_eq!(escape("a\nb"), "a\\u{a}b");
         assert_eq!(escape_lines("a\nb\n"), "a\nb\n");
         assert_eq!(escape_message("stale\n  a\nb: changed"), "stale\n  a\\u{a}b: changed");

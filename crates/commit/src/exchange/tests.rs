@@ -170,7 +170,7 @@ fn without_exchange_what_another_process_wrote_to_the_new_file_is_not_rolled_bac
 }
 
 #[test]
-fn a_link_left_by_a_crash_is_no_second_name_of_the_file() {
+fn a_link_left_by_a_crash_is_not_a_second_name_of_the_file() {
     let (temp, change) = (tempfile::tempdir().unwrap(), change());
     fs::write(temp.path().join("a"), OLD).unwrap();
     fs::hard_link(temp.path().join("a"), temp.path().join(".a.kasm-db-old")).unwrap();

@@ -313,7 +313,7 @@ fn a_file_that_is_neither_old_nor_new_is_named_and_nothing_is_written() {
             assert!(tree.root().interrupted().is_err());
         }
         assert_eq!((look(), tree.names()), before);
-        // Once a person has put it right, it goes on.
+        // Once a person has put it right, it continues.
         let index = FILES.iter().position(|file| *file == path).unwrap();
         fs::write(tree.at(path), &tree.changes[index].before).unwrap();
         tree.recover().unwrap();

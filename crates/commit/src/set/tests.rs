@@ -92,7 +92,7 @@ fn an_error_while_staging_leaves_nothing_behind() {
 }
 
 #[test]
-fn a_file_that_can_not_be_put_back_is_named_and_the_rest_is_put_back() {
+fn a_file_that_cannot_be_put_back_is_named_and_the_rest_is_put_back() {
     let temp = tempfile::tempdir().unwrap();
     let (root, changes) = three(temp.path());
     let (mut set, log) = prepared(&root, &changes);
@@ -123,7 +123,7 @@ fn a_file_that_can_not_be_put_back_is_named_and_the_rest_is_put_back() {
 }
 
 #[test]
-fn a_commit_that_can_not_undo_removes_no_old_content() {
+fn a_commit_that_cannot_undo_removes_no_old_content() {
     let temp = tempfile::tempdir().unwrap();
     let (root, changes) = three(temp.path());
     let (mut set, log) = prepared(&root, &changes);

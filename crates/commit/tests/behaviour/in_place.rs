@@ -36,7 +36,7 @@ fn a_file_in_place_keeps_its_inode_and_gets_exactly_its_new_bytes() {
 }
 
 #[test]
-fn a_directory_that_can_not_be_written_to_is_no_obstacle() {
+fn a_directory_that_cannot_be_written_to_is_not_an_obstacle() {
     let progress = Progress::with(&[("d/a", "1")]);
     let frozen = crate::support::Frozen::new(progress.at("d"));
     if can("immutable directories", frozen.as_ref().map(drop).map_err(Clone::clone)) {

@@ -47,7 +47,7 @@ fn acl_for_one_user() -> Vec<u8> {
 fn every_mode_is_kept() {
     for mode in [0o600, 0o644, 0o664, 0o666, 0o400, 0o000, 0o755, 0o4750, 0o2755, 0o1644] {
         if mode & 0o400 == 0 && !is_root() {
-            continue; // A file its owner can not read can not be planned for either.
+            continue; // A file its owner cannot read cannot be planned for either.
         }
         let progress = Progress::with(&[("a", "old")]);
         set_mode(&progress.at("a"), mode);

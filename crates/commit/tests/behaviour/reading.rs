@@ -88,7 +88,7 @@ fn the_links_of_the_root_itself_are_followed_once() {
 }
 
 #[test]
-fn what_can_not_be_a_root_is_refused_by_name() {
+fn what_cannot_be_a_root_is_refused_by_name() {
     let progress = Progress::with(&[("file", "")]);
     for path in ["file", "gone"] {
         let error = Root::open(&progress.at(path)).unwrap_err();

@@ -126,7 +126,7 @@ fn a_file_with_two_names_is_refused() {
 }
 
 #[test]
-fn one_file_can_not_be_changed_twice() {
+fn one_file_cannot_be_changed_twice() {
     let progress = Progress::with(&[("a", "1")]);
     for first in [change("a", "1", "2"), change("a", "1", "1")] {
         let error = refused(&progress, &[first, change("a", "1", "3")]);
@@ -195,7 +195,7 @@ fn a_stale_file_of_another_user_is_left_alone() {
 }
 
 #[test]
-fn a_directory_that_can_not_be_written_to_is_refused_before_anything_is_staged() {
+fn a_directory_that_cannot_be_written_to_is_refused_before_anything_is_staged() {
     let progress = Progress::with(&[("d/a", "1"), ("d/b", "1")]);
     match Frozen::new(progress.at("d")) {
         Err(error) => assert!(!can("immutable directories", Err(error))),
@@ -292,10 +292,10 @@ fn a_read_only_file_system_is_refused_before_anything_is_staged() {
 }
 
 #[test]
-fn one_file_reached_through_two_mounts_can_not_be_changed_twice() {
+fn one_file_reached_through_two_mounts_cannot_be_changed_twice() {
     match inside("e/a") {
         None => {
-            let test = "refusing::one_file_reached_through_two_mounts_can_not_be_changed_twice";
+            let test = "refusing::one_file_reached_through_two_mounts_cannot_be_changed_twice";
             in_own_mounts(test, &mounted(), "mount --bind d e");
         }
         Some(error) => {

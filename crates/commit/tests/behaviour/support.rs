@@ -130,7 +130,7 @@ pub(crate) fn set_xattr(path: &Path, name: &str, value: &[u8]) -> rustix::io::Re
     rustix::fs::setxattr(path, name, value, rustix::fs::XattrFlags::empty())
 }
 
-/// Returns whether a test can go on; where it cannot, it fails in CI and says so elsewhere.
+/// Returns whether a test can continue; where it cannot, it fails in CI and says so elsewhere.
 pub(crate) fn can<E: std::fmt::Display>(what: &str, setup: Result<(), E>) -> bool {
     let Err(error) = setup else { return true };
     let message = format!("this test needs {what}, which failed here: {error}");

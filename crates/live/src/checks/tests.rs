@@ -112,7 +112,7 @@ fn a_server_on_which_all_is_well_has_no_failure_and_skips_nothing() {
 }
 
 #[test]
-fn a_value_that_something_else_sets_is_named_with_the_statement_that_mends_it() {
+fn a_value_that_something_else_sets_is_named_with_the_statement_that_fixes_it() {
     let role = |reset: &str, whom: &str| Override {
         name: "pgaudit.log".into(),
         value: "none".into(),
@@ -332,7 +332,7 @@ fn what_is_not_loaded_logs_nothing() {
 
 /// Rows as PostgreSQL 15 gives them.
 #[test]
-fn what_waits_for_a_restart_is_no_error_of_a_file() {
+fn what_waits_for_a_restart_is_not_an_error_of_a_file() {
     let removed = |error: &str| Line { error: error.into(), ..Line::default() };
     let running = |value: &str| set(value, "configuration file", CONF);
     let not_applied = "setting could not be applied";

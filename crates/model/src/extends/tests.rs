@@ -133,7 +133,7 @@ fn circles_and_long_chains_are_errors_where_they_close() {
 }
 
 #[test]
-fn a_parent_that_can_not_be_read_is_an_error_where_it_is_named() {
+fn a_parent_that_cannot_be_read_is_an_error_where_it_is_named() {
     let reading = read(&[("kasm-db.yaml", "schema: kasm-db/v1\nextends: no/kasm-db.yaml\nimge: a:b\n")]);
     assert_eq!(
         said(&reading),

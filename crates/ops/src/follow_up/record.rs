@@ -1,4 +1,4 @@
-//! What is to follow an apply, as it is kept until it is done: enough to go on after a crash, without the
+//! What is to follow an apply, as it is kept until it is done: enough to continue after a crash, without the
 //! document.
 
 use std::time::Duration;

@@ -1,5 +1,5 @@
 //! What follows an apply, step by step: each is written down before it begins, so that whoever comes after a
-//! crash goes on there.
+//! crash continues there.
 
 mod command;
 mod healthy;

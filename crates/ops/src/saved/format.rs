@@ -3,7 +3,7 @@
 //! It holds no content of a file but what a plan shows anyway, images and managed settings: edits are
 //! offsets, everything else is a SHA-256. The same plan gives the same bytes: there is no time in it.
 //!
-//! A plan file is data. Nothing in it is ever written to a target; `apply` plans anew and compares.
+//! A plan file is data. Nothing in it is ever written to a target; `apply` plans again and compares.
 
 #![allow(
     missing_docs,

@@ -9,7 +9,7 @@ use super::Unit;
 pub enum ValueError {
     /// The text is no spelling of a Boolean. The server: `requires a Boolean value`.
     NotBoolean,
-    /// The text is no number, or one that a `double` cannot hold, or it goes on after the number although
+    /// The text is no number, or one that a `double` cannot hold, or it continues after the number although
     /// the setting has no units. The server: `invalid value`, without a hint.
     NotNumber,
     /// A number is followed by something that is none of the setting's units. The server: `invalid value`,

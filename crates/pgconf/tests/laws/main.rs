@@ -116,7 +116,7 @@ fn a_changed_setting_keeps_its_quotes_its_comment_and_its_line() {
 }
 
 #[test]
-fn a_value_that_can_not_be_written_leaves_no_edit_behind() {
+fn a_value_that_cannot_be_written_leaves_no_edit_behind() {
     for text in ["", "#a = 1\n", "a = 1\n"] {
         let wish = Wish { name: "a".into(), value: Some(b"x\0y".to_vec()), quoting: Quoting::Quoted };
         assert_eq!(check(text.as_bytes(), &[wish]), Some(text.into()), "{text:?}");

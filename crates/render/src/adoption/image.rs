@@ -81,7 +81,7 @@ pub(super) fn adopt(observed: &ObservedState, contents: &mut Contents) {
         }
         return;
     }
-    // A preload list or a setting of some majors may need it all the same.
+    // A preload list or a setting of some majors may still need it.
     if let Some(major) = major {
         contents.push(Key::PostgresMajor, major, Some("All of these images hold this major.".into()));
     }

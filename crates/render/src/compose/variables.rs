@@ -334,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn a_doubled_dollar_is_no_variable() {
+    fn a_doubled_dollar_is_not_a_variable() {
         assert!(!has_variables("a$$b"));
         assert!(has_variables("a${B}"));
     }

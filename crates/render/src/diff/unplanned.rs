@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn of_what_is_no_yaml_nothing_is_shown() {
+    fn of_what_is_not_yaml_nothing_is_shown() {
         let text = shown(FileKind::Compose, "PW: hunter2\n\t[", "PW: hunter3\n\t[");
         assert!(!text.contains("hunter"), "{text}");
     }

@@ -109,7 +109,7 @@ fn a_bomb_of_aliases_is_as_small_as_its_text() {
 }
 
 #[test]
-fn what_is_no_yaml_is_refused() {
+fn what_is_not_yaml_is_refused() {
     for text in [
         "services: [",
         "\tservices: 1",

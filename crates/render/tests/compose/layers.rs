@@ -144,7 +144,7 @@ fn an_included_project_has_its_own_folder_and_variables() {
 }
 
 #[test]
-fn what_can_not_be_included_is_refused() {
+fn what_cannot_be_included_is_refused() {
     refuse_files(
         At::First,
         Code::ComposeReference,

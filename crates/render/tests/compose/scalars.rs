@@ -82,7 +82,7 @@ fn a_missing_value_is_written() {
 }
 
 #[test]
-fn what_is_no_text_is_refused() {
+fn what_is_not_a_text_is_refused() {
     refuse(Code::ImageShape, "services:\n  db:\n    image: [postgres:12]\n");
     refuse(Code::ImageShape, "services:\n  db:\n    image: {name: postgres}\n");
     refuse(Code::ImageShape, "services:\n  db: [image, postgres:12]\n");

@@ -83,7 +83,7 @@ impl Cluster {
         let copy = Self::empty(&self.installation, folder);
         let mut command = self.installation.command(Path::new("cp"));
         let status = command.arg("-a").arg(self.data()).arg(copy.data()).status().expect("cp runs");
-        assert!(status.success(), "the data directory can not be copied");
+        assert!(status.success(), "the data directory cannot be copied");
         copy
     }
 

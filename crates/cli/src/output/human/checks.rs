@@ -37,7 +37,7 @@ pub(crate) fn after_apply(checks: &[Check], scrubber: &Scrubber) -> String {
     out
 }
 
-/// Renders one check: what it is, what was found, and what mends it.
+/// Renders one check: what it is, what was found, and how to fix it.
 fn check(out: &mut String, check: &Check, scrubber: &Scrubber) {
     let (name, says) = (escape(&check.subject.to_string()), one_line(&check.says, scrubber));
     let _ = match &check.verdict {

@@ -42,7 +42,7 @@ pub(crate) fn plan_of(plan: &Plan, folder: &str, files: usize, detail: Detail) -
     out
 }
 
-/// Returns how many warnings are silenced, and which the document silences anew.
+/// Returns how many warnings are silenced, and which are new.
 pub(crate) fn ignored(counts: &BTreeMap<&str, usize>, new: &[Ignorable]) -> String {
     let mut out = String::new();
     if !counts.is_empty() {

@@ -35,7 +35,7 @@ pub(super) fn run(
     let shown = argv.join(" ");
     let program = program_of(argv, root, trust, &context.environment).map_err(Error::not_done)?;
     context.tell(Event::Command(step.name(), &shown))?;
-    // A signal waits: the command would go on by itself, with nobody to go on after it.
+    // A signal waits: the command would continue by itself, and nothing would follow it.
     let commanding = context.progress.commanding(&context.scrubber().known(&shown));
     let job = Job {
         program: &program,
