@@ -73,7 +73,7 @@ fn a_set_in_a_session_is_not_taken_for_the_servers_value() {
     bed.document("");
     bed.sql("SET pgaudit.log = 'read, write, ddl'; SELECT 1");
     bed.run("verify").expect(9).says(&[
-        "setting pgaudit.log: it is 'none', not 'read, write, ddl': no file sets it; a `SET` counts only in its own session",
+        "setting pgaudit.log: it is 'none', not 'read, write, ddl': no file sets it; a `SET` applies only to its own session",
         "FAIL  audit read: a statement of this class was run, and is not in ",
         "KDB711",
     ]);
@@ -127,7 +127,7 @@ fn what_waits_for_a_reload_or_a_restart_is_distinguished() {
     ]);
     bed.sql("SELECT pg_reload_conf()");
     bed.run("verify --no-probe").expect(9).says(&[
-        "setting max_connections: it is '20', not '30': the file's value counts after a restart",
+        "setting max_connections: it is '20', not '30': the file's value takes effect after a restart",
         "FAIL  pending_restart: max_connections in the file counts only after a restart",
         "KDB708",
     ]);

@@ -80,7 +80,7 @@ fn a_revoked_certificate_is_refused_wherever_the_list_is() {
     rehashed(0, "nobody");
     agree(&[("PGSSLCRLDIR", &path("lists"))], None);
     // One that has expired says nothing, and neither does another authority's.
-    agree(&[("PGSSLCRL", &path("old"))], Some("get the authority's new revocation list"));
+    agree(&[("PGSSLCRL", &path("old"))], Some("install the authority's new revocation list"));
     let conf = "[ca]\ndefault_ca=d\n[d]\ndatabase=index\ncrlnumber=crlnumber\ncertificate=other\nprivate_key=other.key\n\
         default_md=sha256\n";
     std::fs::write(root.join("other.conf"), conf).unwrap();

@@ -169,7 +169,7 @@ fn an_image_is_not_changed_by_a_fix_into_another_one() {
         .unwrap();
     let run = sandbox.run("validate").expect(3);
     assert!(
-        run.stderr.contains("write `repository:tag@sha256:…`") && !run.stderr.contains("latest"),
+        run.stderr.contains("add the tag in front of `@sha256:`") && !run.stderr.contains("latest"),
         "{run}"
     );
 }
@@ -185,8 +185,8 @@ fn a_mode_of_tls_that_does_not_exist_is_an_invalid_value() {
     for (value, says) in [
         ("foo", "invalid value `foo` for PGSSLMODE"),
         ("verify_full", "invalid value `verify_full` for PGSSLMODE"),
-        ("prefer", "PGSSLMODE is `prefer`, which lets whoever is in between choose"),
-        ("allow", "PGSSLMODE is `allow`, which lets whoever is in between choose"),
+        ("prefer", "PGSSLMODE is `prefer`, which lets anybody on the way switch off TLS"),
+        ("allow", "PGSSLMODE is `allow`, which lets anybody on the way switch off TLS"),
     ] {
         let mut command = sandbox.command(PROGRAM);
         command.arg("verify").env("PGHOST", "127.0.0.1").env("PGSSLMODE", value);

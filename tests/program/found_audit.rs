@@ -248,6 +248,6 @@ fn a_log_filename_that_fits_in_many_ways() {
         set(&root, "log_filename = '%A%A%A%A%A%A%A%Ax'");
         std::fs::write(root.join("log/postgres").join("a".repeat(200)), "").unwrap();
         let run = sandbox.run("audit --deployment examples/existing/opt/kasm/current").expect(1);
-        assert!(run.stderr.contains("no file is called like"), "{run}");
+        assert!(run.stderr.contains("no file matches"), "{run}");
     });
 }

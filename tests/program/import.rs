@@ -86,7 +86,7 @@ fn a_file_that_is_there_is_never_overwritten() {
     let before = sandbox.seen(sandbox.root());
     for output in ["", "-o kasm-db.yaml", "-f kasm-db.yaml", "-o examples", "-o dangling.yaml"] {
         let run = sandbox.run(&format!("import {DEPLOYMENT} {output}")).expect(1);
-        assert!(run.stderr.contains("is there already and is not overwritten"), "{run}");
+        assert!(run.stderr.contains("already exists, and is not overwritten"), "{run}");
         assert!(run.stdout.is_empty(), "{run}");
     }
     sandbox.run(&format!("import {DEPLOYMENT} -o no/such/folder.yaml")).expect(1);
@@ -108,7 +108,7 @@ fn what_cannot_be_read_writes_nothing() {
         ),
         ("--compose nowhere.yaml", 1, "nowhere.yaml: no such file"),
         ("--conf nowhere.conf", 1, "nowhere.conf: no such file"),
-        ("--deployment a --compose b", 64, "cannot be used with"),
+        ("--deployment a --compose b", 64, "`--deployment` cannot be used together with `--compose`"),
         ("--service db", 64, "--compose"),
         ("--target x", 64, "--target"),
     ] {

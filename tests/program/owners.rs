@@ -177,7 +177,7 @@ fn whom_an_acl_lets_write_counts_as_others_do() {
         ("docker/docker-compose.yaml", " --files-only", 4, "KDB603"),
         ("docker", " --files-only", 4, "KDB603"),
         ("..", " --files-only", 4, ", above the target"),
-        ("../../../kasm-db.yaml", "", 1, "can be written by others than its owner"),
+        ("../../../kasm-db.yaml", "", 1, "is writable by users other than its owner"),
     ] {
         let Some(sandbox) = tree("") else { return };
         share(&sandbox.target("existing").join(shared));

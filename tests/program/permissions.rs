@@ -124,7 +124,8 @@ fn a_matrix_of_modes_owners_and_users() {
             let dry = tree.run(uid, "apply -y --dry-run");
             let name = if path.is_empty() { at.display().to_string() } else { path.to_string() };
             let name = name.replace(tree.sandbox.root().to_str().unwrap(), "[ROOT]");
-            let message = format!("[KDB603]: others than the owner can write to {name} (mode {mode:04o})");
+            let message =
+                format!("[KDB603]: users other than the owner can write to {name} (mode {mode:04o})");
             let warning = format!("warning{message}");
             match told {
                 Nothing => {

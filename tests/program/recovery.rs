@@ -273,9 +273,8 @@ fn rollback_asks_and_without_a_terminal_it_writes_nothing() {
     let before = case.sandbox.seen(case.sandbox.root());
     let run = case.run(&format!("-q rollback {TREE}")).expect(64);
     assert_snapshot!(run.stderr, @r"
-    error: cannot ask whether to roll back: standard input is not a terminal, or `--no-input` is given
-      = help: run `kasm-db rollback --yes`
-      = state: nothing changed
+    error: cannot ask whether to roll back: standard input is not a terminal
+      = help: run `kasm-db rollback --yes` to roll back without a question
     ");
     case.run(&format!("rollback --dry-run {TREE}")).expect(0);
     assert_eq!(case.sandbox.seen(case.sandbox.root()), before);
@@ -290,8 +289,7 @@ fn rollback_refuses_to_lose_an_edit_unless_it_is_told_to() {
     std::fs::write(&conf, &edited).unwrap();
     let run = case.run(&format!("rollback -y {TREE}")).expect(4);
     assert!(
-        run.stderr
-            .contains("error[KDB604]: conf/database/postgresql.conf was changed by somebody else since"),
+        run.stderr.contains("error[KDB604]: conf/database/postgresql.conf was edited since the last apply"),
         "{run}"
     );
     assert!(run.stdout.contains("-primary_conninfo = <hidden>"), "{run}");
@@ -307,7 +305,7 @@ fn there_is_no_way_back_to_what_is_not_kept() {
     let run = sandbox.run(&format!("rollback -y {TREE}")).expect(1);
     assert_snapshot!(run.stderr, @r"
     error: [ROOT]/examples/existing/opt/kasm/1.11.0: nothing was applied here yet
-      = help: there is nothing to go back to; check that this is the folder that was meant
+      = help: check that this is the right folder: there is nothing to roll back to
       = state: nothing changed
     ");
     let case = Case::applied();

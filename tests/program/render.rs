@@ -266,7 +266,7 @@ fn files_of_somebody_else_are_neither_replaced_nor_removed() {
     std::fs::remove_file(sandbox.root().join("taken/eu")).unwrap();
     let refused = sandbox.run(&format!("-q render -f {EXISTING} --out taken")).expect(1);
     assert!(
-        refused.stderr.contains("taken/plan.txt is there already, and render did not write it"),
+        refused.stderr.contains("taken/plan.txt: already exists, and `render` did not write it"),
         "{refused}"
     );
     let after = sandbox.seen(&sandbox.root().join("taken"));
@@ -332,7 +332,7 @@ fn every_document_of_a_folder_has_a_folder_beside_it() {
     assert_eq!(run.stdout, line("existing", 7) + &line("new", 6));
     sandbox.run("-q render -f examples -R --check").expect(0);
     let out = sandbox.run("-q render -f examples -R --out out").expect(64);
-    assert!(out.stderr.contains("only one can be taken here"), "{out}");
+    assert!(out.stderr.contains("only one is allowed here"), "{out}");
     std::fs::copy(sandbox.document("new"), sandbox.root().join("examples/new/other.kasm-db.yaml")).unwrap();
     let both =
         sandbox.run("-q render -f examples/new/kasm-db.yaml -f examples/new/other.kasm-db.yaml").expect(64);

@@ -48,7 +48,8 @@ const DOCUMENTS: &[&str] = &[
 ];
 
 /// What is said of documents, and what is explained; other tests compare it with what the program says.
-const SAID: &[&str] = &["tests/documents/said", "tests/documents/explain", "tests/program/snapshots"];
+const SAID: &[&str] =
+    &["tests/documents/said", "tests/documents/explain", "tests/mistakes", "tests/program/snapshots"];
 
 /// How often each phrase is in each source.
 type Hits = BTreeMap<(String, &'static str), usize>;
@@ -72,6 +73,13 @@ fn count(hits: &mut Hits, source: &str, text: &str) {
             *hits.entry((source.to_string(), phrase)).or_default() += 1;
         }
     }
+}
+
+/// Returns the phrases of a text that are never right.
+pub(crate) fn never_right(text: &str) -> Vec<&'static str> {
+    let mut hits = Hits::new();
+    count(&mut hits, "", text);
+    hits.into_keys().map(|(_, phrase)| phrase).collect()
 }
 
 /// Lists the text files below a path, which may be a file or not there.

@@ -90,6 +90,17 @@ pub(crate) enum Command {
     Version(Deferred<Version>),
 }
 
+impl Command {
+    /// Returns whether it can change files that are there, rather than print or save a result.
+    pub(crate) fn can_write(&self) -> bool {
+        match self {
+            Self::Apply(_) | Self::Recover(_) | Self::Rollback(_) => true,
+            Self::Validate(args) => args.fix,
+            _ => false,
+        }
+    }
+}
+
 /// Options of several commands. `help.rs` knows which ones have an effect on which command.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Global options")]
@@ -141,7 +152,7 @@ pub(crate) struct Global {
     #[arg(long, global = true)]
     pub(crate) no_input: bool,
     /// The number of seconds to wait for another run
-    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 0, env = "KASM_DB_LOCK_TIMEOUT", value_parser = whole_number::<u64>)]
+    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 0, env = "KASM_DB_LOCK_TIMEOUT", value_parser = seconds)]
     pub(crate) lock_timeout: u64,
     /// The number of targets to read in parallel [default: the number of cores]
     #[arg(long, global = true, value_name = "N", env = "KASM_DB_JOBS", value_parser = jobs)]
@@ -170,6 +181,15 @@ fn message(text: &str) -> Result<String, String> {
         text if text.len() > MESSAGE => Err(format!("use at most {MESSAGE} bytes")),
         text => Ok(text.to_string()),
     }
+}
+
+fn seconds(text: &str) -> Result<u64, String> {
+    whole_number(text).map_err(|_: String| "use a whole number of seconds, such as `60`".to_string())
+}
+
+fn generation(text: &str) -> Result<u64, String> {
+    whole_number(text)
+        .map_err(|_: String| "use a whole number; `kasm-db history` lists the generations".to_string())
 }
 
 fn jobs(text: &str) -> Result<u16, String> {
@@ -287,7 +307,7 @@ pub(crate) struct History {
 #[derive(Debug, Args)]
 pub(crate) struct Rollback {
     /// The generation to roll back to, from `kasm-db history` [default: the one before the last]
-    #[arg(value_parser = whole_number::<u64>)]
+    #[arg(value_parser = generation)]
     pub(crate) generation: Option<u64>,
     #[command(flatten)]
     pub(crate) writing: Writing,

@@ -20,6 +20,10 @@ pub(crate) mod validate;
 pub(crate) mod verify;
 pub(crate) mod version;
 
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::{Mutex, PoisonError};
+
 use live::Environment;
 use model::{Code, Diagnostic};
 use ops::{Document, Documents, Error, FilesState, Met, Outcome, Progress, Selection, TargetDir};
@@ -37,6 +41,8 @@ pub(crate) struct Setting {
     pub(crate) results: Results,
     /// Whether warnings are shown that every run on the document would repeat.
     pub(crate) shows_repeated: bool,
+    /// Hashes of what was said of documents: several may extend one, and what is wrong with that is said once.
+    pub(crate) said: Mutex<HashSet<u64>>,
 }
 
 impl Setting {
@@ -90,8 +96,15 @@ impl Setting {
     /// Shows what is wrong with a document on standard error.
     fn note_document(&self, document: &Document) {
         let terminal = &self.terminal;
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         for diagnostic in &document.reading.diagnostics {
+            let is_new = diagnostic.location.as_ref().is_none_or(|at| {
+                let mut hasher = DefaultHasher::new();
+                (&at.path, &at.span, &diagnostic.message).hash(&mut hasher);
+                said.insert(hasher.finish())
+            });
             match diagnostic.is_error() {
+                _ if !is_new => {}
                 false if terminal.quiet => {}
                 false if is_repeated(diagnostic) && !self.shows_repeated => {}
                 false if is_repeated(diagnostic) => terminal.note(&diagnostics::in_one_line(diagnostic)),

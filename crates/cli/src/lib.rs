@@ -16,17 +16,18 @@ mod output;
 #[doc(hidden)]
 pub mod parts;
 mod signals;
+mod usage;
 
 use std::process::ExitCode;
 
 use clap_complete::CompleteEnv;
 use live::Environment;
-use ops::{Error, FilesState, Outcome, Progress};
+use ops::{Error, Outcome, Progress};
 
 use crate::args::Command;
 use crate::command::Setting;
 use crate::exit::Exit;
-use crate::output::{Color, Terminal};
+use crate::output::Terminal;
 
 /// Runs the program: reads the command line, prints to the standard streams, and gives the exit code.
 #[must_use]
@@ -36,13 +37,13 @@ pub fn main() -> ExitCode {
     match completer.try_complete(std::env::args_os(), std::env::current_dir().ok().as_deref()) {
         Ok(false) => {}
         Ok(true) => return Exit::from(Outcome::Done).into(),
-        Err(error) => return usage(&error).into(),
+        Err(error) => return usage::tell(&error).into(),
     }
     let cli = match args::parse() {
         Ok(cli) => cli,
-        Err(error) => return usage(&error).into(),
+        Err(error) => return usage::tell(&error).into(),
     };
-    let terminal = Terminal::new(cli.global.color, cli.global.quiet);
+    let terminal = Terminal::new(cli.global.color, cli.global.quiet, cli.command.can_write());
     // A result must not be written to begin with where it would destroy something.
     if let Err(error) = cli.command.check_outputs(&cli.global) {
         terminal.error(&error);
@@ -56,7 +57,15 @@ pub fn main() -> ExitCode {
     break_if_told();
     let environment = Environment::of(std::env::vars_os());
     let shows_repeated = matches!(cli.command, Command::Validate(_) | Command::Plan(_));
-    let setting = Setting { terminal, progress, environment, global: cli.global, results, shows_repeated };
+    let setting = Setting {
+        terminal,
+        progress,
+        environment,
+        global: cli.global,
+        results,
+        shows_repeated,
+        said: std::sync::Mutex::default(),
+    };
     let outcome = run(&cli.command, &setting).unwrap_or_else(|error| {
         let error = setting.progress.of_result(error);
         setting.error(&error);
@@ -101,40 +110,6 @@ fn run(command: &Command, setting: &Setting) -> Result<Outcome, Error> {
 fn break_if_told() {
     if let Some(text) = std::env::var_os("KASM_DB_TEST_PANIC") {
         panic!("{}", text.display());
-    }
-}
-
-/// Prints clap's message. Its own exit code for a usage error is 2, which here means "differences".
-fn usage(error: &clap::Error) -> Exit {
-    let terminal = Terminal::new(Color::Auto, false);
-    if error.exit_code() != 0 {
-        terminal.note(&said(error));
-        terminal.state(FilesState::NothingChanged);
-        return Outcome::Usage.into();
-    }
-    // Help and version are results, with all that goes with one.
-    match terminal.result(&said(error)) {
-        Ok(()) => Exit::from(Outcome::Done),
-        Err(error) => {
-            terminal.error(&error);
-            Exit::from(&error)
-        }
-    }
-}
-
-/// Returns clap's text. It repeats arguments and variables as they came, which in a pipeline may be the name that
-/// somebody gave to a branch.
-fn said(error: &clap::Error) -> String {
-    let text = error.render();
-    let (plain, styled) = (text.to_string(), text.ansi().to_string());
-    let is_style = |part: &str| {
-        let rest = part.strip_prefix('[').unwrap_or_default();
-        rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';').starts_with('m')
-    };
-    if plain.contains(output::is_unsafe) || !styled.split('\u{1b}').skip(1).all(is_style) {
-        output::escape_lines(&plain)
-    } else {
-        styled
     }
 }
 

@@ -250,7 +250,7 @@ impl Error {
             Error::Symlink { .. } => Some("name the real path; links beneath the root are never followed"),
             Error::NotRegular { .. } => Some("name a regular file"),
             Error::HardLinked { .. } => Some(
-                "find the other names with `find -samefile`: remove them, or give this name a copy of its own",
+                "remove the other names, which `find -samefile` lists, or give this name a copy of its own",
             ),
             Error::TooLarge { .. } => Some("check that this is the file that was meant"),
             Error::Missing { .. } => Some("check the path; files are replaced, never created"),
@@ -263,9 +263,9 @@ impl Error {
             Error::Protected { by: Protection::AppendOnly, .. } => {
                 Some("remove the attribute with `chattr -a`")
             }
-            Error::NameTaken { .. } => Some("look at what is there and move it away"),
+            Error::NameTaken { .. } => Some("move away what is there"),
             Error::NotCarriedOver { .. } => Some("run as root or as the owner of the file"),
-            Error::Locked { .. } => Some("wait for the other run to end, or wait longer for the lock"),
+            Error::Locked { .. } => Some("wait until that run has ended, or wait longer for the lock"),
             Error::Interrupted { .. } => Some("recover it first"),
             Error::Damaged { damage: Damage::Layout, .. } => {
                 Some("remove this file: the next run looks at what the folder holds, and writes it again")
@@ -278,22 +278,22 @@ impl Error {
                 "put its old content back, which is in the last folder of `.kasm-db/private/generations`, or remove \
                  `.kasm-db/journal` if all files are as they should be; then recover again",
             ),
-            Error::Backup { .. } => Some("take the content from a backup of your own"),
-            Error::NoGeneration { .. } => Some("look at the history for those that there are"),
+            Error::Backup { .. } => Some("restore the content from a backup of your own"),
+            Error::NoGeneration { .. } => Some("list the history for those that there are"),
             Error::InsecureState { .. } => Some(
-                "look who has written there; if all is well, give it to root and take the rights from the others",
+                "check who has written there; if all is well, give it to root and remove the permissions of others",
             ),
             Error::NewerLayout { .. } => {
                 Some("use the version of the program that wrote there, or a later one")
             }
-            Error::LongNote { .. } => Some("note less"),
+            Error::LongNote { .. } => Some("write a shorter note"),
             Error::Io { operation, .. } => self.errno().and_then(|errno| remedy(operation, errno)),
         }
     }
 }
 
-const MOUNT_POINT: &str = "the file is a single-file bind mount (by `mount --bind` or a container's volume): \
-    change the file that is mounted, or write it in place";
+const MOUNT_POINT: &str = "change the file that is mounted, or write it in place: it is a single-file bind mount \
+    (by `mount --bind` or a container's volume)";
 
 /// Returns what the operating system said, without the number that Rust appends.
 pub fn reason(error: &io::Error) -> String {
@@ -315,27 +315,23 @@ fn range(known: Option<(u64, u64)>) -> String {
 fn remedy(operation: &Operation, errno: Errno) -> Option<&'static str> {
     let text = match errno {
         Errno::PERM if *operation == Operation::SetOwner => {
-            "only root can give a file to another owner: run as root or as the file's owner"
+            "run as root or as the file's owner: only root can give a file to another owner"
         }
         Errno::BUSY => MOUNT_POINT,
-        Errno::ROFS => "the file system is read-only: mount it read-write",
+        Errno::ROFS => "mount the file system read-write: it is read-only",
         Errno::PERM => {
-            "look for the immutable or append-only attribute with `lsattr -d`; else run as root or as the owner"
+            "check for the immutable or append-only attribute with `lsattr -d`; if there is none, run as root or as the owner"
         }
         Errno::ACCESS => "run as root or with `sudo`",
-        Errno::NOSPC => "the file system is full: look at `df -h` and `df -i`",
-        Errno::DQUOT => "the disk quota of the file's owner is used up: free space or raise it",
-        Errno::XDEV => {
-            "the file and its directory lie on different file systems: name the file where it really is"
-        }
-        Errno::LOOP => "a part of the path is a symbolic link: name the real path",
+        Errno::NOSPC => "free space: `df -h` and `df -i` show what is full",
+        Errno::DQUOT => "free space or raise the disk quota of the file's owner",
+        Errno::XDEV => "name the file by its real path: it and its directory are on different file systems",
+        Errno::LOOP => "name the real path: a part of this one is a symbolic link",
         Errno::NOENT => "check that the path exists",
         Errno::NOTDIR => "check the path: a part of it is a file, not a directory",
-        Errno::NAMETOOLONG => {
-            "the name is too long: the copy beside the file needs 13 bytes more than the file's own name"
-        }
-        Errno::IO => "the disk reports errors: look at `dmesg` before anything is tried again",
-        Errno::NOTSUP | Errno::NOSYS => "the file system lacks this: move the files to another one",
+        Errno::NAMETOOLONG => "rename the file: the copy beside it needs a name that is 13 bytes longer",
+        Errno::IO => "check `dmesg` before you try again: the disk reports errors",
+        Errno::NOTSUP | Errno::NOSYS => "move the files to another file system: this one lacks the feature",
         _ => return None,
     };
     Some(text)

@@ -106,7 +106,7 @@ impl CommitError {
     pub fn help(&self) -> Option<&'static str> {
         match self.state {
             State::RecoveryPending(_) => {
-                Some("remove the cause, then recover: it finishes the change or takes it back")
+                Some("remove the cause, then recover: that completes or reverts the change")
             }
             State::NothingChanged | State::RolledBack => self.cause.help(),
         }
@@ -126,7 +126,7 @@ impl fmt::Display for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             State::NothingChanged => write!(f, "nothing was changed"),
-            State::RolledBack => write!(f, "every file was put back as it was"),
+            State::RolledBack => write!(f, "every file was restored"),
             State::RecoveryPending(pending) => {
                 write!(f, "recovery is pending, files that could not be put back: {}", pending.len())?;
                 pending.iter().try_for_each(|file| write!(f, "\n{file}"))

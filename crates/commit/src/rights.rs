@@ -31,7 +31,7 @@ pub struct Writable {
 }
 
 impl Root {
-    /// Returns what others than its owner can write to: of these files, and of the directories from the root
+    /// Returns what users other than its owner can write to: of these files, and of the directories from the root
     /// to each.
     ///
     /// A directory with the sticky bit is left out: in it nobody can rename or remove what is another's.

@@ -44,11 +44,11 @@ impl Docker {
                     "the container {name} restarts again and again ({} times so far){said}",
                     container.restarts
                 ),
-                fix("fix what it says, or put the files of before back with `kasm-db rollback`".into()),
+                fix("fix what it says, or restore the earlier files with `kasm-db rollback`".into()),
             ),
             "exited" | "dead" => Unreachable::new(
                 format!("the container {name} does not run: it ended with {}{said}", container.exit_code),
-                fix("start the deployment with its `bin/start`, and see what the container says".into()),
+                fix("start the deployment with its `bin/start`, and check the container's log".into()),
             ),
             "paused" => Unreachable::new(
                 format!("the container {name} is paused"),
@@ -163,7 +163,7 @@ fn fix(says: &str, container: &Container) -> Option<String> {
         || says.contains("could not load ")
     {
         return Some(format!(
-            "correct what it names, then run {restart}; or put the files of before back with `kasm-db rollback`"
+            "correct what it names, then run {restart}; or restore the earlier files with `kasm-db rollback`"
         ));
     }
     None
@@ -181,7 +181,7 @@ fn rights(inside: &str, container: &Container) -> Option<String> {
         found.as_ref().is_some_and(|found| found.uid() == uid && found.permissions().mode() & 0o400 != 0);
     Some(match found {
         Some(_) if is_readable => {
-            format!("let the user {uid} into the folders above {}", here.display())
+            format!("give the user {uid} execute permission on the folders above {}", here.display())
         }
         Some(_) => format!("run `chown {uid}:{gid} {}`", here.display()),
         // It would be made.
@@ -222,7 +222,7 @@ mod tests {
         assert!(
             fix(says, &container)
                 .unwrap()
-                .starts_with(&format!("let the user {uid} into the folders above "))
+                .starts_with(&format!("give the user {uid} execute permission on the folders above "))
         );
         let new = "FATAL:  could not open log file \"/data/log\": Permission denied";
         let of_folder = format!("run `chown {uid}:{gid} {}`, ", folder.path().display());

@@ -77,7 +77,7 @@ fn of_folder(folder: &Path) -> Result<Vec<PathBuf>, Unreachable> {
     }
     paths.retain(is_list);
     if paths.is_empty() {
-        return Err(wrong(folder, "it holds no revocation list", "make the names with `openssl rehash`"));
+        return Err(wrong(folder, "it holds no revocation list", "run `openssl rehash` on the folder"));
     }
     paths.sort();
     Ok(paths)

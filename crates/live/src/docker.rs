@@ -115,7 +115,7 @@ impl Docker {
                 program::NotFound::Missing(_) | program::NotFound::NoProgram(_) => {
                     "install the Docker command line, or write `verify: {connect: tcp}` in the document"
                 }
-                program::NotFound::Open { .. } => "take the write permission for others away",
+                program::NotFound::Open { .. } => "remove the write permission of others",
                 program::NotFound::Foreign { .. } => "give it to root, or put another folder first in PATH",
             };
             Unreachable::new(error.to_string(), fix)
@@ -185,7 +185,7 @@ impl Docker {
         let text = String::from_utf8_lossy(&ended.stdout).into_owned();
         let container = Container::parse(name, &text).ok_or_else(|| {
             Unreachable::new(
-                format!("`docker container inspect` says of {name} what cannot be understood"),
+                format!("cannot understand what `docker container inspect` says about {name}"),
                 "check the version of Docker: `docker version`",
             )
         });
@@ -304,7 +304,7 @@ pub(crate) fn refused(words: &str) -> Unreachable {
     let lower = words.to_lowercase();
     if lower.contains("permission denied") {
         Unreachable::new(
-            format!("the Docker engine may not be used by this user: {words}"),
+            format!("this user may not use the Docker engine: {words}"),
             "run as root or as a member of the group `docker`",
         )
     } else {

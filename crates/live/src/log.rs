@@ -71,7 +71,7 @@ impl<'a> Log<'a> {
             Ok(Some(file)) => file.clone(),
             Ok(None) if only_elsewhere(server) => return Err(elsewhere()),
             Ok(None) => {
-                return Err(failed(no_file(server), "look at log_destination and logging_collector"));
+                return Err(failed(no_file(server), "check log_destination and logging_collector"));
             }
             Err(why) => {
                 let why = format!("the name of the log file cannot be seen: {why}");

@@ -43,7 +43,7 @@ pub(crate) fn read(path: &Path) -> Result<String, Unreachable> {
     let mode = metadata.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
         let why = named(format!("others can read this password file: its mode is {mode:04o}"));
-        return Err(Unreachable::new(why, "take the permissions away: `chmod 600`"));
+        return Err(Unreachable::new(why, "remove the permissions of others: run `chmod 600`"));
     }
     // A comment may be in any encoding.
     Ok(String::from_utf8_lossy(&bytes).into_owned())

@@ -74,7 +74,7 @@ pub(crate) fn run(
         let pieces = match log.read(now.as_ref()) {
             Ok(pieces) => pieces,
             Err(why) => {
-                let fix = "look at that file, and verify again";
+                let fix = "check that file, and verify again";
                 return Ok(Probe::Not(NotRun::Failed(Unreachable::new(why, fix))));
             }
         };

@@ -43,7 +43,7 @@ pub enum NotFound {
     /// There is nothing at the path that can be run.
     #[error("{0} does not exist, or is not a program")]
     NoProgram(String),
-    /// Others than its owner can write to it, or to a folder on the way to it.
+    /// Users other than its owner can write to it, or to a folder on the way to it.
     #[error("{path} can be replaced by others: its mode is {mode:04o}")]
     Open {
         /// The program, or a folder on the way to it.

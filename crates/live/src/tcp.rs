@@ -160,7 +160,7 @@ impl Tcp {
             tokio::time::timeout(TIMEOUT, work).await.unwrap_or_else(|_| {
                 Err(Unreachable::new(
                     format!("{} gave no answer within {} seconds", self.name(), TIMEOUT.as_secs()),
-                    "check that the server is well",
+                    "check that the server is healthy",
                 ))
             })
         })
@@ -240,7 +240,7 @@ impl Tcp {
                 "{} port {}: the connection is accepted, and no session comes within {seconds} seconds",
                 self.host, self.port
             );
-            let fix = "look whether the server's process is stopped or hangs: `ps -eo pid,stat,args | grep postgres`, and \
+            let fix = "check whether the server's process is stopped or hangs: `ps -eo pid,stat,args | grep postgres`, and \
                        `kill -CONT` for one whose state is `T`";
             Err(Unreachable::new(why, fix))
         })
@@ -277,7 +277,7 @@ impl Tcp {
     fn no_stream(&self, why: &str) -> Unreachable {
         Unreachable::new(
             format!("{} port {}: {why}", self.host, self.port),
-            "check that the server runs and listens there, and PGHOST and PGPORT",
+            "check that the server runs and listens there, and that PGHOST and PGPORT are right",
         )
     }
 
@@ -297,7 +297,7 @@ impl Tcp {
         }
         let has = |part: &str| words.contains(part);
         let fix = if has("does not support TLS") {
-            "turn on `ssl` on the server; or, where nobody can be in between, use `--sslmode disable`"
+            "set `ssl` to on; on a network that you trust, use `--sslmode disable` instead"
         } else if has("UnknownIssuer") || has("BadSignature") {
             "name the file of the authority that signed the server's certificate in PGSSLROOTCERT"
         } else if has("not valid for name") || has("NotValidForName") {
@@ -309,7 +309,7 @@ impl Tcp {
         } else if has("UnknownRevocationStatus") {
             "name the revocation lists of all authorities of the chain in PGSSLCRL or PGSSLCRLDIR"
         } else if has("evocation list") && has("expired") || has("ExpiredRevocationList") {
-            "get the authority's new revocation list"
+            "install the authority's new revocation list"
         } else if has("CaUsedAsEndEntity") {
             "give the server a certificate that an authority signed: a self-signed one must be in PGSSLROOTCERT itself, \
              and is never trusted with revocation lists"
@@ -318,7 +318,7 @@ impl Tcp {
         } else if has("password missing") {
             "name a password file in PGPASSFILE"
         } else {
-            "check that this is a PostgreSQL server, and that it is well"
+            "check that this is a PostgreSQL server, and that it is healthy"
         };
         Unreachable::new(format!("{} port {}: {words}", self.host, self.port), fix)
     }
@@ -352,7 +352,9 @@ where
 fn named_mode(text: &str) -> Result<SslMode, Unreachable> {
     text.parse().map_err(|_| {
         let what = match text {
-            "allow" | "prefer" => format!("PGSSLMODE is `{text}`, which lets whoever is in between choose"),
+            "allow" | "prefer" => {
+                format!("PGSSLMODE is `{text}`, which lets anybody on the way switch off TLS")
+            }
             _ => format!("invalid value `{text}` for PGSSLMODE"),
         };
         Unreachable::new(what, "use one of disable, require, verify-ca, verify-full")

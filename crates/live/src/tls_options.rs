@@ -139,7 +139,7 @@ fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, Unreachable> {
     let (most, name) = if metadata.uid() == 0 { (0o740, "0640") } else { (0o700, "0600") };
     if mode & !most != 0 {
         let why = format!("{}: others can use this key: its mode is {mode:04o}", path.display());
-        return Err(Unreachable::new(why, format!("take the permissions away: `chmod {name}`")));
+        return Err(Unreachable::new(why, format!("remove the permissions of others: run `chmod {name}`")));
     }
     PrivateKeyDer::from_pem_slice(&bytes).map_err(|error| match error {
         pem::Error::NoItemsFound => {

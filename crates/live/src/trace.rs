@@ -58,7 +58,7 @@ pub(crate) fn look(
                 return Traced::No { log: log.name(), fault: log_fault::find(way, &log, container) };
             }
             Ok(false) => sleep(Duration::from_millis(50)),
-            Err(why) => return failed(why, "look whether this file can be read"),
+            Err(why) => return failed(why, "check whether this file can be read"),
         }
     }
 }

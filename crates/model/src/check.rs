@@ -133,36 +133,18 @@ impl Checker<'_, '_> {
         let image = match Image::parse(text) {
             Ok(image) => image,
             Err(error) => {
-                let mut at = location;
-                // Behind the quote, if there is one, and only where no escape moves the offset.
-                let quote =
-                    usize::from(matches!(self.texts.bytes(spot.text).get(at.span.start), Some(b'"' | b'\'')));
-                if at.span.len() == text.len() + 2 * quote {
-                    let start = at.span.start + quote + error.offset;
-                    let wide = text
-                        .get(error.offset..)
-                        .and_then(|rest| rest.chars().next())
-                        .map_or(0, char::len_utf8);
-                    at = self.location(Spot { span: start..start + wide, ..spot });
-                }
-                let repository = &text[..text.find([':', '@']).unwrap_or(text.len())];
-                let help = if repository.chars().any(char::is_uppercase) {
-                    "write the repository in lower case".to_string()
-                } else if text.contains('$') {
-                    "write the tag out: variables are not supported in a document".to_string()
-                } else {
-                    "write `repository:tag`, as in `kasmweb/postgres:1.11.0`".to_string()
-                };
-                let message = format!("invalid value for `image`: {error}");
-                self.push(Diagnostic::error(Code::InvalidImage, message).at(at).help(help));
+                self.invalid_image(text, &spot, location, error.offset);
                 return None;
             }
         };
         match image.tag() {
             None => {
+                let tag = if text.contains("kasmweb/") { "1.16.1" } else { "TAG" };
                 let help = match image.digest() {
-                    Some(_) => "write `repository:tag@sha256:…`: the tag says which release the digest is",
-                    None => "write `repository:tag`; without a tag, Docker takes `latest`",
+                    Some(_) => {
+                        "add the tag in front of `@sha256:`: it says which release the digest is of".into()
+                    }
+                    None => format!("add the tag, as in `{text}:{tag}`; without one, Docker uses `latest`"),
                 };
                 self.push(
                     Diagnostic::error(Code::InvalidImage, "`image` has no tag").at(location).help(help),
@@ -175,15 +157,55 @@ impl Checker<'_, '_> {
                 } else {
                     (Code::NoDigest, "`image` has no digest, and its tag is mutable".to_string())
                 };
-                self.push(
-                    Diagnostic::warning(code, message)
-                        .at(location)
-                        .help("append `@sha256:…` to pin the contents"),
-                );
+                let help = if moves && text.contains("kasmweb/") {
+                    "use the tag of a release, such as `1.16.1`, and append `@sha256:…` to pin the contents"
+                } else if moves {
+                    "use a tag that does not move, and append `@sha256:…` to pin the contents"
+                } else {
+                    "append `@sha256:…` to pin the contents"
+                };
+                self.push(Diagnostic::warning(code, message).at(location).help(help));
             }
             Some(_) => {}
         }
         Some(image)
+    }
+
+    /// Reports an image that is not a reference; `offset` is that of the byte that does not fit.
+    fn invalid_image(&mut self, text: &str, spot: &Spot, mut at: Location, offset: usize) {
+        let repository = &text[..text.rfind([':', '@']).unwrap_or(text.len())];
+        let is_web = text.contains("://");
+        let capital = repository.find(char::is_uppercase).filter(|_| !is_web);
+        let start = capital.unwrap_or(offset);
+        // Behind the quote, if there is one, and only where no escape moves the offset.
+        let quote = usize::from(matches!(self.texts.bytes(spot.text).get(at.span.start), Some(b'"' | b'\'')));
+        let whole = at.span.clone();
+        if at.span.len() == text.len() + 2 * quote {
+            let wide = text.get(start..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
+            let start = at.span.start + quote + start;
+            at = self.location(Spot { span: start..start + wide, ..*spot });
+        }
+        let lower = text.replacen(repository, &repository.to_lowercase(), 1);
+        let (message, help) = if is_web {
+            ("an image reference is not a web address", "write `repository:tag`, without `https://`")
+        } else if capital.is_some() && Image::parse(&lower).is_ok() {
+            ("a repository must not have capital letters", "")
+        } else if text.contains('$') {
+            ("variables are not supported in a document", "write the tag out")
+        } else if text.contains(char::is_whitespace) {
+            ("an image reference has no spaces", "remove the space")
+        } else if text.matches(':').count() > 1 && offset == text.rfind(':').unwrap_or_default() {
+            ("it has more than one tag", "write `repository:tag`, with one tag")
+        } else {
+            ("not an image reference", "write `repository:tag`, as in `kasmweb/postgres:1.11.0`")
+        };
+        let diagnostic =
+            Diagnostic::error(Code::InvalidImage, format!("invalid value for `image`: {message}")).at(at);
+        self.push(if help.is_empty() {
+            diagnostic.help(format!("write `{lower}`")).fix(whole, lower)
+        } else {
+            diagnostic.help(help)
+        });
     }
 
     fn major(&mut self, document: &Document, image: Option<&Image>) -> Option<u16> {
@@ -360,15 +382,26 @@ impl Checker<'_, '_> {
             let kinds = [target.deployment.is_some(), target.installer.is_some(), target.files.is_some()];
             let count = kinds.iter().filter(|&&there| there).count();
             if count != 1 {
-                let at = self.value(&format!("{pointer}/name"));
+                let names = ["deployment", "installer", "files"].iter().zip(kinds);
+                let mut there = names.filter(|(_, there)| *there).map(|(name, _)| *name);
+                let (first, second) = (there.next(), there.next());
+                let at = match second {
+                    Some(second) => self.key(&format!("{pointer}/{second}")),
+                    None => self.value(&format!("{pointer}/name")),
+                };
                 let has = if count == 0 { "none" } else { "more than one" };
                 let message = format!(
                     "`targets[{index}]`, named `{}`, has {has} of `deployment`, `installer` and `files`",
                     target.name
                 );
-                self.push(
-                    Diagnostic::error(Code::TargetKind, message).at(at).help("write exactly one of them"),
-                );
+                let help = match (first, second) {
+                    (Some(first), Some(second)) => {
+                        format!("remove `{first}` or `{second}`, or make two targets of them")
+                    }
+                    _ => "add `deployment:` with the path of an installed tree, such as /opt/kasm/current"
+                        .into(),
+                };
+                self.push(Diagnostic::error(Code::TargetKind, message).at(at).help(help));
             }
             let files = target.files.as_ref();
             if files.is_some_and(|files| files.compose.is_empty() && files.postgresql_conf.is_none()) {

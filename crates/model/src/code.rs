@@ -486,7 +486,7 @@ work_mem = '4MB'
         mend "Run kasm-db as a user who can read it, such as root, or correct what is at its path."
         example r#"docker/docker-compose.yaml         # a folder, a link, or a file of more than 1 MiB
 "#;
-    InsecurePermissions "KDB603" "insecure-permissions" "Others than its owner can write to a file or its folder."
+    InsecurePermissions "KDB603" "insecure-permissions" "Users other than its owner can write to a file or its folder."
         allow "whoever can write there decides what the database runs"
         why "Whoever can replace a file during or after an apply decides what the database runs, and what root runs."
         mend "Remove the permission with `chmod go-w`. A non-root user's primary group is accepted."

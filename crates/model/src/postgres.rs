@@ -9,6 +9,7 @@ mod hooks;
 mod renamed;
 mod setting;
 mod table;
+mod values;
 
 use std::cmp::Ordering;
 use std::ops::RangeInclusive;
@@ -18,6 +19,7 @@ use crate::suggest;
 pub use hooks::{Refused, check};
 pub use renamed::{Renamed, removed_or_renamed};
 pub use setting::{Context, Needs, Setting};
+pub use values::advice;
 
 /// The majors that the table knows.
 pub const MAJORS: RangeInclusive<u16> = 12..=18;

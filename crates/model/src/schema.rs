@@ -67,6 +67,14 @@ pub fn keys(pointer: &str) -> Vec<String> {
     keys.unwrap_or_default()
 }
 
+/// Returns a part of the schema, or the one that it refers to.
+pub(crate) fn resolved(rule: &Value) -> Option<Value> {
+    match rule.get("$ref").and_then(Value::as_str) {
+        Some(reference) => json().pointer(reference.strip_prefix('#')?).cloned(),
+        None => Some(rule.clone()),
+    }
+}
+
 /// Removes `null` from what `Option` allows: an absent key is not managed, a null one is an error.
 fn forbid_null(schema: &mut Value) {
     match schema {

@@ -168,6 +168,12 @@ impl Reader<'_> {
         String::from_utf8_lossy(bytes).contains(is_hidden)
     }
 
+    fn is_in_double_braces(&self, spot: &Spot) -> bool {
+        let bytes = self.texts.bytes(self.now);
+        let before = bytes.get(..spot.span.start).unwrap_or_default();
+        bytes.get(spot.span.start) == Some(&b'{') && before.ends_with(b"{")
+    }
+
     fn keys(&mut self, tree: &Tree, top: NodeId, mapping: NodeId, entries: &[(NodeId, NodeId)]) {
         let mut seen: HashMap<&str, Spot> = HashMap::new();
         for (key, _) in entries {
@@ -177,6 +183,8 @@ impl Reader<'_> {
             }
             let spot = self.here(tree.written(*key).span.clone());
             match tree.scalar(*key) {
+                // A placeholder of a template: that the value is none of its type is said.
+                None if self.is_in_double_braces(&spot) => {}
                 None => {
                     let message = format!("a key must be a word{}", of(tree, top, mapping));
                     self.error(Code::DocumentShape, spot, message).help = Some("write `key: value`".into());

@@ -6,16 +6,20 @@ use std::ops::Range;
 use jsonschema::error::ValidationErrorKind as Violation;
 use serde_json::Value;
 
+use crate::audit::Class;
 use crate::code::Code;
 use crate::diagnostic::MAX_DIAGNOSTICS;
 use crate::document::VERSION;
+use crate::explain::fields;
 use crate::locations::Spot;
+use crate::meant::{accepts, allowed, form, image_of, near_form, retyped};
 use crate::pointer::{self, escaped};
+use crate::postgres;
 use crate::reader::Reader;
 use crate::schema;
 use crate::settings;
+use crate::statements::statement;
 use crate::suggest::nearest;
-use crate::written::in_flow;
 
 /// Whether keys that are missing are reported.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -104,10 +108,14 @@ impl Look<'_, '_> {
         let of_pgaudit = format!("pgaudit.{}", name.strip_prefix("pgaudit.").unwrap_or(name));
         let of_pgaudit = settings::pgaudit(&of_pgaudit).filter(|_| parent == "/audit").map(|row| row.key);
         let of_pgaudit = of_pgaudit.filter(|key| free.iter().any(|free| free == key));
+        let elsewhere = elsewhere(parent, name).filter(|_| of_pgaudit.is_none());
         let meant = of_pgaudit
-            .or_else(|| nearest(name, free.iter().map(|key| key.as_str())))
+            .or_else(|| {
+                let near = nearest(name, free.iter().map(|key| key.as_str()));
+                near.filter(|_| elsewhere.is_none())
+            })
             .map(String::from)
-            .or_else(|| required(parent, &free, name))
+            .or_else(|| required(parent, &free, name).filter(|_| elsewhere.is_none()))
             .or_else(|| own_key(parent, name));
         let span = self.key(&format!("{parent}/{}", escaped(name)));
         let path = |name: &str| pointer::path(&format!("{parent}/{}", escaped(name)));
@@ -122,6 +130,8 @@ impl Look<'_, '_> {
         });
         diagnostic.help = Some(if !parent.is_empty() && name.starts_with("x-") {
             "move it to the top of the document".into()
+        } else if let Some(place) = elsewhere {
+            format!("move it to `{place}`")
         } else if parent == "/verify" && name.contains("password") {
             "remove it, and put the password in the file that PGPASSFILE names".into()
         } else {
@@ -168,9 +178,23 @@ impl Look<'_, '_> {
                 } else {
                     kind_of(found)
                 };
+                if raw.starts_with("{{") {
+                    let message = format!("`{key}` is a placeholder of a template");
+                    self.reader.error(Code::WrongType, span, message).help =
+                        Some("render the template first, or write the value itself".into());
+                    return;
+                }
                 let message = format!("`{key}` must be {expected}, not {kind}");
                 let diagnostic = self.reader.error(Code::WrongType, span.clone(), message);
                 diagnostic.help = help;
+                if let (true, Some(image)) = (pointer == "/image", image_of(found)) {
+                    diagnostic.help = Some(format!("write it as one text: `image: {image}`"));
+                }
+                let target = pointer.strip_prefix("/targets/").is_some_and(|index| !index.contains('/'));
+                if let (true, Some(path)) = (target, found.as_str().filter(|path| path.contains('/'))) {
+                    diagnostic.help =
+                        Some(format!("write a mapping, such as `{{name: current, deployment: {path}}}`"));
+                }
                 if pointer == "/image" && !found.is_object() {
                     diagnostic.help = Some("write `repository:tag`, as in `kasmweb/postgres:1.11.0`".into());
                     return;
@@ -201,26 +225,32 @@ impl Look<'_, '_> {
                     Some(word) => ("-", word),
                     None => ("", text),
                 };
-                let statement =
-                    STATEMENTS.iter().find(|(name, _)| is_class && name.eq_ignore_ascii_case(word));
-                let meant = statement
-                    .map(|(_, class)| *class)
+                let statement = statement(word).filter(|_| is_class);
+                let meant = match &statement {
+                    Some(statement) => statement.class.map(Class::name),
                     // Of three letters one other makes another class: `dml` and `dcl` are not slips for `ddl`.
-                    .or_else(|| {
-                        nearest(word, allowed.iter().map(String::as_str))
-                            .filter(|_| !is_class || word.len() > 3)
-                    })
-                    .map(|meant| format!("{sign}{meant}"));
+                    None => nearest(word, allowed.iter().map(String::as_str))
+                        .filter(|_| !is_class || word.len() > 3),
+                };
+                let meant = meant.map(|meant| format!("{sign}{meant}"));
                 let message = match &meant {
                     Some(meant) => format!("invalid value `{shown}` for `{key}`; did you mean `{meant}`?"),
                     None => format!("invalid value `{shown}` for `{key}`"),
                 };
-                let fix = meant.map(|meant| (span.span.clone(), meant));
+                let is_safe = statement.as_ref().is_none_or(|statement| statement.is_certain);
+                let fix = meant.filter(|_| is_safe).map(|meant| (span.span.clone(), meant));
                 let diagnostic = self.reader.error(Code::WrongValue, span, message);
                 diagnostic.fix = fix;
-                diagnostic.help = Some(if allowed.is_empty() {
+                diagnostic.help = Some(if let Some(statement) = statement {
+                    format!("{}; the classes are {}", statement.advice, allowed.join(", "))
+                } else if allowed.is_empty() {
                     let pattern = || rule["pattern"].as_str().unwrap_or("its pattern");
-                    form(&rule).unwrap_or_else(|| format!("write a text that matches {}", pattern()))
+                    let form =
+                        form(&rule).unwrap_or_else(|| format!("write a text that matches {}", pattern()));
+                    match near_form(&rule, text) {
+                        Some(near) => format!("write `{near}`: {}", form.trim_start_matches("write ")),
+                        None => form,
+                    }
                 } else {
                     format!("use one of: {}", allowed.join(", "))
                 });
@@ -245,7 +275,11 @@ impl Look<'_, '_> {
                     Violation::MinItems { .. } => "add an item, or remove the key".to_string(),
                     Violation::MinLength { .. } => "write a text, or remove the key".to_string(),
                     Violation::MaxLength { .. } => "write a shorter text".to_string(),
-                    _ if rule.get("maximum").is_some() => "write a number in this range".to_string(),
+                    _ if rule.get("maximum").is_some() => format!(
+                        "write a number from {} to {}",
+                        limit("minimum").unwrap_or_default(),
+                        limit("maximum").unwrap_or_default()
+                    ),
                     _ => format!("run `kasm-db explain {}`", key.split('[').next().unwrap_or_default()),
                 };
                 self.reader.error(Code::WrongValue, span, range).help = Some(help);
@@ -283,28 +317,6 @@ fn not_ignorable(code: Code, key: &str, allowed: &[String]) -> (String, String, 
     (format!("`{name}` in `{key}` cannot be ignored"), help, None)
 }
 
-/// What is written for a class of statements, and the class.
-const STATEMENTS: &[(&str, &str)] = &[
-    ("dml", "write"),
-    ("dcl", "role"),
-    ("insert", "write"),
-    ("update", "write"),
-    ("delete", "write"),
-    ("truncate", "write"),
-    ("select", "read"),
-    ("grant", "role"),
-    ("revoke", "role"),
-    ("create", "ddl"),
-    ("alter", "ddl"),
-    ("drop", "ddl"),
-];
-
-/// Returns what a text must be like, where the schema says it in words.
-fn form(rule: &Value) -> Option<String> {
-    let words = rule["patternErrorMessage"].as_str()?;
-    Some(words.replacen("Write", "write", 1).trim_end_matches('.').to_string())
-}
-
 /// Returns the only key that is required and missing, where a misspelt one begins like it: `libs` for `libraries`.
 fn required(parent: &str, free: &[&String], name: &str) -> Option<String> {
     let rule = schema::at(parent)?;
@@ -314,66 +326,23 @@ fn required(parent: &str, free: &[&String], name: &str) -> Option<String> {
     (name.get(..3).is_some() && name.get(..3) == only.get(..3)).then(|| only.to_string())
 }
 
+/// Returns the key that a name is the name of somewhere else in the document, or the setting of PostgreSQL that it is.
+fn elsewhere(parent: &str, name: &str) -> Option<String> {
+    let end = format!(".{name}");
+    let mut keys = fields().iter().filter(|field| field.path.ends_with(&end));
+    match (keys.next(), keys.next()) {
+        (Some(only), None) => Some(only.path.clone()),
+        (None, _) if !parent.starts_with("/targets") => {
+            postgres::lookup_in(name, None).map(|setting| format!("settings.{}", setting.name))
+        }
+        _ => None,
+    }
+}
+
 /// Returns a key of the user's own that was written in another letter case.
 fn own_key(parent: &str, name: &str) -> Option<String> {
     let own = name.to_lowercase();
     (parent.is_empty() && own != name && own.starts_with("x-")).then_some(own)
-}
-
-/// Returns what to write for a value of another type, and what a safe replacement would be.
-fn retyped(
-    expected: &str,
-    found: &Value,
-    shown: &str,
-    raw: &str,
-    rule: &Value,
-) -> (Option<String>, Option<(String, Value)>) {
-    let example =
-        || rule["examples"].get(0).map(|example| format!("write {expected}, such as `{}`", in_flow(example)));
-    let is = |words: &[&str]| words.iter().any(|word| word.eq_ignore_ascii_case(shown));
-    match expected {
-        // In quotes it may still be none of the texts that are taken.
-        "text" if !found.is_object() && !found.is_array() && !accepts(rule, &shown.into()) => {
-            let listed = || Some(allowed(rule)).filter(|all| !all.is_empty());
-            let listed = || listed().map(|all| format!("use one of: {}", all.join(", ")));
-            (form(rule).or_else(listed).or_else(example), None)
-        }
-        "text" if !found.is_object() && !found.is_array() => {
-            (Some(format!("write \"{shown}\" in quotes")), Some((format!("\"{shown}\""), shown.into())))
-        }
-        "a list" if found.as_str().is_some_and(|text| text.contains(',')) => {
-            let items: Vec<&str> = found.as_str().unwrap_or_default().split(',').map(str::trim).collect();
-            let list = format!("[{}]", items.join(", "));
-            (Some(format!("write a list: `{list}`")), Some((list, items.into())))
-        }
-        "a list" if !found.is_object() => {
-            let fix = (!raw.contains('\n')).then(|| (format!("[{raw}]"), vec![found.clone()].into()));
-            (example(), fix)
-        }
-        // What YAML 1.1 took for a switch.
-        "true or false" => {
-            let (on, off) = (is(&["yes", "on", "y", "true"]), is(&["no", "off", "n", "false"]));
-            (Some("write `true` or `false`".into()), (on || off).then(|| (on.to_string(), on.into())))
-        }
-        "a whole number" => {
-            (example(), shown.parse::<i64>().ok().map(|number| (number.to_string(), number.into())))
-        }
-        "a mapping" => {
-            let keys = rule["properties"].as_object().map(|keys| {
-                let keys: Vec<_> = keys.keys().map(String::as_str).collect();
-                format!("write a mapping; its keys are {}", keys.join(", "))
-            });
-            (keys.or_else(example), None)
-        }
-        _ => (example(), None),
-    }
-}
-
-/// Returns whether a rule of the schema takes a value.
-fn accepts(rule: &Value, value: &Value) -> bool {
-    let mut alone = rule.clone();
-    alone["$defs"] = schema::json()["$defs"].take();
-    jsonschema::draft202012::new(&alone).is_ok_and(|validator| validator.is_valid(value))
 }
 
 fn is_other_version(found: &Value) -> bool {
@@ -404,20 +373,5 @@ fn expected_type(rule: &Value) -> String {
     match &rule["type"] {
         Value::Array(_) => "a single value".into(),
         kind => word(kind).into(),
-    }
-}
-
-/// Returns the values that a schema lists, in an `enum`, a `const` or a pattern of alternatives.
-fn allowed(rule: &Value) -> Vec<String> {
-    if let Some(Value::Array(items)) = rule.get("enum") {
-        return items.iter().filter_map(|item| item.as_str().map(String::from)).collect();
-    }
-    if let Some(Value::String(only)) = rule.get("const") {
-        return vec![only.clone()];
-    }
-    let pattern = rule["pattern"].as_str().unwrap_or_default();
-    match pattern.strip_prefix("^-?(").and_then(|rest| rest.strip_suffix(")$")) {
-        Some(alternatives) => alternatives.split('|').map(String::from).collect(),
-        None => Vec::new(),
     }
 }

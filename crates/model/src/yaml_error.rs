@@ -52,6 +52,18 @@ impl SyntaxError {
             let message = format!("the bracket `{bracket}` is not closed");
             return Self::new(opened, message, format!("add `{close}` at the end of the {of}"));
         }
+        if at.is_conflict_marker() {
+            let message = "a merge conflict is not resolved";
+            return Self::new(
+                offset,
+                message,
+                "remove the markers, and one of the two versions between them",
+            );
+        }
+        if let (Kind::SimpleKeyExpected | Kind::InvalidSimpleKey, Some(colon)) = (kind, at.tight_colon()) {
+            let message = "a space is missing after the colon";
+            return Self::new(colon, message, "write `key: value`, with a space after the colon");
+        }
         let (message, help) = match kind {
             Kind::UnclosedQuotedScalar | Kind::DocumentIndicatorInQuotedScalar => {
                 ("the quote is not closed", "add the closing quote")
@@ -61,12 +73,16 @@ impl SyntaxError {
             | Kind::TabInIndentation
             | Kind::TabAtBlockScalarStart => ("a tab is used for indentation", "use spaces for indentation"),
             Kind::TabInPlainScalar => ("a tab is not allowed here", "use spaces, or put the value in quotes"),
-            Kind::SimpleKeyExpected | Kind::InvalidSimpleKey if at.has_tight_colon() => {
-                ("a space is missing after the colon", "write `key: value`, with a space after the colon")
-            }
             Kind::SimpleKeyExpected | Kind::InvalidSimpleKey => (
                 "the line is not `key: value`",
                 "write `key: value`, or put a text of several lines in quotes",
+            ),
+            Kind::MappingValueNotAllowed if at.has_colon_before() && at.line().starts_with("image:") => {
+                ("a space follows the second colon", "remove the space: `image: repository:tag`")
+            }
+            Kind::MappingValueNotAllowed if at.is_below_a_value() => (
+                "the key above has a value, and cannot have keys as well",
+                "remove that value, or align this line with the key above",
             ),
             Kind::MappingValueNotAllowed if at.has_colon_before() => (
                 "a value cannot contain `: `",
@@ -216,14 +232,31 @@ impl<'t> Place<'t> {
         self.line().starts_with(c)
     }
 
-    /// Returns whether a colon of the line has no space behind it.
-    fn has_tight_colon(&self) -> bool {
-        self.line().contains(':')
+    /// Finds the first colon of the line, behind which a space is missing.
+    fn tight_colon(&self) -> Option<usize> {
+        self.line().find(':').map(|at| self.line_start() + at)
     }
 
     /// Returns whether the line has a key in front of the place already.
     fn has_colon_before(&self) -> bool {
         self.before().get(self.line_start()..).is_some_and(|before| before.contains(": "))
+    }
+
+    /// Returns whether the line is one that Git writes around two versions.
+    fn is_conflict_marker(&self) -> bool {
+        ["<<<<<<<", "=======", ">>>>>>>"].iter().any(|marker| self.line().starts_with(marker))
+    }
+
+    /// Returns whether the line is indented below one that is a key with a plain value.
+    fn is_below_a_value(&self) -> bool {
+        let indentation = |line: &str| line.len() - line.trim_start().len();
+        let before = self.text.get(..self.line_start()).unwrap_or_default();
+        let is_text = |line: &&str| !line.trim().is_empty() && !line.trim_start().starts_with('#');
+        let above = before.lines().rev().find(is_text).unwrap_or_default();
+        let value = above.split_once(": ").map_or("", |(_, value)| value.trim());
+        indentation(self.line()) > indentation(above)
+            && !value.is_empty()
+            && !value.starts_with(['#', '|', '>', '[', '{'])
     }
 
     /// Finds the innermost bracket that is still open.
@@ -264,12 +297,24 @@ mod tests {
             ("a: [b", "[", "the bracket `[` is not closed", "add `]`"),
             ("a: {b: [c, d}\n", "[", "the bracket `[` is closed by `}`", "close each bracket"),
             ("a:\n\tb: c\n", "b", "a tab is used for indentation", "use spaces"),
-            ("a: b\nc:d\ne: f\n", "c:d", "a space is missing after the colon", "write `key: value`"),
+            ("a: b\nc:d\ne: f\n", ":d", "a space is missing after the colon", "write `key: value`"),
             ("a: \"b\nc: d\n", "\"b", "the quote is not closed", "add the closing quote"),
             ("a: 'b\nc: d\n", "'", "the quote is not closed", "add the closing quote"),
             ("a: b: c\n", ": c", "a value cannot contain `: `", "remove the space after the colon"),
             ("a:\n    b: c\n  d: e\n", "d", "the indentation does not match the keys above", "let all keys"),
-            ("a: b\n  c: d\n", ": d", "a key is not allowed here", "let all keys"),
+            (
+                "a: b\n  c: d\n",
+                ": d",
+                "the key above has a value, and cannot have keys as well",
+                "remove that value",
+            ),
+            ("image: a: b\n", ": b", "a space follows the second colon", "remove the space"),
+            (
+                "a: b\n<<<<<<< HEAD\nc: d\n",
+                "<<<<<<<",
+                "a merge conflict is not resolved",
+                "remove the markers",
+            ),
             (
                 "- a: b\n c: d\n",
                 "c",

@@ -161,7 +161,7 @@ fn collide(path: &Path, first: &Run<'_>, second: &Run<'_>) -> Error {
         "{}: would be changed for the target `{first}`, and belongs to `{second}`, too",
         path.display()
     );
-    Error::failed(message).help("make them one target, or apply one after the other with `--target`")
+    Error::failed(message).help("merge them into one target, or apply one after the other with `--target`")
 }
 
 /// Decides between the passes: `None` lets the second one begin, and otherwise this is how the targets end that could be

@@ -85,7 +85,7 @@ impl<'a> Disk<'a> {
         match found {
             Ok(Some(found)) => Found::Yes(found),
             Ok(None) => Found::No,
-            Err(error) => Found::Unknown(without_path(&error)),
+            Err(error) => Found::Unknown(without_path(&error, path)),
         }
     }
 }
@@ -141,8 +141,14 @@ impl Disk<'_> {
 }
 
 /// The finding that gets this text names the path already.
-fn without_path(error: &commit::Error) -> String {
+fn without_path(error: &commit::Error, asked: &str) -> String {
     let text = error.to_string();
+    if let commit::Error::Symlink { path } = error {
+        let to = std::fs::read_link(path).map(|to| format!(" to {}", to.display())).unwrap_or_default();
+        // The link may be a folder on the way.
+        let whose = if path.ends_with(asked) { String::new() } else { format!("{} ", path.display()) };
+        return format!("{whose}is a symbolic link{to}");
+    }
     let path = error.path().display().to_string();
     let rest = text.strip_prefix(&path).map_or(text.as_str(), |rest| rest.trim_start_matches([':', ' ']));
     rest.to_string()

@@ -9,7 +9,7 @@ use commit::{Digest, reason};
 use live::trust::{Weakness, has_acl, weakness};
 use model::{DesiredState, Reading};
 
-use crate::document_search::{DEFAULT, Named, Searched};
+use crate::document_search::{DEFAULT, Named, Searched, has_document_name};
 use crate::error::Error;
 use crate::selection::Selection;
 use crate::top::{Refused, Top};
@@ -89,10 +89,13 @@ fn opened(named: &Named, selection: &Selection) -> Result<Document, Error> {
     let failed = |error: &std::io::Error| {
         let failed = Error::of_system(format!("{name}: cannot open the document"), error);
         match error.kind() {
-            std::io::ErrorKind::NotFound if name == DEFAULT => {
-                failed.help("write a kasm-db.yaml here, or name one with `-f FILE`")
-            }
-            std::io::ErrorKind::NotFound => failed.help("check the path that `-f` names"),
+            std::io::ErrorKind::NotFound if name == DEFAULT => failed.help(
+                "name a document with `-f FILE`, or run `kasm-db import` to write one from a deployment",
+            ),
+            std::io::ErrorKind::NotFound => failed.help(match beside(folder, path) {
+                Some(meant) => format!("check the path; did you mean {}?", meant.display()),
+                None => "check the path".to_string(),
+            }),
             _ => failed,
         }
     };
@@ -132,6 +135,15 @@ fn opened(named: &Named, selection: &Selection) -> Result<Document, Error> {
     })?;
     let weak = weakness_of(&file);
     Ok(document(name, folder.to_path_buf(), file.bytes, found.top, weak))
+}
+
+/// Finds a document beside a path that is not there.
+fn beside(folder: &Path, path: &Path) -> Option<PathBuf> {
+    let entries = std::fs::read_dir(folder).ok()?.take(1000);
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let names: Vec<_> = names.filter(|name| has_document_name(Path::new(name))).collect();
+    let meant = model::nearest(path.file_name()?.to_str()?, names.iter().map(String::as_str))?;
+    Some(crate::nearby::plain(&folder.join(meant)))
 }
 
 /// Returns whether a path names a descriptor that the caller opened and handed over, as a shell's `<(…)` does.

@@ -58,8 +58,9 @@ pub fn named_documents(selection: &Selection) -> Result<Vec<Named>, Error> {
             continue;
         }
         if !selection.recursive {
-            let message = format!("{} is a folder", path.display());
-            return Err(Error::usage(message).help("`-R` takes every document below it"));
+            let message = format!("{}: is a folder, not a document", path.display());
+            return Err(Error::usage(message)
+                .help("name a document, or pass `-R` to read all documents below the folder"));
         }
         let chosen = selection.top.as_deref().map(Top::chosen).transpose()?;
         let searched =
@@ -72,7 +73,7 @@ pub fn named_documents(selection: &Selection) -> Result<Vec<Named>, Error> {
             let identity = real.clone().or_else(|| found.canonicalize().ok());
             if seen.insert(identity.unwrap_or_else(|| found.clone())) {
                 let searched = Searched { folder: Arc::clone(&searched), real };
-                all.push(Named { path: found, searched: Some(searched) });
+                all.push(Named { path: crate::nearby::plain(&found), searched: Some(searched) });
             }
         }
     }
@@ -94,7 +95,7 @@ pub fn only(selection: &Selection) -> Result<Named, Error> {
     match (all.pop(), all.len()) {
         (Some(one), 0) => Ok(one),
         (_, others) => {
-            let message = format!("{} documents are named, and only one can be taken here", others + 1);
+            let message = format!("{} documents are named, and only one is allowed here", others + 1);
             Err(Error::usage(message).help("name one with `-f FILE`"))
         }
     }
@@ -133,7 +134,8 @@ fn below(folder: &Path, is_file: &dyn Fn(&Path) -> bool) -> Result<Vec<PathBuf>,
     }
     if found.is_empty() {
         let message = format!("no document below {}", folder.display());
-        return Err(Error::failed(message).help("documents are called kasm-db.yaml or ….kasm-db.yaml"));
+        return Err(Error::failed(message)
+            .help("name documents `kasm-db.yaml` or `….kasm-db.yaml`: no others are found"));
     }
     found.sort();
     Ok(found)

@@ -156,8 +156,13 @@ impl Error {
     #[must_use]
     pub(crate) fn help_of(self, error: &commit::Error) -> Self {
         match error {
+            commit::Error::Locked { .. } => {
+                self.help("wait until that run has ended, or pass `--lock-timeout 60` to wait for it")
+            }
             commit::Error::Interrupted { .. } => self.help("run `kasm-db recover`"),
-            commit::Error::NoGeneration { .. } => self.help("`kasm-db history` lists them"),
+            commit::Error::NoGeneration { .. } => {
+                self.help("run `kasm-db history` for the generations that there are")
+            }
             _ => match error.help() {
                 Some(help) => self.help(help),
                 None => self,

@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::opened::Rooted;
 use crate::output::{OutputFile, Readers};
 use crate::path::{normalize, relative};
+use crate::planned::say_folder;
 use crate::selection::{Selection, Tree};
 use crate::target_dir::{dir_of, name_of};
 
@@ -62,7 +63,10 @@ pub fn import(
     let opened = rooted.read();
     let adoption = match render::adopt(&opened.observed, options.all_settings) {
         Ok(adoption) => adoption,
-        Err(refused) => return Ok(Err(refused)),
+        Err(mut refused) => {
+            say_folder(&mut refused, &rooted.folder(), selection);
+            return Ok(Err(refused));
+        }
     };
     let text = adoption.document(&target);
     try_it(&text, &adoption, folder, selection)?;
@@ -104,7 +108,7 @@ fn from_document(path: &Path, folder: &Path) -> Result<String, Error> {
     let text = |path: &Path| {
         path.to_str().map(String::from).ok_or_else(|| {
             Error::failed(format!("{}: the path is not UTF-8", path.display()))
-                .help("a document is UTF-8; rename the folder, or link to it")
+                .help("rename the folder, or link to it: a document is UTF-8")
         })
     };
     if path.is_absolute() {
@@ -124,7 +128,7 @@ fn from_document(path: &Path, folder: &Path) -> Result<String, Error> {
 fn try_it(text: &str, adoption: &Adoption, folder: &Path, selection: &Selection) -> Result<(), Error> {
     let fail = |why: String| {
         Error::failed(format!("no document is written: a plan from it would not be empty: {why}"))
-            .help("write the document by hand, and report this please")
+            .help("write the document by hand, and report this")
     };
     let reading = model::read("kasm-db.yaml", text.as_bytes());
     let (Some(desired), None) = (&reading.desired, reading.diagnostics.iter().find(|d| d.is_error())) else {
@@ -146,7 +150,7 @@ fn try_it(text: &str, adoption: &Adoption, folder: &Path, selection: &Selection)
 
 /// Returns the error of a document that is there already.
 pub fn there_already(path: &Path) -> Error {
-    Error::failed(format!("{} is there already and is not overwritten", path.display()))
+    Error::failed(format!("{}: already exists, and is not overwritten", path.display()))
         .help("name another file with `-o FILE`, or print the document with `-o -`")
 }
 

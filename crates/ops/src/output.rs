@@ -204,10 +204,14 @@ fn failed(path: &Path, what: &str, error: &commit::Error) -> Error {
 }
 
 fn system(path: &Path, what: &str, error: &io::Error) -> Error {
-    Error::of_system(format!("{}: cannot {what}", path.display()), error)
+    let failed = Error::of_system(format!("{}: cannot {what}", path.display()), error);
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => failed.help("name a file in a folder that you can write to"),
+        _ => failed,
+    }
 }
 
 fn not_regular(path: &Path) -> Error {
     Error::failed(format!("{}: is not a regular file", path.display()))
-        .help("name a file; it is made, or replaced")
+        .help("name a file, which is created or replaced")
 }

@@ -24,12 +24,14 @@ impl Purpose {
     pub(crate) fn refused(self, code: Code, message: String, help: &str) -> Diagnostic {
         match self {
             Self::Applying => Diagnostic::error(code, message).help(help),
-            Self::Looking => Diagnostic::warning(code, message).help(format!("`apply` refuses this; {help}")),
+            Self::Looking => {
+                Diagnostic::warning(code, message).help(format!("{help}: until then, `apply` refuses this"))
+            }
         }
     }
 }
 
-/// Finds what others than its owner can write to among the files of a plan and the folders that they are in.
+/// Finds what users other than its owner can write to among the files of a plan and the folders that they are in.
 ///
 /// Whoever can replace a file while it is changed, or right after, decides what the database runs.
 /// What counts as an other:
@@ -98,7 +100,7 @@ fn diagnostic(found: &BTreeSet<Writable>, root: &Root) -> Option<(String, String
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    let message = format!("others than the owner can write to {}{more}", named.join(", "));
+    let message = format!("users other than the owner can write to {}{more}", named.join(", "));
     let help = if found.len() > NAMED {
         format!("run `chmod -R go-w {}`", quoted(&root.path().display().to_string()))
     } else if found.len() == 1 {

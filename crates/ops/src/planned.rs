@@ -1,9 +1,12 @@
 //! The plan of one target, and what it was made from.
 
+use std::path::Path;
+
 use model::{Code, DesiredState, Diagnostic};
 use render::{Managed, Plan, Snapshot};
 
 use crate::follow_up::{FollowUp, Step, planned_follow_up};
+use crate::nearby;
 use crate::opened::Opened;
 use crate::outcome::Outcome;
 use crate::permissions::{self, Purpose};
@@ -56,6 +59,7 @@ pub(crate) fn judged(
         plan.findings.extend(findings);
         plan.findings.extend(trust::above(opened.rooted.root.path(), purpose));
     }
+    say_folder(&mut plan.findings, &opened.rooted.folder(), selection);
     plan.allow(&selection.allow);
     // Whose programs are run matters only if they are.
     if let Some(follow_up) = planned_follow_up(desired, &plan, selection).filter(|_| runs)
@@ -68,6 +72,17 @@ pub(crate) fn judged(
     plan.ignore(desired.ignored());
     plan.ignore(&selection.ignore);
     plan
+}
+
+/// Names the folder in which there is no compose file, and a tree near it.
+pub(crate) fn say_folder(findings: &mut [Diagnostic], folder: &str, selection: &Selection) {
+    let finding = findings.iter_mut().find(|finding| finding.code == Code::NoComposeFile);
+    let Some(finding) = finding.filter(|finding| !finding.message.starts_with(folder)) else { return };
+    finding.message = format!("{folder}: {}", finding.message);
+    let near = nearby::around(Path::new(folder)).filter(|_| selection.chroot().is_none());
+    if let Some(near) = near {
+        finding.help = Some(format!("name the tree {} instead", near.display()));
+    }
 }
 
 /// Returns how a run ends with a plan that is left as it is.

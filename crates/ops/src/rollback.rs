@@ -225,7 +225,7 @@ fn before_the_last(root: &Root) -> Result<u64, Error> {
     let Some(last) = history.last() else {
         let message = format!("{}: nothing was applied here yet", root.path().display());
         return Err(Error::failed(message)
-            .help("there is nothing to go back to; check that this is the folder that was meant"));
+            .help("check that this is the right folder: there is nothing to roll back to"));
     };
     Ok(last.number - 1)
 }
@@ -233,12 +233,15 @@ fn before_the_last(root: &Root) -> Result<u64, Error> {
 fn findings(back: &WayBack, root: &Root, selection: &Selection) -> Vec<Diagnostic> {
     let edited = |back: &Back| {
         let Change { path, .. } = &back.change;
-        Diagnostic::error(Code::EditedSince, format!("{} was changed by somebody else since", path.display()))
-            .help("keep what is needed of the lines that the diff removes")
+        Diagnostic::error(Code::EditedSince, format!("{} was edited since the last apply", path.display()))
+            .help("save what you need of the lines that the diff removes")
     };
     let gone = |path: &std::path::PathBuf| {
-        Diagnostic::error(Code::FileGone, format!("{} is gone, and is not created again", path.display()))
-            .help("leave it out with `--allow file-gone`, or put a file of this name there first")
+        Diagnostic::error(
+            Code::FileGone,
+            format!("{} no longer exists, and is not created again", path.display()),
+        )
+        .help("pass `--allow file-gone` to leave it out, or create a file of this name first")
     };
     let mut findings: Vec<_> = back.files.iter().filter(|back| back.edited).map(edited).collect();
     findings.extend(back.gone.iter().map(gone));

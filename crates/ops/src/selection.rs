@@ -81,8 +81,15 @@ impl Selection {
         for name in &self.allow {
             if !known().any(|known| known == name) {
                 let names: Vec<_> = known().collect();
-                return Err(Error::usage(format!("unknown blocker `{name}` for `--allow`"))
-                    .help(format!("use one of: {}", names.join(", "))));
+                let similar: Vec<_> = match model::nearest(name, names.iter().copied()) {
+                    Some(meant) => vec![meant],
+                    None => names.iter().copied().filter(|known| known.contains(name.as_str())).collect(),
+                };
+                let help = match similar.is_empty() || name.is_empty() {
+                    true => format!("use one of: {}", names.join(", ")),
+                    false => format!("use `{}`, or another of: {}", similar.join("` or `"), names.join(", ")),
+                };
+                return Err(Error::usage(format!("unknown blocker `{name}` for `--allow`")).help(help));
             }
         }
         Ok(())

@@ -10,6 +10,7 @@ use render::{Target, TargetKind};
 use crate::chroot::Chroot;
 use crate::error::Error;
 use crate::glob::matches;
+use crate::nearby;
 use crate::path::{normalize, prefixed};
 use crate::selection::Selection;
 
@@ -35,9 +36,14 @@ impl TargetDir {
     /// It is not there, or may not be entered.
     pub(crate) fn open(&self, chroot: Option<&Chroot>) -> Result<Root, Error> {
         let whose = |error: String| Error::failed(format!("{error} (target `{}`)", self.target.name));
-        let check = || match &self.declared {
-            Some(declared) => format!("correct {declared}"),
-            None => format!("check the path of the target `{}`", self.target.name),
+        let check = || {
+            let near = || nearby::misspelt(&self.folder).or_else(|| nearby::around(&self.folder));
+            let meant = chroot.is_none().then(near).flatten();
+            let meant = meant.map(|meant| format!("; did you mean {}?", meant.display())).unwrap_or_default();
+            match &self.declared {
+                Some(declared) => format!("correct {declared}{meant}"),
+                None => format!("check the path of the target `{}`{meant}", self.target.name),
+            }
         };
         let resolved = chroot.and_then(|chroot| Some(chroot.resolve(chroot.inside(&self.folder)?)));
         let folder = match resolved {
@@ -46,13 +52,12 @@ impl TargetDir {
                 let (folder, why) = (self.folder.display(), commit::reason(&error));
                 return Err(whose(format!("{folder}: cannot resolve the path: {why}")).help(check()));
             }
-            None => self.folder.clone(),
+            None => nearby::plain(&self.folder),
         };
         Root::open(&folder).map_err(|error| {
             let failed = whose(error.to_string());
             match (error.help(), &self.declared) {
                 (Some(help), _) if error.is_permission_denied() => failed.help(help.to_string()),
-                (Some(help), None) => failed.help(help.to_string()),
                 _ => failed.help(check()),
             }
         })
@@ -107,7 +112,7 @@ pub(crate) fn check_chosen<'a>(
                 if documents.len() > 1 { "a target of the documents" } else { "a target of the document" };
             let error = Error::usage(format!("no target matches `{pattern}`"));
             return Err(match model::nearest(pattern, names.iter().copied()) {
-                Some(meant) => error.help(format!("did you mean `{meant}`?")),
+                Some(meant) => error.help(format!("use `{meant}`, or another target: {}", names.join(", "))),
                 None => error.help(format!("use the name of {whose}: {}", names.join(", "))),
             });
         }

@@ -105,7 +105,9 @@ pub(crate) fn above(root: &Path, purpose: Purpose) -> Vec<Diagnostic> {
             Weakness::Writable { mode, gid } => (
                 Code::InsecurePermissions,
                 severity(mode, gid, us)?,
-                format!("others than the owner can write to {shown} (mode {mode:04o}), above the target"),
+                format!(
+                    "users other than the owner can write to {shown} (mode {mode:04o}), above the target"
+                ),
                 format!("run `chmod go-w {}`", quoted(&shown)),
             ),
             Weakness::Owner { uid } if us.0 == 0 => (
@@ -131,7 +133,7 @@ pub(crate) fn who_could_put_back(path: &Path) -> Option<String> {
     Some(match why {
         Weakness::Owner { uid } => format!("{} belongs to {}", path.display(), user(uid)),
         Weakness::Writable { mode, .. } => {
-            format!("others than its owner can write to {} (mode {mode:04o})", path.display())
+            format!("users other than its owner can write to {} (mode {mode:04o})", path.display())
         }
     })
 }
@@ -166,7 +168,7 @@ fn about(name: &str, why: Weakness) -> (String, String) {
             (format!("belongs to {}", user(uid)), format!("run `chown root {quoted}` if it is yours"))
         }
         Weakness::Writable { mode, .. } => (
-            format!("can be written by others than its owner (mode {mode:04o})"),
+            format!("is writable by users other than its owner (mode {mode:04o})"),
             format!("run `chmod go-w {quoted}`"),
         ),
     }

@@ -154,7 +154,7 @@ impl Adoption {
             None => Ok(()),
             Some(why) => Err(vec![
                 Diagnostic::error(Code::NotProved, format!("no document fits what is there: {why}"))
-                    .help("write the document by hand, and report this please"),
+                    .help("write the document by hand, and report this"),
             ]),
         }
     }

@@ -150,8 +150,8 @@ impl ObservedState {
                 format!("no database container here: Compose runs {}, which has no database service", files.join(", ")),
             )
             .help(
-                "on a host of the role app, agent or proxy the database is on another host: name the deployment there; \
-                 if the service was renamed, give it `container_name: kasm_db`, or the key `kasm_db` or `db`",
+                "run this on the host of the database: a host of the role app, agent or proxy has none; \
+                 if its service was renamed, give it `container_name: kasm_db`, or the key `kasm_db` or `db`",
             ),
             None => Diagnostic::error(
                 Code::NoComposeFile,
@@ -166,8 +166,8 @@ impl ObservedState {
             let files = self.skipped.join(", ");
             if is_of_version_1 {
                 let message = format!("no `services` in {files}");
-                let help = "it is written for Compose 1, which no Compose of today reads: put `services:` above its \
-                            services, and indent them";
+                let help = "put `services:` above its services, and indent them: the file is written for Compose 1, which \
+                            current versions do not read";
                 return Some(Diagnostic::error(Code::NoService, message).help(help));
             }
             if let Some(service) = self.target.kind.service() {
@@ -177,7 +177,7 @@ impl ObservedState {
             }
             let message = format!("no database service in {files}");
             return Some(Diagnostic::error(Code::NoService, message).help(
-                "the database's service has `container_name: kasm_db`, or the key `kasm_db` or `db`; \
+                "give the database's service `container_name: kasm_db`, or the key `kasm_db` or `db`; \
                  if its database is an external one, there is nothing here to change",
             ));
         }

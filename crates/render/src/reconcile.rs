@@ -84,8 +84,12 @@ fn made(desired: &DesiredState, observed: &ObservedState, record: &Record) -> Pl
 fn draft(desired: &DesiredState, observed: &ObservedState) -> Draft {
     let mut findings = observed.findings.clone();
     if let Some((key, place)) = desired.target_place(&observed.target.name) {
-        let is_of_target =
-            |finding: &&mut Diagnostic| matches!(finding.code, Code::NoComposeFile | Code::NoService);
+        // A reference in a compose file has a place there; without one, the target names the file.
+        let is_of_target = |finding: &&mut Diagnostic| match finding.code {
+            Code::NoComposeFile | Code::NoService => true,
+            Code::ComposeReference | Code::Unreadable => finding.location.is_none(),
+            _ => false,
+        };
         for finding in findings.iter_mut().filter(is_of_target) {
             finding.related = Some((place.clone(), format!("`{key}` is declared here")));
         }
@@ -99,7 +103,7 @@ fn draft(desired: &DesiredState, observed: &ObservedState) -> Draft {
 
 fn not_proved(why: &str) -> Diagnostic {
     Diagnostic::error(Code::NotProved, format!("the planned edit does not read back as wanted: {why}"))
-        .help("nothing was written; change the file by hand, and report this please")
+        .help("change the file by hand, and report this")
 }
 
 /// Applies the plan in memory and looks again; gives what is there then.

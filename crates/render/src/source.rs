@@ -28,6 +28,11 @@ pub(crate) fn unreadable(path: &str, why: &str) -> Diagnostic {
     if why.ends_with("permission denied") {
         return finding.help("run as root or with `sudo`");
     }
+    if why.contains("is a symbolic link") {
+        return finding.help(
+            "replace the link with what it leads to, or name the real path: links below a target are not followed",
+        );
+    }
     finding.help("check what is at this path: a regular file or folder that can be read is needed")
 }
 

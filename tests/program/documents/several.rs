@@ -73,7 +73,9 @@ fn folders_without_documents_and_folders_alone_are_errors() {
     let sandbox = fleet();
     write(&sandbox, "empty/docker-compose.yaml", "");
     assert!(sandbox.run("validate -f empty -R").expect(1).stderr.contains("no document below empty"));
-    assert!(sandbox.run("validate -f examples").expect(64).stderr.contains("`-R` takes every document"));
+    assert!(
+        sandbox.run("validate -f examples").expect(64).stderr.contains("pass `-R` to read all documents")
+    );
     sandbox.run("validate -R").expect(64);
     for command in ["plan", "apply -y"] {
         let run = sandbox.run(&format!("{command} -f examples/site -R")).expect(64);

@@ -1,6 +1,8 @@
 //! `kasm-db apply`
 
 use live::Scrubber;
+use std::path::Path;
+
 use ops::apply::{Applied, End, Options, apply, apply_saved};
 use ops::saved::{open, reread};
 use ops::{Context, Document, Documents, Error, Event, Observer, Outcome, TargetName};
@@ -31,7 +33,7 @@ pub(crate) fn run(args: &Apply, setting: &Setting) -> Result<Outcome, Error> {
             let saved = open(path, &selection)?;
             let reread = reread(&saved, &selection)?;
             let see = |documents: &Documents| documents.documents().for_each(|one| show(one, setting));
-            apply_saved(&saved, reread, &options, &context, see)?
+            apply_saved(&saved, reread, &options, &context, see).map_err(|error| named(error, path))?
         }
         None => {
             let documents = Documents::load(&selection)?;
@@ -47,6 +49,16 @@ pub(crate) fn run(args: &Apply, setting: &Setting) -> Result<Outcome, Error> {
         setting.say(&report(&targets))?;
     }
     Ok(outcome)
+}
+
+/// Names the plan file in what is said of the plan.
+fn named(error: Error, path: &Path) -> Error {
+    match error.message.strip_prefix("the plan ") {
+        Some(rest) if path != Path::new("-") => {
+            Error { message: format!("{}: {rest}", path.display()), ..error }
+        }
+        _ => error,
+    }
 }
 
 fn show(document: &Document, setting: &Setting) {

@@ -88,7 +88,7 @@ pub(crate) fn run(args: &args::Audit, setting: &Setting) -> Result<Outcome, Erro
     if args.follow {
         if args.files.iter().any(|path| path.as_os_str() == "-") {
             return Err(Error::usage("standard input is read as it comes: it cannot be followed")
-                .help("leave `--follow` out"));
+                .help("remove `--follow`"));
         }
         let following = Following { query: &query, servers: &servers, open: &open, listener: &mut reader };
         follow(following, &list)?;
@@ -148,14 +148,14 @@ pub(crate) fn run(args: &args::Audit, setting: &Setting) -> Result<Outcome, Erro
     setting.results.each(|emitter| emitter.tally(&whole, files, view))?;
     overall(&whole, setting);
     if whole.entries == 0 && whole.faults > 0 {
-        let error = Error::failed("no entry could be read, and something else is there")
-            .help("the warnings name the places; `--log-format` names the format of the logs");
+        let error = Error::failed("no entry could be read")
+            .help("check that the files are logs of PostgreSQL; name their format with `--log-format` if it is not detected");
         setting.error(&error);
         return Ok(outcome.worse(error.kind));
     }
     if args.strict && (broken || whole.is_incomplete()) {
         let error = Error::failed("not every entry could be read, or not without doubt (`--strict`)")
-            .help("the warnings name the places");
+            .help("check the places that the warnings name");
         setting.error(&error);
         return Ok(outcome.worse(error.kind));
     }

@@ -18,8 +18,8 @@ pub(crate) fn run(args: &Explain, setting: &Setting) -> Result<Outcome, Error> {
     if found.is_empty() {
         let message = format!("`{subject}` is neither a code, nor a field, nor a setting");
         return Err(Error::usage(message).help(match nearest(subject) {
-            Some(meant) => format!("did you mean `{meant}`? `kasm-db explain` lists all"),
-            None => "`kasm-db explain` lists the codes and fields".into(),
+            Some(meant) => format!("run `kasm-db explain {meant}`, or `kasm-db explain` for the list"),
+            None => "run `kasm-db explain` for the list of codes and fields".into(),
         }));
     }
     setting.say(&explain::all(&found, setting.terminal.width()))?;

@@ -27,7 +27,7 @@ pub(crate) fn run(args: &Render, setting: &Setting) -> Result<Outcome, Error> {
     }
     if !global.target.is_empty() {
         return Err(Error::usage("the folder is one of all targets; `--target` would remove others")
-            .help("leave `--target` and KASM_DB_TARGET out"));
+            .help("remove `--target`, and unset KASM_DB_TARGET"));
     }
     if args.out.is_some() {
         only(&selection)?;

@@ -16,7 +16,7 @@ pub(crate) fn report(terminal: Terminal, progress: Progress, results: Results) {
         };
         let place = panic.location().map(|at| format!(" ({}:{})", at.file(), at.line())).unwrap_or_default();
         let error = Error::new(kind, format!("kasm-db broke: this is a bug in it{place}"))
-            .help("please report it, with the command and this message");
+            .help("report it, with the command and this message");
         let error = error.state(state);
         terminal.error(&error);
         results.break_off(&error);

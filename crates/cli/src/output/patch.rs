@@ -83,7 +83,7 @@ impl Emitter for Patches {
             let target = match row.saved_files {
                 None => target_patch(row, self.detail.show_secrets),
                 Some(_) => {
-                    Err(stale(&self.stale).help("a patch needs the files as the plan saw them; plan again"))
+                    Err(stale(&self.stale).help("plan again: a patch needs the files as the plan saw them"))
                 }
             };
             match target {

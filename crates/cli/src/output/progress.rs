@@ -7,7 +7,7 @@ use live::Scrubber;
 use model::Diagnostic;
 use ops::follow_up::Step;
 use ops::{Error, Event, FilesState, Observer, Question, seconds};
-use render::{Needs, Plan};
+use render::{Needs, Plan, TargetKind};
 
 use super::findings::by_name;
 use super::human::{checks, follow_up, plan};
@@ -206,10 +206,12 @@ impl Observer for Progress<'_> {
             return Err(Error::usage(message).help(format!("run `{without}`")));
         }
         if self.no_input || !self.terminal.can_ask() {
-            return Err(Error::usage(format!(
-                "cannot ask whether to {what}: standard input is not a terminal, or `--no-input` is given"
-            ))
-            .help(format!("run `{without}`")));
+            let why = match self.no_input {
+                true => "`--no-input` is given",
+                false => "standard input is not a terminal",
+            };
+            return Err(Error::usage(format!("cannot ask whether to {what}: {why}"))
+                .help(format!("run `{without}` to {what} without a question")));
         }
         self.terminal.note(&format!("\n{question} Only `yes` is accepted: "));
         let mut answer = String::new();
@@ -260,16 +262,29 @@ pub(crate) fn takes_effect(also: &[String]) -> String {
 /// Returns what was written, and, if that is all that is done, what is still needed.
 fn applied(plan: &Plan, root: &str, is_all: bool) -> String {
     let files = count(plan.files.len(), "file", "files");
-    let still = match plan.needs() {
-        _ if !is_all => "",
-        Needs::Nothing => "",
-        Needs::Reload => " Still needed: reload the server's configuration.",
-        Needs::Restart => " Still needed: restart the database.",
-        Needs::Recreate => {
-            " Still needed: stop and start the deployment, so that the container is recreated."
-        }
+    let root = escape(root);
+    let still = if is_all { still_needed(plan.needs(), &plan.target.kind, &root) } else { String::new() };
+    format!("Applied: {files} below {root} written.{still}\n")
+}
+
+/// Returns what is still needed, with the command that does it.
+fn still_needed(needs: Needs, kind: &TargetKind, root: &str) -> String {
+    let with = match kind {
+        TargetKind::Files { .. } => "with `docker compose up -d --force-recreate` in its folder".to_string(),
+        _ => format!("with `{root}/bin/stop` and then `{root}/bin/start`"),
     };
-    format!("Applied: {files} below {} written.{still}\n", escape(root))
+    match needs {
+        Needs::Nothing => String::new(),
+        Needs::Reload => {
+            " Still needed: reload the configuration with `SELECT pg_reload_conf();` on the server.".into()
+        }
+        Needs::Restart => format!(" Still needed: restart the database {with}."),
+        Needs::Recreate => {
+            format!(
+                " Still needed: stop and start the deployment {with}, so that the container is recreated."
+            )
+        }
+    }
 }
 
 /// Returns what of a commit is not as it should be, though the files are.

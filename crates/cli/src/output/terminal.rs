@@ -7,7 +7,7 @@ use std::path::Path;
 use anstream::{AutoStream, ColorChoice};
 use live::Scrubber;
 use ops::output::{OutputFile, Readers};
-use ops::{Error, FilesState};
+use ops::{Error, FilesState, Outcome};
 
 use super::escape::escape_message;
 use super::style;
@@ -28,16 +28,18 @@ pub(crate) enum Color {
 pub(crate) struct Terminal {
     choice: ColorChoice,
     pub(crate) quiet: bool,
+    /// Whether the command can change files: otherwise it is not said that it changed none.
+    can_write: bool,
 }
 
 impl Terminal {
-    pub(crate) fn new(color: Color, quiet: bool) -> Self {
+    pub(crate) fn new(color: Color, quiet: bool, can_write: bool) -> Self {
         let choice = match color {
             Color::Auto => ColorChoice::Auto,
             Color::Always => ColorChoice::Always,
             Color::Never => ColorChoice::Never,
         };
-        Self { choice, quiet }
+        Self { choice, quiet, can_write }
     }
 
     /// Writes a result in words.
@@ -85,11 +87,16 @@ impl Terminal {
             }
         }
         self.note(&text);
-        self.state(error.state);
+        if error.kind != Outcome::Usage {
+            self.state(error.state);
+        }
     }
 
-    /// Writes what holds for the files, behind an error.
+    /// Writes what holds for the files, behind an error, if they could have changed.
     pub(crate) fn state(&self, state: FilesState) {
+        if !self.can_write && state == FilesState::NothingChanged {
+            return;
+        }
         self.note(&format!("  = state: {}\n", sentence(state)));
     }
 

@@ -64,7 +64,7 @@ fn settings(server: &Server) -> Check {
     if known("log_min_messages") && !is_written(level, least) {
         return fail(
             format!("log_min_messages is `{least}`, which leaves entries of the level `{level}` out"),
-            "set log_min_messages to `warning`; or, with `log_client`, take `log_level` away".into(),
+            "set log_min_messages to `warning`; or, with `log_client`, remove `log_level`".into(),
         );
     }
     let others: Vec<&Override> =

@@ -42,7 +42,7 @@ fn ran(class: Class, found: &Logged, log: &str, stands: Option<Option<&LogFault>
                 others => format!(" as such, but as {}", others.join(", ")),
             };
             let why = format!("a statement of this class was run, and is not in {log}{but}");
-            let fix = "fix what fails above; if nothing does, look at what `pgaudit.log` is for this user: other lines get into \
+            let fix = "fix what fails above; if nothing does, check what `pgaudit.log` is for this user: other lines get into \
                        the log";
             Check::fail(subject, Code::ClassNotLogged, why, fix, Remedy::Hand)
         }
@@ -58,7 +58,7 @@ pub(super) fn unmade(subject: Subject, why: &NotRun, desired: &DesiredState) -> 
     match why {
         NotRun::NotLoaded => {
             let why = "no statement of this class is logged: pgaudit is not loaded";
-            let fix = "load pgaudit; the check of the library says more";
+            let fix = "load pgaudit: the check of the library says how";
             Check::fail(subject, Code::ClassNotLogged, why, fix, Remedy::Hand)
         }
         // The document wants it so.

@@ -107,7 +107,7 @@ fn in_force(name: &str, wanted: &str, same: &dyn Fn(&str) -> bool, server: &Serv
                 Remedy::Hand,
             );
         }
-        let why = format!("{is}: the file's value counts after a restart");
+        let why = format!("{is}: the file's value takes effect after a restart");
         return fail(Code::RestartPending, why, RESTART.into(), Remedy::Restart);
     }
     match now.source.as_str() {
@@ -282,7 +282,7 @@ fn of_file(
                 subject.clone(),
                 Code::ConfNotTaken,
                 format!("{is}: the server does not take {place}: {error}"),
-                "see the server's log for the reason",
+                "check the server's log for the reason",
                 Remedy::Hand,
             ),
         };
@@ -309,7 +309,7 @@ fn file_fix(name: &str, now: &Setting, server: &Server) -> (String, Remedy) {
         Some(ConfState::Differs | ConfState::Stale) => (RESTART.into(), Remedy::Restart),
         // Nothing that is written here reaches a file that only the server has.
         None if !server.confs.is_empty() && !now.file.is_empty() => {
-            ("take the line out of that file, and run `SELECT pg_reload_conf();`".into(), Remedy::Hand)
+            ("remove the line from that file, and run `SELECT pg_reload_conf();`".into(), Remedy::Hand)
         }
         _ => (APPLY.into(), Remedy::Hand),
     }
@@ -340,7 +340,7 @@ fn not_from_file(
         ),
         None => {
             let set =
-                if name.starts_with("pgaudit.") { "; a `SET` counts only in its own session" } else { "" };
+                if name.starts_with("pgaudit.") { "; a `SET` applies only to its own session" } else { "" };
             let why = format!("{is}: no file sets it{set}");
             Check::fail(subject.clone(), Code::NotEffective, why, APPLY, Remedy::Hand)
         }
@@ -382,7 +382,7 @@ fn more(others: &[&Override]) -> String {
 pub(super) fn resets(others: &[&Override]) -> String {
     let statements: Vec<_> = others.iter().map(|over| format!("`{}`", over.reset)).collect();
     match statements.is_empty() {
-        true => "see `\\drds` in psql for what is set, and reset it".into(),
+        true => "run `\\drds` in psql to see what is set, and reset it".into(),
         false => format!("run {}", statements.join(" and ")),
     }
 }

@@ -145,7 +145,7 @@ fn a_value_that_something_else_sets_is_named_with_the_statement_that_fixes_it() 
         server.settings.insert("work_mem".into(), set("4096", "command line", ""));
     });
     one(
-        &["setting-overridden", "/conf/extra.conf:7 sets it", "take the line out of that file"],
+        &["setting-overridden", "/conf/extra.conf:7 sets it", "remove the line from that file"],
         |_, server| {
             server.settings.insert("work_mem".into(), set("4096", "configuration file", "/conf/extra.conf"));
             server.lines.as_mut().unwrap().push(line("work_mem", "4MB", ""));
@@ -222,7 +222,7 @@ fn a_value_that_the_server_does_not_take_is_told_from_one_that_nobody_set() {
         server.lines.as_mut().unwrap()[1].value = "read, wrote".into();
     });
     one(
-        &["setting-not-effective", "no file sets it; a `SET` counts only in its own session"],
+        &["setting-not-effective", "no file sets it; a `SET` applies only to its own session"],
         |_, server| {
             server.settings.insert("pgaudit.log".into(), set("none", "default", ""));
             server.lines.as_mut().unwrap().remove(1);

@@ -74,12 +74,17 @@ impl Checker<'_, '_> {
         } else if let Err(refused) = postgres::check(row, value.as_bytes(), major.unwrap_or(row.last)) {
             let at = self.value(pointer);
             let message = format!("invalid value for `settings.{name}`: {refused}");
-            let mut diagnostic = Diagnostic::error(Code::InvalidSetting, message).at(at.clone()).help(
-                format!("run `kasm-db explain settings.{name}` for the values that PostgreSQL accepts"),
-            );
+            let more = format!("; run `kasm-db explain {name}` for more");
+            let mut diagnostic = Diagnostic::error(Code::InvalidSetting, message).at(at.clone());
             if let Some(meant) = meant(&refused, value) {
                 let text = in_flow(&Value::from(meant.as_str()));
-                diagnostic = diagnostic.help(format!("write `{meant}`")).fix(at.span, text);
+                diagnostic = diagnostic.help(format!("write `{meant}`{more}")).fix(at.span, text);
+            } else {
+                let advice = match refused {
+                    Refused::Value(_) => postgres::advice(row),
+                    Refused::Rule(_) => "write a value that follows this rule".to_string(),
+                };
+                diagnostic = diagnostic.help(advice + &more);
             }
             self.push(diagnostic);
         }
@@ -204,7 +209,7 @@ impl Checker<'_, '_> {
         let message = format!("`{}` is managed by {place}", path_of(pointer, name));
         let at = self.key(pointer);
         self.push(
-            Diagnostic::error(Code::ReservedSetting, message).at(at).help(format!("write it under {place}")),
+            Diagnostic::error(Code::ReservedSetting, message).at(at).help(format!("move it to {place}")),
         );
         false
     }
@@ -252,7 +257,7 @@ impl Checker<'_, '_> {
                     Diagnostic::error(Code::SetAndUnset, message)
                         .at(at)
                         .related(set, "set here")
-                        .help("remove it from one of the two"),
+                        .help(format!("remove it from `unset`, or remove `{path}`")),
                 );
             }
             // A setting that another major had may well stand in the file: that is no error.

@@ -213,9 +213,9 @@ fn holds(statement: &[u8], text: &str) -> bool {
 fn bound(option: &str, text: Option<&str>) -> Result<Option<Bound>, Error> {
     let Some(text) = text else { return Ok(None) };
     parse_bound(text).map(Some).ok_or_else(|| {
-        Error::usage(format!("{option}: `{text}` is not a valid time")).help(
-            "write how long ago (90s, 30m, 2h, 7d, 1w) or a date: 2026-11-22, 2026-11-22T10:30, \
-             2026-11-22T10:30+02:00",
+        Error::usage(format!("invalid value `{text}` for `{option}`: not a time")).help(
+            "write how long ago, such as `90s`, `30m`, `2h`, `1d` or `1w`, or a date, such as `2026-11-22`, \
+             `2026-11-22T10:30` or `2026-11-22T10:30+02:00`",
         )
     })
 }

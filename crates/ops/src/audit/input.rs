@@ -237,8 +237,11 @@ fn compressed(start: &[u8]) -> Option<(&'static str, &'static str)> {
 
 /// Builds the error of a log that cannot be read.
 pub fn unreadable(name: &str, error: &std::io::Error) -> Error {
-    let failed = Error::of_system(name, error);
+    let failed = Error::of_system(format!("{name}: cannot read the log"), error);
     match error.kind() {
+        ErrorKind::NotFound => {
+            failed.help("check the path, or leave it out to read the logs of the document's targets")
+        }
         ErrorKind::PermissionDenied => {
             failed.help("run as root or with `sudo`: the server's logs belong to its user")
         }

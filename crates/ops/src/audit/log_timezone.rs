@@ -27,8 +27,10 @@ impl LogTimezone {
             return Ok(Self(Zone::Fixed(seconds)));
         }
         TimeZone::get(text).map(|zone| Self(Zone::Named(zone))).map_err(|_| {
-            Error::usage(format!("--log-timezone: this host knows no time zone `{text}`"))
-                .help("write a name such as Asia/Shanghai, or an offset: +08:00")
+            Error::usage(format!(
+                "invalid value `{text}` for `--log-timezone`: this host has no such time zone"
+            ))
+            .help("write a name such as Asia/Shanghai, or an offset: +08:00")
         })
     }
 

@@ -42,7 +42,7 @@ pub(crate) fn logs_of(dir: &TargetDir, selection: &Selection) -> Result<Logs, Er
             let error = fails(finding.message.clone());
             return Err(finding.help.iter().fold(error, Error::help));
         }
-        let message = "there is no postgresql.conf that tells where the server logs".to_string();
+        let message = "there is no postgresql.conf that shows where the server logs".to_string();
         return Err(fails(message).help("name the log files, or `-` for standard input"));
     };
     let folder = match &log.folder {
@@ -53,17 +53,17 @@ pub(crate) fn logs_of(dir: &TargetDir, selection: &Selection) -> Result<Logs, Er
             return Err(fails(format!(
                 "its logs are in {path} of the container, in a volume that Docker keeps"
             ))
-            .help("read them with `docker exec`, and name `-` for standard input"));
+            .help("pipe them from `docker exec`, and name `-` for standard input"));
         }
         LogFolder::Container(path) => {
             return Err(fails(format!(
                 "its logs are in {path} of the container, which no volume brings here"
             ))
-            .help("read them with `docker exec`, and name `-` for standard input"));
+            .help("pipe them from `docker exec`, and name `-` for standard input"));
         }
         LogFolder::Printed => {
             return Err(fails("logging_collector is off: Docker keeps what the server prints".into())
-                .help("docker logs kasm_db 2>&1 | kasm-db audit -"));
+                .help("run `docker logs kasm_db 2>&1 | kasm-db audit -`"));
         }
     };
     let elsewhere = Elsewhere::new(&log, &rooted);
@@ -168,7 +168,7 @@ impl Logs {
         }
         left_out.sort();
         if groups.is_empty() {
-            let message = format!("{folder}: no file is called like `{}`", self.log.filename);
+            let message = format!("{folder}: no file matches `{}`", self.log.filename);
             let more = match left_out.first().or(elsewhere.first()) {
                 Some(path) => format!(" ({} is there)", path.display()),
                 None => String::new(),

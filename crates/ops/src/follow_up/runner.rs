@@ -152,7 +152,7 @@ impl Runner<'_> {
                 "the server could not be told to read its files again: {}",
                 unreachable.why
             ))
-            .help(format!("{fix}; then run `kasm-db apply` or `kasm-db recover`, which go on here"))
+            .help(format!("{fix}; then run `kasm-db apply` or `kasm-db recover`, which continue here"))
         };
         let reload = [Statement::new("SELECT 'r', pg_catalog.pg_reload_conf()::text", 1)];
         let answers = self.way(record).and_then(|way| way.run(None, &reload)).map_err(failed)?;
@@ -171,7 +171,7 @@ impl Runner<'_> {
             let made = self.way(record).and_then(|way| create_extension(&way, database));
             made.map_err(|unreachable| {
                 Error::not_followed(unreachable.why).help(format!(
-                    "{}; then run `kasm-db apply` or `kasm-db recover`, which go on here",
+                    "{}; then run `kasm-db apply` or `kasm-db recover`, which continue here",
                     unreachable.fix
                 ))
             })?;
@@ -238,7 +238,7 @@ impl Runner<'_> {
             }
         };
         Error::new(Outcome::RolledBack, message)
-            .help("see the container's log for the reason, correct the document, and apply again")
+            .help("check the container's log for the reason, correct the document, and apply again")
             .state(FilesState::RolledBack)
     }
 }

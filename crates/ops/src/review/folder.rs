@@ -65,7 +65,7 @@ impl Folder {
             return Ok(());
         }
         let path = self.place.path().join(path);
-        Err(Error::failed(format!("{} is there already, and render did not write it", path.display()))
+        Err(Error::failed(format!("{}: already exists, and `render` did not write it", path.display()))
             .help("move it away, or name another folder with `--out DIR`"))
     }
 
@@ -120,13 +120,18 @@ impl Folder {
 /// Puts an error into words; `wanted` is what should be there.
 fn in_words(path: &Path, error: &commit::Error, wanted: &str) -> Error {
     let shown = path.display();
-    let not_it = || {
-        Error::failed(format!("{shown}: not a {wanted}"))
-            .help("move it away, or name another folder with `--out DIR`")
-    };
+    let not_it = || Error::failed(format!("{shown}: not a {wanted}")).help("name a folder with `--out DIR`");
     match error {
         commit::Error::Io { source, .. } if source.kind() == std::io::ErrorKind::NotADirectory => not_it(),
-        commit::Error::Io { source, .. } => Error::of_system(shown, source),
+        commit::Error::Io { source, operation, .. } => {
+            let failed = Error::of_system(format!("{shown}: cannot {operation}"), source);
+            match source.kind() {
+                std::io::ErrorKind::PermissionDenied => {
+                    failed.help("name a folder that you can write to with `--out DIR`")
+                }
+                _ => failed,
+            }
+        }
         commit::Error::NotRegular { .. } | commit::Error::Symlink { .. } => not_it(),
         commit::Error::TooLarge { .. } => Error::failed(format!("{shown}: larger than 16 MiB")),
         other => Error::from(other),

@@ -287,7 +287,9 @@ pub enum Invalid {
 impl fmt::Display for Invalid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TooLarge => write!(f, "is larger than {MAX_BYTES} bytes, and no plan file is"),
+            Self::TooLarge => {
+                write!(f, "is larger than {MAX_BYTES} bytes, which is too large for a plan file")
+            }
             Self::Truncated => f.write_str("is cut short"),
             Self::Shape(line, column) => write!(f, "is not a plan file: line {line}, column {column}"),
             Self::Format => write!(f, "is not a plan file: its format is not {FORMAT}"),

@@ -25,8 +25,15 @@ pub fn open(path: &Path, selection: &Selection) -> Result<PlanFile, Error> {
     }
     let name = path.display().to_string();
     let error = |what: String| Error::failed(format!("{name}: {what}"));
-    let io =
-        |what: &str, why: &std::io::Error| error(format!("cannot {what} the plan file: {}", reason(why)));
+    let io = |what: &str, why: &std::io::Error| {
+        let failed = Error::of_system(format!("{name}: cannot {what} the plan file"), why);
+        match why.kind() {
+            std::io::ErrorKind::NotFound => {
+                failed.help("check the path, or save a plan with `kasm-db plan --out FILE`")
+            }
+            _ => failed,
+        }
+    };
     // Looked at before it is opened: opening a device can already do something.
     let found = std::fs::symlink_metadata(path).map_err(|why| io("open", &why))?;
     require_regular(&found).map_err(error)?;
@@ -39,13 +46,18 @@ pub fn open(path: &Path, selection: &Selection) -> Result<PlanFile, Error> {
         .map_err(|why| io("open", &why))?;
     let found = file.metadata().map_err(|why| io("read", &why))?;
     require_regular(&found).map_err(error)?;
-    let again = "make it again with `kasm-db plan --out FILE`";
     if found.len() > MAX_BYTES {
-        return Err(error(Invalid::TooLarge.to_string()).help(again));
+        return Err(error(Invalid::TooLarge.to_string()).help(AGAIN));
     }
     let bytes = read(file).map_err(|why| io("read", &why))?;
-    decode(&bytes).map_err(|invalid| error(invalid.to_string()).help(again))
+    decode(&bytes).map_err(|invalid| match invalid {
+        Invalid::Shape(..) if model::names_schema(&bytes) => error("is a document, not a saved plan".into())
+            .help(format!("run `kasm-db apply -f {name}`, or {AGAIN}")),
+        invalid => error(invalid.to_string()).help(AGAIN),
+    })
 }
+
+const AGAIN: &str = "save a plan with `kasm-db plan --out FILE`, and apply that file";
 
 /// Reads a plan from standard input: who wrote it is for whoever connected it to say.
 fn from_stdin(selection: &Selection) -> Result<PlanFile, Error> {
@@ -55,8 +67,7 @@ fn from_stdin(selection: &Selection) -> Result<PlanFile, Error> {
         .take(MAX_BYTES + 1)
         .read_to_end(&mut bytes)
         .map_err(|why| error(format!("cannot read the plan file: {}", reason(&why))))?;
-    decode(&bytes)
-        .map_err(|invalid| error(invalid.to_string()).help("make it again with `kasm-db plan --out FILE`"))
+    decode(&bytes).map_err(|invalid| error(invalid.to_string()).help(AGAIN))
 }
 
 /// Reads one byte more than a plan file may have at most: it may be growing.
@@ -68,7 +79,7 @@ fn read(file: File) -> std::io::Result<Vec<u8>> {
 
 fn require_regular(found: &std::fs::Metadata) -> Result<(), String> {
     if found.is_symlink() {
-        Err("is a symbolic link; name the plan file itself".into())
+        Err("is a symbolic link, not a plan file".into())
     } else if !found.is_file() {
         Err("is not a regular file".into())
     } else {

@@ -41,8 +41,7 @@ pub fn reread(saved: &PlanFile, selection: &Selection) -> Result<Reread, Error> 
     };
     let document = load(&Named::of(path), selection).map_err(|error| match selection.documents[..] {
         [_, ..] => error,
-        [] => error
-            .help("this is the document that the plan was made from; where it is elsewhere, use `-f FILE`"),
+        [] => error.help("use `-f FILE` if the document that the plan was made from is elsewhere"),
     })?;
     Ok(Reread { document, selection: chosen, is_plans_choice: selection.documents.is_empty() })
 }
@@ -53,7 +52,7 @@ fn chosen(saved: &PlanFile, selection: &Selection) -> Result<Selection, Error> {
     let saved = &saved.selection;
     if !selection.targets.is_empty() && selection.targets != saved.targets {
         return Err(Error::usage("the plan was made with another `--target`")
-            .help("a saved plan says what its targets are; make another plan for others"));
+            .help("remove the option: a saved plan has its own targets"));
     }
     let tree = match (&saved.deployment, &saved.installer) {
         (Some(folder), _) => Some(Tree::Deployment(folder.into())),
@@ -66,7 +65,7 @@ fn chosen(saved: &PlanFile, selection: &Selection) -> Result<Selection, Error> {
         (Some(given), _) => {
             let option = if matches!(given, Tree::Deployment(_)) { "--deployment" } else { "--installer" };
             return Err(Error::usage(format!("the plan was not made with `{option}`"))
-                .help("a saved plan says what its targets are; make another plan for others"));
+                .help("remove the option: a saved plan has its own targets"));
         }
     };
     Ok(Selection { targets: saved.targets.clone(), tree, ..selection.clone() })
@@ -145,12 +144,13 @@ pub fn stale(changed: &[String]) -> Error {
         message.push_str("\n  ");
         message.push_str(one);
     }
-    Error::new(Outcome::Stale, message).help("plan again, and look at what it says now")
+    Error::new(Outcome::Stale, message)
+        .help("run `kasm-db plan --out FILE` again, review the new plan, and apply that")
 }
 
 fn foreign(part: &str) -> Error {
     let message = format!(
-        "the plan is not what this document and these files lead to: its `{part}` differ, and no file has changed"
+        "the plan was edited after it was saved: its `{part}` are not what the document and the files lead to"
     );
-    Error::failed(message).help("it was changed after it was saved; make it again")
+    Error::failed(message).help("run `kasm-db plan --out FILE` again, and apply the new plan")
 }

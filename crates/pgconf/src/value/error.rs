@@ -75,12 +75,12 @@ impl fmt::Display for ValueError {
             ValueError::IntegerOverflow => f.write_str("the number is too large for an integer"),
             ValueError::IntegerOutOfRange { value, unit, min, max } => {
                 let unit = unit.name();
-                write!(f, "{value}{unit} is not within {min}{unit} and {max}{unit}")
+                write!(f, "{value}{unit} is outside the range from {min}{unit} to {max}{unit}")
             }
             ValueError::RealOutOfRange { value, unit, min, max } => {
                 let unit = unit.name();
                 // The greatest real has 309 digits without an exponent.
-                write!(f, "{value:?}{unit} is not within {min:?}{unit} and {max:?}{unit}")
+                write!(f, "{value:?}{unit} is outside the range from {min:?}{unit} to {max:?}{unit}")
             }
             ValueError::NotInEnum { values } => write!(f, "not one of: {}", values.join(", ")),
         }

@@ -225,7 +225,7 @@ impl ComposeFile {
         Some(
             Diagnostic::warning(Code::DuplicateComposeKey, format!("duplicate keys: {}", listed.join(", ")))
                 .at(second.clone())
-                .help("newer versions of Compose refuse this file; of each pair, remove one"),
+                .help("remove one of each pair: newer versions of Compose refuse this file"),
         )
     }
 }

@@ -57,7 +57,7 @@ pub(super) fn shape(message: &str) -> Diagnostic {
 /// The image cannot be changed by changing `image`; says what to do.
 pub(crate) fn find(stack: &Stack, service: &Service, kind: &TargetKind) -> Result<ImageSite, Diagnostic> {
     let Some(lowest) = service.parts.first() else {
-        return Err(shape(&format!("`{}` is taken away by `!reset`", service.name)));
+        return Err(shape(&format!("`{}` is removed by `!reset`", service.name)));
     };
     if let Some((layer, entry)) = service.get(stack, "provider") {
         let message = format!("`{}` comes from a provider, and Compose runs no image for it", service.name);
@@ -70,7 +70,7 @@ pub(crate) fn find(stack: &Stack, service: &Service, kind: &TargetKind) -> Resul
         let Some(image) = image_of(file, part.service.value) else {
             if part.heir.is_none() && resets_image(file, part.service.value) {
                 let place = at(file, part.service.key);
-                return Err(shape("the image is taken away here by `!reset`").at(place));
+                return Err(shape("the image is removed here by `!reset`").at(place));
             }
             continue;
         };
@@ -126,7 +126,7 @@ fn once(stack: &Stack, service: &Service, site: &ImageSite) -> Result<(), Diagno
     let core = |tag: &str| tag.starts_with("!!") || tag.starts_with("!<");
     match &file.tree.written(image.value).tag {
         Some((tag, _)) if core(tag) && !matches!(tag.as_str(), "!!str" | "!<tag:yaml.org,2002:str>") => {
-            Err(shape(&format!("the tag `{tag}` makes something else of the image's text"))
+            Err(shape(&format!("the tag `{tag}` changes the meaning of the image's text"))
                 .at(at(file, image.value))
                 .help("remove the tag"))
         }

@@ -44,7 +44,7 @@ impl Stack {
             if included.paths.iter().any(|path| is_remote(path)) {
                 // A URL may have a password in it.
                 let message = "an include names a file by a URL, and what it brings is not known here";
-                let help = "what is included from there is taken as it is; an image of the database in it is not seen";
+                let help = "check the included file: an image of the database in it is not seen";
                 self.report(Diagnostic::warning(Code::ComposeReference, message).help(help), layer, item);
                 continue;
             }

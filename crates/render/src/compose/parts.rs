@@ -262,7 +262,7 @@ impl Reader<'_> {
         let location = file.location(file.tree.written(value).span.clone());
         let problem = Diagnostic::warning(Code::ComposeReference, message)
             .at(location)
-            .help("what the service inherits from there is not known here");
+            .help("check what the service inherits from there: it is not known here");
         if !problems.contains(&problem) {
             problems.push(problem);
         }

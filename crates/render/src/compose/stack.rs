@@ -142,12 +142,19 @@ impl Stack {
         if is_remote(path) {
             // A URL may have a password in it.
             let message = "a file is given by a URL, which is not read";
-            self.problems.push(Diagnostic::error(Code::ComposeReference, message));
+            self.problems.push(
+                Diagnostic::error(Code::ComposeReference, message)
+                    .help("copy the file to this host, and name its path"),
+            );
             return None;
         }
         let parsed = match source.read(path) {
             Found::Yes(bytes) => ComposeFile::parse(path, bytes),
-            Found::No => Err(Diagnostic::error(Code::ComposeReference, format!("{path}: no such file"))),
+            Found::No => {
+                let message = format!("{path}: no such file");
+                Err(Diagnostic::error(Code::ComposeReference, message)
+                    .help("check the path in the document, or in the compose file that names it"))
+            }
             Found::Unknown(why) => Err(unreadable(path, &why)),
         };
         match parsed {

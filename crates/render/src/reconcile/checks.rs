@@ -52,17 +52,19 @@ fn no_conf(desired: &DesiredState, observed: &ObservedState, draft: &mut Draft) 
         d.database.mounts.host(&config_file).is_some_and(|host| host.path().is_some())
     });
     let message = if matches!(observed.target.kind, TargetKind::Files { .. }) || mounted {
-        format!("{path} is not there")
+        format!("{path} does not exist")
     } else {
         format!(
-            "{path} is not there, and no compose file mounts a postgresql.conf into the database's container"
+            "{path} does not exist, and no compose file mounts a postgresql.conf into the database's container"
         )
     };
     let help = match observed.target.kind {
         TargetKind::Files { .. } => {
             "check the path under `postgresql_conf`; it starts at the document's folder"
         }
-        _ => "upgrade Kasm first if it is older than 1.10, which has no such file, or manage the image alone",
+        _ => {
+            "check that this host runs the database: a host of another role has no such file, and neither has Kasm before 1.10"
+        }
     };
     let mut finding = Diagnostic::error(Code::NoConf, message).help(help);
     if let Some(d) = observed.main_database()
@@ -91,37 +93,42 @@ fn problems(conf: &ObservedConf, draft: &mut Draft) {
             // The token itself may be a part of a password; its place is enough.
             ProblemKind::Syntax(near) => {
                 let near = if near.is_empty() { "at the end of the line" } else { "here" };
-                Diagnostic::error(Code::ConfSyntax, format!("syntax error {near}; PostgreSQL would not start"))
-                    .help("a line is `name = value`; put a value with spaces, commas or other punctuation in single quotes")
+                Diagnostic::error(Code::ConfSyntax, format!("syntax error {near}: PostgreSQL would not start"))
+                    .help("write `name = value`, and put a value with spaces, commas or other punctuation in single quotes")
             }
-            ProblemKind::EmptyName => Diagnostic::error(Code::ConfInclude, "the include names no file"),
+            ProblemKind::EmptyName => Diagnostic::error(Code::ConfInclude, "the include names no file")
+                .help("add a file, or remove the line"),
             ProblemKind::Missing(file) => {
-                Diagnostic::error(Code::ConfInclude, format!("the included {} is not there", name(file)))
+                Diagnostic::error(Code::ConfInclude, format!("the included {} does not exist", name(file)))
                     .help("use `include_if_exists` for a file that may be missing")
             }
             ProblemKind::MissingFolder(folder) => Diagnostic::error(
                 Code::ConfInclude,
-                format!("the included folder {} is not there", name(folder)),
+                format!("the included folder {} does not exist", name(folder)),
             )
             .help("create it, even an empty one will do, or comment the line out"),
             ProblemKind::Recursion(file) => {
                 Diagnostic::error(Code::ConfInclude, format!("{} includes itself", name(file)))
+                    .help("remove the include")
             }
             ProblemKind::TooDeep(file) => Diagnostic::error(
                 Code::ConfInclude,
                 format!("{} is included more than ten levels deep", name(file)),
-            ),
+            )
+            .help("include it from a file further up"),
             ProblemKind::TooMany => {
                 Diagnostic::error(Code::ConfInclude, "more than 2,000 files are included")
+                    .help("remove includes, or merge files")
             }
             ProblemKind::TooManySettings => {
                 Diagnostic::error(Code::ConfInclude, "more than 100,000 settings are read; here it stops")
+                    .help("remove settings that are repeated")
             }
             ProblemKind::Unseen(file, why) => Diagnostic::warning(
                 Code::ConfUnseen,
                 format!("the included {} cannot be read: {why}", name(file)),
             )
-            .help("what it sets is not known here, and may win over this file"),
+            .help("check what it sets: that may override this file"),
         };
         draft.find(finding.at(at));
     }
@@ -211,8 +218,14 @@ fn values(desired: &DesiredState, observed: &ObservedState, conf: &ObservedConf,
             let message = format!("`{name}` cannot be set in a file; PostgreSQL {major} would not start");
             Diagnostic::error(Code::ConfValue, message).help("remove the line")
         } else if let Err(error) = postgres::check(row, &assignment.value(), major) {
-            let message = format!("PostgreSQL {major} would not start: `{name}`: {}", why(&error));
+            let message =
+                format!("invalid value for `{name}` ({}): PostgreSQL {major} would not start", why(&error));
+            let advice = match error {
+                Refused::Value(_) => postgres::advice(row),
+                Refused::Rule(_) => "correct the value".to_string(),
+            };
             Diagnostic::error(Code::ConfValue, message)
+                .help(format!("{advice}; run `kasm-db explain {name}` for more"))
         } else {
             continue;
         };
@@ -257,7 +270,7 @@ fn unknown_setting(name: &str, major: u16) -> Diagnostic {
     let finding = Diagnostic::error(Code::ConfUnknown, message);
     match (postgres::removed_or_renamed(name), postgres::nearest(name, major)) {
         (Some(renamed), _) => finding.help(renamed.advice),
-        (None, Some(meant)) => finding.help(format!("did you mean `{meant}`? Otherwise remove the line")),
+        (None, Some(meant)) => finding.help(format!("write `{meant}`, or remove the line")),
         (None, None) => finding.help("remove the line"),
     }
 }
@@ -273,7 +286,7 @@ fn libraries(desired: &DesiredState, observed: &ObservedState, conf: &ObservedCo
         let (message, help) = if preload::is_too_long(&value) {
             let message =
                 format!("{} lists more than {} libraries", settings::PRELOAD, preload::MAX_LIBRARIES);
-            (message, "no more are read; take out what is not needed")
+            (message, "remove what is not needed: no more are read")
         } else if let Some(bad) = bad {
             let bad = String::from_utf8_lossy(&bad).escape_debug().to_string();
             let message =
@@ -380,7 +393,7 @@ fn whether_it_is_read(
             draft.find(
                 Diagnostic::warning(Code::CommandUnreadable, format!("the command cannot be read: {why}"))
                     .at(at.clone())
-                    .help("a setting on it would win over postgresql.conf"),
+                    .help("check that it sets nothing that is declared: it would override postgresql.conf"),
             );
         }
         let current = image::current(database);
@@ -402,7 +415,7 @@ fn whether_it_is_read(
                         "mount conf/database/postgresql.conf there, or name the files of this deployment under `files:`"
                     }),
                     _ => Diagnostic::warning(Code::ConfElsewhere, message)
-                        .help("that path is not on this host, so it cannot be told whether it is the same file"),
+                        .help("check that it is the same file: that path is not on this host"),
                 }
             }
             Some(Host::Unknown) => Diagnostic::warning(

@@ -73,8 +73,8 @@ fn one(
     if let Some(build) = &site.build {
         let message = format!("`{}` also has `build:`", database.service);
         draft.find(Diagnostic::warning(Code::BuiltImage, message).at(build.clone()).help(format!(
-            "`docker compose build` and `up --build` would give the name {image} to what they build; remove \
-             `build:` if the image is to be pulled"
+            "remove `build:` if the image is to be pulled: `docker compose build` and `up --build` would give the \
+             name {image} to what they build"
         )));
     }
     let wanted = Release::of(image).series.or(desired.postgres_major().map(Series::from));
@@ -128,7 +128,8 @@ fn variables(database: &Database, site: &ImageSite, draft: &mut Draft) {
         )
         .at(database.image_location(site));
         if let Err(name) = &text.resolved {
-            finding = finding.help(format!("no .env file sets `{name}`, so the present image is not known"));
+            finding = finding
+                .help(format!("set `{name}` in the .env file: without it, the current image is not known"));
         }
         draft.find(finding);
     }

@@ -311,13 +311,13 @@ fn overridden(
     let (code, way_out) = if over.by_command {
         (
             Code::OverriddenByCommand,
-            format!("remove `{name}` from `command:`, so that postgresql.conf counts"),
+            format!("remove `{name}` from `command:`, so that the value in postgresql.conf takes effect"),
         )
     } else {
         (Code::OverriddenByAutoConf, format!("run `ALTER SYSTEM RESET {name};` on the server"))
     };
     let is_same = same(&over.value);
-    let message = format!("{} sets `{name}` over the file's value", over.by());
+    let message = format!("{} overrides `{name}` of postgresql.conf", over.by());
     let mut finding = match is_same {
         true => Diagnostic::warning(code, format!("{message}; it is the wanted one")),
         false => Diagnostic::error(code, message),

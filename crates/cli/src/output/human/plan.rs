@@ -165,7 +165,7 @@ pub(crate) fn hunk(out: &mut String, hunk: &Hunk) {
 fn details(out: &mut String, plan: &Plan) {
     let dim = style::DIM;
     for path in &plan.in_order {
-        let _ = writeln!(out, "  {dim}in order: {}{dim:#}", escape(path));
+        let _ = writeln!(out, "  {dim}in sync: {}{dim:#}", escape(path));
     }
     for path in &plan.skipped {
         let _ = writeln!(out, "  {dim}skipped: {} (no database service){dim:#}", escape(path));

@@ -60,7 +60,7 @@ pub(super) fn run(
             return error;
         }
         error.help(format!(
-            "fix the command, and run `kasm-db apply` or `kasm-db recover`, which go on with it{more}"
+            "fix the command, and run `kasm-db apply` or `kasm-db recover`, which continue with it{more}"
         ))
     };
     match ended {

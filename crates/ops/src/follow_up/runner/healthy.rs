@@ -94,7 +94,7 @@ impl Runner<'_> {
                     fix = format!("{way_out}; or {fix}");
                 }
                 return Err(Error::not_followed(message).help(format!(
-                    "{fix}; then run `kasm-db apply` or `kasm-db recover`, which go on here, or put the old files \
+                    "{fix}; then run `kasm-db apply` or `kasm-db recover`, which continue here, or put the old files \
                      back with `kasm-db rollback`",
                 )));
             }
