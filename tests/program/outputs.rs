@@ -95,7 +95,7 @@ fn what_an_earlier_run_left_is_not_forgotten() {
     let restart = "restart: {policy: if_needed, stop: ['true'], start: ['true']}\nverify: {connect: none}\n";
     let sandbox = one(&format!("settings: {{max_connections: 50}}\n{restart}"), "max_connections = 60\n");
     sandbox.run("apply -y --no-restart").expect(9);
-    for arguments in ["apply -y --files-only", "rollback 1 -y", "rollback 1 -y --files-only"] {
+    for arguments in ["apply -y --files-only", "rollback 1 -y --no-restart", "rollback 1 -y --files-only"] {
         let run = sandbox.run(arguments).expect(9);
         assert!(run.stderr.contains("kasm-db recover"), "{arguments}: {run}");
     }

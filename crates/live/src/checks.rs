@@ -1,18 +1,21 @@
 //! Judges a running server: facts in, checks out, and nobody is asked.
 
+mod files;
 mod fixes;
 mod log;
 mod probe;
+mod restored;
 mod setting;
 #[cfg(test)]
 mod tests;
 
 use model::{Code, DesiredState};
 
+use self::files::{conf, image};
 use self::fixes::{RESTART, RIGHTS};
+pub use self::restored::{Restored, restored_checks};
 use crate::check::{Check, Fact, Remedy, Subject};
-use crate::facts::{ConfState, Extension, Facts, Line, Server};
-use crate::session::Unreachable;
+use crate::facts::{Extension, Facts, Server};
 
 /// Judges everything that the document is about.
 pub fn checks(desired: &DesiredState, facts: &Facts) -> Vec<Check> {
@@ -22,7 +25,7 @@ pub fn checks(desired: &DesiredState, facts: &Facts) -> Vec<Check> {
         Err(unreachable) => {
             let (why, fix) = (&unreachable.why, &unreachable.fix);
             checks.push(Check::fail(Subject::Connect, Code::Unreachable, why, fix, Remedy::Hand));
-            checks.extend(image(desired, facts));
+            checks.extend(desired.image().and_then(|wanted| image(wanted, facts)));
             return checks;
         }
     };
@@ -32,9 +35,11 @@ pub fn checks(desired: &DesiredState, facts: &Facts) -> Vec<Check> {
         Subject::Connect,
         format!("PostgreSQL {version}, as {user} in {database}, by {way}"),
     ));
-    checks.extend(image(desired, facts));
+    checks.extend(desired.image().and_then(|wanted| image(wanted, facts)));
     checks.extend(major(desired, server));
-    checks.extend(conf(desired, server));
+    if desired.manages_conf() {
+        checks.extend(conf(server));
+    }
     checks.extend(preload(desired, server));
     checks.extend(desired.settings().iter().map(|wanted| setting::check(wanted, server)));
     checks.extend(desired.unset().iter().map(|name| setting::unset(name, server)));
@@ -45,34 +50,6 @@ pub fn checks(desired: &DesiredState, facts: &Facts) -> Vec<Check> {
     );
     checks.extend(probe::checks(desired, server).into_iter().map(Check::judged));
     checks
-}
-
-fn image(desired: &DesiredState, facts: &Facts) -> Option<Check> {
-    let wanted = desired.image()?;
-    let Some(container) = &facts.container else {
-        return facts
-            .server
-            .is_ok()
-            .then(|| Check::skip(Subject::Image, "over TCP the container is not seen"));
-    };
-    let runs = &container.image;
-    let compared = |check: Check| Some(check.compared(wanted.as_str(), Some(runs.as_str().into())));
-    let fail = |why: String| {
-        compared(Check::fail(Subject::Image, Code::ImageNotRunning, why, RESTART, Remedy::Restart))
-    };
-    let same = model::Image::parse(runs).is_ok_and(|found| wanted.is_met_by(&found));
-    if !same && *runs != container.image_id {
-        return fail(format!("the container {} runs {runs}, not {}", container.name, wanted.as_str()));
-    }
-    match &facts.declared_id {
-        Ok(Some(id)) if *id != container.image_id => fail(format!(
-            "the container {} was made from an older {}: that name means another image by now",
-            container.name,
-            wanted.as_str()
-        )),
-        Ok(_) => compared(Check::ok(Subject::Image, format!("{} runs {runs}", container.name))),
-        Err(Unreachable { why, fix, .. }) => compared(Check::unknown(Subject::Image, why, fix)),
-    }
 }
 
 fn major(desired: &DesiredState, server: &Server) -> Option<Check> {
@@ -87,69 +64,6 @@ fn major(desired: &DesiredState, server: &Server) -> Option<Check> {
     let fix = "declare the image and `postgres_major` of what runs; a data directory of another major needs a dump \
                and a restore";
     compared(Check::fail(Subject::Major, Code::MajorNotRunning, why, fix, Remedy::Hand))
-}
-
-/// The files that the server reads: their bytes, and whether it takes them.
-fn conf(desired: &DesiredState, server: &Server) -> Vec<Check> {
-    let mut checks = Vec::new();
-    if !desired.manages_conf() {
-        return checks;
-    }
-    for conf in &server.confs {
-        let subject = || Subject::File(conf.path.clone());
-        let fail = |why: &str| Check::fail(subject(), Code::ConfNotRead, why, RESTART, Remedy::Restart);
-        checks.push(match &conf.state {
-            ConfState::Same => Check::ok(subject(), "what the server reads is the file on the host"),
-            ConfState::Differs => fail(
-                "the server reads another content than the host has: a file that is mounted by itself is not seen \
-                 again when it is replaced",
-            ),
-            ConfState::Stale => fail(
-                "the file was replaced since the container was started, which keeps the old one: the server does not see a \
-                 change of it when it reloads",
-            ),
-            ConfState::Elsewhere(path) => Check::fail(
-                subject(),
-                Code::ConfNotRead,
-                format!("the container has {path} for it, which is not this target's file"),
-                "correct the volume in the compose file, or the path of the target",
-                Remedy::Hand,
-            ),
-            ConfState::Unknown(why) => Check::unknown(subject(), why, RIGHTS),
-        });
-    }
-    let lines = match &server.lines {
-        Ok(lines) => lines,
-        Err(why) => {
-            checks.push(Check::unknown(Subject::Files, why, RIGHTS));
-            return checks;
-        }
-    };
-    // A value that waits for a restart is "not applied" too, and has a check of its own; so has one that the command line
-    // overrules, if the document names it.
-    let waits = |line: &Line| {
-        let is_known = model::postgres::lookup(&line.name, server.major()).is_some();
-        server.waiting(line).is_some()
-            || server
-                .setting(&line.name)
-                .is_some_and(|now| now.source == "command line" || now.pending_restart && !is_known)
-    };
-    let errors: Vec<_> = lines.iter().filter(|line| !line.error.is_empty() && !waits(line)).collect();
-    checks.push(match errors.first() {
-        None => Check::ok(Subject::Files, "the server takes every line of its files"),
-        Some(first) => {
-            let more = match errors.len() - 1 {
-                0 => String::new(),
-                n => format!(", and {n} more"),
-            };
-            let name = if first.name.is_empty() { String::new() } else { format!("`{}`: ", first.name) };
-            let why = format!("{}:{}: {name}{}{more}", first.file, first.line, first.error);
-            let fix =
-                "fix the line: the server ignores it, or the whole file, and may not start again with it";
-            Check::fail(Subject::Files, Code::ConfNotTaken, why, fix, Remedy::Hand)
-        }
-    });
-    checks
 }
 
 fn preload(desired: &DesiredState, server: &Server) -> Vec<Check> {

@@ -83,7 +83,7 @@ mod way;
 pub use auto_conf::{AutoConf, auto_conf};
 pub use caller::Caller;
 pub use check::{Check, Fact, Remedy, Source, Subject, Verdict};
-pub use checks::checks;
+pub use checks::{Restored, checks, restored_checks};
 pub use docker::{Container, Docker};
 pub use environment::Environment;
 pub use facts::Facts;

@@ -1,16 +1,18 @@
 //! Rolling back to what an earlier apply left: planned and shown like an apply, and committed and followed like one.
 
+mod end;
+
 use commit::{Back, Change, Root, WayBack};
 use model::{Code, Diagnostic, Severity};
 use render::{FileKind, Needs, needs_between, observe, reconcile};
 
+use self::end::{Ending, restored};
 use crate::before_stop::{BeforeStop, Seen};
 use crate::context::Context;
 use crate::disk::LIMIT;
 use crate::documents::Declared;
 use crate::error::Error;
 use crate::follow_up::record::{Record, pending};
-use crate::follow_up::runner::Runner;
 use crate::follow_up::{first_step, is_followed};
 use crate::note::Note;
 use crate::observer::{Event, Question};
@@ -63,9 +65,7 @@ pub fn rollback(
     let folder = rooted.folder();
     if back.is_empty() {
         context.tell(Event::NothingToRollBack(&folder, to))?;
-        let Some(left) = pending(&rooted.root)? else { return Ok(Outcome::Done) };
-        context.tell(Event::Left(left.follow_up.step))?;
-        return Ok(Outcome::Unfinished);
+        return resume(&locked, declared, options, context);
     }
     let mut findings = findings(&back, &rooted.root, context.selection);
     let opened = rooted.read();
@@ -134,7 +134,20 @@ pub fn rollback(
         context.tell(Event::Declined)?;
         return Ok(Outcome::Failed);
     }
-    write(&ready, needs, next, options, context)
+    let written = write(&ready, needs, next, context)?;
+    match (next, written.record, declared) {
+        (Next::Now, Some(record), _) if options.no_restart => {
+            context.tell(Event::Left(record.follow_up.step))?;
+            Ok(written.outcome.worse(Outcome::Unfinished))
+        }
+        (Next::Now, Some(record), Some(declared)) => {
+            let restored = &restored(&opened.observed, &after);
+            let ending = Ending { locked: &locked, declared, restored, context, is_resumed: false };
+            Ok(written.outcome.worse(ending.run(record)?))
+        }
+        (Next::Later, ..) => Ok(written.outcome.worse(Outcome::Unfinished)),
+        _ => Ok(written.outcome),
+    }
 }
 
 /// Who does what follows the files of a rollback.
@@ -160,11 +173,8 @@ impl Next {
         context: &Context<'_>,
     ) -> Result<(Self, Option<Record>), Error> {
         let left = pending(&locked.rooted.root)?;
-        let is_followed = |declared: &&Declared<'_>| {
-            !options.files_only
-                && is_followed(declared.desired, &locked.rooted.target.kind, context.selection)
-        };
-        if let Some(Declared { document, desired, .. }) = declared.filter(is_followed) {
+        let declared = declared.filter(|declared| goes_on(declared, options, locked, context));
+        if let Some(Declared { document, desired, .. }) = declared {
             let Some(step) = first_step(needs, left.map(|left| left.follow_up.step)) else {
                 return Ok((Self::Nothing, None));
             };
@@ -182,13 +192,15 @@ impl Next {
     }
 }
 
-fn write(
-    ready: &Ready<'_>,
-    needs: Needs,
-    next: Next,
-    options: &Options,
-    context: &Context<'_>,
-) -> Result<Outcome, Error> {
+/// Files that came back.
+struct Followed {
+    /// How the run ends as far as they matter.
+    outcome: Outcome,
+    /// What follows them.
+    record: Option<Record>,
+}
+
+fn write(ready: &Ready<'_>, needs: Needs, next: Next, context: &Context<'_>) -> Result<Followed, Error> {
     let locked = ready.locked;
     let written = ready.write(context)?;
     let root = locked.rooted.root.path();
@@ -205,19 +217,38 @@ fn write(
     }
     let outcome = written.outcome();
     written.interrupted?;
-    match (next, written.record) {
-        (Next::Now, Some(record)) if options.no_restart => {
-            context.tell(Event::Left(record.follow_up.step))?;
-            Ok(outcome.worse(Outcome::Unfinished))
-        }
-        (Next::Now, Some(record)) => {
-            locked.rooted.read().learn_secrets(&context.environment, context.scrubber());
-            Runner { locked, context, is_resumed: false }.run(record)?;
-            Ok(outcome)
-        }
-        (Next::Later, _) => Ok(outcome.worse(Outcome::Unfinished)),
-        _ => Ok(outcome),
-    }
+    Ok(Followed { outcome, record: written.record })
+}
+
+/// Does what an earlier run has left to be done on the files that are there, if the document says how.
+fn resume(
+    locked: &Locked<'_>,
+    declared: Option<&Declared<'_>>,
+    options: &Options,
+    context: &Context<'_>,
+) -> Result<Outcome, Error> {
+    let Some(left) = pending(&locked.rooted.root)? else { return Ok(Outcome::Done) };
+    let step = left.follow_up.step;
+    let is_left = options.no_restart || options.dry_run;
+    let Some(declared) = declared.filter(|declared| !is_left && goes_on(declared, options, locked, context))
+    else {
+        context.tell(Event::Left(step))?;
+        return Ok(Outcome::Unfinished);
+    };
+    context.tell(Event::Resumed(step))?;
+    // The commands are the document's: the record may be of an older one, or of somebody else.
+    let Declared { document, desired, .. } = declared;
+    let now = Record::new(step, (document, desired), locked.rooted, context).map_err(Error::not_done)?;
+    // Files that came back may not load the extension's library.
+    let now = if left.follow_up.extension_databases.is_empty() { now.without_extensions() } else { now };
+    let record = Record { sslmode: left.sslmode, back_to: left.back_to, before: left.before, ..now };
+    locked.lock.set_follow_up(&record.encode()).map_err(|error| Error::from(&error))?;
+    Ending { locked, declared, restored: &[], context, is_resumed: true }.run(record)
+}
+
+/// Tells whether the run does more than write files.
+fn goes_on(declared: &Declared<'_>, options: &Options, locked: &Locked<'_>, context: &Context<'_>) -> bool {
+    !options.files_only && is_followed(declared.desired, &locked.rooted.target.kind, context.selection)
 }
 
 fn before_the_last(root: &Root) -> Result<u64, Error> {

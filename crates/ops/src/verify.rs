@@ -1,11 +1,14 @@
 //! Whether the running server does what the document says.
 
-use live::{Caller, Check, Environment, Facts, HostFile, Scrubber};
+use std::time::{Duration, Instant};
+
+use live::{Caller, Check, Environment, Facts, HostFile, Remedy, Scrubber};
 use model::DesiredState;
 use render::TargetKind;
 
 use crate::context::Context;
 use crate::error::Error;
+use crate::observer::Event;
 use crate::opened::{Opened, Rooted, on_disk};
 use crate::outcome::Outcome;
 use crate::selection::Selection;
@@ -77,6 +80,29 @@ impl Verified {
     }
 }
 
+/// How long a server may take to have read its files again.
+const RELOAD: Duration = Duration::from_secs(5);
+
+/// Looks at a server until it has read its files, tells what was seen, and returns how the run ends with it.
+pub(crate) fn settled(context: &Context<'_>, look: impl Fn() -> Looked) -> Result<Outcome, Error> {
+    let started = Instant::now();
+    loop {
+        let checks = match look() {
+            Looked::Not(_) => return Ok(Outcome::Done),
+            Looked::Checked(checks) => checks,
+        };
+        // It reads its files some time after it was told to.
+        let reloads = checks.iter().any(|check| check.remedy() == Some(Remedy::Reload));
+        if reloads && started.elapsed() < RELOAD {
+            std::thread::sleep(Duration::from_millis(200));
+            continue;
+        }
+        context.tell(Event::Checked(&checks))?;
+        let failed = checks.iter().any(Check::is_failure);
+        return Ok(if failed { Outcome::Unfinished } else { Outcome::Done });
+    }
+}
+
 impl Opened<'_> {
     /// Looks at the server of the target, with the bytes that were read of its files.
     pub(crate) fn look(&self, desired: &DesiredState, options: Options, caller: &Caller<'_>) -> Looked {
@@ -107,7 +133,7 @@ impl Opened<'_> {
     }
 
     /// Returns the configuration files of the target, `postgresql.conf` itself first.
-    fn host_files(&self) -> Vec<HostFile> {
+    pub(crate) fn host_files(&self) -> Vec<HostFile> {
         let file = |(inside, here): (&str, &str)| HostFile {
             inside: inside.to_string(),
             // A path that does not resolve is compared with nothing.

@@ -54,7 +54,7 @@ pub use conf::ServersFiles;
 pub use file_kind::FileKind;
 pub use log::{LogFolder, ServerLog};
 pub use managed::{Managed, ManagedKind, managed};
-pub use needs::needs_between;
+pub use needs::{ValueBetween, needs_between, values_between};
 pub use next_start::{Declared, Edit, Foreign, NextStart, NextValue, RefusedLine, Ways};
 pub use observe::{ObservedState, observe, observe_with};
 pub use plan::{Action, FileChange, Needs, Plan, ValueChange};

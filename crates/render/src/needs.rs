@@ -8,6 +8,7 @@ use crate::conf::ObservedConf;
 use crate::observe::ObservedState;
 use crate::plan::Needs;
 use crate::reconcile::{in_force, needs_of};
+use crate::redact;
 use crate::source::{Found, Source as _};
 use crate::target::TargetKind;
 
@@ -22,19 +23,67 @@ pub fn needs_between(before: &ObservedState, after: &ObservedState) -> Needs {
     if compose_files(before) != compose_files(after) {
         return Needs::Recreate;
     }
-    let major = [before, after].into_iter().find_map(|observed| Some(observed.data.as_ref()?.series.major()));
+    let major = major(before, after);
     let (Some(first), Some(second)) = (&before.conf, &after.conf) else {
         return if before.conf.is_some() == after.conf.is_some() { Needs::Nothing } else { Needs::Restart };
     };
     if !first.is_readable() || !second.is_readable() {
         return if conf_files(before) == conf_files(after) { Needs::Nothing } else { Needs::Restart };
     }
+    changed(before, first, after, second, major)
+        .map(|name| needs_of_change(&name, major))
+        .max()
+        .unwrap_or(Needs::Nothing)
+}
+
+/// A setting whose value in force is another one with other files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ValueBetween {
+    /// Its name, in lower case.
+    pub name: String,
+    /// The value that it gets; `None` if nothing sets it any longer.
+    pub after: Option<Vec<u8>>,
+    /// Whether this value or the one before may be a secret.
+    pub may_be_secret: bool,
+}
+
+/// Returns the settings that get another value if the files of a target, as `before` saw them, become what `after` saw; none
+/// if the files of one of them cannot be read.
+pub fn values_between(before: &ObservedState, after: &ObservedState) -> Vec<ValueBetween> {
+    let (Some(first), Some(second)) = (&before.conf, &after.conf) else { return Vec::new() };
+    if !first.is_readable() || !second.is_readable() {
+        return Vec::new();
+    }
+    let major = major(before, after);
+    let value = |name: &str, observed, conf| in_force(name, major, observed, conf).map(|(value, _)| value);
+    let between = |name: String| {
+        let (old, new) = (value(&name, before, first), value(&name, after, second));
+        let is_secret = |value: &Option<Vec<u8>>| {
+            value.as_ref().is_some_and(|value| redact::may_be_secret_before(&name, value))
+        };
+        let may_be_secret = is_secret(&old) || is_secret(&new);
+        ValueBetween { name, after: new, may_be_secret }
+    };
+    changed(before, first, after, second, major).map(between).collect()
+}
+
+/// Lists the settings whose value in force differs.
+fn changed(
+    before: &ObservedState,
+    first: &ObservedConf,
+    after: &ObservedState,
+    second: &ObservedConf,
+    major: Option<u16>,
+) -> impl Iterator<Item = String> {
     let names: BTreeSet<String> = [first, second].into_iter().flat_map(names).collect();
-    let changed = names.iter().filter(|name| {
+    names.into_iter().filter(move |name| {
         let value = |observed, conf| in_force(name, major, observed, conf).map(|(value, _)| value);
         value(before, first) != value(after, second)
-    });
-    changed.map(|name| needs_of_change(name, major)).max().unwrap_or(Needs::Nothing)
+    })
+}
+
+fn major(before: &ObservedState, after: &ObservedState) -> Option<u16> {
+    [before, after].into_iter().find_map(|observed| Some(observed.data.as_ref()?.series.major()))
 }
 
 /// Returns the compose files of the projects that run, with their content.

@@ -149,7 +149,7 @@ impl Emitter for Envelope {
 
     fn event(&mut self, event: &Event<'_>, scrubber: &Scrubber) -> Result<(), Error> {
         match &mut self.part {
-            Part::Rollback(row, _) => rollback::event(row, event, self.detail),
+            Part::Rollback(row, _) => rollback::event(row, event, self.detail, scrubber),
             Part::Apply(rows, totals) => match event {
                 Event::Targets(targets) => targets.iter().for_each(|target| {
                     rows.place(target);

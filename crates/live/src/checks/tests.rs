@@ -1,7 +1,7 @@
 use super::*;
 use crate::check::Verdict;
 use crate::docker::Container;
-use crate::facts::{ConfFile, Line, Logged, NotRun, Override, Probe, Setting};
+use crate::facts::{ConfFile, ConfState, Line, Logged, NotRun, Override, Probe, Setting};
 use crate::session::Unreachable;
 
 const DOCUMENT: &str = "schema: kasm-db/v1\nimage: kasmweb/postgres:develop\npostgres_major: 15\n\

@@ -14,10 +14,7 @@ use crate::observer::Event;
 use crate::opened::{Locked, Opened, Rooted};
 use crate::outcome::Outcome;
 use crate::overlaid::Overlaid;
-use crate::verify::{Looked, Options, Proof};
-
-/// How long a server may take to have read its files again.
-const RELOAD: std::time::Duration = std::time::Duration::from_secs(5);
+use crate::verify::{Looked, Options, Proof, settled};
 
 impl Run<'_> {
     /// Returns whether this run does more than write files.
@@ -83,27 +80,8 @@ impl Run<'_> {
         opened.learn_secrets(&self.context.environment, self.context.scrubber());
         let sslmode = record.sslmode;
         Runner { locked, context: self.context, is_resumed }.run(record)?;
-        self.verified(opened, Options { sslmode, proof: Proof::Statements })
-    }
-
-    /// Looks at the server after everything was done.
-    fn verified(&self, opened: &Opened<'_>, options: Options) -> Result<Outcome, Error> {
-        let started = std::time::Instant::now();
-        loop {
-            let checks = match opened.look(self.desired, options, &self.context.caller()) {
-                Looked::Not(_) => return Ok(Outcome::Done),
-                Looked::Checked(checks) => checks,
-            };
-            // It reads its files some time after it was told to.
-            let reloads = checks.iter().any(|check| check.remedy() == Some(Remedy::Reload));
-            if reloads && started.elapsed() < RELOAD {
-                std::thread::sleep(std::time::Duration::from_millis(200));
-                continue;
-            }
-            self.context.tell(Event::Checked(&checks))?;
-            let failed = checks.iter().any(Check::is_failure);
-            return Ok(if failed { Outcome::Unfinished } else { Outcome::Done });
-        }
+        let options = Options { sslmode, proof: Proof::Statements };
+        settled(self.context, || opened.look(self.desired, options, &self.context.caller()))
     }
 
     /// Looks, as the files are as they should be, for what an earlier run left, and for what the server itself needs to do

@@ -1,6 +1,7 @@
 //! What was put back.
 
 use commit::Back;
+use live::Scrubber;
 use ops::Event;
 use render::diff::{between, redacted_between, unified};
 use schemars::JsonSchema;
@@ -10,6 +11,7 @@ use super::apply::{self, FollowUp, Recovered};
 use super::plan::FileRow;
 use super::problem::Problem;
 use super::target::{Row, Sum};
+use super::verify::{CheckRow, check};
 use super::words::Needs;
 use crate::output::{Detail, escape_bytes};
 
@@ -24,6 +26,8 @@ pub(super) struct Part {
     /// The files that have other content now: the old one, or because an interrupted run was finished.
     written: Vec<String>,
     recovered: Option<Recovered>,
+    /// Whether the server is on these files; empty if nobody was asked.
+    checks: Vec<CheckRow>,
     #[serde(flatten)]
     follow_up: FollowUp,
 }
@@ -46,7 +50,7 @@ pub(super) struct Totals {
 }
 
 /// Adds what happened to the row of the target.
-pub(super) fn event(row: &mut Row<Part>, event: &Event<'_>, detail: Detail) {
+pub(super) fn event(row: &mut Row<Part>, event: &Event<'_>, detail: Detail, scrubber: &Scrubber) {
     match event {
         Event::Failed(error) => row.add(Problem::all_of(error)),
         Event::Recovered(_, recovery) => {
@@ -70,6 +74,9 @@ pub(super) fn event(row: &mut Row<Part>, event: &Event<'_>, detail: Detail) {
         Event::RolledBack { report, .. } => {
             apply::add_written(&mut row.own.written, report);
             row.warnings.extend(apply::leftovers(report));
+        }
+        Event::Checked(checks) => {
+            row.own.checks = checks.iter().map(|one| check(one, scrubber)).collect();
         }
         event => row.own.follow_up.event(event),
     }
