@@ -1,6 +1,6 @@
 //! Random input for Compose, judged by the real one.
 //!
-//! `KASM_DB_SEED` is the first seed, and `KASM_DB_PROJECTS` and `KASM_DB_ENV_FILES` say how many there are. What disagrees
+//! `KASM_DB_SEED` is the first seed, and `KASM_DB_PROJECTS`, `KASM_DB_ENV_FILES` and `KASM_DB_RENDERED` say how many there are. What disagrees
 //! is printed with its seed.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 mod env_files;
 mod projects;
+mod rendered;
 
 /// Reads a number from the environment.
 fn number(name: &str, otherwise: u64) -> u64 {

@@ -35,13 +35,13 @@ impl Downtime {
     }
 }
 
-/// Gives the time as the engine takes it.
+/// Returns the time as the engine takes it.
 fn now() -> String {
     let output = Command::new("date").arg("+%s.%N").output().unwrap();
     String::from_utf8(output.stdout).unwrap().trim().to_string()
 }
 
-/// Gives the server's log.
+/// Returns the server's log.
 fn log(bed: &Bed) -> String {
     let folder = bed.tree().join("log/postgres");
     let files =
@@ -53,7 +53,7 @@ fn log_since(bed: &Bed, at: usize) -> String {
     log(bed).get(at..).unwrap_or_default().to_string()
 }
 
-/// Gives the seconds from the first shutdown to the last time that the server took connections again.
+/// Returns the seconds from the first shutdown to the last time that the server took connections again.
 fn away(log: &str) -> Option<f64> {
     let at = |line: &str| {
         let time = line.split(' ').nth(1)?;

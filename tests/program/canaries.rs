@@ -190,7 +190,9 @@ fn every_place_is_planted_and_would_be_seen() {
     for (path, text) in places::FILES {
         for (at, _) in text.match_indices(CANARY) {
             let name: String = text[at..].chars().take_while(char::is_ascii_alphanumeric).collect();
-            assert!(places.insert(name.clone()), "{name} is planted twice, in {path}");
+            // A secret that is known is planted again where what is no secret is shown.
+            let is_new = places.insert(name.clone()) || name.starts_with("Zq7known");
+            assert!(is_new, "{name} is planted twice, in {path}");
             // What stands in a file that changes can be shown by a diff.
             let is_changed = path.ends_with("docker-compose.yaml") || path.ends_with("postgresql.conf");
             assert!(
@@ -201,7 +203,7 @@ fn every_place_is_planted_and_would_be_seen() {
         }
     }
     println!("{} canaries", places.len());
-    assert!(places.len() >= 30, "{places:?}");
+    assert!(places.len() >= 80, "{places:?}");
 }
 
 #[test]

@@ -155,6 +155,37 @@ fn a_plan_that_was_reviewed_and_applied_is_not_a_difference() {
 }
 
 #[test]
+fn a_folder_of_another_version_is_named_as_such_and_not_compared() {
+    let sandbox = Sandbox::new(PROGRAM);
+    sandbox.run(&format!("render -f {EXISTING}")).expect(0);
+    let rendered = sandbox.root().join("examples/existing/rendered");
+    let list = rendered.join(".kasm-db-render");
+    let text = std::fs::read_to_string(&list).unwrap();
+    assert!(text.contains("\n# form: 2\n"), "{text}");
+    for (form, by, json) in [
+        ("", "an earlier version of kasm-db: render again", "earlier"),
+        ("# form: 1\n", "an earlier version of kasm-db: render again", "earlier"),
+        ("# form: 3\n", "a later version of kasm-db: use that one", "later"),
+    ] {
+        write(&list, &text.replace("# form: 2\n", form));
+        // A later form of the same list: the files differ, too.
+        sandbox.edit(
+            &rendered.join("current/docker/docker-compose.yaml"),
+            "restart: always",
+            "restart: <hidden>",
+        );
+        let run = sandbox.run(&format!("render --check -f {EXISTING}")).expect(2);
+        assert_eq!(run.stdout, format!("examples/existing/rendered: rendered by {by}.\n"));
+        let run = sandbox.run(&format!("render --check --format json -f {EXISTING}")).expect(2);
+        assert!(run.stdout.contains(&format!("\"rendered_by\": \"{json}\"")), "{run}");
+        assert!(run.stdout.contains("\"differences\": []"), "{run}");
+        sandbox.run(&format!("render -f {EXISTING}")).expect(0);
+        assert_eq!(std::fs::read_to_string(&list).unwrap(), text);
+        sandbox.run(&format!("render --check -f {EXISTING}")).expect(0);
+    }
+}
+
+#[test]
 fn a_plan_that_render_did_not_write_for_these_files_is_a_difference_also_after_the_apply() {
     let sandbox = Sandbox::new(PROGRAM);
     let rendered = sandbox.root().join("examples/existing/rendered");

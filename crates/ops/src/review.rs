@@ -25,7 +25,7 @@ use crate::output::OutputFolder;
 use crate::selection::Selection;
 use crate::target_dir::TargetDir;
 
-pub use self::folder::LIST;
+pub use self::folder::{By, LIST};
 pub use self::wording::Wording;
 
 /// A document's folder, compared with what it should be.
@@ -183,6 +183,12 @@ impl Review<'_> {
     /// Returns how many files the folder should hold, not counting its list.
     pub fn files(&self) -> usize {
         self.paths.len()
+    }
+
+    /// Returns which version of this program rendered the folder as it is; `None` if none did. Files that another version
+    /// rendered differ though nothing has changed.
+    pub fn by(&self) -> Option<By> {
+        self.folder.by()
     }
 
     /// Returns the files that are not as they should be, in the order of their paths.

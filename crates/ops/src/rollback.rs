@@ -246,7 +246,7 @@ fn resume(
     Ending { locked, declared, restored: &[], context, is_resumed: true }.run(record)
 }
 
-/// Tells whether the run does more than write files.
+/// Returns whether the run does more than write files.
 fn goes_on(declared: &Declared<'_>, options: &Options, locked: &Locked<'_>, context: &Context<'_>) -> bool {
     !options.files_only && is_followed(declared.desired, &locked.rooted.target.kind, context.selection)
 }

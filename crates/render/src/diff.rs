@@ -37,8 +37,8 @@ pub fn between(before: &[u8], after: &[u8], context: usize) -> Vec<Hunk> {
 
 /// Returns the hunks with everything hidden that is not the tool's own business.
 ///
-/// Images and managed settings are shown, keys and punctuation too; every other value and every comment
-/// is `<hidden>`.
+/// Values of a type that holds no secret and managed settings are shown, keys and punctuation too; every other value and every
+/// comment is `<hidden>`.
 pub fn redacted_hunks(change: &FileChange, context: usize) -> Vec<Hunk> {
     let before = Shown::new(change.kind, &change.before, replaced(change), &change.hidden.0);
     let after = Shown::new(change.kind, &change.after, inserted(change), &change.hidden.1);
@@ -157,11 +157,13 @@ fn inserted(change: &FileChange) -> Vec<Range<usize>> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use model::yaml::Tree;
 
     use super::*;
     use crate::file_kind::FileKind;
-    use crate::redact;
+    use crate::redact::{self, For};
     use crate::text_edit::{Replacement, TextEdit};
 
     fn change(kind: FileKind, before: &str, old: &str, new: &str) -> FileChange {
@@ -170,8 +172,10 @@ mod tests {
         let edit = TextEdit::new(before.as_bytes(), vec![replacement]).unwrap();
         let after = edit.apply(before.as_bytes());
         let hide = |bytes: &[u8]| match kind {
-            FileKind::Compose => redact::compose(&Tree::parse(bytes).unwrap(), bytes),
-            FileKind::Conf => Vec::new(),
+            FileKind::Compose => {
+                redact::compose(&Tree::parse(bytes).unwrap(), bytes, &Arc::default(), For::People)
+            }
+            FileKind::Conf => redact::conf(&Arc::default()),
         };
         let hidden = (hide(before.as_bytes()), hide(&after));
         FileChange { path: "f".into(), kind, before: before.into(), after, edit, hidden }
@@ -211,12 +215,12 @@ mod tests {
 
     #[test]
     fn a_patch_keeps_away_from_what_may_be_secret() {
-        let near = "a: 1\nrestart: x\nimage: old\nrestart: y\nPW: hunter2\nz: 1\n";
+        let near = "services:\n  db:\n    restart: always\n    image: old\n    init: true\n    command: hunter2\nz: 1\n";
         let near = change(FileKind::Compose, near, "old", "new");
         let bytes = String::from_utf8(patch(&near, false).unwrap()).unwrap();
         assert_eq!(
             bytes,
-            "--- a/f\n+++ b/f\n@@ -2,3 +2,3 @@\n restart: x\n-image: old\n+image: new\n restart: y\n"
+            "--- a/f\n+++ b/f\n@@ -3,3 +3,3 @@\n     restart: always\n-    image: old\n+    image: new\n     init: true\n"
         );
         assert!(String::from_utf8(patch(&near, true).unwrap()).unwrap().contains("hunter2"));
         let beside = change(FileKind::Compose, "image: old\nPW: hunter2\n", "old", "new");

@@ -3,7 +3,7 @@
 use model::{Diagnostic, Ignorable, Severity};
 
 use crate::file_kind::FileKind;
-use crate::redact::{self, Hidden};
+use crate::redact::{self, Hiding};
 use crate::target::Target;
 use crate::text_edit::TextEdit;
 
@@ -90,8 +90,8 @@ pub struct FileChange {
     pub after: Vec<u8>,
     /// The way from one to the other.
     pub edit: TextEdit,
-    /// What of a compose file a diff hides, before and after.
-    pub(crate) hidden: (Vec<Hidden>, Vec<Hidden>),
+    /// What a diff hides, before and after.
+    pub(crate) hidden: (Hiding, Hiding),
 }
 
 impl FileChange {

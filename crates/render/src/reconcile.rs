@@ -12,6 +12,8 @@ pub(crate) use image::{current as current_image, is_another_database};
 pub(crate) use preload::{is_name, usable};
 pub(crate) use settings::{PRELOAD, effective, in_force, in_force_at, location, needs_of};
 
+use std::sync::Arc;
+
 use model::{Code, DesiredState, Diagnostic};
 
 use crate::compose::same_but_image;
@@ -19,8 +21,9 @@ use crate::file_kind::FileKind;
 use crate::observe::{ObservedDatabase, ObservedState, observe_again};
 use crate::plan::Plan;
 use crate::reconcile::draft::Draft;
-use crate::redact;
+use crate::redact::{self, For};
 use crate::restore::Record;
+use crate::secrets::known;
 use crate::target::Project;
 use crate::variable_names::VariableNames;
 
@@ -55,11 +58,14 @@ fn proved_with(mut plan: Plan, desired: &DesiredState, observed: &ObservedState,
     }
     match prove(desired, observed, &plan, record) {
         Ok(after) => {
-            for file in plan.files.iter_mut().filter(|file| file.kind == FileKind::Compose) {
-                let hide = |state: &ObservedState| {
-                    state
-                        .compose_file(&file.path)
-                        .map_or_else(redact::everything, |(file, _)| redact::compose(&file.tree, &file.bytes))
+            let known = Arc::new(known(observed));
+            for file in &mut plan.files {
+                let hide = |state: &ObservedState| match (file.kind, state.compose_file(&file.path)) {
+                    (FileKind::Conf, _) => redact::conf(&known),
+                    (FileKind::Compose, Some((file, _))) => {
+                        redact::compose(&file.tree, &file.bytes, &known, For::People)
+                    }
+                    (FileKind::Compose, None) => redact::everything(),
                 };
                 (file.hidden.0, file.hidden.1) = (hide(observed), hide(&after));
             }

@@ -1,9 +1,15 @@
 //! What of a file may be shown. Compose files hold passwords, and so may a comment.
 
+mod compose;
+mod hidden;
+mod image;
+mod kinds;
+mod known;
+mod places;
 mod sample;
 
-use std::collections::HashSet;
 use std::ops::Range;
+use std::sync::Arc;
 
 use model::postgres;
 use model::yaml::{Kind, NodeId, Tree};
@@ -13,6 +19,11 @@ use pgconf::{Conf, Entry};
 use crate::file_kind::FileKind;
 use crate::lines::lines;
 
+pub(crate) use self::hidden::{For, Hidden, Hiding};
+pub(crate) use self::image::has_user;
+use self::image::is_image;
+pub(crate) use self::known::Known;
+use self::known::looks_secret;
 pub use model::HIDDEN;
 
 /// One text and the parts of it that may be shown.
@@ -27,29 +38,18 @@ pub(crate) struct Shown<'a> {
     lines: Vec<Range<usize>>,
     /// What to hide in a compose file, sorted. A conf is looked at line by line when it is shown.
     hidden: Vec<Hidden>,
-}
-
-/// A part of a text that is not shown.
-#[derive(Clone, Debug)]
-pub(crate) struct Hidden {
-    range: Range<usize>,
-    /// Whether it may be a secret, rather than something that is merely nobody's business.
-    secret: bool,
-    /// Whether the range is a comment: its `#` stays.
-    comment: bool,
-    /// Whether it is hidden also where the plan is about it.
-    always: bool,
+    known: &'a Known,
 }
 
 impl<'a> Shown<'a> {
-    /// Accepts what is to hide in a compose file; `managed` are the bytes that the plan is about.
+    /// Accepts what is to hide; `managed` are the bytes that the plan is about.
     pub(crate) fn new(
         kind: FileKind,
         bytes: &'a [u8],
         managed: Vec<Range<usize>>,
-        hidden: &[Hidden],
+        hiding: &'a Hiding,
     ) -> Self {
-        let mut hidden = hidden.to_vec();
+        let mut hidden = hiding.parts.clone();
         // A scalar of which a part is written is the image.
         let is_managed = |range: &Range<usize>| {
             let first = managed.partition_point(|m| m.end <= range.start);
@@ -63,15 +63,21 @@ impl<'a> Shown<'a> {
             spans.push(at..at + line.len() - usize::from(line.ends_with(b"\n")));
             at += line.len();
         }
-        Self { kind, bytes, managed, lines: spans, hidden }
+        Self { kind, bytes, managed, lines: spans, hidden, known: &hiding.known }
     }
 
     /// Returns a line (from 0) without its line feed, as it may be shown.
     pub(crate) fn line(&self, index: usize) -> Vec<u8> {
+        self.line_for(For::People, index)
+    }
+
+    fn line_for(&self, whom: For, index: usize) -> Vec<u8> {
         let Some(line) = self.lines.get(index) else { return Vec::new() };
         let mut out = Vec::new();
         let mut at = line.start;
-        for hidden in self.on(line) {
+        let (mut is_replaced, mut has_comment) = (false, false);
+        let hidden = self.on(line);
+        for hidden in &hidden {
             let start = hidden.range.start.max(line.start).max(at);
             let end = hidden.range.end.min(line.end);
             if start >= end {
@@ -86,7 +92,16 @@ impl<'a> Shown<'a> {
                 if hidden.comment {
                     out.extend(b"# ");
                 }
-                out.extend(HIDDEN.bytes());
+                match hidden.instead.as_ref().filter(|_| whom == For::Compose) {
+                    None => out.extend(HIDDEN.bytes()),
+                    // What stands in place of several lines stands on the first.
+                    Some(_) if !self.is_blank(hidden.range.start..start) => {}
+                    Some(instead) => {
+                        out.extend(instead.text.bytes());
+                        is_replaced |= instead.is_said;
+                    }
+                }
+                has_comment |= hidden.comment;
             }
             if part.ends_with(b"\r") {
                 out.push(b'\r');
@@ -94,14 +109,25 @@ impl<'a> Shown<'a> {
             at = end;
         }
         out.extend(&self.bytes[at.min(line.end)..line.end]);
+        let goes_on = |hidden: &Hidden| hidden.range.end > line.end;
+        if is_replaced && !has_comment && !hidden.iter().any(goes_on) {
+            let end = out.len() - usize::from(out.ends_with(b"\r"));
+            if !out[..end].trim_ascii_end().ends_with(compose::COMMENT.as_bytes()) {
+                out.splice(end..end, format!(" {}", compose::COMMENT).into_bytes());
+            }
+        }
         out
     }
 
-    /// Returns the whole text as it may be shown.
+    fn is_blank(&self, range: Range<usize>) -> bool {
+        self.bytes.get(range).is_none_or(|bytes| bytes.trim_ascii().is_empty())
+    }
+
+    /// Returns the whole text as it may be shown, for Compose as well if it reads the original.
     pub(crate) fn text(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.bytes.len());
         for (index, line) in self.lines.iter().enumerate() {
-            out.extend(self.line(index));
+            out.extend(self.line_for(For::Compose, index));
             out.extend(
                 &self.bytes[line.end..self.lines.get(index + 1).map_or(self.bytes.len(), |next| next.start)],
             );
@@ -116,7 +142,7 @@ impl<'a> Shown<'a> {
 
     fn on(&self, line: &Range<usize>) -> Vec<Hidden> {
         match self.kind {
-            FileKind::Conf => conf_line(self.bytes, line.clone(), &self.managed),
+            FileKind::Conf => conf_line(self.bytes, line.clone(), &self.managed, self.known),
             FileKind::Compose => {
                 // They are disjoint, so what ends behind the line's start is all at the end.
                 let first = self.hidden.partition_point(|h| h.range.end <= line.start);
@@ -127,82 +153,19 @@ impl<'a> Shown<'a> {
     }
 }
 
-/// Keys of compose files whose values are no secret, so that a patch may have them in its context.
-const HARMLESS: &[&str] = &[
-    "container_name",
-    "depends_on",
-    "driver",
-    "expose",
-    "external",
-    "hostname",
-    "image",
-    "interval",
-    "max-file",
-    "max-size",
-    "network_mode",
-    "networks",
-    "ports",
-    "profiles",
-    "read_only",
-    "restart",
-    "retries",
-    "start_period",
-    "timeout",
-    "tty",
-    "version",
-];
-
 /// Hides a whole text: what nobody has looked at yet.
-pub(crate) fn everything() -> Vec<Hidden> {
-    vec![Hidden { range: 0..usize::MAX, secret: true, comment: false, always: false }]
+pub(crate) fn everything() -> Hiding {
+    Hiding { parts: vec![Hidden::everything()], known: Arc::default() }
 }
 
-/// Finds what to hide in a compose file: every comment but a version beside an image, and every scalar that is a value.
-pub(crate) fn compose(tree: &Tree, bytes: &[u8]) -> Vec<Hidden> {
-    let comments = tree.comments().iter().filter(|comment| !is_version_of_image(bytes, comment));
-    let mut hidden: Vec<_> = comments
-        .map(|range| Hidden { range: range.clone(), secret: true, comment: true, always: false })
-        .collect();
-    let mut used = HashSet::new();
-    for document in tree.documents() {
-        aliases(tree, *document, &mut used);
-    }
-    for document in tree.documents() {
-        values(tree, *document, false, &used, &mut hidden);
-    }
-    hidden
+/// Finds what to hide in a compose file; `known` are the target's secrets.
+pub(crate) fn compose(tree: &Tree, bytes: &[u8], known: &Arc<Known>, whom: For) -> Hiding {
+    Hiding { parts: compose::compose(tree, bytes, known, whom), known: Arc::clone(known) }
 }
 
-/// Returns whether a comment is a version behind an image, as tools that pin digests write it: `# 16.7`.
-fn is_version_of_image(bytes: &[u8], comment: &Range<usize>) -> bool {
-    let start = bytes[..comment.start].iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
-    let is_image = bytes[start..comment.start].trim_ascii_start().starts_with(b"image:");
-    let text = bytes[comment.clone()].trim_ascii();
-    let version = text.strip_prefix(b"#").unwrap_or_default().trim_ascii();
-    let version = version.strip_prefix(b"v").unwrap_or(version);
-    let parts: Vec<_> = version.split(|&byte| byte == b'.').collect();
-    let is_number = |part: &&[u8]| (1..=4).contains(&part.len()) && part.iter().all(u8::is_ascii_digit);
-    is_image && (2..=4).contains(&parts.len()) && parts.iter().all(is_number)
-}
-
-/// Gathers the nodes that aliases stand for.
-fn aliases(tree: &Tree, id: NodeId, used: &mut HashSet<NodeId>) {
-    match &tree.written(id).kind {
-        Kind::Alias(target) => {
-            used.insert(*target);
-        }
-        Kind::Sequence(items, _) => items.iter().for_each(|item| aliases(tree, *item, used)),
-        Kind::Mapping(entries, _) => entries.iter().for_each(|(key, value)| {
-            aliases(tree, *key, used);
-            aliases(tree, *value, used);
-        }),
-        Kind::Scalar(..) => {}
-    }
-}
-
-/// Tags that Compose and YAML know. Any other may be a password that begins with an exclamation mark.
-fn is_known_tag(tag: &str) -> bool {
-    matches!(tag, "!reset" | "!override") || tag.starts_with("!!")
+/// Finds what to hide in a conf: it is looked at line by line when it is shown.
+pub(crate) fn conf(known: &Arc<Known>) -> Hiding {
+    Hiding { parts: Vec::new(), known: Arc::clone(known) }
 }
 
 /// Finds the images of services, and of what services take in from `x-…` keys: none of them is a secret.
@@ -234,50 +197,6 @@ fn image_of(tree: &Tree, service: NodeId, images: &mut Vec<Range<usize>>) {
     }
 }
 
-/// Returns whether a text can be an image, with variables or without.
-fn is_image(text: &str) -> bool {
-    let fits = |c: char| c.is_ascii_alphanumeric() || "._-/:@${}?+".contains(c);
-    let (name, digest) = text.trim().split_once("@sha256:").unwrap_or((text.trim(), ""));
-    let is_digest = digest.is_empty() || digest.len() == 64 && digest.bytes().all(|b| b.is_ascii_hexdigit());
-    is_digest && is_short(name) && !name.contains("//") && name.chars().all(fits)
-}
-
-/// Hides the scalars that are values; aliases name what is hidden elsewhere.
-fn values(tree: &Tree, id: NodeId, harmless: bool, used: &HashSet<NodeId>, hidden: &mut Vec<Hidden>) {
-    let node = tree.written(id);
-    // Without its mark: what is left of it is a tag or an anchor still, and the text still YAML.
-    let mut mark = |range: &Range<usize>| {
-        hidden.push(Hidden { range: range.start + 1..range.end, secret: true, comment: false, always: true });
-    };
-    if let Some((_, range)) = node.tag.as_ref().filter(|(tag, _)| !is_known_tag(tag)) {
-        mark(range);
-    }
-    // An anchor that nothing stands for may be a password that begins with an ampersand.
-    if let Some((_, range)) = node.anchor.as_ref().filter(|_| !harmless && !used.contains(&id)) {
-        mark(range);
-    }
-    match &node.kind {
-        Kind::Scalar(text, _) => {
-            let always = has_user(text);
-            let secret = always || !(harmless && is_short(text));
-            hidden.push(Hidden { range: node.span.clone(), secret, comment: false, always });
-        }
-        Kind::Sequence(items, _) => items.iter().for_each(|item| values(tree, *item, harmless, used, hidden)),
-        Kind::Mapping(entries, _) => {
-            for (key, value) in entries {
-                let known = tree.scalar(*key).is_some_and(|key| HARMLESS.contains(&key));
-                values(tree, *value, known, used, hidden);
-            }
-        }
-        Kind::Alias(_) => {}
-    }
-}
-
-/// What is long, or looks like a URL with a password, is not harmless under any key.
-fn is_short(text: &str) -> bool {
-    text.len() <= 80 && !text.contains("://") && !text.contains('\n')
-}
-
 /// Finds the values of the preload list and of pgaudit's settings in a conf, active or commented out.
 pub(crate) fn settings(bytes: &[u8]) -> Vec<Range<usize>> {
     let (mut found, mut at) = (Vec::new(), 0);
@@ -298,8 +217,65 @@ pub(crate) fn settings(bytes: &[u8]) -> Vec<Range<usize>> {
 /// Settings of PostgreSQL whose text may hold a password.
 pub(crate) const SECRET: &[&str] = &["primary_conninfo", "ssl_passphrase_command"];
 
+/// Settings of PostgreSQL whose text is never a secret: lists of words, formats, paths, names of what the server has.
+const OPEN: &[&str] = &[
+    "bonjour_name",
+    "client_encoding",
+    "config_file",
+    "createrole_self_grant",
+    "data_directory",
+    "datestyle",
+    "debug_io_direct",
+    "default_table_access_method",
+    "default_tablespace",
+    "default_text_search_config",
+    "dynamic_library_path",
+    "event_source",
+    "extension_control_path",
+    "external_pid_file",
+    "hba_file",
+    "ident_file",
+    "jit_provider",
+    "krb_server_keyfile",
+    "lc_messages",
+    "lc_monetary",
+    "lc_numeric",
+    "lc_time",
+    "listen_addresses",
+    "local_preload_libraries",
+    "log_destination",
+    "log_directory",
+    "log_filename",
+    "log_line_prefix",
+    "log_timezone",
+    "primary_slot_name",
+    "restrict_nonsystem_relation_kind",
+    "search_path",
+    "session_preload_libraries",
+    "shared_preload_libraries",
+    "ssl_ca_file",
+    "ssl_cert_file",
+    "ssl_ciphers",
+    "ssl_crl_dir",
+    "ssl_crl_file",
+    "ssl_dh_params_file",
+    "ssl_ecdh_curve",
+    "ssl_groups",
+    "ssl_key_file",
+    "ssl_tls13_ciphers",
+    "stats_temp_directory",
+    "synchronous_standby_names",
+    "syslog_ident",
+    "temp_tablespaces",
+    "timezone",
+    "timezone_abbreviations",
+    "unix_socket_directories",
+    "unix_socket_group",
+    "wal_consistency_checking",
+];
+
 /// Finds what to hide on one line of a conf; no value spans lines.
-fn conf_line(bytes: &[u8], line: Range<usize>, managed: &[Range<usize>]) -> Vec<Hidden> {
+fn conf_line(bytes: &[u8], line: Range<usize>, managed: &[Range<usize>], known: &Known) -> Vec<Hidden> {
     let mut hidden = Vec::new();
     let end = line.start + bytes[line.clone()].trim_ascii_end().len();
     let text = &bytes[line.start..end];
@@ -310,7 +286,7 @@ fn conf_line(bytes: &[u8], line: Range<usize>, managed: &[Range<usize>]) -> Vec<
     let mark = text.iter().take_while(|b| matches!(b, b'#' | b' ' | b'\t')).count();
     let conf = Conf::parse(&text[mark..]);
     match conf.entries().first().filter(|_| !text[..mark].contains(&b'#') || text.contains(&b'=')) {
-        Some(entry) => setting(&conf, entry, line.start + mark, end, bytes, &mut hidden),
+        Some(entry) => setting(&conf, entry, line.start + mark..end, bytes, known, &mut hidden),
         None => comment(line.start..end, bytes, &mut hidden),
     }
     // The values that the plan is about are shown, on the old side and the new.
@@ -323,12 +299,25 @@ fn conf_line(bytes: &[u8], line: Range<usize>, managed: &[Range<usize>]) -> Vec<
 }
 
 /// Hides the value of a setting, active or commented, and the comment behind it.
-fn setting(conf: &Conf, entry: &Entry, base: usize, end: usize, bytes: &[u8], hidden: &mut Vec<Hidden>) {
+fn setting(
+    conf: &Conf,
+    entry: &Entry,
+    place: Range<usize>,
+    bytes: &[u8],
+    known: &Known,
+    hidden: &mut Vec<Hidden>,
+) {
+    let Range { start: base, end } = place;
     let name = String::from_utf8_lossy(conf.name(entry)).to_ascii_lowercase();
-    if let Some(secret) = of_setting(&name, &conf.value(entry)) {
+    let value = conf.value(entry);
+    let text = String::from_utf8_lossy(&value);
+    // What is hidden already stays so.
+    let is_known = text == HIDDEN || known.is_in(&text);
+    if let Some(secret) = of_setting(&name, &value).or(is_known.then_some(true)) {
+        let secret = secret || is_known;
         let range = base + entry.value.start..base + entry.value.end;
         let always = secret && !name.starts_with("pgaudit.");
-        hidden.push(Hidden { range, secret, comment: false, always });
+        hidden.push(Hidden { secret, always, ..Hidden::secret(range) });
     }
     let tail = base + entry.value.end;
     if let Some(hash) = bytes[tail..end.max(tail)].iter().position(|&b| b == b'#') {
@@ -341,8 +330,13 @@ fn of_setting(name: &str, value: &[u8]) -> Option<bool> {
     let row = postgres::lookup_in(name, None);
     // A value that is a number, a word of a list, on or off says what the setting is set to, no more.
     let is_typed = row.is_some_and(|row| row.value != Type::String && check(&row.value, value).is_ok());
-    let harmless = row.is_some() && !SECRET.contains(&name) && !name.ends_with("_command");
-    (!is_typed && !value.is_empty()).then_some(!harmless)
+    let harmless = row.is_some()
+        && !SECRET.contains(&name)
+        && !name.ends_with("_command")
+        && !looks_secret(&String::from_utf8_lossy(value));
+    let is_list = || !name.ends_with("_preload_libraries") || pgconf::split_libraries(value).is_some();
+    let is_open = || OPEN.contains(&name) && harmless && is_list();
+    (!is_typed && !value.is_empty() && !is_open()).then_some(!harmless)
 }
 
 /// Returns whether a setting's value may be a secret; `name` is in lower case.
@@ -366,12 +360,6 @@ pub(crate) fn may_be_secret_before(name: &str, value: &[u8]) -> bool {
     !name.starts_with("pgaudit.") && may_be_secret(&name, value)
 }
 
-/// Returns whether an image has what looks like a user and a password; no registry takes that.
-pub(crate) fn has_user(image: &str) -> bool {
-    let is_digest = |text: &str| text.starts_with("sha256:") || text.starts_with("sha512:");
-    image.match_indices('@').any(|(at, _)| !is_digest(&image[at + 1..]))
-}
-
 /// Returns whether the line of a setting says what PostgreSQL's sample says, active or commented out.
 pub(crate) fn is_default_of_sample(bytes: &[u8], entry: &Entry) -> bool {
     let start = bytes[..entry.name.start].iter().rposition(|&b| b == b'\n').map_or(0, |at| at + 1);
@@ -385,7 +373,7 @@ fn comment(range: Range<usize>, bytes: &[u8], hidden: &mut Vec<Hidden>) {
     let text = bytes[range.clone()].trim_ascii();
     let is_rule = text.iter().all(|b| matches!(b, b'#' | b'-' | b'=' | b' '));
     if !is_rule && !is_of_sample(text) {
-        hidden.push(Hidden { range, secret: true, comment: true, always: false });
+        hidden.push(Hidden::secret(range).comment());
     }
 }
 

@@ -1,6 +1,7 @@
 //! The files of a target as they are after an apply, with everything hidden that may not be shown.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 
 use model::settings::PGAUDIT;
 use model::yaml::Tree;
@@ -11,13 +12,15 @@ use crate::file_kind::FileKind;
 use crate::observe::ObservedState;
 use crate::plan::Plan;
 use crate::reconcile::PRELOAD;
-use crate::redact::{self, Shown};
+use crate::redact::{self, For, Known, Shown};
+use crate::secrets::{known, known_of};
 
 /// One file of a target, as it would be and as it may be shown.
 ///
-/// Nothing in it is secret: it may be committed, mailed and compared. Images, the preload list, pgaudit's
-/// settings and those that the document manages are shown; every other scalar of a compose file is
-/// [`redact::HIDDEN`], as are comments, and of a conf what a plan's diff hides too.
+/// Nothing in it is secret: it may be committed, mailed and compared. Values of a type that holds no secret are shown, the preload
+/// list, pgaudit's settings and those that the document manages; everything else is [`redact::HIDDEN`], as are comments.
+/// Compose takes a compose file if it takes the original: a hidden value of a type is a fixed one of that type, and the comment
+/// `# hidden` says so.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rendered {
     /// The path, relative to the target's root.
@@ -51,6 +54,7 @@ pub struct Rendered {
 pub fn rendered(desired: &DesiredState, observed: &ObservedState, plan: &Plan) -> Vec<Rendered> {
     let mut files: BTreeMap<String, Rendered> = BTreeMap::new();
     let names = managed(desired);
+    let known = Arc::new(known(observed));
     let after = |path: &str| {
         let changed = plan.files.iter().filter(|_| !plan.is_blocked());
         changed.filter(|file| file.path == path).map(|file| file.after.as_slice()).next()
@@ -62,8 +66,8 @@ pub fn rendered(desired: &DesiredState, observed: &ObservedState, plan: &Plan) -
     };
     for file in observed.databases.iter().flat_map(|observed| &observed.database.stack.files) {
         let text = match after(&file.path) {
-            Some(bytes) => redacted_compose(bytes),
-            None => compose(&file.tree, &file.bytes),
+            Some(bytes) => redacted_compose(bytes, &known),
+            None => compose(&file.tree, &file.bytes, &known),
         };
         add(&file.path, FileKind::Compose, text);
     }
@@ -71,8 +75,8 @@ pub fn rendered(desired: &DesiredState, observed: &ObservedState, plan: &Plan) -
         for (path, file) in observed.set.files() {
             let path = observed.here(path);
             let text = match after(path) {
-                Some(bytes) => conf(&Conf::parse(bytes), &names),
-                None => conf(file, &names),
+                Some(bytes) => conf(&Conf::parse(bytes), &names, &known),
+                None => conf(file, &names, &known),
             };
             add(path, FileKind::Conf, text);
         }
@@ -84,9 +88,10 @@ pub fn rendered(desired: &DesiredState, observed: &ObservedState, plan: &Plan) -
 ///
 /// What is redacted already stays as it is, so that an older text can be compared with a newer one.
 pub fn redacted(kind: FileKind, bytes: &[u8], desired: &DesiredState) -> Vec<u8> {
+    let known = Arc::new(known_of(kind, [bytes]));
     match kind {
-        FileKind::Compose => redacted_compose(bytes),
-        FileKind::Conf => conf(&Conf::parse(as_values(bytes)), &managed(desired)),
+        FileKind::Compose => redacted_compose(bytes, &known),
+        FileKind::Conf => conf(&Conf::parse(as_values(bytes)), &managed(desired), &known),
     }
 }
 
@@ -104,18 +109,24 @@ fn as_values(bytes: &[u8]) -> Vec<u8> {
     out
 }
 
-fn redacted_compose(bytes: &[u8]) -> Vec<u8> {
+fn redacted_compose(bytes: &[u8], known: &Arc<Known>) -> Vec<u8> {
     match Tree::parse(bytes) {
-        Ok(tree) => compose(&tree, bytes),
+        Ok(tree) => compose(&tree, bytes, known),
         Err(_) => format!("{}\n", redact::HIDDEN).into_bytes(),
     }
 }
 
-fn compose(tree: &Tree, bytes: &[u8]) -> Vec<u8> {
-    Shown::new(FileKind::Compose, bytes, redact::images(tree), &redact::compose(tree, bytes)).text()
+fn compose(tree: &Tree, bytes: &[u8], known: &Arc<Known>) -> Vec<u8> {
+    Shown::new(
+        FileKind::Compose,
+        bytes,
+        redact::images(tree),
+        &redact::compose(tree, bytes, known, For::Compose),
+    )
+    .text()
 }
 
-fn conf(conf: &Conf, names: &HashSet<String>) -> Vec<u8> {
+fn conf(conf: &Conf, names: &HashSet<String>, known: &Arc<Known>) -> Vec<u8> {
     let is_managed = |name: &[u8]| {
         let name = String::from_utf8_lossy(name).to_ascii_lowercase();
         // An old name sets what the new one sets.
@@ -124,7 +135,7 @@ fn conf(conf: &Conf, names: &HashSet<String>) -> Vec<u8> {
     };
     let managed = conf.entries().iter().filter(|entry| is_managed(conf.name(entry)));
     let managed = managed.map(|entry| entry.value.clone()).collect();
-    Shown::new(FileKind::Conf, conf.bytes(), managed, &[]).text()
+    Shown::new(FileKind::Conf, conf.bytes(), managed, &redact::conf(known)).text()
 }
 
 /// Returns the settings whose values are this tool's business, in lower case.
@@ -175,8 +186,8 @@ mod tests {
     fn what_may_be_a_password_behind_a_mark_is_hidden_and_the_text_is_yaml() {
         let text = "x-image: &img 'postgres:14'\nx-base: &base\n  a: [&hunter2 1, !hunter2 2, &hunter2 {b: !hunter2 }]\n  \
             b: &hunter2\n  c: !hunter2\n";
-        let expected = "x-image: &<hidden> <hidden>\nx-base: &<hidden>\n  a: [&<hidden> <hidden>, !<hidden> <hidden>, &<hidden> {b: !<hidden> }]\n  \
-            b: &<hidden>\n  c: !<hidden>\n";
+        let expected = "x-image: &hidden <hidden>\nx-base: &hidden\n  a: [&hidden <hidden>, !hidden <hidden>, &hidden {b: !hidden }]\n  \
+            b: &hidden\n  c: !hidden\n";
         check(FileKind::Compose, "", text, expected);
         assert!(Tree::parse(expected.as_bytes()).is_ok());
     }
@@ -184,9 +195,95 @@ mod tests {
     #[test]
     fn of_a_conf_the_tools_own_settings_and_the_managed_ones_are_shown() {
         let text = "Shared_Preload_Libraries = 'a, b' # hunter2\npgaudit.role = 'auditor'\nsearch_path = 'mine'\n\
-            log_line_prefix = 'theirs'\nwork_mem = 8MB\nmy.token = 'hunter2'\n# hunter2\n";
+            log_line_prefix = 'theirs'\napplication_name = 'theirs'\nwork_mem = 8MB\nmy.token = 'hunter2'\n# hunter2\n";
         let expected = "Shared_Preload_Libraries = 'a, b' # <hidden>\npgaudit.role = 'auditor'\nsearch_path = 'mine'\n\
-            log_line_prefix = <hidden>\nwork_mem = 8MB\nmy.token = <hidden>\n# <hidden>\n";
+            log_line_prefix = 'theirs'\napplication_name = <hidden>\nwork_mem = 8MB\nmy.token = <hidden>\n# <hidden>\n";
         check(FileKind::Conf, "settings: {search_path: x}\n", text, expected);
+    }
+    #[test]
+    fn values_of_a_type_that_holds_no_secret_are_shown() {
+        let text = "version: '3.8'\nservices:\n  db:\n    container_name: kasm_db\n    restart: on-failure:3\n    \
+            depends_on: [api]\n    ports: ['127.0.0.1:5432:5432', \"${PORT:-80}:80\"]\n    \
+            networks:\n      - kasm_default_network\n    volumes:\n      - /opt/kasm/1.16.1/conf:/conf:ro\n      - kasm_db:/data\n    \
+            healthcheck:\n      test: [CMD-SHELL, hunter2]\n      interval: 1m30s\n      retries: 3\n    \
+            shm_size: 64m\n    user: 70:70\n    read_only: true\nvolumes:\n  kasm_db:\n    external: true\n    driver_opts: {o: hunter2}\n";
+        check(FileKind::Compose, "", text, &text.replace("hunter2", "<hidden>"));
+    }
+
+    #[test]
+    fn a_hidden_value_of_a_type_is_a_fixed_one_of_that_type_and_a_comment_says_so() {
+        let text = "services:\n  db:\n    container_name: hunter two\n    restart: hunter2\n    ports: [hunter2, 80, hunter3]\n    \
+            read_only: hunter2\n    shm_size: hunter2 # hunter3\n    env_file: a.env\n    stop_grace_period: |\n      hunter2\n      hunter3\n    \
+            volumes:\n      - https://u:hunter2@h:/a\n      - 'hunter2'\n    environment: [A=hunter2, B=hunter3]\n    \
+            cap_add: [\"hun\n      ter\", X]\n    privileged: ghp_abc\r\n";
+        let expected = "services:\n  db:\n    container_name: hidden # hidden\n    restart: always # hidden\n    ports: [1, 80, 2] # hidden\n    \
+            read_only: false # hidden\n    shm_size: 64m # <hidden>\n    env_file: /dev/null # hidden\n    stop_grace_period: |\n      1s\n      \n    \
+            volumes:\n      - /hidden # hidden\n      - /hidden2 # hidden\n    environment: [<hidden>, <hidden 2>]\n    \
+            cap_add: [CAP_HIDDEN\n      , X]\n    privileged: false # hidden\r\n";
+        check(FileKind::Compose, "", text, expected);
+    }
+
+    #[test]
+    fn what_holds_a_secret_of_the_file_or_looks_like_one_is_hidden_wherever_it_is() {
+        let text = "services:\n  db:\n    container_name: my-hunter3\n    hostname: kX9vT2bQ7zPw\n    depends_on: [hunter2]\n    \
+            volumes: ['/run/hunter3:/x']\n    environment: {PASSWORD: hunter2, OTHER_PASSWORD: hunter3}\n  hunter2: {image: a}\n";
+        let expected = "services:\n  db:\n    container_name: hidden # hidden\n    hostname: hidden # hidden\n    depends_on: [hunter2]\n    \
+            volumes: [/hidden] # hidden\n    environment: {PASSWORD: <hidden>, OTHER_PASSWORD: <hidden>}\n  hunter2: {image: a}\n";
+        check(FileKind::Compose, "", text, expected);
+        let text = "listen_addresses = '*'\nlog_filename = 'hunter2.log'\nx.password = 'hunter2'\nlog_directory = 'kX9vT2bQ7zPw'\n";
+        let expected = "listen_addresses = '*'\nlog_filename = <hidden>\nx.password = <hidden>\nlog_directory = <hidden>\n";
+        let shown = redacted(FileKind::Conf, text.as_bytes(), &desired(""));
+        assert_eq!(String::from_utf8_lossy(&shown), expected);
+    }
+
+    #[test]
+    fn an_extension_field_is_what_takes_it() {
+        let text = "x-common: &common\n  restart: always\n  init: hunter2\n  pw: hunter2\nx-other: {restart: always}\n\
+            x-name: &name kasm_db\nservices:\n  db:\n    <<: *common\n    container_name: *name\n    environment: {A: &a postgres}\n    \
+            hostname: *a\n";
+        let expected = "x-common: &common\n  restart: always\n  init: false # hidden\n  pw: <hidden>\nx-other: {restart: <hidden>}\n\
+            x-name: &name kasm_db\nservices:\n  db:\n    <<: *common\n    container_name: *name\n    environment: {A: &a hidden} # hidden\n    \
+            hostname: *a\n";
+        check(FileKind::Compose, "", text, expected);
+    }
+
+    #[test]
+    fn aliases_that_name_each_other_without_end_are_looked_at_once() {
+        let mut text = String::from("x-0: &a0 [hunter2]\n");
+        for n in 1..3000 {
+            text.push_str(&format!("x-{n}: &a{n} [*a{}, *a{}]\n", n - 1, n - 1));
+        }
+        text.push_str("services: {db: {environment: *a2999}}\n");
+        check(FileKind::Compose, "", &text, &text.replace("hunter2", "<hidden>"));
+    }
+    #[test]
+    fn a_file_whose_aliases_lead_to_too_many_places_is_hidden_as_a_whole() {
+        let lists = [
+            "ports",
+            "volumes",
+            "networks",
+            "dns",
+            "links",
+            "expose",
+            "cap_add",
+            "extra_hosts",
+            "secrets",
+            "environment",
+            "env_file",
+            "depends_on",
+            "command",
+        ];
+        let keys = |count: usize| {
+            lists[..count].iter().map(|key| format!("{key}: *a")).collect::<Vec<_>>().join(", ")
+        };
+        let text = |count| {
+            format!("x-a: &a [{}]\nservices:\n  db: {{image: a, {}}}\n", "80,".repeat(40_000), keys(count))
+        };
+        let shown = |count: usize| {
+            let shown = redacted(FileKind::Compose, text(count).as_bytes(), &desired(""));
+            String::from_utf8_lossy(&shown).into_owned()
+        };
+        assert!(shown(5).contains("db: {image: a, ports: *a"), "so many are looked at");
+        assert_eq!(shown(lists.len()), "<hidden>\n<hidden>\n  <hidden>\n");
     }
 }

@@ -6,8 +6,9 @@ use model::yaml::{Kind, NodeId, Tree};
 use pgconf::Conf;
 
 use crate::compose::{Variables, interpolate, read_env};
+use crate::file_kind::FileKind;
 use crate::observe::ObservedState;
-use crate::redact;
+use crate::redact::{self, Known};
 use crate::source::{Found, Source, folder, join};
 
 /// Returns every text of the target's files that may be a secret: values of environments, of `.env` files and
@@ -45,6 +46,50 @@ pub fn secrets(observed: &ObservedState, source: &dyn Source) -> Vec<String> {
         }
     }
     found.texts.into_iter().collect()
+}
+
+/// Returns what [`secrets`] finds in the files that were observed.
+pub(crate) fn known(observed: &ObservedState) -> Known {
+    let mut found = Secrets::default();
+    let mut trees = BTreeSet::new();
+    let (envs, others): (Vec<_>, Vec<_>) = observed
+        .snapshot()
+        .files()
+        .filter_map(|(path, found)| match found {
+            Found::Yes(bytes) => Some((path, bytes.as_slice())),
+            _ => None,
+        })
+        .partition(|(path, _)| path.ends_with(".env"));
+    for (_, bytes) in envs {
+        found.env(bytes);
+    }
+    for file in observed.databases.iter().flat_map(|observed| &observed.database.stack.files) {
+        if trees.insert(file.path.as_str()) {
+            found.compose(&file.tree, &file.bytes);
+            for name in found.env_files(&file.tree) {
+                found.env(observed.snapshot().bytes(&join(folder(&file.path), &name)).unwrap_or_default());
+            }
+        }
+    }
+    for (_, bytes) in
+        others.into_iter().filter(|(path, _)| observed.conf_files().any(|(_, here)| here == *path))
+    {
+        found.conf(bytes);
+    }
+    Known::new(found.texts)
+}
+
+/// Returns the secrets in the texts of files of this kind, of which no more is known.
+pub(crate) fn known_of<'a>(kind: FileKind, texts: impl IntoIterator<Item = &'a [u8]>) -> Known {
+    let mut found = Secrets::default();
+    for bytes in texts {
+        match (kind, Tree::parse(bytes)) {
+            (FileKind::Conf, _) => found.conf(bytes),
+            (FileKind::Compose, Ok(tree)) => found.compose(&tree, bytes),
+            (FileKind::Compose, Err(_)) => {}
+        }
+    }
+    Known::new(found.texts)
 }
 
 /// A text this short stands everywhere.

@@ -20,7 +20,7 @@ fn a_review_shows_the_effect_of_a_document_and_no_secret() {
         environment:
           POSTGRES_PASSWORD: <hidden>
         command: <hidden>
-        volumes: [<hidden>]
+        volumes: [./postgresql.conf:/conf]
 
     === postgresql.conf
     # <hidden>

@@ -172,6 +172,38 @@ impl Compose {
             .collect())
     }
 
+    /// Returns whether `config` takes a file as it is, with everything that it checks; the error is Compose's own. `others` are
+    /// empty files beside it, and `value` is that of every variable.
+    pub fn takes(&self, bytes: &[u8], others: &[String], value: Option<&str>) -> Result<(), String> {
+        let folder = tempfile::tempdir().unwrap();
+        for path in others {
+            let path = folder.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "").unwrap();
+        }
+        std::fs::write(folder.path().join(FILE), bytes).unwrap();
+        let output = Command::new(&self.binary)
+            .args(["--project-name", "rendered", "config", "--quiet"])
+            .current_dir(folder.path())
+            .env_clear()
+            .env("HOME", "/nowhere")
+            .env("COMPOSE_PROFILES", "*")
+            .envs(
+                value
+                    .into_iter()
+                    .flat_map(|value| variables(bytes).into_iter().map(move |name| (name, value))),
+            )
+            .output()
+            .unwrap();
+        match output.status.success() {
+            true => Ok(()),
+            false => Err(String::from_utf8_lossy(&output.stderr)
+                .replace(&*folder.path().to_string_lossy(), "")
+                .trim()
+                .to_string()),
+        }
+    }
+
     /// Returns what `config --environment` says of a `.env` file, in an empty environment; the error is Compose's own.
     pub fn environment(&self, env: &str) -> Result<BTreeMap<String, String>, String> {
         let folder = tempfile::tempdir().unwrap();

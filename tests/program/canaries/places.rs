@@ -41,6 +41,7 @@ services:
     image: postgres:12-alpine # Zq7BesideImage
     environment:
       POSTGRES_PASSWORD: Zq7EnvironmentMap
+      KNOWN_TOKEN: Zq7known
       OTHER: "quoted Zq7EnvironmentQuoted"
       DATABASE_URL: postgres://kasm:Zq7Url@db:5432/kasm
       PEM: |
@@ -70,6 +71,42 @@ services:
     labels: {token: Zq7LabelMap}
     command: [run, --password, Zq7OtherCommand]
     #password: Zq7CommentedKey
+    container_name: x-Zq7known
+    hostname: Zq7Hostname1
+    domainname: Zq7known.example.com
+    user: "70:Zq7UserGroup1"
+    restart: Zq7Policy
+    platform: linux/Zq7Platform1
+    working_dir: /run/Zq7WorkingDir1
+    ports: ["Zq7Port:80", "127.0.0.1:Zq7PortRange:80"]
+    expose: [Zq7Expose]
+    networks: {back: {aliases: [Zq7NetworkAlias1]}}
+    volumes:
+      - /Zq7VolumePath1:/x
+      - "https://u:Zq7VolumeUrl@h:/y"
+      - {type: bind, source: "//u:Zq7Mount@h", target: /z}
+    depends_on: [Zq7DependsOn1]
+    extra_hosts: ["Zq7ExtraHost1:10.0.0.1", "a:Zq7HostAddress"]
+    healthcheck: {test: [CMD, Zq7HealthCommand], interval: Zq7Interval, retries: Zq7Retries, disable: Zq7Disable}
+    shm_size: Zq7Size
+    mem_limit: ${MEMORY:-Zq7Default}
+    cpus: ${CPUS:?Zq7Message}
+    init: Zq7Init
+    privileged: &Zq7UnusedAnchor true
+    stop_grace_period: Zq7Grace
+    stop_signal: SIGZq7
+    profiles: [Zq7Profile123]
+    cap_add: [Zq7CAP]
+    dns: [Zq7Dns]
+    logging: {driver: Zq7LogDriver1, options: {max-size: Zq7MaxSize, tag: Zq7LogTag}}
+    ulimits: {nofile: Zq7Limit}
+    sysctls: [a=Zq7Sysctl]
+    deploy: {replicas: Zq7Replicas, labels: {a: Zq7DeployLabel}, resources: {limits: {memory: Zq7Memory}}}
+    unheard_of: {restart: Zq7UnknownKey}
+networks:
+  default: {driver: Zq7NetDriver1, driver_opts: {o: Zq7NetOptions}, labels: [Zq7NetLabel], ipam: {config: [{subnet: Zq7Subnet}]}}
+volumes:
+  data: {name: Zq7VolumeName1, driver_opts: {o: "password=Zq7VolumeOptions"}, external: Zq7External}
 secrets:
   db_password: {environment: Zq7SecretEnvironment}
   file: {file: ./Zq7SecretFile}
@@ -105,6 +142,11 @@ myext.token = 'Zq7CustomManaged'
 work_mem = 4MB # Zq7ConfBesideManaged
 application_name = 'Zq7ApplicationName'
 restore_command = 'Zq7Restore'
+listen_addresses = 'Zq7ListenAddresses'
+ssl_ciphers = 'Zq7SslCiphers1'
+myext.known_secret = 'Zq7knownToo'
+syslog_ident = 'x-Zq7knownToo'
+#search_path = 'Zq7CommentedSearchPath'
 # Zq7ConfTail
 ";
 
@@ -177,7 +219,7 @@ pub(crate) const FAULTS: &[(&str, &str, &str, &str)] = &[
         "extends",
         COMPOSE_PATH,
         "    <<: *common",
-        "    extends: {file: 'https://u:Zq7@example.com/a.yaml', service: Zq7}",
+        "    extends: {file: 'https://u:Zq7@example.com/a.yaml', service: Zq7Service12}",
     ),
     ("two services", COMPOSE_PATH, "  other:", "  second:\n    container_name: kasm_db\n  other:"),
     ("a second document", COMPOSE_PATH, "secrets:", "---\nZq7\n---\nsecrets:"),

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 
 use ops::output::{OutputFolder, beside};
-use ops::review::review;
+use ops::review::{By, review};
 use ops::{Document, Documents, Error, Outcome, TargetDir, only};
 
 use super::Setting;
@@ -75,6 +75,7 @@ fn one(
     let shown = escape(&folder.path().display().to_string());
     if args.check {
         let review = review.with_list()?;
+        let is_other = review.by().is_some_and(|by| by != By::This);
         let mut show = |text: &str| setting.say(text);
         check(&shown, &review, desired, setting.detail(), &mut show)?;
         let row = RenderRow {
@@ -82,10 +83,11 @@ fn one(
             folder: &folder.path().display().to_string(),
             files: review.files(),
             brought: None,
-            differences: review.differences(),
+            differences: if is_other { &[] } else { review.differences() },
+            by: review.by(),
         };
         setting.results.each(|emitter| emitter.rendered(&row))?;
-        let is_same = review.differences().is_empty();
+        let is_same = !is_other && review.differences().is_empty();
         return Ok(if is_same { Outcome::Done } else { Outcome::Differences });
     }
     let brought = review.write()?;
@@ -98,6 +100,7 @@ fn one(
         files: review.files(),
         brought: Some((brought.written, brought.removed)),
         differences: review.differences(),
+        by: Some(By::This),
     };
     setting.results.each(|emitter| emitter.rendered(&row))?;
     Ok(Outcome::Done)

@@ -9,7 +9,7 @@ use model::{Diagnostic, Ignorable};
 use ops::audit::{Tally, View};
 use ops::history::History;
 use ops::recover::Recovered;
-use ops::review::Difference;
+use ops::review::{By, Difference};
 use ops::saved::format::SavedFile;
 use ops::status::Status;
 use ops::verify::Verified;
@@ -276,4 +276,6 @@ pub(crate) struct RenderRow<'a> {
     /// How many files were written and removed; `None` if the folder was only compared.
     pub(crate) brought: Option<(usize, usize)>,
     pub(crate) differences: &'a [Difference],
+    /// Which version rendered it; `None` if none did.
+    pub(crate) by: Option<By>,
 }

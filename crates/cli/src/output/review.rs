@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use model::DesiredState;
 use ops::Error;
-use ops::review::{How, Review, Wording};
+use ops::review::{By, How, Review, Wording};
 use render::diff::between;
 use render::redact::HIDDEN;
 use render::{FileKind, Plan, redacted};
@@ -47,7 +47,8 @@ impl Wording for Words {
     }
 }
 
-/// Returns how the folder differs, with the diffs of what changed.
+/// Returns how the folder differs, with the diffs of what changed. What another version of this program rendered differs anyway, and
+/// is not compared.
 ///
 /// What stands there may be a file that somebody copied, password and all, so it is redacted first.
 pub(crate) fn check(
@@ -57,6 +58,14 @@ pub(crate) fn check(
     detail: Detail,
     show: &mut dyn FnMut(&str) -> Result<(), Error>,
 ) -> Result<(), Error> {
+    let by = match review.by() {
+        Some(By::Earlier) => Some("an earlier version of kasm-db: render again"),
+        Some(By::Later) => Some("a later version of kasm-db: use that one"),
+        _ => None,
+    };
+    if let Some(by) = by {
+        return show(&format!("{folder}: rendered by {by}.\n"));
+    }
     if review.differences().is_empty() {
         return show(&format!("{folder}: {} as they should be.\n", count(review.files(), "file", "files")));
     }

@@ -55,7 +55,7 @@ fn value(restored: &Restored, server: &Server) -> Check {
     Check { says: says.into(), expected: None, actual: None, ..check }
 }
 
-/// Tells whether two texts give a setting the same value.
+/// Returns whether two texts give a setting the same value.
 fn is_same(name: &str, wanted: &str, text: &str, server: &Server) -> bool {
     let (vartype, unit) =
         server.setting(name).map_or(("", ""), |now| (now.vartype.as_str(), now.unit.as_str()));

@@ -19,6 +19,12 @@ pub const LIST: &str = ".kasm-db-render";
 
 const HEADING: &str = "# The files of this folder that `kasm-db render` wrote. Others it leaves alone.";
 
+/// Stands in front of the number of the form in which files are rendered; a folder without it has the first one.
+const FORM: &str = "# form: ";
+
+/// The form of now: what is hidden and how. It changes with what the same files are rendered to.
+const NOW: u32 = 2;
+
 /// Stands in front of the digest of all files together.
 const SEAL: &str = "# sha256:";
 
@@ -33,6 +39,29 @@ pub(crate) struct Folder {
     open: OnceCell<commit::Folder>,
     ours: BTreeSet<String>,
     seal: Option<String>,
+    by: Option<By>,
+}
+
+/// Which version of this program rendered a folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// One that renders as this one does.
+    This,
+    /// One that rendered the same files otherwise.
+    Earlier,
+    /// One that this one does not know yet.
+    Later,
+}
+
+impl By {
+    fn of(list: &str) -> Self {
+        let form = list.lines().find_map(|line| line.strip_prefix(FORM));
+        match form.map_or(Ok(1), str::parse::<u32>) {
+            Ok(form) if form < NOW => Self::Earlier,
+            Ok(NOW) => Self::This,
+            _ => Self::Later,
+        }
+    }
 }
 
 impl Folder {
@@ -40,9 +69,11 @@ impl Folder {
     pub(crate) fn open(place: &OutputFolder) -> Result<Self, Error> {
         let opened = place.open().map_err(|error| in_words(place.path(), &error, "folder"))?;
         let open = opened.map(OnceCell::from).unwrap_or_default();
-        let mut folder = Self { place: place.clone(), open, ours: BTreeSet::new(), seal: None };
-        let list = folder.read(LIST)?.unwrap_or_default();
-        let list = String::from_utf8_lossy(&list).into_owned();
+        let mut folder = Self { place: place.clone(), open, ours: BTreeSet::new(), seal: None, by: None };
+        let list = folder.read(LIST)?;
+        let is_there = list.is_some();
+        let list = String::from_utf8_lossy(&list.unwrap_or_default()).into_owned();
+        folder.by = is_there.then(|| By::of(&list));
         folder.seal = list.lines().find_map(|line| line.strip_prefix(SEAL)).map(String::from);
         let lines = list.lines().filter(|line| !line.starts_with('#') && is_below(line));
         folder.ours = lines.map(String::from).collect();
@@ -52,6 +83,11 @@ impl Folder {
     /// Returns the files that were written here.
     pub(crate) fn ours(&self) -> &BTreeSet<String> {
         &self.ours
+    }
+
+    /// Returns which version rendered the folder; `None` if none did.
+    pub(crate) fn by(&self) -> Option<By> {
+        self.by
     }
 
     /// Returns whether the folder was written with exactly the files that have this seal, whatever happened to them since.
@@ -156,7 +192,7 @@ impl Seal {
 
 /// Returns the text of the list.
 pub(crate) fn list<'p>(paths: impl IntoIterator<Item = &'p String>, seal: Option<&str>) -> Vec<u8> {
-    let mut text = format!("{HEADING}\n");
+    let mut text = format!("{HEADING}\n{FORM}{NOW}\n");
     if let Some(seal) = seal {
         text.push_str(&format!("{SEAL}{seal}\n"));
     }

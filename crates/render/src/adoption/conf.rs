@@ -14,6 +14,7 @@ use crate::conf::ObservedConf;
 use crate::observe::ObservedState;
 use crate::reconcile::{PRELOAD, current_image, in_force};
 use crate::redact;
+use crate::secrets::known;
 use crate::variable_names::VariableNames;
 
 pub(super) fn adopt(
@@ -159,6 +160,7 @@ fn settings(
     names: &VariableNames,
     contents: &mut Contents,
 ) {
+    let known = known(observed);
     let mut last: BTreeMap<String, Assignment<'_>> = BTreeMap::new();
     for assignment in conf.set.assignments() {
         let written = String::from_utf8_lossy(assignment.name()).to_ascii_lowercase();
@@ -177,7 +179,7 @@ fn settings(
             contents.leave_out(Key::Setting(name), None, why);
             continue;
         }
-        if redact::may_be_secret(&name, &value) {
+        if redact::may_be_secret(&name, &value) || known.is_in(&String::from_utf8_lossy(&value)) {
             let why = "its value may be secret, so it is not written down";
             contents.leave_out(Key::Setting(name), None, why);
             continue;

@@ -1,31 +1,30 @@
 //! A diff of two contents of a file that no plan leads from one to the other.
 
-use std::ops::Range;
+use std::sync::Arc;
 
 use model::yaml::Tree;
 
 use super::hunk::{Hunk, Sides, Sign};
 use crate::file_kind::FileKind;
-use crate::redact::{self, Shown};
+use crate::redact::{self, For, Shown};
+use crate::secrets::known_of;
 
 /// Returns the hunks between two contents, with hidden what a plan's diff hides.
 ///
 /// There is no plan that says what the change is about, so by their names: images in compose files, the preload
 /// list and the settings of pgaudit in a conf. Of a compose file that cannot be read, nothing is shown.
 pub fn redacted_between(kind: FileKind, before: &[u8], after: &[u8], context: usize) -> Vec<Hunk> {
-    let shown = |bytes| {
-        let (managed, hidden) = match (kind, Tree::parse(bytes)) {
-            (FileKind::Conf, _) => (redact::settings(bytes), Vec::new()),
-            (FileKind::Compose, Ok(tree)) => (redact::images(&tree), redact::compose(&tree, bytes)),
-            (FileKind::Compose, Err(_)) => (Vec::<Range<usize>>::new(), redact::everything()),
-        };
-        (managed, hidden)
+    let known = Arc::new(known_of(kind, [before, after]));
+    let hiding = |bytes| match (kind, Tree::parse(bytes)) {
+        (FileKind::Conf, _) => (redact::settings(bytes), redact::conf(&known)),
+        (FileKind::Compose, Ok(tree)) => {
+            (redact::images(&tree), redact::compose(&tree, bytes, &known, For::People))
+        }
+        (FileKind::Compose, Err(_)) => (Vec::new(), redact::everything()),
     };
-    let side = |bytes| {
-        let (managed, hidden) = shown(bytes);
-        Shown::new(kind, bytes, managed, &hidden)
-    };
-    let (old, new) = (side(before), side(after));
+    let ((old_managed, old), (new_managed, new)) = (hiding(before), hiding(after));
+    let (old, new) =
+        (Shown::new(kind, before, old_managed, &old), Shown::new(kind, after, new_managed, &new));
     Sides::new(before, after).hunks(context, |sign, index, _| match sign {
         Sign::Added => new.line(index),
         Sign::Same | Sign::Removed => old.line(index),

@@ -1,12 +1,13 @@
 //! Folders for review.
 
 use ops::Outcome as Ended;
+use ops::review::By;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::problem::{About, Problem};
 use super::target::Sum;
-use super::words::{How, Outcome};
+use super::words::{How, Outcome, RenderedBy};
 use crate::output::emitter::RenderRow;
 
 /// A document, and the folder that it was rendered into.
@@ -22,6 +23,8 @@ pub(super) struct Row {
     written: Option<usize>,
     /// How many files were removed; null if the folder was only compared.
     removed: Option<usize>,
+    /// Which version rendered the folder; null if none did. What another one rendered is out of date, and is not compared.
+    rendered_by: Option<RenderedBy>,
     /// How the folder differed from what it should be.
     differences: Vec<Difference>,
     errors: Vec<Problem>,
@@ -47,7 +50,8 @@ pub(super) struct Totals {
 
 /// Returns a folder.
 pub(super) fn row(row: &RenderRow<'_>) -> Row {
-    let is_left = row.brought.is_none() && !row.differences.is_empty();
+    let is_other = row.by.is_some_and(|by| by != By::This);
+    let is_left = row.brought.is_none() && (is_other || !row.differences.is_empty());
     let outcome = if is_left { Ended::Differences } else { Ended::Done };
     let difference =
         |one: &ops::review::Difference| Difference { path: one.path.clone(), how: one.how.into() };
@@ -58,6 +62,7 @@ pub(super) fn row(row: &RenderRow<'_>) -> Row {
         files: row.files,
         written: row.brought.map(|(written, _)| written),
         removed: row.brought.map(|(_, removed)| removed),
+        rendered_by: row.by.map(Into::into),
         differences: row.differences.iter().map(difference).collect(),
         errors: Vec::new(),
     }
@@ -73,6 +78,7 @@ pub(super) fn failed(about: About<'_>, outcome: Outcome, errors: Vec<Problem>) -
         files: 0,
         written: None,
         removed: None,
+        rendered_by: None,
         differences: Vec::new(),
         errors,
     }

@@ -78,6 +78,11 @@ words! {
     How from ops::review::How: Missing, Changed, Extra
 }
 
+words! {
+    /// Which version rendered a folder: this one, or one that renders the same files otherwise.
+    RenderedBy from ops::review::By: This, Earlier, Later
+}
+
 /// What it takes for a change to have an effect.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
