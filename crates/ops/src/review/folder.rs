@@ -249,6 +249,6 @@ mod tests {
         let folder = open();
         assert!(folder.was_written_with(&written) && folder.check_ours("a").is_ok());
         assert!(!folder.was_written_with(&seal(&[("a", b"12"), ("b", b"")])));
-        assert!(folder.check_ours("c").unwrap_err().message.contains("render did not write it"));
+        assert!(folder.check_ours("c").unwrap_err().message.contains("`render` did not write it"));
     }
 }
