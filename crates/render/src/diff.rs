@@ -68,6 +68,19 @@ pub fn patch_at(change: &FileChange, path: &str, show_secrets: bool) -> Result<V
     let sides = Sides::of(change);
     let shown = Shown::new(change.kind, &change.before, replaced(change), &change.hidden.0);
     let mut context = CONTEXT;
+    // What a document declares is no secret; what comes back may be one.
+    let restored = (change.restores && !show_secrets)
+        .then(|| Shown::new(change.kind, &change.after, inserted(change), &change.hidden.1));
+    if let Some(restored) = restored {
+        for hunk in sides.hunks(0, |_, _, text| text.to_vec()) {
+            let added = hunk.lines.iter().filter(|line| line.sign == Sign::Added).count();
+            if let Some(line) =
+                (hunk.new.0..hunk.new.0 + added).find(|number| restored.may_be_secret(number - 1))
+            {
+                return Err(WouldShow { path: change.path.clone(), line });
+            }
+        }
+    }
     if !show_secrets {
         let secret = |hunks: &[Hunk]| {
             hunks.iter().find_map(|hunk| {
@@ -178,7 +191,7 @@ mod tests {
             FileKind::Conf => redact::conf(&Arc::default()),
         };
         let hidden = (hide(before.as_bytes()), hide(&after));
-        FileChange { path: "f".into(), kind, before: before.into(), after, edit, hidden }
+        FileChange { path: "f".into(), kind, before: before.into(), after, edit, hidden, restores: false }
     }
 
     fn shown(change: &FileChange) -> String {

@@ -92,6 +92,8 @@ pub struct FileChange {
     pub edit: TextEdit,
     /// What a diff hides, before and after.
     pub(crate) hidden: (Hiding, Hiding),
+    /// Whether lines come back that nobody declared, and that may hold a secret.
+    pub(crate) restores: bool,
 }
 
 impl FileChange {
@@ -99,7 +101,13 @@ impl FileChange {
     pub(crate) fn new(path: String, kind: FileKind, before: Vec<u8>, edit: TextEdit) -> Self {
         let after = edit.apply(&before);
         let hidden = (redact::everything(), redact::everything());
-        FileChange { path, kind, before, after, edit, hidden }
+        FileChange { path, kind, before, after, edit, hidden, restores: false }
+    }
+
+    /// Marks that lines come back that nobody declared.
+    pub(crate) fn restoring(mut self) -> Self {
+        self.restores = true;
+        self
     }
 }
 

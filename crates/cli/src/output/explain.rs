@@ -29,7 +29,7 @@ fn code(code: Code, width: usize) -> String {
     let mut out = format!("{bold}{} {}{bold:#}\n", code.id(), code.name());
     paragraph(&mut out, width, "", code.title());
     paragraph(&mut out, width, "Why: ", code.why());
-    paragraph(&mut out, width, "What to do: ", code.mend());
+    paragraph(&mut out, width, "What to do: ", code.fix());
     if let Some(risk) = code.risk() {
         let text = format!("`--allow {}` proceeds anyway. Risk: {risk}.", code.name());
         paragraph(&mut out, width, "Override: ", &text);

@@ -176,7 +176,7 @@ fn whole(
     all.extend(files.into_iter().filter_map(|(path, (kind, after))| {
         let before = observed.snapshot.bytes(&path).unwrap_or_default().to_vec();
         let edit = edit_between(&before, &after);
-        (!edit.is_empty()).then(|| FileChange::new(path, kind, before, edit))
+        (!edit.is_empty()).then(|| FileChange::new(path, kind, before, edit).restoring())
     }));
     all.sort_by(|one, other| one.path.cmp(&other.path));
     all

@@ -110,7 +110,7 @@ fn code(code: Code) -> Explained {
         name: code.name(),
         title: code.title(),
         why: code.why(),
-        what_to_do: code.mend(),
+        what_to_do: code.fix(),
         risk: code.risk(),
         example: code.example(),
     }

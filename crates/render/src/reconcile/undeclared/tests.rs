@@ -200,6 +200,23 @@ fn a_removal_that_would_leave_a_library_without_its_image_is_refused() {
 }
 
 #[test]
+fn a_secret_that_comes_back_is_hidden_in_diffs_and_refused_in_patches() {
+    let mut tree = Tree::new(STACK, "primary_conninfo = 'password=hunter2'\nwork_mem = 4MB\n");
+    tree.apply("settings: {primary_conninfo: '', work_mem: 8MB}");
+    let plan = tree.plan("");
+    assert!(!format!("{:?}", plan.changes).contains("hunter2"));
+    let file = plan.files.iter().find(|file| file.path == CONF).unwrap();
+    let shown = crate::diff::unified(CONF, &crate::diff::redacted_hunks(file, 3));
+    assert!(!String::from_utf8_lossy(&shown).contains("hunter2"));
+    assert_eq!(crate::diff::patch(file, false).unwrap_err().line, 1);
+    assert!(String::from_utf8_lossy(&crate::diff::patch(file, true).unwrap()).contains("hunter2"));
+    let plan = tree.plan("settings: {primary_conninfo: ''}");
+    let file = plan.files.iter().find(|file| file.path == CONF).unwrap();
+    let patch = String::from_utf8(crate::diff::patch(file, false).unwrap()).unwrap();
+    assert!(patch.contains("-work_mem = 8MB\n+work_mem = 4MB\n") && !patch.contains("hunter2"), "{patch}");
+}
+
+#[test]
 fn an_unset_setting_comes_back() {
     let mut tree = Tree::new(STACK, "max_connections = 100\nwork_mem = 1MB\nmax_connections = 150\n");
     let before = tree.files.clone();
