@@ -236,7 +236,11 @@ fn a_container_name_that_is_taken_is_what_compose_says_it_is() {
     bed.bin("stop");
     docker(&["rm", &bed.name]);
     docker(&["create", "--name", &bed.name, "--network", "none", WITH]);
-    bed.run("apply --yes").expect(9).says(&["is already in use", "/bin/start` ended with 1"]);
+    bed.run("apply --yes")
+        .expect(4)
+        .says(&["is taken by a container which Compose did not make", "docker rename"]);
+    let run = bed.run("apply --yes --allow would-not-start").expect(9);
+    run.says(&["is already in use", "/bin/start` ended with 1"]);
     docker(&["rm", &bed.name]);
     bed.run("apply --yes").expect(0).says(&["at its step `start`"]);
 }

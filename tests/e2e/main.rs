@@ -19,6 +19,8 @@ mod log;
 mod log_files;
 mod lost;
 mod next_start;
+mod preconditions;
+mod registry;
 mod respelled;
 mod resume;
 mod rollback;

@@ -251,6 +251,9 @@ pub(crate) struct Writing {
     /// Why you make the change; `kasm-db history` shows it
     #[arg(long, value_name = "TEXT", value_parser = message)]
     pub(crate) message: Option<String>,
+    /// Pull no image before the database is stopped; a missing image is then refused
+    #[arg(long)]
+    pub(crate) no_pull: bool,
 }
 
 #[derive(Debug, Args)]
@@ -282,6 +285,9 @@ pub(crate) struct Apply {
 
 #[derive(Debug, Args)]
 pub(crate) struct Recover {
+    /// Pull no image before the database is stopped; a missing image is then refused
+    #[arg(long)]
+    pub(crate) no_pull: bool,
     /// The output format
     #[arg(long, value_name = "FORMAT", default_value = "human", value_parser = FormatParser(Report::Recover))]
     pub(crate) format: &'static Format,

@@ -58,6 +58,7 @@ impl Global {
             ignore: self.ignore.clone(),
             lock_timeout: Duration::from_secs(self.lock_timeout),
             jobs: self.jobs.and_then(|jobs| NonZero::new(jobs.into())),
+            ..Selection::default()
         }
     }
 

@@ -86,7 +86,7 @@ fn run(command: &Command, setting: &Setting) -> Result<Outcome, Error> {
         Command::Plan(args) => command::plan::run(args, setting),
         Command::Apply(args) => command::apply::run(args, setting),
         Command::Show(args) => command::show::run(args, setting),
-        Command::Recover(_) => command::recover::run(setting),
+        Command::Recover(args) => command::recover::run(args, setting),
         Command::History(_) => command::history::run(setting),
         Command::Rollback(args) => command::rollback::run(args, setting),
         Command::Forget(args) => command::forget::run(args, setting),

@@ -50,8 +50,21 @@ pub struct Container {
     pub image: String,
     /// The id of that image.
     pub image_id: String,
+    /// What Compose says of it, if that made it.
+    pub compose: ComposeLabels,
     /// Paths in the container and on the host.
     pub mounts: Vec<(String, String)>,
+}
+
+/// What Compose writes down with a container that it makes; empty if something else made it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ComposeLabels {
+    /// The project.
+    pub project: String,
+    /// The service.
+    pub service: String,
+    /// The compose files, with commas between them.
+    pub config_files: String,
 }
 
 /// One field on each line, then pairs of lines. The names are those of Docker's types: with those of its JSON,
@@ -61,6 +74,9 @@ pub struct Container {
 /// such a one would be compared with a path and not be it.
 const FORMAT: &str = "{{.ID}}\n{{.State.Status}}\n{{.State.StartedAt}}\n{{.RestartCount}}\n{{.State.ExitCode}}\n\
     {{with .State.Health}}{{.Status}}{{end}}\n{{.Config.Image}}\n{{.Image}}\n\
+    {{printf \"%q\" (index .Config.Labels \"com.docker.compose.project\")}}\n\
+    {{printf \"%q\" (index .Config.Labels \"com.docker.compose.service\")}}\n\
+    {{printf \"%q\" (index .Config.Labels \"com.docker.compose.project.config_files\")}}\n\
     {{range .Mounts}}{{.Destination}}\n{{.Source}}\n{{end}}";
 
 impl Container {
@@ -77,6 +93,11 @@ impl Container {
             health: next()?,
             image: next()?,
             image_id: next()?,
+            compose: ComposeLabels {
+                project: unquoted(next()),
+                service: unquoted(next()),
+                config_files: unquoted(next()),
+            },
             mounts: Vec::new(),
         };
         while let (Some(inside), Some(host)) = (next(), next()) {
@@ -88,6 +109,11 @@ impl Container {
     /// Returns whether it runs, or Docker is about to start it.
     pub fn is_up_or_on_its_way(&self) -> bool {
         matches!(self.status.as_str(), "running" | "restarting")
+    }
+
+    /// Returns the path on the engine's host of a path in the container; `None` if it is in no mount.
+    pub fn on_host(&self, inside: &str) -> Option<PathBuf> {
+        self.host_path(inside)
     }
 
     /// Returns the host's path of a path in the container, where a mount brings it.
@@ -115,6 +141,7 @@ impl Docker {
                 program::NotFound::Missing(_) | program::NotFound::NoProgram(_) => {
                     "install the Docker command line, or write `verify: {connect: tcp}` in the document"
                 }
+                program::NotFound::NoInterpreter { .. } => "install what its first line names",
                 program::NotFound::Open { .. } => "remove the write permission of others",
                 program::NotFound::Foreign { .. } => "give it to root, or put another folder first in PATH",
             };
@@ -290,6 +317,11 @@ impl Docker {
     }
 }
 
+/// Reads a text that is quoted so that it is on one line. One with characters that are escaped is compared with nothing.
+fn unquoted(text: Option<String>) -> String {
+    text.unwrap_or_default().trim_matches('"').to_string()
+}
+
 /// Returns the content of the only file of a tar archive, as `docker cp` writes it.
 fn only_file(archive: &[u8], limit: u64) -> Option<Vec<u8>> {
     let (header, rest) = archive.split_at_checked(512)?;
@@ -337,8 +369,12 @@ mod tests {
 
     #[test]
     fn a_path_of_the_container_is_found_on_the_host_by_its_deepest_mount() {
-        let text = "id\nrunning\nnow\n3\n0\nhealthy\npostgres:15\nsha256:1\n/var/log\n/h/log\n/var/log/postgres\n/h/pg\n";
+        let text = "id\nrunning\nnow\n3\n0\nhealthy\npostgres:15\nsha256:1\n\"docker\"\n\"db\"\n\"\"\n/var/log\n/h/log\n/var/log/postgres\n/h/pg\n";
         let container = Container::parse("db", text).unwrap();
+        assert_eq!(
+            (container.compose.project.as_str(), container.compose.config_files.as_str()),
+            ("docker", "")
+        );
         assert_eq!((container.restarts, container.health.as_str()), (3, "healthy"));
         let host = |path: &str| container.host_path(path).map(|path| path.display().to_string());
         assert_eq!(host("/var/log/postgres/a.log").as_deref(), Some("/h/pg/a.log"));

@@ -43,6 +43,14 @@ pub enum NotFound {
     /// There is nothing at the path that can be run.
     #[error("{0} does not exist, or is not a program")]
     NoProgram(String),
+    /// It is a script whose interpreter is not there.
+    #[error("{path} names `{interpreter}` in its first line, which does not exist, or is not a program")]
+    NoInterpreter {
+        /// The script.
+        path: String,
+        /// What its first line names.
+        interpreter: String,
+    },
     /// Users other than its owner can write to it, or to a folder on the way to it.
     #[error("{path} can be replaced by others: its mode is {mode:04o}")]
     Open {
@@ -94,10 +102,12 @@ pub fn check(found: PathBuf, trusted: &dyn Fn(u32) -> bool) -> Result<Program, N
     refuse(&walked, trusted)?;
     // One that may be run and not read is no script: its interpreter has to read it.
     let first_line = start(&walked).unwrap_or_else(|_| ELF.to_vec());
-    if let Some(interpreter) = interpreter(&first_line)
-        && let Ok(walked) = walk(interpreter)
-    {
-        refuse(&walked, trusted)?;
+    if let Some(interpreter) = interpreter(&first_line) {
+        let missing = || NotFound::NoInterpreter {
+            path: found.display().to_string(),
+            interpreter: interpreter.display().to_string(),
+        };
+        refuse(&walk(interpreter).ok().filter(Walked::is_program).ok_or_else(missing)?, trusted)?;
     }
     let is_binary = first_line.starts_with(ELF);
     Ok(Program(Arc::new(Checked { path: found, walked, is_binary })))

@@ -175,6 +175,11 @@ pub enum Event<'a> {
         /// Settings that nobody declared and that get another value with the restart, each with its place.
         also: &'a [String],
     },
+    /// The engine does not have these images, or Compose would pull them again: they are pulled before anything is written or
+    /// stopped.
+    ToPull(&'a [&'a str]),
+    /// An image is pulled.
+    Pull(&'a str),
     /// This file was replaced since the container was started, which keeps the old one: the database is stopped and started,
     /// though a reload would be enough.
     Stale(&'a str),

@@ -33,6 +33,8 @@ pub struct Selection {
     pub allow: Vec<String>,
     /// Warnings that are not shown, besides those that a document silences.
     pub ignore: Vec<Ignorable>,
+    /// Whether no image is pulled before a database is stopped.
+    pub no_pull: bool,
     /// How long to wait for another run.
     pub lock_timeout: Duration,
     /// How many targets are looked at side by side; by default as many as there are cores.
@@ -60,6 +62,7 @@ impl Default for Selection {
             top: None,
             allow: Vec::new(),
             ignore: Vec::new(),
+            no_pull: false,
             lock_timeout: Duration::ZERO,
             jobs: None,
         }

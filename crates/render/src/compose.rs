@@ -8,8 +8,10 @@ mod image;
 mod include;
 mod line;
 mod mounts;
+mod needed;
 mod parts;
 mod profiles;
+mod project_name;
 mod same;
 mod scalar;
 mod service;
@@ -22,6 +24,7 @@ pub(crate) use data::usual as usual_data;
 pub(crate) use file::ComposeFile;
 pub(crate) use image::{ImageSite, Origin};
 pub(crate) use mounts::{Host, Mounts};
+pub use needed::{Needed, NeededImage, NeededName, PullPolicy};
 pub(crate) use service::ServiceFound;
 pub(crate) use stack::{Stack, Text};
 pub(crate) use variables::interpolate;
@@ -51,6 +54,8 @@ pub(crate) struct Database {
     pub(crate) problems: Vec<Diagnostic>,
     /// Whether `docker compose up` starts the service: it has no profile, or one that `COMPOSE_PROFILES` names.
     pub(crate) starts: bool,
+    /// The service, put together.
+    own: Service,
     /// Every other service of the project; `None` if there are too many to put them all together.
     others: Option<Vec<Service>>,
 }
@@ -76,8 +81,9 @@ impl Database {
         let data = data::directory(&stack, &parts, &command, series, source);
         let starts = profiles::starts(&stack, &parts);
         let others = Service::others(&mut stack, source, &service);
-        let problems = parts.problems;
-        Ok(Some(Self { stack, service, found, site, command, mounts, data, problems, starts, others }))
+        let mut own = parts;
+        let problems = std::mem::take(&mut own.problems);
+        Ok(Some(Self { stack, service, found, site, command, mounts, data, problems, starts, own, others }))
     }
 
     /// Returns the error of a database that `docker compose up` does not start.
@@ -120,6 +126,11 @@ impl Database {
         };
         let edit = edit::edit(&self.stack, others, &self.service, site, image)?;
         Ok(edit.into_iter().map(|(file, replacement)| (self.stack.file_at(file), replacement)).collect())
+    }
+
+    /// Returns what Compose needs to start the project.
+    pub(crate) fn needed(&self) -> Needed {
+        needed::read(&self.stack, &self.own, self.others.as_deref())
     }
 
     /// Returns the image of every other service: with its variables replaced, or as it is written where one is not known.

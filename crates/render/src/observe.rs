@@ -2,7 +2,7 @@
 
 use model::{Code, Diagnostic, Series};
 
-use crate::compose::{CommandOption, ComposeFile, Database, Mounts, Stack, from_arguments};
+use crate::compose::{CommandOption, ComposeFile, Database, Mounts, Needed, Stack, from_arguments};
 use crate::conf::{ObservedConf, ServersFiles, located};
 use crate::source::{Found, Recorder, Snapshot, Source, join, unreadable};
 use crate::target::{Project, Target, TargetKind};
@@ -88,6 +88,17 @@ impl ObservedState {
     pub fn conf_files(&self) -> impl Iterator<Item = (&str, &str)> {
         let conf = self.conf.iter();
         conf.flat_map(|conf| conf.set.files().map(|(path, _)| (path, conf.here(path))))
+    }
+
+    /// Returns what Compose needs to start the project of the database; `None` if there is none.
+    pub fn needed(&self) -> Option<Needed> {
+        self.main_database().map(|observed| observed.database.needed())
+    }
+
+    /// Lists the compose files of the project of the database.
+    pub fn compose_files(&self) -> impl Iterator<Item = &str> {
+        let stack = self.main_database().map(|observed| &observed.database.stack);
+        stack.into_iter().flat_map(|stack| stack.files.iter().map(|file| file.path.as_str()))
     }
 
     fn compose(&mut self, source: &dyn Source, look: &dyn Fn(&Project) -> bool) {

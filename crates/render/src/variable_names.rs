@@ -61,7 +61,7 @@ impl VariableNames {
     }
 
     /// Puts names in place of values in all that a finding says.
-    pub(crate) fn name_in(&self, finding: &mut Diagnostic) {
+    pub fn name_in(&self, finding: &mut Diagnostic) {
         self.name(&mut finding.message);
         finding.help.iter_mut().chain(&mut finding.label).for_each(|text| self.name(text));
         finding.location.iter_mut().for_each(|place| self.name(&mut place.path));

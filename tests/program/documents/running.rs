@@ -59,6 +59,26 @@ const STOPPED: [&str; 2] = [
      verify: {connect: tcp, user: watcher, ",
 ];
 
+/// What a document says whose database is started from a compose file, the user of which nobody knows.
+const SETTINGS_AND_TARGETS: &str = "settings: {work_mem: 8MB}
+verify: {connect: tcp, user: postgres, database: postgres}
+targets:
+  - name: here
+    files: {";
+const OPEN: &str = "settings: {max_connections: 50}
+restart: {policy: if_needed, stop: [/bin/false], start: [/bin/false]}
+verify: {connect: tcp, user: postgres, database: postgres}
+targets:
+  - name: here
+    files: {compose: [compose.yaml], ";
+const COMPOSE: &str = "services:
+  db:
+    image: registry.example.com/own/postgres:15
+    user: '${DB_USER}'
+    command: postgres -c config_file=/conf/postgresql.conf
+    volumes: ['./server/conf/postgresql.conf:/conf/postgresql.conf']
+";
+
 fn cases() -> Vec<(Code, Case)> {
     let document = |from, to| Case { document: Some((from, to)), ..Case::default() };
     let sql = |sql| Case { sql, ..Case::default() };
@@ -115,6 +135,14 @@ fn cases() -> Vec<(Code, Case)> {
             stopped(STOPPED[0], "ALTER SYSTEM SET shared_preload_libraries = 'pgaudit,pg_cron'"),
         ),
         (Code::NextStartUnknown, stopped(STOPPED[1], "CREATE ROLE watcher LOGIN")),
+        (
+            Code::StartNotChecked,
+            Case {
+                document: Some((SETTINGS_AND_TARGETS, OPEN)),
+                command: Some(("apply --yes --dry-run", 0)),
+                ..Case::default()
+            },
+        ),
         (Code::ClassNotLogged, Case { arguments: &["-c", "log_min_messages=panic"], ..Case::default() }),
     ]
 }
@@ -165,6 +193,7 @@ fn verified(origin: &Cluster, case: &Case) -> Run {
         document.push_str(&format!("image: {image}\n"));
     }
     std::fs::write(sandbox.root().join("kasm-db.yaml"), document).unwrap();
+    std::fs::write(sandbox.root().join("compose.yaml"), COMPOSE).unwrap();
     let conf = replaced(CONF, case.before);
     std::fs::write(sandbox.root().join("other.conf"), format!("{conf}# another file\n")).unwrap();
     cluster.stage(&Memory([("postgresql.conf".to_string(), conf.clone().into_bytes())].into()));

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use ops::apply::{Applied, End, Options, apply, apply_saved};
 use ops::saved::{open, reread};
-use ops::{Context, Document, Documents, Error, Event, Observer, Outcome, TargetName};
+use ops::{Context, Document, Documents, Error, Event, Observer, Outcome, Selection, TargetName};
 
 use super::Setting;
 use crate::args::Apply;
@@ -13,7 +13,7 @@ use crate::output::escape;
 
 /// Writes what the plan says: for each target all files or none.
 pub(crate) fn run(args: &Apply, setting: &Setting) -> Result<Outcome, Error> {
-    let selection = setting.selection();
+    let selection = Selection { no_pull: args.writing.no_pull, ..setting.selection() };
     selection.check_allowed()?;
     let options = Options {
         yes: args.writing.yes,

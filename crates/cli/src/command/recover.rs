@@ -1,15 +1,16 @@
 //! `kasm-db recover`
 
 use ops::recover::{Recovered, Work, recover};
-use ops::{Context, Error, Outcome};
+use ops::{Context, Error, Outcome, Selection};
 
 use super::Setting;
+use crate::args::Recover;
 use crate::output::{escape, progress};
 
 /// Ends what an interrupted run has begun, for every target: all of its files new, or all as they were, and what
 /// was to follow them.
-pub(crate) fn run(setting: &Setting) -> Result<Outcome, Error> {
-    let selection = setting.selection();
+pub(crate) fn run(args: &Recover, setting: &Setting) -> Result<Outcome, Error> {
+    let selection = Selection { no_pull: args.no_pull, ..setting.selection() };
     let observer = setting.observer();
     let context = Context::new(&selection, setting.environment.clone(), setting.progress.clone(), &observer);
     setting.only_targets(&selection, &mut |target| match recover(target, &context) {

@@ -1,14 +1,14 @@
 //! `kasm-db rollback`
 
 use ops::rollback::{Options, rollback};
-use ops::{Context, Documents, Error, Outcome, named_tree};
+use ops::{Context, Documents, Error, Outcome, Selection, named_tree};
 
 use super::Setting;
 use crate::args::Rollback;
 
 /// Goes back to what an earlier apply left: shown like a plan, and committed and followed like one.
 pub(crate) fn run(args: &Rollback, setting: &Setting) -> Result<Outcome, Error> {
-    let selection = setting.selection();
+    let selection = Selection { no_pull: args.writing.no_pull, ..setting.selection() };
     selection.check_allowed()?;
     let options = Options {
         generation: args.generation,

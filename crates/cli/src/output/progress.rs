@@ -158,6 +158,11 @@ impl Observer for Progress<'_> {
                     progress(&format!("{}\n", takes_effect(also)));
                 }
             }
+            Event::ToPull(images) => {
+                let images: Vec<_> = images.iter().map(|image| escape(image)).collect();
+                progress(&format!("Pulled before anything is written or stopped: {}.\n", images.join(", ")));
+            }
+            Event::Pull(image) => progress(&format!("pull: {}\n", escape(image))),
             Event::Stale(path) => progress(&format!(
                 "{} was replaced since the container was started, which still has the old file: the database is stopped and \
                  started instead of a reload.\n",

@@ -1,11 +1,11 @@
 //! What follows the files: whether the database is stopped and started, reloads, or is left alone.
 
 use live::{Check, Remedy};
-use render::{Needs, Plan, observe};
+use render::{Needs, ObservedState, Plan, observe};
 
 use super::end::End;
 use super::run::{Next, Pending, Run};
-use crate::before_stop::{BeforeStop, Seen};
+use crate::before_stop::{BeforeStop, Seen, ToPull};
 use crate::error::Error;
 use crate::follow_up::record::{Record, last, pending};
 use crate::follow_up::runner::Runner;
@@ -119,6 +119,7 @@ impl Run<'_> {
             if seen.is_blocked() {
                 return Ok(Next::Nothing(End::Refused, Outcome::Refused));
             }
+            self.say_what_to_pull(&seen.pulls)?;
         }
         Ok(Next::Follow(Pending::Needed(Box::new(record))))
     }
@@ -129,12 +130,39 @@ impl Run<'_> {
         if !self.goes_on() || self.options.no_restart || plan.is_blocked() || plan.is_empty() {
             return Ok(Seen::default());
         }
-        let Some(record) = self.follow_up(plan, opened.rooted, false)? else { return Ok(Seen::default()) };
+        let seen =
+            self.with_files_of(plan, opened, false, |before, step, after| Ok(before.look_for(step, after)))?;
+        Ok(seen.unwrap_or_default())
+    }
+
+    /// Pulls the images that the database is to be started from; nothing is written yet.
+    pub(super) fn pull(&self, plan: &Plan, opened: &Opened<'_>, restarts: bool) -> Result<Seen, Error> {
+        let pulled = self.with_files_of(plan, opened, restarts, |before, step, after| {
+            before.pull(before.look_for(step, after), after)
+        })?;
+        Ok(pulled.unwrap_or_default())
+    }
+
+    /// Runs `look` on the database before the first step after the files of a plan, with these files; returns nothing if no step follows.
+    fn with_files_of<T>(
+        &self,
+        plan: &Plan,
+        opened: &Opened<'_>,
+        restarts: bool,
+        look: impl FnOnce(&BeforeStop<'_>, Step, &ObservedState) -> Result<T, Error>,
+    ) -> Result<Option<T>, Error> {
+        let Some(record) = self.follow_up(plan, opened.rooted, restarts)? else { return Ok(None) };
         opened.learn_secrets(&self.context.environment, self.context.scrubber());
         let files = plan.files.iter().map(|file| (file.path.as_str(), file.after.as_slice())).collect();
         let after = observe(&opened.rooted.target, &Overlaid { files, others: &opened.source() });
         let before = BeforeStop::of(&record, opened.rooted, self.context);
-        Ok(before.look_for(record.follow_up.step, &after))
+        look(&before, record.follow_up.step, &after).map(Some)
+    }
+
+    /// Reports which images are to be pulled.
+    pub(super) fn say_what_to_pull(&self, seen: &[ToPull]) -> Result<(), Error> {
+        let images: Vec<_> = seen.iter().map(|pull| pull.shown.as_str()).collect();
+        if images.is_empty() { Ok(()) } else { self.context.tell(Event::ToPull(&images)) }
     }
 
     /// Returns what an earlier run left, as the document says it now: what kept it from its end may have been fixed there.

@@ -56,6 +56,8 @@ pub(super) enum Next<'a> {
         prepared: Option<Box<Prepared<'a>>>,
         /// Whether the database is stopped and started, as a reload does not reach it.
         restarts: bool,
+        /// Whether images are pulled before.
+        pulls: bool,
     },
     /// Its files are as they should be, and this is still to be done.
     Follow(Pending),
@@ -135,7 +137,7 @@ impl Run<'_> {
         let Planned { plan, snapshot, folder, .. } = planned;
         let mut plan =
             judged(plan, self.desired, &opened, Purpose::Applying, self.goes_on(), self.context.selection);
-        let Seen { findings, also, stale, .. } = self.look_ahead(&plan, &opened)?;
+        let Seen { findings, also, stale, pulls, .. } = self.look_ahead(&plan, &opened)?;
         plan.findings.extend(findings);
         let restarts = stale.is_some() && plan.needs() == Needs::Reload;
         let follow_up = planned_follow_up(self.desired, &plan, self.context.selection);
@@ -159,6 +161,7 @@ impl Run<'_> {
             let end = if outcome == Outcome::Refused { End::Refused } else { End::Failed };
             return Ok(Next::Nothing(end, outcome));
         }
+        self.say_what_to_pull(&pulls)?;
         *inputs = Inputs::of(&snapshot, &plan, locked.rooted);
         if plan.is_empty() {
             return self.settle(locked, &opened);
@@ -168,7 +171,11 @@ impl Run<'_> {
         if self.several || self.options.dry_run || self.may_ask() {
             prepared.ready.check()?;
         }
-        Ok(Next::Write { prepared: (!self.several).then(|| Box::new(prepared)), restarts })
+        Ok(Next::Write {
+            prepared: (!self.several).then(|| Box::new(prepared)),
+            restarts,
+            pulls: !pulls.is_empty(),
+        })
     }
 
     fn prepare<'l>(&self, locked: &'l Locked<'l>, plan: Plan, restarts: bool) -> Result<Prepared<'l>, Error> {
@@ -205,7 +212,9 @@ impl Run<'_> {
         self.context.progress.another();
         let begun = self.begin().map_err(|error| (End::Failed, error));
         let finished = begun.and_then(|()| match checked.next {
-            Next::Write { prepared, restarts } => self.write(locked, &checked.inputs, prepared, restarts),
+            Next::Write { prepared, restarts, pulls } => {
+                self.write(locked, &checked.inputs, prepared, restarts, pulls)
+            }
             Next::Follow(pending) => {
                 let followed = self.catch_up(locked, pending);
                 followed.map(|outcome| (End::Nothing, outcome)).map_err(|error| (End::Failed, error))
@@ -238,6 +247,7 @@ impl Run<'_> {
         inputs: &Inputs,
         prepared: Option<Box<Prepared<'_>>>,
         restarts: bool,
+        pulls: bool,
     ) -> Result<(End, Outcome), (End, Error)> {
         let before = |error: Error| (End::Failed, error);
         // Somebody may have thought about the answer for an hour. The files that change are compared again where they are
@@ -263,6 +273,14 @@ impl Run<'_> {
             }
         };
         let Prepared { ready, plan } = prepared;
+        if pulls {
+            let seen = self.pull(&plan, &locked.rooted.read(), restarts).map_err(before)?;
+            if seen.is_blocked() {
+                let seen = Event::Seen { findings: &seen.findings, also: &[] };
+                self.context.tell(seen).map_err(before)?;
+                return Ok((End::Refused, Outcome::Refused));
+            }
+        }
         let written = ready.write(self.context).map_err(before)?;
         let after = |error: Error| (End::Applied, error);
         let root = locked.rooted.root.path();

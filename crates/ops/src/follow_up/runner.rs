@@ -105,7 +105,9 @@ impl Runner<'_> {
 
     /// Looks whether the database would come up again.
     fn before_stop(&self, record: &Record) -> Result<Before, Error> {
-        let seen = self.seen(record);
+        let rooted = self.locked.rooted;
+        let (before, opened) = (BeforeStop::of(record, rooted, self.context), rooted.read());
+        let seen = before.pull(before.look(&opened.observed), &opened.observed)?;
         // Whoever began it was told before the question; errors end the run.
         if self.is_resumed {
             let warnings: Vec<_> = seen.findings.iter().filter(|found| !found.is_error()).cloned().collect();

@@ -109,6 +109,9 @@ pub(crate) fn program_of(
                 "name the commands that stop and start the database in `restart: {stop: […], start: […]}`"
                     .into()
             }
+            NotFound::NoInterpreter { path, .. } => {
+                format!("install it, or correct the first line of {}", quoted(path))
+            }
             NotFound::Open { path, .. } => format!("run `chmod go-w {}`", quoted(path)),
             NotFound::Foreign { uid, .. } => {
                 format!("{}; `--allow foreign-owner` allows it once", trust::help(*uid))
