@@ -184,6 +184,31 @@ fn settings_that_contradict_each_other_stop_nothing() {
     bed.run("apply --yes").expect(0);
 }
 
+#[test]
+fn what_a_reload_would_bring_is_named_before_somebody_reloads() {
+    let bed = with_connections();
+    declare(&bed, "work_mem: 8MB");
+    bed.run("apply --yes").expect(0);
+    bed.sql("ALTER SYSTEM SET work_mem = '5MB'");
+    let run = bed.run("verify --no-probe").expect(9).says(&[
+        "setting work_mem: it is '8MB', and '5MB' by ",
+        "postgresql.auto.conf:3 after a reload",
+        "KDB721",
+        "`ALTER SYSTEM RESET work_mem; SELECT pg_reload_conf();`",
+    ]);
+    bed.run("status").expect(2).says(&["server differs: setting work_mem"]);
+    bed.run("apply --yes").expect(9).says(&["after a reload"]);
+    run_sql_of(&bed, &run);
+    bed.run("verify --no-probe").expect(0);
+
+    bed.edit_conf(|conf| conf.replace("work_mem = 8MB", "work_mem = 9MB"));
+    bed.run("verify --no-probe").expect(9).says(&["and '9MB' by ", "after a reload", "run `kasm-db plan`"]);
+    let before = bed.identity();
+    bed.run("apply --yes").expect(0);
+    assert_eq!((bed.identity(), bed.sql("SHOW work_mem").as_str()), (before, "8MB"));
+    bed.run("verify --no-probe").expect(0);
+}
+
 /// Appends a line to the server's own file, which nobody should do by hand.
 fn edit_auto_conf(bed: &Bed, line: &str) {
     let script = format!("echo \"{line}\" >> \"$0\"");

@@ -51,6 +51,22 @@ fn a_conf_that_was_saved_by_rename_is_seen_and_the_container_gets_it_in_the_same
 }
 
 #[test]
+fn a_conf_that_was_moved_away_is_not_in_order_though_the_server_still_has_it() {
+    let bed = Bed::in_order();
+    bed.document("");
+    let (conf, away) = (bed.tree().join("conf/database/postgresql.conf"), bed.tree().join("conf/away"));
+    std::fs::rename(&conf, &away).unwrap();
+    bed.run("verify --no-probe").expect(9).says(&[
+        "FAIL  file ",
+        "postgresql.conf does not exist here",
+        "KDB712",
+    ]);
+    bed.run("status").expect(9).says(&["postgresql.conf does not exist; server not checked: file "]);
+    std::fs::rename(away, conf).unwrap();
+    bed.run("verify --no-probe").expect(0);
+}
+
+#[test]
 fn a_change_that_needs_a_reload_takes_a_stop_if_the_container_would_not_see_it() {
     if has_no_engine("a file that is mounted by itself") {
         return;

@@ -1,5 +1,6 @@
 //! The configuration files that the server reads, compared with those of the host.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::docker::Container;
@@ -61,6 +62,10 @@ fn state(file: &ServerFile, here: &HostFile, container: Option<&Container>) -> C
         return ConfState::Elsewhere(mounted.display().to_string());
     }
     match &here.bytes {
+        None if here.on_host.symlink_metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound) => {
+            let why = "does not exist here, and the server that runs still has it";
+            ConfState::Unknown(format!("{} {why}", here.on_host.display()))
+        }
         None => ConfState::Unknown(format!("{} cannot be read", here.on_host.display())),
         Some(bytes) if file.bytes.as_ref() == Some(bytes) => ConfState::Same,
         Some(_) => ConfState::Differs,
@@ -92,7 +97,9 @@ mod tests {
             [here("/conf/main", Some(b"a")), here("/conf/more", Some(b"b")), here("/conf/lost", None)];
         let files: [(&str, &[u8]); 4] =
             [("/other", b"a"), ("/conf/more", b"x"), ("/conf/lost", b""), ("/new", b"")];
-        let unread = ConfState::Unknown("/nowhere/conf cannot be read".into());
+        let unread = ConfState::Unknown(
+            "/nowhere/conf does not exist here, and the server that runs still has it".into(),
+        );
         assert_eq!(
             states("/other", Ok(files.to_vec()), &on_host),
             [

@@ -140,7 +140,10 @@ impl Opened<'_> {
             on_host: on_disk(self.rooted, here).unwrap_or_default(),
             bytes: self.snapshot().bytes(here).map(<[u8]>::to_vec),
         };
-        self.observed.conf_files().map(file).collect()
+        let files: Vec<_> = self.observed.conf_files().map(file).collect();
+        // One that was moved away is not what the server reads, either.
+        let lost = self.observed.lost_conf().filter(|_| files.is_empty()).map(|here| file((here, here)));
+        files.into_iter().chain(lost).collect()
     }
 }
 

@@ -90,6 +90,11 @@ impl ObservedState {
         conf.flat_map(|conf| conf.set.files().map(|(path, _)| (path, conf.here(path))))
     }
 
+    /// Returns the path of the target's conf if it is not there or cannot be read.
+    pub fn lost_conf(&self) -> Option<&str> {
+        self.target.kind.conf().filter(|_| self.conf.is_none())
+    }
+
     /// Returns what Compose needs to start the project of the database; `None` if there is none.
     pub fn needed(&self) -> Option<Needed> {
         self.main_database().map(|observed| observed.database.needed())

@@ -71,6 +71,15 @@ fn in_force(name: &str, wanted: &str, same: &dyn Fn(&str) -> bool, server: &Serv
                 Remedy::Hand,
             );
         }
+        if let Some(next) = after_a_reload(name, now, same, server) {
+            let (why, fix) = next;
+            return fail(
+                Code::NextStartDiffers,
+                format!("it is {shown}, and {why} after a reload"),
+                fix,
+                Remedy::Hand,
+            );
+        }
         // For other users something else may count.
         let others: Vec<&Override> = of(name, server).filter(|over| !same(&over.value)).collect();
         if let Some(first) = others.first() {
@@ -143,6 +152,26 @@ fn in_force(name: &str, wanted: &str, same: &dyn Fn(&str) -> bool, server: &Serv
         "configuration file" => of_file(&subject, name, &is, now, same, server),
         _ => not_from_file(&subject, name, &is, same, server),
     }
+}
+
+/// Returns what a reload would make of a setting that is right now, and how that is taken back; `None` if it stays as it is.
+fn after_a_reload(
+    name: &str,
+    now: &Setting,
+    same: &dyn Fn(&str) -> bool,
+    server: &Server,
+) -> Option<(String, String)> {
+    // What overrides the files does so after a reload, too.
+    let is_of_files = matches!(now.source.as_str(), "configuration file" | "default");
+    if !is_of_files || server.lines.is_err() || server.waits(name) {
+        return None;
+    }
+    let is_right = match server.last_line(name) {
+        // What the server does not take changes nothing, and is a failure of its own.
+        Some(next) => same(&next.value) || !next.error.is_empty(),
+        None => now.source == "default" || same(&now.boot),
+    };
+    (!is_right).then(|| next_start(name, server))
 }
 
 /// Returns what the next start makes of a setting that waits for it, and how that is taken back.
