@@ -26,6 +26,7 @@ mod resume;
 mod rollback;
 mod session;
 mod signals;
+mod soak;
 mod stale;
 mod steps;
 mod tcp;

@@ -40,6 +40,7 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("scripts/with-engine", "runs a test with a Docker engine"),
     ("scripts/bench", "measures for minutes; scripts/test runs a quick pass"),
     ("scripts/crashtest", "takes minutes"),
+    ("scripts/long", "takes up to half an hour"),
     ("scripts/measure-", "builds a release, and measures for minutes"),
     ("scripts/circles", "looks at the sources, which are not in the copy"),
     ("scripts/figures", "looks at the sources, which are not in the copy"),
