@@ -256,7 +256,9 @@ impl Secrets {
     fn value(&mut self, name: &str, text: &str) {
         self.urls(text);
         let name = name.to_ascii_lowercase();
-        let is_open = || OPEN.iter().any(|end| name == *end || name.ends_with(&format!("_{end}")));
+        let ends_with =
+            |end: &str| name.strip_suffix(end).is_some_and(|rest| rest.is_empty() || rest.ends_with('_'));
+        let is_open = || OPEN.iter().any(|end| ends_with(end));
         let says_nothing = |text: &str| {
             text.starts_with('/')
                 || text.contains("://")
