@@ -596,7 +596,7 @@ work_mem = '4MB'
 "#;
     StartNotChecked "KDB724" "start-not-checked" "Something that a start needs could not be checked before the stop."
         why "Before a database is stopped, everything that its start needs is looked for: the image, networks, volumes, names, files and free space. What could not be seen may be missing."
-        mend "Run kasm-db as root on the engine's host, and see that the engine answers; or check what is named by hand."
+        fix "Run kasm-db as root on the engine's host, and see that the engine answers; or check what is named by hand."
         example r#"services:
   db: {image: "kasmweb/postgres:1.16.0", user: "${DB_USER}"}    # no file sets DB_USER
 "#;

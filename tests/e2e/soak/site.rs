@@ -28,7 +28,7 @@ pub(super) struct Starts {
     pub(super) away: Duration,
 }
 
-/// Tells whether the engine is this test's own.
+/// Returns whether the engine is this test's own.
 pub(super) fn has_own_engine() -> bool {
     std::env::var("KASM_DB_SOAK_ENGINE").is_ok_and(|value| value == "own")
 }
@@ -212,7 +212,7 @@ impl Site {
         }
     }
 
-    /// Makes the deployment as declared again, whatever an event has left.
+    /// Creates the deployment as declared again, whatever an event has left.
     pub(super) fn reset(&mut self) {
         for name in ["filler", "data/filler"] {
             let _ = std::fs::remove_file(self.bed.tree().join("log/postgres").join(name));

@@ -70,7 +70,7 @@ impl Seen {
         let error = |finding: &Diagnostic| {
             let place = finding.location.as_ref().map(|at| format!("{}:{}: ", at.path, at.line));
             let message = format!("{}{} [{}]", place.unwrap_or_default(), finding.message, finding.code);
-            let help = finding.help.as_deref().unwrap_or(finding.code.mend());
+            let help = finding.help.as_deref().unwrap_or(finding.code.fix());
             Error::not_followed(message).help(help)
         };
         let mut errors: Vec<_> = errors.map(error).collect();

@@ -27,7 +27,7 @@ fn of_files(stack: &Stack) -> Option<String> {
     }
 }
 
-/// Makes a name of that of a folder, as Compose does (`NormalizeProjectName`).
+/// Creates a name of that of a folder, as Compose does (`NormalizeProjectName`).
 fn normal(folder: &str) -> String {
     let lower = folder.to_lowercase();
     let kept: String = lower
