@@ -178,12 +178,18 @@ impl Secrets {
             if let Some((name, value)) = line.split_once('=') {
                 let name = name.trim().trim_start_matches("export").trim_start();
                 let value = value.trim();
+                // Most lines are read.
+                if self.variables.get(name).is_some_and(|read| read.as_deref() == Some(value)) {
+                    continue;
+                }
                 let inner = value.trim_matches(['\'', '"']);
                 for text in [value, inner] {
                     self.value(name, text);
                     // A variable that is not known, or a dollar sign that somebody has escaped in one way or another.
-                    self.value(name, &text.replace("\\$", "$"));
-                    self.value(name, &text.replace("$$", "$"));
+                    if text.contains('$') {
+                        self.value(name, &text.replace("\\$", "$"));
+                        self.value(name, &text.replace("$$", "$"));
+                    }
                 }
             }
         }
@@ -283,8 +289,9 @@ impl Secrets {
 
     fn add(&mut self, text: &str) {
         let text = text.trim();
-        for part in std::iter::once(text).chain(text.lines().map(str::trim)) {
-            if is_telling(part) {
+        let lines = text.contains('\n').then(|| text.lines().map(str::trim)).into_iter().flatten();
+        for part in std::iter::once(text).chain(lines) {
+            if is_telling(part) && !self.texts.contains(part) {
                 self.texts.insert(part.to_string());
             }
         }
