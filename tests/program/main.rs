@@ -2,6 +2,7 @@
 
 mod active_compose;
 mod advice;
+mod annotations;
 mod audit;
 mod audit_forgery;
 mod audit_server;
@@ -27,6 +28,7 @@ mod json;
 mod json_rows;
 mod kasm_trees;
 mod libpq;
+mod markdown;
 mod messages;
 mod mistakes;
 mod outputs;

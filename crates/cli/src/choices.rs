@@ -97,6 +97,14 @@ impl Command {
     /// There is one.
     pub(crate) fn check_outputs(&self, global: &Global) -> Result<(), Error> {
         let (_, choices) = self.formats();
+        let public = choices.iter().find(|choice| choice.format.is_public);
+        if let Some(public) = public.filter(|_| global.show_secrets) {
+            let message = format!(
+                "`--show-secrets` cannot be used with the format `{}`, which others read",
+                public.format.name
+            );
+            return Err(Error::usage(message).help("remove `--show-secrets`, or use another format"));
+        }
         let mut outputs: Vec<_> = choices.into_iter().filter_map(|choice| choice.file).collect();
         let saved = match self {
             Self::Plan(args) => {

@@ -3,6 +3,7 @@
 //! Everything printed passes [`escape()`], but for patches, whose bytes must be exact and are checked
 //! instead. What others said, the programs that are run and the server, passes a [`Scrubber`] before.
 
+mod annotations;
 mod detail;
 pub(crate) mod diagnostics;
 pub(crate) mod emitter;
@@ -10,9 +11,12 @@ mod escape;
 pub(crate) mod explain;
 mod findings;
 pub(crate) mod formats;
+mod github;
+mod gitlab;
 mod held;
 pub(crate) mod human;
 pub(crate) mod json;
+mod markdown;
 mod newer;
 pub(crate) mod panic;
 pub(crate) mod patch;

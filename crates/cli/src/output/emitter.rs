@@ -32,6 +32,8 @@ pub(crate) struct Format {
     pub(crate) new: fn(Report, Sink, Detail) -> Box<dyn Emitter + Send>,
     /// Writes audit entries, if it can.
     pub(crate) entries: Option<&'static (dyn Entries + Sync)>,
+    /// Whether others read it, as a comment or a report: then nothing hidden may be shown in it.
+    pub(crate) is_public: bool,
 }
 
 impl Format {

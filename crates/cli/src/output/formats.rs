@@ -1,7 +1,8 @@
 //! The table of output formats: each is one file and one row.
 
 use super::emitter::Format;
-use super::{human, json, patch};
+use super::{github, gitlab, human, json, markdown, patch};
 
 /// Every format.
-pub(crate) const FORMATS: &[Format] = &[human::FORMAT, json::FORMAT, patch::FORMAT];
+pub(crate) const FORMATS: &[Format] =
+    &[human::FORMAT, json::FORMAT, markdown::FORMAT, github::FORMAT, gitlab::FORMAT, patch::FORMAT];

@@ -26,6 +26,7 @@ pub(crate) const FORMAT: Format = Format {
     reports: Report::ALL,
     new: |_, sink, detail| Box::new(Human::new(sink, detail)),
     entries: Some(&entries::Table),
+    is_public: false,
 };
 
 /// What is printed on a terminal.

@@ -53,6 +53,7 @@ pub(crate) const FORMAT: Format = Format {
     reports: Report::ALL,
     new: |report, sink, detail| Box::new(Envelope::new(report, sink, detail)),
     entries: Some(&entries::Lines),
+    is_public: false,
 };
 
 impl Emitter for Envelope {

@@ -18,6 +18,7 @@ pub(crate) const FORMAT: Format = Format {
     reports: &[Report::Plan, Report::Show],
     new: |_, sink, detail| Box::new(Patches::new(sink, detail)),
     entries: None,
+    is_public: false,
 };
 
 /// Gathers the patches of all targets. They are written together: a part of a patch must not be taken for the whole.

@@ -1,0 +1,86 @@
+//! Annotations of GitHub Actions.
+
+use std::fmt::Write as _;
+
+use model::Severity;
+use ops::{Document, Error, Outcome};
+
+use super::annotations::{Annotation, Annotations};
+use super::emitter::{Emitter, Format, PlanRow};
+use super::report::Report;
+use super::sink::Sink;
+use crate::output::escape_lines;
+
+/// The format.
+pub(crate) const FORMAT: Format = Format {
+    name: "github",
+    reports: &[Report::Validate, Report::Plan, Report::Show],
+    new: |_, sink, _| Box::new(Github { sink, annotations: Annotations::default() }),
+    entries: None,
+    is_public: true,
+};
+
+/// GitHub shows so many errors and so many warnings of a step, and silently drops the rest.
+const SHOWN: usize = 10;
+
+/// Gathers problems; they are written at the end of the run, also if it fails.
+struct Github {
+    sink: Sink,
+    annotations: Annotations,
+}
+
+impl Emitter for Github {
+    fn read(&mut self, document: &Document) -> Result<(), Error> {
+        self.annotations.document(document);
+        Ok(())
+    }
+
+    fn checked(&mut self, document: &Document) -> Result<(), Error> {
+        self.annotations.document(document);
+        Ok(())
+    }
+
+    fn plan(&mut self, row: &PlanRow<'_>) -> Result<(), Error> {
+        self.annotations.plan(row);
+        Ok(())
+    }
+
+    fn error(&mut self, error: &Error) -> Result<(), Error> {
+        self.annotations.error(error);
+        Ok(())
+    }
+
+    fn end(&mut self, _: Outcome) -> Result<(), Error> {
+        let all = self.annotations.sorted();
+        let mut out = String::new();
+        for (severity, word) in [(Severity::Error, "error"), (Severity::Warning, "warning")] {
+            let of_this: Vec<_> = all.iter().filter(|one| one.severity == severity).collect();
+            let shown = if of_this.len() > SHOWN { SHOWN - 1 } else { of_this.len() };
+            of_this.iter().take(shown).for_each(|one| command(&mut out, word, one));
+            if of_this.len() > shown {
+                let _ = writeln!(out, "::{word} title=kasm-db::and {} more", of_this.len() - shown);
+            }
+        }
+        self.sink.bytes(out.as_bytes())?;
+        self.sink.complete();
+        self.sink.end()
+    }
+}
+
+fn command(out: &mut String, word: &str, one: &Annotation) {
+    let place = one.place.as_ref().map_or(String::new(), |(path, line, column)| {
+        format!("file={},line={line},col={column},", property(path))
+    });
+    let title = if one.code.is_empty() { "kasm-db".into() } else { format!("{} {}", one.code, one.name) };
+    let _ = writeln!(out, "::{word} {place}title={}::{}", property(&title), data(&one.message));
+}
+
+/// Escapes a message: a line feed would end the command.
+fn data(text: &str) -> String {
+    escape_lines(text).replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+/// Escapes the value of a property.
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}
