@@ -113,9 +113,42 @@ fn a_document_without_problems_makes_an_empty_report() {
 #[test]
 fn what_others_read_shows_no_secrets() {
     let sandbox = sandbox(0);
-    for format in ["markdown", "github", "gitlab"] {
-        let run = sandbox.run(&format!("plan --show-secrets --format {format}")).expect(64);
+    for (format, command) in
+        [("markdown", "plan"), ("github", "plan"), ("gitlab", "plan"), ("junit", "verify")]
+    {
+        let run = sandbox.run(&format!("{command} --show-secrets --format {format}")).expect(64);
         let said = format!("`--show-secrets` cannot be used with the format `{format}`, which others read");
         assert!(run.stderr.contains(&said), "{run}");
     }
+}
+
+/// Counts what Python's parser of XML finds: it is not ours.
+fn parsed(text: &str) -> (usize, usize, usize) {
+    let script = "import sys, xml.etree.ElementTree as tree\nroot = tree.fromstring(sys.stdin.buffer.read())\n\
+                  print(*[len(list(root.iter(name))) for name in ('testcase', 'failure', 'error')])";
+    let mut child = std::process::Command::new("python3")
+        .args(["-c", script])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), text.as_bytes()).unwrap();
+    let out = String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap();
+    let counts: Vec<usize> = out.split_whitespace().map(|number| number.parse().unwrap()).collect();
+    (counts[0], counts[1], counts[2])
+}
+
+#[test]
+fn junit_has_a_case_for_each_error_and_parses_whatever_the_messages_hold() {
+    let sandbox = sandbox(3);
+    fs::write(sandbox.root().join("good.kasm-db.yaml"), "schema: kasm-db/v1\npostgres_major: 14\n").unwrap();
+    fs::write(sandbox.root().join("odd.kasm-db.yaml"), "schema: kasm-db/v1\n\"a<&>\\u0001'\": 1\n").unwrap();
+    let files = "good.kasm-db.yaml odd.kasm-db.yaml kasm-db.yaml nowhere.kasm-db.yaml";
+    let run = sandbox.run(&format!("validate --format junit {files}"));
+    assert_eq!(parsed(&run.stdout), (6, 4, 1), "{run}");
+    let head = "<testsuites name=\"kasm-db validate\" tests=\"6\" failures=\"4\" errors=\"1\" skipped=\"0\">";
+    assert!(run.stdout.contains(head), "{run}");
+    assert!(run.stdout.contains("<testcase classname=\"good.kasm-db.yaml\" name=\"valid\"/>"), "{run}");
+    let verify = sandbox.run("verify --format junit").expect(3);
+    assert_eq!(parsed(&verify.stdout).0, parsed(&verify.stdout).2, "{verify}");
 }

@@ -16,6 +16,7 @@ mod gitlab;
 mod held;
 pub(crate) mod human;
 pub(crate) mod json;
+mod junit;
 mod markdown;
 mod newer;
 pub(crate) mod panic;
