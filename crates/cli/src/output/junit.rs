@@ -88,10 +88,10 @@ impl Emitter for Junit {
         }
         let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
         let all = || self.suites.iter().flat_map(|suite| &suite.cases);
-        let _ = writeln!(out, "<testsuites name=\"kasm-db {}\"{}>", self.name, counts(all()));
+        let _ = writeln!(out, "<testsuites name=\"kasm-db {}\"{}>", self.name, counts(&all()));
         for suite in &self.suites {
             let _ =
-                writeln!(out, "  <testsuite name=\"{}\"{}>", xml(&suite.name), counts(suite.cases.iter()));
+                writeln!(out, "  <testsuite name=\"{}\"{}>", xml(&suite.name), counts(&suite.cases.iter()));
             suite.cases.iter().for_each(|case| case.write(&mut out, &suite.name));
             out.push_str("  </testsuite>\n");
         }
@@ -149,7 +149,7 @@ fn failed(name: &str, error: &Error) -> Case {
 }
 
 /// Returns the attributes that count cases.
-fn counts<'a>(cases: impl Iterator<Item = &'a Case> + Clone) -> String {
+fn counts<'a>(cases: &(impl Iterator<Item = &'a Case> + Clone)) -> String {
     let of = |test: fn(&CaseResult) -> bool| cases.clone().filter(|case| test(&case.result)).count();
     format!(
         " tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\"",
