@@ -19,6 +19,7 @@ fn an_editor_completes_and_explains_every_field_and_marks_what_is_wrong() {
         wrong.extend(completion(&mut server, field).err());
         wrong.extend(hover(&mut server, field).err());
     }
+    wrong.extend(items(&mut server));
     let marked = marks(&mut server, &mut wrong);
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
     println!("{} fields completed and explained, {marked} invalid documents marked", fields().len());
@@ -63,6 +64,27 @@ fn completion(server: &mut Server, field: &Field) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Completes names of which a document has lists.
+fn items(server: &mut Server) -> Vec<String> {
+    let cases = [
+        ("audit:\n  classes:\n    - ", 3, 6, &["read", "misc_set", "-ddl"][..]),
+        ("preload:\n  libraries:\n    - ", 3, 6, &["pgaudit", "pg_stat_statements"]),
+        ("ignore:\n  - ", 2, 4, &["no-digest", "conf-unseen"]),
+        ("unset:\n  - ", 2, 4, &["work_mem", "log_min_messages"]),
+        ("settings:\n  ", 2, 2, &["work_mem", "log_min_duration_statement"]),
+    ];
+    let mut wrong = Vec::new();
+    for (text, line, column, expected) in cases {
+        let labels = server.complete(&format!("schema: kasm-db/v1\n{text}"), line, column);
+        let is_there = |name: &&&str| labels.iter().any(|label| label.trim_matches('"') == **name);
+        let missing: Vec<_> = expected.iter().filter(|name| !is_there(name)).collect();
+        if !missing.is_empty() {
+            wrong.push(format!("{missing:?} are not among {labels:?} in\n{text}"));
+        }
+    }
+    wrong
 }
 
 fn hover(server: &mut Server, field: &Field) -> Result<(), String> {

@@ -1,5 +1,7 @@
 //! The JSON Schema of the document, made from its types.
 
+mod editor;
+
 use std::sync::LazyLock;
 
 use schemars::generate::SchemaSettings;
@@ -8,8 +10,14 @@ use serde_json::Value;
 use crate::document::Document;
 use crate::form::{FORMS, Form};
 
-/// The schema's own name; it carries the version.
-pub const ID: &str = "https://kasm-db.dev/schemas/kasm-db.v1.schema.json";
+/// The public address of the project; empty as long as it has none. Nothing may name an address that is somebody else's: editors
+/// fetch schemas from there.
+pub const ADDRESS: &str = "";
+
+/// Returns the schema's own name, which carries the version; `None` without a public address.
+pub fn id() -> Option<String> {
+    (!ADDRESS.is_empty()).then(|| format!("{ADDRESS}/schemas/kasm-db.v1.schema.json"))
+}
 
 /// Returns the schema as JSON (draft 2020-12).
 pub fn json() -> Value {
@@ -20,7 +28,7 @@ pub fn json() -> Value {
     if let Some(top) = schema.as_object_mut() {
         // What names the schema comes first, for people who open it.
         for (at, name) in ["$schema", "$id", "title", "description"].into_iter().enumerate() {
-            let value = if name == "$id" { Some(Value::from(ID)) } else { top.shift_remove(name) };
+            let value = if name == "$id" { id().map(Value::from) } else { top.shift_remove(name) };
             if let Some(value) = value {
                 top.shift_insert(at, name.into(), value);
             }
@@ -29,9 +37,16 @@ pub fn json() -> Value {
     schema
 }
 
+/// Returns the schema with names to complete, for editors: it accepts the same documents.
+pub fn for_editors() -> Value {
+    let mut schema = json();
+    editor::complete(&mut schema);
+    schema
+}
+
 /// Returns the schema as it is committed in `schemas/`.
 pub fn text() -> String {
-    let mut text = serde_json::to_string_pretty(&json()).unwrap_or_default();
+    let mut text = serde_json::to_string_pretty(&for_editors()).unwrap_or_default();
     text.push('\n');
     text
 }
@@ -132,15 +147,49 @@ mod tests {
     fn the_schema_is_a_valid_one_without_null_or_choices() {
         let schema = json();
         assert!(jsonschema::meta::is_valid(&schema));
-        let text = text();
+        let text = schema.to_string();
         for word in ["\"null\"", "anyOf", "oneOf"] {
             assert!(!text.contains(word), "{word} in {text}");
         }
     }
 
     #[test]
+    fn what_editors_get_accepts_the_same_documents() {
+        use serde_json::json;
+        let (plain, editors) = (json(), for_editors());
+        assert!(jsonschema::meta::is_valid(&editors));
+        let [plain, editors] = [plain, editors].map(|schema| jsonschema::draft202012::new(&schema).unwrap());
+        let documents = [
+            ("audit", json!({"classes": ["read", "-misc_set", "all"]})),
+            ("audit", json!({"classes": ["raed"]})),
+            ("audit", json!({"classes": ["--read"]})),
+            ("audit", json!({"classes": [1]})),
+            ("audit", json!({"classes": []})),
+            ("preload", json!({"libraries": ["pgaudit", "my_own", "$libdir/x.so"]})),
+            ("preload", json!({"libraries": ["a b"]})),
+            ("preload", json!({"libraries": [true]})),
+            (
+                "settings",
+                json!({"work_mem": "8MB", "my.own": 1, "jit": true, "log_min_duration_statement": 250}),
+            ),
+            ("settings", json!({"work_mem": ["8MB"]})),
+            ("settings", json!({"work_mem": null})),
+            ("unset", json!(["work_mem", "anything at all"])),
+            ("unset", json!([1])),
+        ];
+        let mut accepted = 0;
+        for (key, value) in documents {
+            let document = json!({"schema": "kasm-db/v1", key: value});
+            let is_valid = plain.is_valid(&document);
+            assert_eq!(is_valid, editors.is_valid(&document), "{document}");
+            accepted += usize::from(is_valid);
+        }
+        assert_eq!(accepted, 4);
+    }
+
+    #[test]
     fn every_pattern_has_its_words() {
-        let text = text();
+        let text = serde_json::to_string_pretty(&json()).unwrap();
         let words = text.matches("\"patternErrorMessage\": ").count();
         assert_eq!((text.matches("\"pattern\": ").count(), words), (words, words));
         for Form { pattern, .. } in FORMS {

@@ -161,7 +161,9 @@ impl Adoption {
 
     fn written(&self, target: Option<&Target>) -> Written {
         let mut to = Written::default();
-        to.line(&format!("# yaml-language-server: $schema={}", model::schema::ID));
+        if let Some(id) = model::schema::id() {
+            to.line(&format!("# yaml-language-server: $schema={id}"));
+        }
         let is_blocked = self.findings.iter().any(Diagnostic::is_error);
         let plan = if is_blocked { "refuses what is wrong there" } else { "finds nothing to do" };
         to.comment(&format!(

@@ -29,7 +29,7 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
 /// Returns a schema by its name.
 pub(crate) fn schema(name: &str) -> Option<Value> {
     match name {
-        DOCUMENT => Some(model::schema::json()),
+        DOCUMENT => Some(model::schema::for_editors()),
         ENTRY => Some(entry()),
         _ => Report::ALL.iter().find(|report| report.name() == name).map(|report| envelope(*report)),
     }
