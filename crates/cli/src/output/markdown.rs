@@ -326,8 +326,10 @@ fn code(text: &str) -> String {
 fn plain(text: &str) -> String {
     let text = escape(text);
     let parts: Vec<&str> = text.split('`').collect();
-    let is_paired = parts.len() % 2 == 1;
-    let part = |(index, part): (usize, &&str)| match index % 2 == 1 && is_paired && !part.is_empty() {
+    if parts.len() % 2 == 0 {
+        return html(&text);
+    }
+    let part = |(index, part): (usize, &&str)| match index % 2 == 1 && !part.is_empty() {
         true => code(part),
         false => html(part),
     };
