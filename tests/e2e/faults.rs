@@ -183,7 +183,7 @@ fn the_command_line_and_another_major_are_named() {
     bed.start();
     let path = bed.document("");
     bed.run("verify --no-probe").expect(9).says(&[
-        "setting pgaudit.log: it is 'ddl', not 'read, write, ddl': the command line sets it",
+        "setting pgaudit.log: it is 'ddl', not 'read, write, ddl', because the command line sets it",
         "remove `-c pgaudit.log=…` from the service's `command:`",
     ]);
     let text = std::fs::read_to_string(&path).unwrap().replace("postgres_major: 15", "postgres_major: 14");

@@ -62,7 +62,7 @@ fn whatever_was_read_and_has_changed_before_the_answer_keeps_the_plan_from_being
         let before = sandbox.contents(&sandbox.target("existing"));
         run.answer("yes\n");
         assert_eq!(run.end(), Some(1), "{path}: {}", run.said);
-        assert!(run.said.contains(&format!("{path}: changed since the plan was made")), "{}", run.said);
+        assert!(run.said.contains(&format!("{path} changed since the plan was made")), "{}", run.said);
         assert_eq!(sandbox.contents(&sandbox.target("existing")), before, "{path}");
     }
 }

@@ -35,7 +35,7 @@ fn a_host_of_the_role_app_has_no_database() {
     let tree = sandbox.target("existing");
     std::fs::copy(tree.join("docker/.conf/docker-compose-app.yaml"), tree.join("docker/docker-compose.yaml"))
         .unwrap();
-    refuses(&sandbox, 4, "a host of the role app, agent or proxy has none");
+    refuses(&sandbox, 4, "hosts with the app, agent or proxy role have none");
     std::fs::remove_file(tree.join("conf/database/postgresql.conf")).unwrap();
     refuses(&sandbox, 4, "no database container here");
 }

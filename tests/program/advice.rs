@@ -192,6 +192,9 @@ fn a_mode_of_tls_that_does_not_exist_is_an_invalid_value() {
         command.arg("verify").env("PGHOST", "127.0.0.1").env("PGSSLMODE", value);
         let run = sandbox.finish(&mut command).expect(9);
         assert!(run.stdout.contains(says), "{value}: {run}");
-        assert!(run.stdout.contains("use one of disable, require, verify-ca, verify-full"), "{value}: {run}");
+        assert!(
+            run.stdout.contains("use one of: disable, require, verify-ca, verify-full"),
+            "{value}: {run}"
+        );
     }
 }

@@ -199,7 +199,7 @@ fn a_file_that_is_not_a_log_is_not_an_empty_one() {
     let sandbox = Sandbox::new(PROGRAM);
     std::fs::write(sandbox.root().join("x.log"), "waiting for server to start\n").unwrap();
     let run = sandbox.run("audit x.log --strict").expect(1);
-    assert!(run.stderr.contains("x.log:1: not recognised as a log of PostgreSQL"), "{run}");
+    assert!(run.stderr.contains("x.log:1: not recognised as a PostgreSQL log"), "{run}");
     std::fs::write(sandbox.root().join("x.log"), "").unwrap();
     sandbox.run("audit x.log --strict").expect(0);
 }

@@ -109,7 +109,7 @@ fn apply_asks_and_without_a_terminal_it_writes_nothing() {
     let run = sandbox.run(&for_document("existing", "-q apply")).expect(64);
     assert_snapshot!(run.stderr, @r"
     error: cannot ask whether to apply: standard input is not a terminal
-      = help: run `kasm-db apply --yes` to apply without a question
+      = help: run `kasm-db apply --yes` to apply without a prompt
     ");
     assert_eq!(sandbox.seen(sandbox.root()), before);
 }

@@ -63,7 +63,15 @@ fn in_order(text: &str, parts: &[&str]) {
 #[test]
 fn an_active_compose_file_without_the_database() {
     said("active-compose-without-db", |text| {
-        in_order(text, &["no database container here", "role app", "exit 4", "image: postgres:12-alpine"]);
+        in_order(
+            text,
+            &[
+                "no database container here",
+                "the app, agent or proxy role",
+                "exit 4",
+                "image: postgres:12-alpine",
+            ],
+        );
     });
 }
 
@@ -72,7 +80,7 @@ fn a_host_of_the_role_app() {
     said("app-role-import", |text| {
         in_order(
             text,
-            &["import: exit 1", "plan: exit 4", "no database container here", "No document is written"],
+            &["import: exit 1", "plan: exit 4", "no database container here", "No document was written"],
         );
         assert!(!text.contains("KDB401"), "{text}");
     });

@@ -86,7 +86,7 @@ fn a_file_that_is_there_is_never_overwritten() {
     let before = sandbox.seen(sandbox.root());
     for output in ["", "-o kasm-db.yaml", "-f kasm-db.yaml", "-o examples", "-o dangling.yaml"] {
         let run = sandbox.run(&format!("import {DEPLOYMENT} {output}")).expect(1);
-        assert!(run.stderr.contains("already exists, and is not overwritten"), "{run}");
+        assert!(run.stderr.contains("already exists and was not overwritten"), "{run}");
         assert!(run.stdout.is_empty(), "{run}");
     }
     sandbox.run(&format!("import {DEPLOYMENT} -o no/such/folder.yaml")).expect(1);
@@ -106,8 +106,8 @@ fn what_cannot_be_read_writes_nothing() {
             4,
             "no database service",
         ),
-        ("--compose nowhere.yaml", 1, "nowhere.yaml: no such file"),
-        ("--conf nowhere.conf", 1, "nowhere.conf: no such file"),
+        ("--compose nowhere.yaml", 1, "nowhere.yaml does not exist"),
+        ("--conf nowhere.conf", 1, "nowhere.conf does not exist"),
         ("--deployment a --compose b", 64, "`--deployment` cannot be used together with `--compose`"),
         ("--service db", 64, "--compose"),
         ("--target x", 64, "--target"),
@@ -118,7 +118,7 @@ fn what_cannot_be_read_writes_nothing() {
     assert_eq!(sandbox.seen(sandbox.root()), before);
     sandbox.edit(&sandbox.root().join(CONF), "listen_addresses =", "listen addresses =");
     let run = sandbox.run(&format!("import {DEPLOYMENT}")).expect(4);
-    assert!(run.stderr.contains("KDB402") && run.stderr.contains("No document is written"), "{run}");
+    assert!(run.stderr.contains("KDB402") && run.stderr.contains("No document was written"), "{run}");
     assert!(!sandbox.root().join("kasm-db.yaml").exists());
 }
 
@@ -149,7 +149,7 @@ fn a_blocker_that_is_there_by_itself_is_said_and_stays_the_only_one() {
     let written = std::fs::read_to_string(sandbox.root().join("kasm-db.yaml")).unwrap();
     assert!(written.contains("`kasm-db plan` refuses what is wrong there."), "{written}");
     let plan = sandbox.run("plan").expect(4);
-    assert!(plan.stdout.contains("Refused: library-missing. Nothing is written."), "{plan}");
+    assert!(plan.stdout.contains("Refused: library-missing. Nothing was written."), "{plan}");
 }
 
 #[test]

@@ -60,25 +60,25 @@ const ROWS: &[Row] = &[
         |s| s.edit(&s.document("existing"), "opt/kasm/current", "kasm-db.yaml"),
         "apply -y",
         1,
-        "examples/existing/kasm-db.yaml: cannot open the directory: not a directory",
+        "examples/existing/kasm-db.yaml is a file, not a folder",
     ),
     (nothing, "plan --target none", 64, "error: no target matches `none`"),
     (nothing, "plan --allow none", 64, "error: unknown blocker `none` for `--allow`"),
     (nothing, "plan --deployment examples", 1, "error[KDB302]"),
     // The files.
-    (|s| link(s, COMPOSE), "apply -y", 1, "docker/docker-compose.yaml: is a symbolic link"),
-    (|s| link(s, "docker"), "apply -y", 1, "error[KDB601]: docker: is a symbolic link"),
-    (|s| link(s, "docker/.conf"), "plan", 1, "error[KDB601]: docker/.conf: is a symbolic link"),
-    (|s| link(s, "docker/.conf"), "apply -y", 1, "error[KDB601]: docker/.conf: is a symbolic link"),
+    (|s| link(s, COMPOSE), "apply -y", 1, "docker/docker-compose.yaml is a symbolic link"),
+    (|s| link(s, "docker"), "apply -y", 1, "error[KDB601]: docker is a symbolic link"),
+    (|s| link(s, "docker/.conf"), "plan", 1, "error[KDB601]: docker/.conf is a symbolic link"),
+    (|s| link(s, "docker/.conf"), "apply -y", 1, "error[KDB601]: docker/.conf is a symbolic link"),
     (
         |s| link(s, "docker/.conf"),
         "import --deployment examples/existing/opt/kasm/current -o -",
         1,
-        "docker/.conf: is a symbolic link",
+        "docker/.conf is a symbolic link",
     ),
-    (|s| link(s, CONF), "plan", 1, "conf/database/postgresql.conf: is a symbolic link"),
-    (|s| fifo(s, CONF), "plan", 1, "conf/database/postgresql.conf: is a FIFO, not a regular file"),
-    (|s| fifo(s, COMPOSE), "apply -y", 1, "docker/docker-compose.yaml: is a FIFO, not a regular file"),
+    (|s| link(s, CONF), "plan", 1, "conf/database/postgresql.conf is a symbolic link"),
+    (|s| fifo(s, CONF), "plan", 1, "conf/database/postgresql.conf is a FIFO, not a regular file"),
+    (|s| fifo(s, COMPOSE), "apply -y", 1, "docker/docker-compose.yaml is a FIFO, not a regular file"),
     (
         |s| {
             remove(&at(s, COMPOSE));
@@ -86,13 +86,13 @@ const ROWS: &[Row] = &[
         },
         "apply -y",
         1,
-        "docker/docker-compose.yaml: is a directory, not a regular file",
+        "docker/docker-compose.yaml is a folder, not a regular file",
     ),
     (
         |s| fs::write(at(s, COMPOSE), vec![b'#'; 2 << 20]).unwrap(),
         "plan",
         1,
-        "docker/docker-compose.yaml: is larger than 1048576 bytes",
+        "docker/docker-compose.yaml is larger than 1048576 bytes",
     ),
     (|s| fs::write(at(s, COMPOSE), "services: [\n").unwrap(), "apply -y", 4, "error[KDB301]"),
     (|s| fs::write(at(s, CONF), "port = '\n").unwrap(), "apply -y", 4, "error[KDB402]"),
@@ -102,21 +102,21 @@ const ROWS: &[Row] = &[
         |s| fs::hard_link(at(s, COMPOSE), at(s, "docker/other")).unwrap(),
         "apply -y",
         1,
-        "docker/docker-compose.yaml: has 2 hard links",
+        "docker/docker-compose.yaml has 2 hard links",
     ),
-    (both_linked, "apply -y", 1, "docker/docker-compose.yaml: has 2 hard links"),
-    (both_linked, "apply -y", 1, "conf/database/postgresql.conf: has 2 hard links"),
-    (both_linked, "apply --dry-run", 1, "conf/database/postgresql.conf: has 2 hard links"),
-    (nothing, "rollback --dry-run", 1, "opt/kasm/1.11.0: nothing was applied here yet"),
+    (both_linked, "apply -y", 1, "docker/docker-compose.yaml has 2 hard links"),
+    (both_linked, "apply -y", 1, "conf/database/postgresql.conf has 2 hard links"),
+    (both_linked, "apply --dry-run", 1, "conf/database/postgresql.conf has 2 hard links"),
+    (nothing, "rollback --dry-run", 1, "opt/kasm/1.11.0: nothing has been applied here yet"),
     (|s| mode(&at(s, COMPOSE), 0o666), "apply -y", 4, "error[KDB603]"),
     (
         |s| fs::create_dir(at(s, "docker/.docker-compose.yaml.kasm-db-new")).unwrap(),
         "apply -y",
         1,
-        ".docker-compose.yaml.kasm-db-new: this name is needed to replace the file, but is taken by a directory",
+        ".docker-compose.yaml.kasm-db-new: this name is needed to replace the file, but is taken by a folder",
     ),
     // The plan file, and others that are written.
-    (nothing, "plan --out examples", 1, "error: examples: is not a regular file"),
+    (nothing, "plan --out examples", 1, "error: examples is not a regular file"),
     (
         nothing,
         "plan --out nothing/plan.json",
@@ -147,12 +147,12 @@ const ROWS: &[Row] = &[
         1,
         "error: nothing.json: cannot open the plan file: no such file or directory",
     ),
-    (nothing, "apply examples", 1, "error: examples: is not a regular file"),
+    (nothing, "apply examples", 1, "error: examples is not a regular file"),
     (
         nothing,
         "apply examples/README.md",
         1,
-        "error: examples/README.md: is not a plan file: line 1, column 1",
+        "error: examples/README.md is not a plan file: line 1, column 1",
     ),
     // The command line.
     (nothing, "apply", 64, "error: cannot ask whether to apply: standard input is not a terminal"),
@@ -348,7 +348,7 @@ fn a_user_without_the_right_is_told_what_to_do() {
     mode(&at(&sandbox, "docker/.conf"), 0o711);
     let unlisted = run("plan").expect(1);
     assert!(
-        unlisted.stderr.contains("docker/.conf: cannot open the directory: permission denied"),
+        unlisted.stderr.contains("docker/.conf: cannot open the folder: permission denied"),
         "{unlisted}"
     );
     mode(&at(&sandbox, "docker/.conf"), 0o755);

@@ -133,7 +133,7 @@ fn a_target_that_changes_while_another_one_is_written_ends_the_run_with_what_was
     std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     sandbox.edit(&document, "./touch", path.to_str().unwrap());
     let run = sandbox.run("apply -y").expect(10);
-    assert!(run.stderr.contains("b/postgresql.conf: changed since the plan was made"), "{run}");
+    assert!(run.stderr.contains("b/postgresql.conf changed since the plan was made"), "{run}");
     assert!(run.stderr.contains("partly applied: 1 of 3 targets written\n"), "{run}");
     let targets = "  a: applied\n  b: failed\n  c: not started\n";
     assert!(run.stdout.ends_with(&format!("\nTargets:\n{targets}")), "{run}");
@@ -172,7 +172,7 @@ fn two_targets_of_one_file_are_refused() {
     let run = sandbox.run("apply -y").expect(1);
     assert!(
         run.stderr
-            .contains("/a/postgresql.conf: would be changed for the target `a`, and belongs to `again`, too"),
+            .contains("/a/postgresql.conf would be changed for the target `a`, and belongs to `again`, too"),
         "{run}"
     );
     assert_eq!(conf(&sandbox, "a"), OLD);

@@ -122,8 +122,7 @@ fn a_matrix_of_modes_owners_and_users() {
             let row = format!("{path:?} mode {mode:04o} of {owner}:{group}, run by {uid}");
             let plan = tree.run(uid, "plan").expect(0).stderr;
             let dry = tree.run(uid, "apply -y --dry-run");
-            let name = if path.is_empty() { at.display().to_string() } else { path.to_string() };
-            let name = name.replace(tree.sandbox.root().to_str().unwrap(), "[ROOT]");
+            let name = at.display().to_string().replace(tree.sandbox.root().to_str().unwrap(), "[ROOT]");
             let message =
                 format!("[KDB603]: users other than the owner can write to {name} (mode {mode:04o})");
             let warning = format!("warning{message}");
@@ -163,7 +162,7 @@ fn apply_refuses_and_writes_nothing_until_the_mode_is_mended_or_the_risk_is_take
     let before = sandbox.seen(&target);
     let apply = "-q -f examples/existing/kasm-db.yaml apply -y";
     let run = sandbox.run(apply).expect(4);
-    assert!(run.stdout.contains("Refused: insecure-permissions. Nothing is written."), "{run}");
+    assert!(run.stdout.contains("Refused: insecure-permissions. Nothing was written."), "{run}");
     assert!(run.stderr.contains("`--allow insecure-permissions` proceeds anyway"), "{run}");
     assert_eq!(sandbox.seen(&target), before);
     // What the message says to do fixes it.

@@ -172,7 +172,7 @@ fn a_file_that_somebody_edited_meanwhile_is_named_and_kept() {
     for arguments in [&format!("recover {TREE}"), APPLY, &format!("rollback -y {TREE}")] {
         let run = case.run(arguments).expect(8);
         insta::allow_duplicates!(assert_snapshot!(run.stderr, @r"
-        error: [ROOT]/examples/existing/opt/kasm/1.11.0/docker/docker-compose.yaml: has neither its old nor its new content; the interrupted commit cannot be recovered
+        error: [ROOT]/examples/existing/opt/kasm/1.11.0/docker/docker-compose.yaml has neither its old nor its new content; the interrupted commit cannot be recovered
           = help: put its old content back, which is in the last folder of `.kasm-db/private/generations`, or remove `.kasm-db/journal` if all files are as they should be; then recover again
           = state: recovery pending: run `kasm-db recover`
         "));
@@ -185,7 +185,7 @@ fn a_damaged_journal_is_refused() {
     let case = Case::killed(2);
     std::fs::write(case.state().join("journal"), "kasm-db journal 1\n").unwrap();
     let run = case.run(&format!("recover {TREE}")).expect(8);
-    assert!(run.stderr.contains(".kasm-db/journal: is damaged: its checksum is missing or wrong"), "{run}");
+    assert!(run.stderr.contains(".kasm-db/journal is damaged: its checksum is missing or wrong"), "{run}");
 }
 
 /// The example with a tag that a second apply brings.
@@ -274,7 +274,7 @@ fn rollback_asks_and_without_a_terminal_it_writes_nothing() {
     let run = case.run(&format!("-q rollback {TREE}")).expect(64);
     assert_snapshot!(run.stderr, @r"
     error: cannot ask whether to roll back: standard input is not a terminal
-      = help: run `kasm-db rollback --yes` to roll back without a question
+      = help: run `kasm-db rollback --yes` to roll back without a prompt
     ");
     case.run(&format!("rollback --dry-run {TREE}")).expect(0);
     assert_eq!(case.sandbox.seen(case.sandbox.root()), before);
@@ -304,13 +304,13 @@ fn there_is_no_way_back_to_what_is_not_kept() {
     let sandbox = Sandbox::new(PROGRAM);
     let run = sandbox.run(&format!("rollback -y {TREE}")).expect(1);
     assert_snapshot!(run.stderr, @r"
-    error: [ROOT]/examples/existing/opt/kasm/1.11.0: nothing was applied here yet
+    error: [ROOT]/examples/existing/opt/kasm/1.11.0: nothing has been applied here yet
       = help: check that this is the right folder: there is nothing to roll back to
       = state: nothing changed
     ");
     let case = Case::applied();
     let run = case.run(&format!("rollback 7 -y {TREE}")).expect(1);
-    assert!(run.stderr.contains("there is no generation 7; available: 0 to 1"), "{run}");
+    assert!(run.stderr.contains("there is no generation 7; available: 0 and 1"), "{run}");
 }
 
 #[test]

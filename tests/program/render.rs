@@ -297,7 +297,7 @@ fn files_of_somebody_else_are_neither_replaced_nor_removed() {
     std::fs::remove_file(sandbox.root().join("taken/eu")).unwrap();
     let refused = sandbox.run(&format!("-q render -f {EXISTING} --out taken")).expect(1);
     assert!(
-        refused.stderr.contains("taken/plan.txt: already exists, and `render` did not write it"),
+        refused.stderr.contains("taken/plan.txt already exists, and `render` did not write it"),
         "{refused}"
     );
     let after = sandbox.seen(&sandbox.root().join("taken"));
@@ -312,7 +312,7 @@ fn a_blocked_target_is_rendered_as_it_is_with_its_blockers() {
     let run = sandbox.run(&format!("-q render -f {EXISTING}")).expect(0);
     assert!(run.stderr.contains("KDB501"), "{run}");
     let text = folder(&sandbox, "examples/existing/rendered");
-    assert!(text.contains("Refused: major-change. Nothing is written."), "{text}");
+    assert!(text.contains("Refused: major-change. Nothing was written."), "{text}");
     assert!(text.contains("error[KDB501]: postgres:12-alpine is PostgreSQL 12"), "{text}");
     let files = folder(&sandbox, "examples/existing/rendered/current");
     assert!(

@@ -187,7 +187,7 @@ fn a_state_folder_that_cannot_be_looked_into_is_not_an_interrupted_run() {
         std::os::unix::fs::symlink("moved", state(sandbox)).unwrap();
     };
     let damaged = |sandbox: &Sandbox| write(state(sandbox).join("layout"), "two").unwrap();
-    for wanted in ["/.kasm-db: is a symbolic link", "/.kasm-db/layout: is damaged"] {
+    for wanted in ["/.kasm-db is a symbolic link", "/.kasm-db/layout is damaged"] {
         let sandbox = applied();
         if wanted.contains("link") {
             link(&sandbox);
@@ -227,7 +227,7 @@ fn a_folder_of_a_later_version_is_refused_by_its_layout() {
     ] {
         let run = sandbox.run(command).expect(1);
         assert!(
-            run.stderr.contains("/.kasm-db: has the layout 3, and this program knows layouts up to 2"),
+            run.stderr.contains("/.kasm-db has the layout 3, and this program knows layouts up to 2"),
             "{run}"
         );
     }

@@ -115,7 +115,7 @@ fn a_saved_plan_is_refused_by_name_with_the_next_step() {
     let tree = Tree::new("plan");
     for command in ["show", "apply"] {
         let run = tree.run(&format!("{command} plan.json")).expect(1);
-        assert!(run.stderr.contains("plan.json: is a plan file of kasm-db 0.1.0"), "{run}");
+        assert!(run.stderr.contains("plan.json is a plan file of kasm-db 0.1.0"), "{run}");
         assert!(run.stderr.contains("save a plan with `kasm-db plan --out FILE`"), "{run}");
     }
     // The next step works.

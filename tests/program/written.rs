@@ -89,7 +89,7 @@ fn a_link_with_the_name_of_a_file_is_replaced() {
     }
     symlink("outside/file", sandbox.root().join("new.kasm-db.yaml")).unwrap();
     let run = sandbox.run("import --conf repo/postgresql.conf -o new.kasm-db.yaml").expect(1);
-    assert!(run.stderr.contains("already exists, and is not overwritten"), "{run}");
+    assert!(run.stderr.contains("already exists and was not overwritten"), "{run}");
 }
 
 #[test]

@@ -64,7 +64,7 @@ impl fmt::Display for Reason {
             Self::Columns(count) => write!(f, "the record has {count} columns, not 23, 24 or 26"),
             Self::Zeros => f.write_str("a hole: NUL bytes where the log should be"),
             Self::Torn => f.write_str("the line is torn"),
-            Self::Format => f.write_str("not recognised as a log of PostgreSQL"),
+            Self::Format => f.write_str("not recognised as a PostgreSQL log"),
             Self::Utf16 => f.write_str("the text is UTF-16; convert it to UTF-8"),
             Self::Function => f.write_str("written by a function, not by pgaudit"),
         }

@@ -184,7 +184,8 @@ fn message(text: &str) -> Result<String, String> {
 }
 
 fn seconds(text: &str) -> Result<u64, String> {
-    whole_number(text).map_err(|_: String| "use a whole number of seconds, such as `60`".to_string())
+    whole_number(text)
+        .map_err(|_: String| "use a whole number of seconds, without a unit, such as `60`".to_string())
 }
 
 fn generation(text: &str) -> Result<u64, String> {

@@ -125,7 +125,7 @@ impl Command {
             let output = real(output);
             if taken.contains(&output) {
                 let message =
-                    format!("{}: is read by this run, or gets another result of it", output.display());
+                    format!("{} is read by this run, or gets another result of it", output.display());
                 return Err(Error::usage(message).help("write the result to a file of its own"));
             }
             taken.push(output);

@@ -20,7 +20,7 @@ pub(crate) mod validate;
 pub(crate) mod verify;
 pub(crate) mod version;
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::{Mutex, PoisonError};
 
@@ -97,19 +97,31 @@ impl Setting {
     fn note_document(&self, document: &Document) {
         let terminal = &self.terminal;
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        let hash = |said: &dyn Fn(&mut DefaultHasher)| {
+            let mut hasher = DefaultHasher::new();
+            said(&mut hasher);
+            hasher.finish()
+        };
+        let is_first = said.insert(hash(&|hasher| document.name.hash(hasher)));
+        let mut shared = BTreeSet::new();
         for diagnostic in &document.reading.diagnostics {
             let is_new = diagnostic.location.as_ref().is_none_or(|at| {
-                let mut hasher = DefaultHasher::new();
-                (&at.path, &at.span, &diagnostic.message).hash(&mut hasher);
-                said.insert(hasher.finish())
+                said.insert(hash(&|hasher| (&at.path, &at.span, &diagnostic.message).hash(hasher)))
             });
             match diagnostic.is_error() {
+                true if !is_new => {
+                    shared.extend(diagnostic.location.as_ref().map(|at| at.path.as_str()));
+                }
                 _ if !is_new => {}
                 false if terminal.quiet => {}
                 false if is_repeated(diagnostic) && !self.shows_repeated => {}
                 false if is_repeated(diagnostic) => terminal.note(&diagnostics::in_one_line(diagnostic)),
                 _ => terminal.note(&diagnostics::with_source(diagnostic, &|path| document.text(path))),
             }
+        }
+        for parent in shared.into_iter().filter(|parent| is_first && *parent != document.name) {
+            let (name, parent) = (escape(&document.name), escape(parent));
+            terminal.note(&format!("{name} has the errors of {parent} too: it extends that document\n"));
         }
         if document.desired().is_none() {
             terminal.state(FilesState::NothingChanged);

@@ -30,15 +30,15 @@ pub(crate) fn tell(error: &clap::Error) -> Exit {
     }
 }
 
-/// What people call commands, and the commands.
-const OTHER_NAMES: &[(&[&str], &str)] = &[
-    (&["init", "generate", "create", "new"], "import"),
-    (&["check", "lint", "test"], "validate"),
-    (&["deploy", "up", "run", "install", "upgrade", "set"], "apply"),
-    (&["undo", "revert", "restore"], "rollback"),
-    (&["log", "logs"], "audit"),
-    (&["ls", "list", "ps", "drift"], "status"),
-    (&["config", "get"], "show"),
+/// What people call commands, the commands, and what they are for.
+const OTHER_NAMES: &[(&[&str], &str, &str)] = &[
+    (&["init", "generate", "create", "new"], "import", "write a document from a deployment"),
+    (&["check", "lint", "test"], "validate", "check a document"),
+    (&["deploy", "up", "run", "install", "upgrade", "set"], "apply", "apply a document"),
+    (&["undo", "revert", "restore"], "rollback", "go back to an earlier generation"),
+    (&["log", "logs"], "audit", "show the audit log"),
+    (&["ls", "list", "ps", "drift"], "status", "show the state of every target"),
+    (&["config", "get"], "show", "show a saved plan"),
 ];
 
 /// Returns the error in our own words.
@@ -52,11 +52,17 @@ fn worded(error: &clap::Error) -> Error {
             let name = context.text(ContextKind::InvalidSubcommand).unwrap_or_default();
             let definition = args::definition();
             let names: Vec<_> = definition.get_subcommands().map(clap::Command::get_name).collect();
-            let other = OTHER_NAMES.iter().find(|(others, _)| others.contains(&name.as_str()));
-            let meant = nearest(&name, names).or(other.map(|(_, command)| *command));
-            Error::usage(format!("unknown command `{name}`")).help(match meant {
-                Some(meant) => format!("run `kasm-db {meant}`, or `kasm-db --help` for all commands"),
-                None => "run `kasm-db --help` for all commands".to_string(),
+            let other = OTHER_NAMES.iter().find(|(others, ..)| others.contains(&name.as_str()));
+            let first = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
+            let help = if first.is_some_and(|first| first == "help") { "help " } else { "" };
+            Error::usage(format!("unknown command `{name}`")).help(match (nearest(&name, names), other) {
+                (Some(meant), _) => {
+                    format!("run `kasm-db {help}{meant}`, or `kasm-db --help` for all commands")
+                }
+                (None, Some((_, command, what))) => {
+                    format!("run `kasm-db {help}{command}` to {what}, or `kasm-db --help` for all commands")
+                }
+                (None, None) => "run `kasm-db --help` for all commands".to_string(),
             })
         }
         ErrorKind::UnknownArgument => {
@@ -66,7 +72,7 @@ fn worded(error: &clap::Error) -> Error {
                     .help(format!("remove it, or run `{command} --help` for what can be given"));
             };
             let meant = context.text(ContextKind::SuggestedArg).filter(|_| option.starts_with('-'));
-            Error::usage(format!("unknown option `{name}` of `{command}`")).help(match meant {
+            Error::usage(format!("unknown option `{name}` for `{command}`")).help(match meant {
                 Some(meant) => format!("use `{meant}`, or {options}"),
                 None => options,
             })
@@ -85,13 +91,23 @@ fn worded(error: &clap::Error) -> Error {
         ErrorKind::MissingRequiredArgument if error.context().next().is_some() => {
             let missing = context.texts(ContextKind::InvalidArg);
             let missing: Vec<_> = missing.iter().map(|name| bare(name)).collect();
+            let help = match missing[..] {
+                ["PLAN"] => {
+                    format!("name a plan saved with `kasm-db plan --out FILE`, as in `{command} plan.json`")
+                }
+                _ => format!("add it; `{command} --help` says what it is"),
+            };
             Error::usage(format!("the argument `{}` of `{command}` is missing", missing.join("`, `")))
-                .help(format!("add it; `{command} --help` says what it is"))
+                .help(help)
         }
         _ => {
             let text = error.to_string();
-            let first = text.lines().next().unwrap_or_default();
-            Error::usage(first.trim_start_matches("error: ")).help(options)
+            let first = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+            let useless = first.strip_prefix("the option `").and_then(|rest| rest.split_once('`'));
+            Error::usage(first).help(match useless {
+                Some((option, _)) => format!("remove `{option}`"),
+                None => options,
+            })
         }
     }
 }
@@ -112,11 +128,14 @@ fn invalid_value(error: &clap::Error, options: &str) -> Error {
     let is_class = matches!(name, "--class" | "--not-class");
     let class = model::class_of(&value).filter(|_| is_class);
     Error::usage(message).help(match (class, source) {
-        (Some(advice), _) => format!("{advice}; the classes are {}", valid.join(", ")),
+        (Some(advice), _) => format!("{advice}; the classes are: {}", valid.join(", ")),
         (None, Some(source)) => source,
         (None, None) if valid.is_empty() => options.to_string(),
         (None, None) => match nearest(&value, valid.iter().map(String::as_str)).filter(|_| !is_class) {
-            Some(meant) => format!("use `{meant}`, or another of: {}", valid.join(", ")),
+            Some(meant) => {
+                let all: Vec<_> = valid.iter().map(String::as_str).collect();
+                ops::use_or("values", &[meant], &all)
+            }
             None => format!("use one of: {}", valid.join(", ")),
         },
     })

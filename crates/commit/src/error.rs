@@ -27,13 +27,13 @@ pub enum Error {
         why: PathProblem,
     },
     /// The path, or a directory on the way to it, is a symbolic link.
-    #[error("{}: is a symbolic link", path.display())]
+    #[error("{} is a symbolic link", path.display())]
     Symlink {
         /// The link.
         path: PathBuf,
     },
     /// The path names something that has no content to replace.
-    #[error("{}: is a {kind}, not a regular file", path.display())]
+    #[error("{} is a {kind}, not a regular file", path.display())]
     NotRegular {
         /// The path.
         path: PathBuf,
@@ -41,7 +41,7 @@ pub enum Error {
         kind: SpecialFile,
     },
     /// The file has further names, which would keep the old content.
-    #[error("{}: has {links} hard links", path.display())]
+    #[error("{} has {links} hard links", path.display())]
     HardLinked {
         /// The file.
         path: PathBuf,
@@ -49,7 +49,7 @@ pub enum Error {
         links: u64,
     },
     /// The file is larger than the caller wants to read.
-    #[error("{}: is larger than {limit} bytes", path.display())]
+    #[error("{} is larger than {limit} bytes", path.display())]
     TooLarge {
         /// The file.
         path: PathBuf,
@@ -57,25 +57,25 @@ pub enum Error {
         limit: u64,
     },
     /// The file to replace does not exist.
-    #[error("{}: does not exist", path.display())]
+    #[error("{} does not exist", path.display())]
     Missing {
         /// The file.
         path: PathBuf,
     },
     /// The file is not the one the change was made for.
-    #[error("{}: changed since it was read", path.display())]
+    #[error("{} changed since it was read", path.display())]
     Changed {
         /// The file.
         path: PathBuf,
     },
     /// Two changes are for one file.
-    #[error("{}: is to be changed twice", path.display())]
+    #[error("{} is to be changed twice", path.display())]
     Duplicate {
         /// The file, by the second of its paths.
         path: PathBuf,
     },
     /// The file or directory cannot be renamed, and the file system says so before it is tried.
-    #[error("{}: {by}", path.display())]
+    #[error("{} {by}", path.display())]
     Protected {
         /// The file or directory.
         path: PathBuf,
@@ -91,7 +91,7 @@ pub enum Error {
         by: Occupant,
     },
     /// The staged file did not get the owner and mode of the file it is to replace.
-    #[error("{}: did not take owner {uid}:{gid} and mode {mode:04o}", path.display())]
+    #[error("{} did not take owner {uid}:{gid} and mode {mode:04o}", path.display())]
     NotCarriedOver {
         /// The staged file.
         path: PathBuf,
@@ -119,7 +119,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// The journal or the manifest of a generation cannot be read.
-    #[error("{}: is damaged: {damage}", path.display())]
+    #[error("{} is damaged: {damage}", path.display())]
     Damaged {
         /// The journal or manifest.
         path: PathBuf,
@@ -127,7 +127,7 @@ pub enum Error {
         damage: Damage,
     },
     /// A file of an interrupted commit has neither its old nor its new content, or no longer its rights.
-    #[error("{}: {now}; the interrupted commit cannot be recovered", path.display())]
+    #[error("{} {now}; the interrupted commit cannot be recovered", path.display())]
     Unrecognised {
         /// The file.
         path: PathBuf,
@@ -153,7 +153,7 @@ pub enum Error {
         known: Option<(u64, u64)>,
     },
     /// Others than this user or root could have written what is in the state directory.
-    #[error("{}: belongs to user {uid} and has mode {mode:04o}, so others could write to it", path.display())]
+    #[error("{} belongs to user {uid} and has mode {mode:04o}, so others could write to it", path.display())]
     InsecureState {
         /// The directory.
         path: PathBuf,
@@ -163,7 +163,7 @@ pub enum Error {
         mode: u32,
     },
     /// A later version of the program has laid out the state directory.
-    #[error("{}: has the layout {layout}, and this program knows layouts up to {known}", path.display())]
+    #[error("{} has the layout {layout}, and this program knows layouts up to {known}", path.display())]
     NewerLayout {
         /// The state directory.
         path: PathBuf,
@@ -308,7 +308,11 @@ fn process(holder: Option<u32>) -> String {
 fn range(known: Option<(u64, u64)>) -> String {
     known.map_or_else(
         || ": nothing was committed yet".to_owned(),
-        |(first, last)| format!("; available: {first} to {last}"),
+        |(first, last)| match last.saturating_sub(first) {
+            0 => format!("; available: {first}"),
+            1 => format!("; available: {first} and {last}"),
+            _ => format!("; available: {first} to {last}"),
+        },
     )
 }
 

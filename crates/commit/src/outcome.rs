@@ -137,7 +137,7 @@ impl fmt::Display for State {
 
 impl fmt::Display for Pending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: holds {}", self.path.display(), self.holds)?;
+        write!(f, "{} holds {}", self.path.display(), self.holds)?;
         if let Some(kept) = &self.kept {
             write!(f, ", and {} holds {}", kept.path.display(), kept.content)?;
         }

@@ -33,7 +33,7 @@ pub fn checks(desired: &DesiredState, facts: &Facts) -> Vec<Check> {
     let version = server.version_text();
     checks.push(Check::ok(
         Subject::Connect,
-        format!("PostgreSQL {version}, as {user} in {database}, by {way}"),
+        format!("PostgreSQL {version}, as {user} in {database}, via {way}"),
     ));
     checks.extend(desired.image().and_then(|wanted| image(wanted, facts)));
     checks.extend(major(desired, server));

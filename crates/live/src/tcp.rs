@@ -65,7 +65,10 @@ impl Tcp {
         }
         let port = variable("PGPORT").unwrap_or_else(|| "5432".into());
         let port = port.parse().map_err(|_| {
-            Unreachable::new(format!("PGPORT is `{port}`, which is not a port"), "use a number up to 65535")
+            Unreachable::new(
+                format!("PGPORT is `{port}`, which is not a port"),
+                "use a number from 1 to 65535, such as 5432",
+            )
         })?;
         let tls = TlsOptions::new(environment)?;
         let mode = match (mode, variable("PGSSLMODE")) {
@@ -277,7 +280,7 @@ impl Tcp {
     fn no_stream(&self, why: &str) -> Unreachable {
         Unreachable::new(
             format!("{} port {}: {why}", self.host, self.port),
-            "check that the server runs and listens there, and that PGHOST and PGPORT are right",
+            "check that the server is running and listening there, and that PGHOST and PGPORT are correct",
         )
     }
 
@@ -357,7 +360,7 @@ fn named_mode(text: &str) -> Result<SslMode, Unreachable> {
             }
             _ => format!("invalid value `{text}` for PGSSLMODE"),
         };
-        Unreachable::new(what, "use one of disable, require, verify-ca, verify-full")
+        Unreachable::new(what, "use one of: disable, require, verify-ca, verify-full")
     })
 }
 

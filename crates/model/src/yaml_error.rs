@@ -50,7 +50,16 @@ impl SyntaxError {
         if let Some((opened, bracket)) = opened {
             let (close, of) = if bracket == '[' { (']', "list") } else { ('}', "mapping") };
             let message = format!("the bracket `{bracket}` is not closed");
-            return Self::new(opened, message, format!("add `{close}` at the end of the {of}"));
+            // Indented keys below it need no bracket, and one at the end would not help.
+            let help = match bracket {
+                '{' if at.is_last_of_line(opened) => {
+                    format!(
+                        "add the matching `{close}`, or remove `{bracket}` if the keys are indented below it"
+                    )
+                }
+                _ => format!("add `{close}` at the end of the {of}"),
+            };
+            return Self::new(opened, message, help);
         }
         if at.is_conflict_marker() {
             let message = "a merge conflict is not resolved";
@@ -224,6 +233,12 @@ impl<'t> Place<'t> {
         other >= self.line_start()
     }
 
+    /// Returns whether nothing follows a bracket on its line.
+    fn is_last_of_line(&self, bracket: usize) -> bool {
+        let rest = self.text.get(bracket + 1..).unwrap_or_default();
+        rest.lines().next().is_none_or(|rest| rest.trim().is_empty())
+    }
+
     fn is_first_of_line(&self) -> bool {
         self.before().get(self.line_start()..).is_none_or(|before| before.trim().is_empty())
     }
@@ -294,6 +309,12 @@ mod tests {
         for (text, place, message, help) in [
             ("a: [b\nc: d\n", "[", "the bracket `[` is not closed", "add `]` at the end of the list"),
             ("a: {b: c\nd: e\n", "{", "the bracket `{` is not closed", "add `}` at the end of the mapping"),
+            (
+                "a: {\n  b: c\nd: e\n",
+                "{",
+                "the bracket `{` is not closed",
+                "add the matching `}`, or remove `{`",
+            ),
             ("a: [b", "[", "the bracket `[` is not closed", "add `]`"),
             ("a: {b: [c, d}\n", "[", "the bracket `[` is closed by `}`", "close each bracket"),
             ("a:\n\tb: c\n", "b", "a tab is used for indentation", "use spaces"),

@@ -158,7 +158,7 @@ fn collision(runs: &[Run<'_>], checked: &[Checked<'_>]) -> Option<Error> {
 fn collide(path: &Path, first: &Run<'_>, second: &Run<'_>) -> Error {
     let (first, second) = (&first.dir.target.name, &second.dir.target.name);
     let message = format!(
-        "{}: would be changed for the target `{first}`, and belongs to `{second}`, too",
+        "{} would be changed for the target `{first}`, and belongs to `{second}`, too",
         path.display()
     );
     Error::failed(message).help("merge them into one target, or apply one after the other with `--target`")

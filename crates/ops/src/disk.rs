@@ -147,7 +147,7 @@ fn without_path(error: &commit::Error, asked: &str) -> String {
         let to = std::fs::read_link(path).map(|to| format!(" to {}", to.display())).unwrap_or_default();
         // The link may be a folder on the way.
         let whose = if path.ends_with(asked) { String::new() } else { format!("{} ", path.display()) };
-        return format!("{whose}is a symbolic link{to}");
+        return format!("{whose}is a symbolic link{to}, and links are not followed here");
     }
     let path = error.path().display().to_string();
     let rest = text.strip_prefix(&path).map_or(text.as_str(), |rest| rest.trim_start_matches([':', ' ']));

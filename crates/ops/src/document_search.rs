@@ -58,7 +58,7 @@ pub fn named_documents(selection: &Selection) -> Result<Vec<Named>, Error> {
             continue;
         }
         if !selection.recursive {
-            let message = format!("{}: is a folder, not a document", path.display());
+            let message = format!("{} is a folder, not a document", path.display());
             return Err(Error::usage(message)
                 .help("name a document, or pass `-R` to read all documents below the folder"));
         }

@@ -177,7 +177,7 @@ impl Documents {
             return Err(error);
         }
         if let Some(document) = self.documents().find(|document| document.desired().is_none()) {
-            let error = Error::new(Outcome::Invalid, format!("{}: is not valid", document.name));
+            let error = Error::new(Outcome::Invalid, format!("{} is not valid", document.name));
             return Err(error.of(&document.name, None));
         }
         let mut all = Vec::new();

@@ -160,9 +160,7 @@ impl Error {
                 self.help("wait until that run has ended, or pass `--lock-timeout 60` to wait for it")
             }
             commit::Error::Interrupted { .. } => self.help("run `kasm-db recover`"),
-            commit::Error::NoGeneration { .. } => {
-                self.help("run `kasm-db history` for the generations that there are")
-            }
+            commit::Error::NoGeneration { .. } => self.help("run `kasm-db history` to list the generations"),
             _ => match error.help() {
                 Some(help) => self.help(help),
                 None => self,

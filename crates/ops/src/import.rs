@@ -53,10 +53,12 @@ pub fn import(
     let target = target(options, selection, folder)?;
     let dir = dir_of(&target, folder, selection.chroot().as_ref().map(Chroot::path))?;
     if let TargetKind::Files { compose, postgresql_conf, .. } = &dir.target.kind {
-        let named = compose.iter().chain(postgresql_conf).map(|path| dir.folder.join(path));
-        if let Some(missing) = named.into_iter().find(|path| !path.exists()) {
-            return Err(Error::failed(format!("{}: no such file", missing.display()))
-                .help("check what `--compose` and `--conf` name"));
+        let named = options.compose.iter().map(|path| ("--compose", path));
+        let named = named.chain(options.conf.iter().map(|path| ("--conf", path)));
+        let paths = compose.iter().chain(postgresql_conf).map(|path| dir.folder.join(path));
+        if let Some(((option, missing), _)) = named.zip(paths).find(|(_, path)| !path.exists()) {
+            return Err(Error::failed(format!("`{option}`: {} does not exist", missing.display()))
+                .help(format!("check the path given with `{option}`")));
         }
     }
     let rooted = Rooted::open(&dir, selection)?;
@@ -64,7 +66,7 @@ pub fn import(
     let adoption = match render::adopt(&opened.observed, options.all_settings) {
         Ok(adoption) => adoption,
         Err(mut refused) => {
-            say_folder(&mut refused, &rooted.folder(), selection);
+            say_folder(&mut refused, &rooted, None, selection);
             return Ok(Err(refused));
         }
     };
@@ -150,7 +152,7 @@ fn try_it(text: &str, adoption: &Adoption, folder: &Path, selection: &Selection)
 
 /// Returns the error of a document that is there already.
 pub fn there_already(path: &Path) -> Error {
-    Error::failed(format!("{}: already exists, and is not overwritten", path.display()))
+    Error::failed(format!("{} already exists and was not overwritten", path.display()))
         .help("name another file with `-o FILE`, or print the document with `-o -`")
 }
 

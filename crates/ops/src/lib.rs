@@ -90,7 +90,7 @@ pub use path::quoted;
 pub use plan::{TargetPlan, plan};
 pub use planned::{Planned, outcome_of, outcome_of_blockers};
 pub use progress::{Ending, PATIENCE, Progress, Signalled};
-pub use selection::{Selection, Tree};
+pub use selection::{Selection, Tree, use_or};
 pub use status::status;
 pub use target_dir::{TargetDir, named_tree};
 pub use verify::verify;

@@ -30,6 +30,19 @@ pub(crate) fn around(folder: &Path) -> Option<PathBuf> {
     above.map(Path::to_path_buf).or_else(|| below(folder, 2))
 }
 
+/// Writes the tree around a folder as the folder was written: relative to the same place. `named` is the folder itself.
+pub(crate) fn meant(written: &Path, named: &Path) -> Option<PathBuf> {
+    if written.components().any(|part| part == Component::ParentDir) {
+        return None;
+    }
+    let near = around(named)?;
+    if let Ok(rest) = near.strip_prefix(named) {
+        return Some(written.join(rest));
+    }
+    let above = named.components().count().checked_sub(near.components().count())?;
+    written.ancestors().nth(above).filter(|path| !path.as_os_str().is_empty()).map(Path::to_path_buf)
+}
+
 fn below(folder: &Path, levels: usize) -> Option<PathBuf> {
     let mut names = names(folder);
     // The link to the release that runs goes before the releases.
@@ -77,6 +90,10 @@ mod tests {
         assert_eq!(around(&root.join("opt")), Some(current.clone()));
         assert_eq!(around(&current.join("docker")), Some(current));
         assert_eq!(around(&root.join("opt/kasm/secret")), None);
+        let written = |path: &str| meant(Path::new(path), &root.join(path));
+        assert_eq!(written("opt/kasm"), Some("opt/kasm/current".into()));
+        assert_eq!(written("opt/kasm/current/docker"), Some("opt/kasm/current".into()));
+        assert_eq!(written("opt/kasm/../kasm/current/docker"), None);
         assert_eq!(plain(Path::new("./a/b")), Path::new("a/b"));
     }
 }

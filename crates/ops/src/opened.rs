@@ -25,6 +25,8 @@ use crate::written_record;
 pub struct Rooted {
     /// The target.
     pub target: Target,
+    /// Its folder as it was named.
+    pub(crate) named: PathBuf,
     pub(crate) root: Root,
     /// The file system that absolute paths are in, with `--root`.
     pub(crate) chroot: Option<Chroot>,
@@ -52,7 +54,8 @@ impl Rooted {
     /// It is not there, or may not be entered.
     pub fn open(dir: &TargetDir, selection: &Selection) -> Result<Self, Error> {
         let chroot = selection.chroot();
-        Ok(Self { target: dir.target.clone(), root: dir.open(chroot.as_ref())?, chroot })
+        let (target, named) = (dir.target.clone(), dir.folder.clone());
+        Ok(Self { target, named, root: dir.open(chroot.as_ref())?, chroot })
     }
 
     /// Returns where the folder is, with all links followed.

@@ -212,6 +212,6 @@ fn system(path: &Path, what: &str, error: &io::Error) -> Error {
 }
 
 fn not_regular(path: &Path) -> Error {
-    Error::failed(format!("{}: is not a regular file", path.display()))
+    Error::failed(format!("{} is not a regular file", path.display()))
         .help("name a file, which is created or replaced")
 }

@@ -100,7 +100,17 @@ fn diagnostic(found: &BTreeSet<Writable>, root: &Root) -> Option<(String, String
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    let message = format!("users other than the owner can write to {}{more}", named.join(", "));
+    let message = match found.len() {
+        1 => {
+            let (path, mode) = (first.path.display(), first.mode);
+            format!("users other than the owner can write to {path} (mode {mode:04o})")
+        }
+        _ => format!(
+            "users other than the owner can write below {}: to {}{more}",
+            root.path().display(),
+            named.join(", ")
+        ),
+    };
     let help = if found.len() > NAMED {
         format!("run `chmod -R go-w {}`", quoted(&root.path().display().to_string()))
     } else if found.len() == 1 {

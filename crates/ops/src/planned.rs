@@ -3,12 +3,13 @@
 use std::path::Path;
 
 use model::{Code, DesiredState, Diagnostic};
-use render::{Managed, Plan, Snapshot};
+use render::{Managed, Plan, Snapshot, TargetKind};
 
 use crate::follow_up::{FollowUp, Step, planned_follow_up};
 use crate::nearby;
-use crate::opened::Opened;
+use crate::opened::{Opened, Rooted};
 use crate::outcome::Outcome;
+use crate::path::quoted;
 use crate::permissions::{self, Purpose};
 use crate::selection::Selection;
 use crate::trust;
@@ -59,7 +60,10 @@ pub(crate) fn judged(
         plan.findings.extend(findings);
         plan.findings.extend(trust::above(opened.rooted.root.path(), purpose));
     }
-    say_folder(&mut plan.findings, &opened.rooted.folder(), selection);
+    let written = desired.targets().iter().find(|target| target.name == plan.target.name);
+    let written = written.and_then(|target| target.deployment.as_deref().or(target.installer.as_deref()));
+    let key = desired.target_place(&plan.target.name).map(|(key, _)| key);
+    say_folder(&mut plan.findings, opened.rooted, key.as_deref().zip(written), selection);
     plan.allow(&selection.allow);
     // Whose programs are run matters only if they are.
     if let Some(follow_up) = planned_follow_up(desired, &plan, selection).filter(|_| runs)
@@ -74,15 +78,40 @@ pub(crate) fn judged(
     plan
 }
 
-/// Names the folder in which there is no compose file, and a tree near it.
-pub(crate) fn say_folder(findings: &mut [Diagnostic], folder: &str, selection: &Selection) {
+/// Names the folder in which there is no compose file or no conf, and a tree near it; `written` is the key of the target's
+/// path in the document, and the path.
+pub(crate) fn say_folder(
+    findings: &mut [Diagnostic],
+    rooted: &Rooted,
+    written: Option<(&str, &str)>,
+    selection: &Selection,
+) {
+    let folder = rooted.folder();
+    let folder = folder.as_str();
+    let conf = rooted.target.kind.conf().filter(|path| !path.starts_with('/'));
+    for finding in findings.iter_mut().filter(|finding| finding.code == Code::NoConf) {
+        if conf.is_some_and(|path| finding.message.starts_with(path)) {
+            finding.message = format!("{folder}/{}", finding.message);
+        }
+    }
     let finding = findings.iter_mut().find(|finding| finding.code == Code::NoComposeFile);
     let Some(finding) = finding.filter(|finding| !finding.message.starts_with(folder)) else { return };
     finding.message = format!("{folder}: {}", finding.message);
-    let near = nearby::around(Path::new(folder)).filter(|_| selection.chroot().is_none());
-    if let Some(near) = near {
-        finding.help = Some(format!("name the tree {} instead", near.display()));
+    if selection.chroot().is_some() {
+        return;
     }
+    let meant =
+        |path: &Path| nearby::meant(path, &rooted.named).or_else(|| nearby::around(Path::new(folder)));
+    finding.help = match written.filter(|_| selection.tree.is_none()) {
+        Some((key, path)) => {
+            meant(Path::new(path)).map(|near| format!("set `{key}` to `{}`", near.display()))
+        }
+        None => meant(&rooted.named).map(|near| {
+            let option = if rooted.target.kind == TargetKind::Installer { "installer" } else { "deployment" };
+            format!("pass `--{option} {}`", quoted(&nearby::plain(&near).display().to_string()))
+        }),
+    }
+    .or(finding.help.take());
 }
 
 /// Returns how a run ends with a plan that is left as it is.

@@ -254,7 +254,7 @@ fn goes_on(declared: &Declared<'_>, options: &Options, locked: &Locked<'_>, cont
 fn before_the_last(root: &Root) -> Result<u64, Error> {
     let history = root.history().map_err(|error| Error::from(&error))?;
     let Some(last) = history.last() else {
-        let message = format!("{}: nothing was applied here yet", root.path().display());
+        let message = format!("{}: nothing has been applied here yet", root.path().display());
         return Err(Error::failed(message)
             .help("check that this is the right folder: there is nothing to roll back to"));
     };

@@ -90,7 +90,7 @@ impl Selection {
                 };
                 let help = match similar.is_empty() || name.is_empty() {
                     true => format!("use one of: {}", names.join(", ")),
-                    false => format!("use `{}`, or another of: {}", similar.join("` or `"), names.join(", ")),
+                    false => use_or("blockers", &similar, &names),
                 };
                 return Err(Error::usage(format!("unknown blocker `{name}` for `--allow`")).help(help));
             }
@@ -111,6 +111,16 @@ impl Selection {
         }
         let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
         self.jobs.map_or_else(cores, NonZero::get).min(targets)
+    }
+}
+
+/// Returns what to use instead of an unknown name, and the other names there are.
+pub fn use_or(what: &str, meant: &[&str], all: &[&str]) -> String {
+    let others: Vec<_> = all.iter().filter(|name| !meant.contains(name)).copied().collect();
+    let meant = meant.join("` or `");
+    match others.is_empty() {
+        true => format!("use `{meant}`"),
+        false => format!("use `{meant}`; the other {what} are: {}", others.join(", ")),
     }
 }
 

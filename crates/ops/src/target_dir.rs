@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::glob::matches;
 use crate::nearby;
 use crate::path::{normalize, prefixed};
-use crate::selection::Selection;
+use crate::selection::{Selection, use_or};
 
 /// A target and the folder that its paths start from.
 #[derive(Clone, Debug)]
@@ -39,6 +39,7 @@ impl TargetDir {
         let check = || {
             let near = || nearby::misspelt(&self.folder).or_else(|| nearby::around(&self.folder));
             let meant = chroot.is_none().then(near).flatten();
+            let meant = meant.map(|meant| nearby::plain(&meant));
             let meant = meant.map(|meant| format!("; did you mean {}?", meant.display())).unwrap_or_default();
             match &self.declared {
                 Some(declared) => format!("correct {declared}{meant}"),
@@ -55,7 +56,14 @@ impl TargetDir {
             None => nearby::plain(&self.folder),
         };
         Root::open(&folder).map_err(|error| {
-            let failed = whose(error.to_string());
+            let failed = whose(match &error {
+                commit::Error::Io { path, operation: commit::Operation::OpenDirectory, source }
+                    if source.kind() == std::io::ErrorKind::NotADirectory =>
+                {
+                    format!("{} is a file, not a folder", path.display())
+                }
+                error => error.to_string(),
+            });
             match (error.help(), &self.declared) {
                 (Some(help), _) if error.is_permission_denied() => failed.help(help.to_string()),
                 _ => failed.help(check()),
@@ -108,12 +116,11 @@ pub(crate) fn check_chosen<'a>(
     let is_open = !names.is_empty() && named_tree(selection).is_none();
     for pattern in selection.targets.iter().filter(|_| is_open) {
         if !names.iter().any(|name| matches(pattern, name)) {
-            let whose =
-                if documents.len() > 1 { "a target of the documents" } else { "a target of the document" };
+            let whose = if documents.len() > 1 { "the documents" } else { "the document" };
             let error = Error::usage(format!("no target matches `{pattern}`"));
             return Err(match model::nearest(pattern, names.iter().copied()) {
-                Some(meant) => error.help(format!("use `{meant}`, or another target: {}", names.join(", "))),
-                None => error.help(format!("use the name of {whose}: {}", names.join(", "))),
+                Some(meant) => error.help(use_or("targets", &[meant], &names)),
+                None => error.help(format!("use a target that {whose} declares: {}", names.join(", "))),
             });
         }
     }

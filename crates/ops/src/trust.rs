@@ -145,7 +145,7 @@ pub(crate) fn who_could_put_back(path: &Path) -> Option<String> {
 pub(crate) fn check_document(document: &Document) -> Result<(), Error> {
     let Some((name, why)) = document.weak.first() else { return Ok(()) };
     let (why, help) = about(name, *why);
-    Err(Error::failed(format!("{name}: {why}, and its commands would be run")).help(help))
+    Err(Error::failed(format!("{name} {why}, and its commands would be run")).help(help))
 }
 
 /// Refuses a document that a plan file alone names, and that somebody else could have written.
@@ -156,7 +156,7 @@ pub(crate) fn check_choice(document: &Document) -> Result<(), Error> {
     let Some((name, why)) = document.weak.first() else { return Ok(()) };
     let (why, help) = about(name, *why);
     let error =
-        Error::failed(format!("{name}: {why}, and nothing but the plan file says that it is to be applied"));
+        Error::failed(format!("{name} {why}, and nothing but the plan file says that it is to be applied"));
     Err(error.help(format!("name the document with `-f FILE`, or {help}")))
 }
 

@@ -129,7 +129,11 @@ impl ObservedState {
                     ambiguous = true;
                 }
                 Ok(Some(database)) => {
-                    self.findings.extend(database.stack.files.iter().filter_map(ComposeFile::duplicate_keys));
+                    // Two images are an error of their own.
+                    let reported = database.site.as_ref().err().map(|error| &error.location);
+                    let duplicates = database.stack.files.iter().filter_map(ComposeFile::duplicate_keys);
+                    self.findings
+                        .extend(duplicates.filter(|duplicate| reported != Some(&duplicate.location)));
                     if database.stack.files.iter().any(ComposeFile::merges_too_deep) {
                         let message = "merge keys chain too deep to be followed";
                         self.findings.push(Diagnostic::error(Code::ComposeReference, message));
@@ -166,14 +170,14 @@ impl ObservedState {
                 format!("no database container here: Compose runs {}, which has no database service", files.join(", ")),
             )
             .help(
-                "run this on the host of the database: a host of the role app, agent or proxy has none; \
+                "run this on the database host: hosts with the app, agent or proxy role have none; \
                  if its service was renamed, give it `container_name: kasm_db`, or the key `kasm_db` or `db`",
             ),
             None => Diagnostic::error(
                 Code::NoComposeFile,
                 "no docker/docker-compose.yaml below the deployment: the files in docker/.conf are copies that nothing runs",
             )
-            .help("name the tree that Compose runs, such as /opt/kasm/current"),
+            .help("use the folder that Compose runs, such as /opt/kasm/current"),
         });
     }
 
@@ -201,11 +205,11 @@ impl ObservedState {
             TargetKind::Files { .. } => None,
             TargetKind::Deployment => Some(
                 Diagnostic::error(Code::NoComposeFile, "no docker/docker-compose.yaml below the deployment")
-                    .help("name the tree that holds `docker/` and `conf/`, such as /opt/kasm/current"),
+                    .help("use the folder that holds `docker/` and `conf/`, such as /opt/kasm/current"),
             ),
             TargetKind::Installer => Some(
                 Diagnostic::error(Code::NoComposeFile, "no docker/docker-compose-*.yaml below the installer")
-                    .help("name the unpacked `kasm_release` folder"),
+                    .help("use the unpacked `kasm_release` folder"),
             ),
         }
     }

@@ -23,15 +23,14 @@ pub trait Source {
 
 /// Returns the error of a file or folder that cannot be read.
 pub(crate) fn unreadable(path: &str, why: &str) -> Diagnostic {
-    let finding = Diagnostic::error(Code::Unreadable, format!("{path}: {why}"));
+    let colon = if why.starts_with("is ") || why.starts_with("has ") { "" } else { ":" };
+    let finding = Diagnostic::error(Code::Unreadable, format!("{path}{colon} {why}"));
     // The source words what the system said; a right that is missing is what most people meet first.
     if why.ends_with("permission denied") {
         return finding.help("run as root or with `sudo`");
     }
     if why.contains("is a symbolic link") {
-        return finding.help(
-            "replace the link with what it leads to, or name the real path: links below a target are not followed",
-        );
+        return finding.help("replace the link with what it points to");
     }
     finding.help("check what is at this path: a regular file or folder that can be read is needed")
 }

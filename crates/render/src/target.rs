@@ -52,7 +52,7 @@ pub(crate) struct Project {
 
 impl TargetKind {
     /// Returns the path of the conf, if the target has one.
-    pub(crate) fn conf(&self) -> Option<&str> {
+    pub fn conf(&self) -> Option<&str> {
         match self {
             Self::Deployment | Self::Installer => Some(KASM_CONF),
             Self::Files { postgresql_conf, .. } => postgresql_conf.as_deref(),

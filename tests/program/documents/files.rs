@@ -35,7 +35,7 @@ fn what_is_not_a_document_is_told_from_one_with_errors() {
         ("empty", 3, "the document is empty"),
         ("/dev/null", 1, "it is a character device, not a regular file"),
         ("many", 3, "many: 100 errors or more"),
-        ("folder", 64, "folder: is a folder, not a document"),
+        ("folder", 64, "folder is a folder, not a document"),
         ("folder/kasm-db.yaml", 1, "no such file"),
         ("empty/kasm-db.yaml", 1, "not a directory"),
         ("loop", 1, "too many levels of symbolic links"),

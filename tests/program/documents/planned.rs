@@ -168,10 +168,9 @@ fn cases() -> Vec<(Code, Files)> {
     ]
 }
 
-/// What follows from the same lines: a key that is there twice, and a command that says nothing of the conf.
+/// What follows from the same lines: a command that says nothing of the conf.
 fn companion(code: Code) -> Option<Code> {
     match code {
-        Code::DuplicateImage => Some(Code::DuplicateComposeKey),
         Code::CommandUnreadable => Some(Code::ConfNotMounted),
         Code::MajorUnknown => Some(Code::ConfUnchecked),
         _ => None,

@@ -55,7 +55,7 @@ pub(crate) fn run(args: &Apply, setting: &Setting) -> Result<Outcome, Error> {
 fn named(error: Error, path: &Path) -> Error {
     match error.message.strip_prefix("the plan ") {
         Some(rest) if path != Path::new("-") => {
-            Error { message: format!("{}: {rest}", path.display()), ..error }
+            Error { message: format!("{} {rest}", path.display()), ..error }
         }
         _ => error,
     }

@@ -1,17 +1,18 @@
 //! `kasm-db audit`
 
 use std::cell::Cell;
-use std::io::stdin;
+use std::io::{Read as _, stdin};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use auditlog::AuditEntry;
+use model::names_schema;
 use ops::audit::{
     Choice, Counts, Criteria, Filter, Following, Input, Listener, LogSettings, Logs, Once, Query, Tally,
     View, follow, grouped, logs_of_all, read, unreadable,
 };
-use ops::{Error, Outcome};
+use ops::{Error, Outcome, quoted};
 
 use super::Setting;
 use crate::args::{self, AuditType};
@@ -74,6 +75,7 @@ pub(crate) fn run(args: &args::Audit, setting: &Setting) -> Result<Outcome, Erro
         entries,
         setting,
         follows: args.follow,
+        is_begun: view != View::Entries,
         is_said: false,
         hidden: Counts::default(),
     };
@@ -82,10 +84,9 @@ pub(crate) fn run(args: &args::Audit, setting: &Setting) -> Result<Outcome, Erro
                        logs, entries that a function wrote look like those of pgaudit";
         setting.warning(message, Some("set log_error_verbosity = default, or log to csvlog or jsonlog"));
     }
-    if view == View::Entries {
-        entries.begin(&mut reader.stream);
-    }
     if args.follow {
+        // What is followed may have nothing to show for a long time.
+        reader.begin();
         if args.files.iter().any(|path| path.as_os_str() == "-") {
             return Err(Error::usage("standard input is read as it comes: it cannot be followed")
                 .help("remove `--follow`"));
@@ -144,12 +145,24 @@ pub(crate) fn run(args: &args::Audit, setting: &Setting) -> Result<Outcome, Erro
             broken = true;
         }
     }
+    // Above an error there is no table without rows.
+    if outcome == Outcome::Done && whole.faults == 0 {
+        reader.begin();
+    }
     reader.stream.finish()?;
     setting.results.each(|emitter| emitter.tally(&whole, files, view))?;
     overall(&whole, setting);
     if whole.entries == 0 && whole.faults > 0 {
-        let error = Error::failed("no entry could be read")
-            .help("check that the files are logs of PostgreSQL; name their format with `--log-format` if it is not detected");
+        let error = match args.files.iter().find(|path| is_document(path)) {
+            Some(path) => {
+                let shown = path.display().to_string();
+                let help = format!("run `kasm-db audit -f {}` to read the logs of its targets", quoted(&shown));
+                Error::failed(format!("{shown} is a kasm-db document, not a PostgreSQL log")).help(help)
+            }
+            None => Error::failed("no entry could be read").help(
+                "check that the files are PostgreSQL logs; name their format with `--log-format` if it was not detected",
+            ),
+        };
         setting.error(&error);
         return Ok(outcome.worse(error.kind));
     }
@@ -169,14 +182,26 @@ struct Reader<'a> {
     setting: &'a Setting,
     /// Whether the run has no end at which it could sum up.
     follows: bool,
+    /// Whether what stands above the entries is written.
+    is_begun: bool,
     /// Whether it was said that some of the logs prove nothing.
     is_said: bool,
     /// The users of whom it was said that entries are hidden.
     hidden: Counts,
 }
 
+impl Reader<'_> {
+    /// Writes what stands above the entries, once.
+    fn begin(&mut self) {
+        if !std::mem::replace(&mut self.is_begun, true) {
+            self.entries.begin(&mut self.stream);
+        }
+    }
+}
+
 impl Listener for Reader<'_> {
     fn entry(&mut self, name: &str, entry: &AuditEntry<'_>) {
+        self.begin();
         self.entries.entry(name, entry, &mut self.stream);
     }
 
@@ -218,6 +243,17 @@ fn open_named(path: &Path) -> Result<Input, Error> {
     let file = stdin().as_fd().try_clone_to_owned().map_err(|error| unreadable("<stdin>", &error))?;
     Ok(Input::stdin(file.into()))
 }
+
+/// Returns whether a file begins as a document does.
+fn is_document(path: &Path) -> bool {
+    let mut start = Vec::new();
+    // Not a pipe, which has been read.
+    let mut read = |path: &Path| std::fs::File::open(path)?.take(START).read_to_end(&mut start);
+    path.is_file() && read(path).is_ok() && names_schema(&start)
+}
+
+/// How much of a file is looked at to tell what it is.
+const START: u64 = 64 << 10;
 
 fn criteria(args: &args::Audit) -> Criteria {
     let filters = &args.filters;

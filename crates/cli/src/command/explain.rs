@@ -16,10 +16,10 @@ pub(crate) fn run(args: &Explain, setting: &Setting) -> Result<Outcome, Error> {
     };
     let found = find(subject);
     if found.is_empty() {
-        let message = format!("`{subject}` is neither a code, nor a field, nor a setting");
+        let message = format!("`{subject}` is not an error code, a key, or a setting");
         return Err(Error::usage(message).help(match nearest(subject) {
             Some(meant) => format!("run `kasm-db explain {meant}`, or `kasm-db explain` for the list"),
-            None => "run `kasm-db explain` for the list of codes and fields".into(),
+            None => "run `kasm-db explain` for the list of codes and keys".into(),
         }));
     }
     setting.say(&explain::all(&found, setting.terminal.width()))?;

@@ -49,7 +49,7 @@ pub(crate) fn run(args: &Import, setting: &Setting) -> Result<Outcome, Error> {
         Err(refused) => {
             progress::show(&refused, None, terminal);
             setting.results.each(|emitter| emitter.findings(None, None, &refused))?;
-            terminal.note("No document is written: the existing files cannot be read.\n");
+            terminal.note("No document was written.\n");
             terminal.state(FilesState::NothingChanged);
             return Ok(outcome_of_blockers(&refused));
         }

@@ -116,11 +116,11 @@ fn write(path: &Path, text: &[u8]) -> Result<(), Error> {
         Error::failed(format!("{name}: cannot read the file: {}", commit::reason(&error)))
     })?;
     if !there.is_file() {
-        let message = format!("{name}: is not a regular file");
+        let message = format!("{name} is not a regular file");
         return Err(Error::failed(message).help("name the file that the link leads to"));
     }
     if there.uid() != rustix::process::geteuid().as_raw() {
-        return Err(Error::failed(format!("{name}: belongs to another user")).help("run this as its owner"));
+        return Err(Error::failed(format!("{name} belongs to another user")).help("run this as its owner"));
     }
     let readers = if there.mode() & 0o077 == 0 { Readers::Owner } else { Readers::ByUmask };
     OutputFile::open(path)?.replace(readers, |out| out.write_all(text))

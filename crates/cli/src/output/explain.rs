@@ -122,10 +122,10 @@ pub(crate) fn list() -> String {
     for code in Code::ALL {
         let _ = writeln!(out, "  {}  {:width$}  {}", code.id(), code.name(), code.title());
     }
-    let _ = writeln!(out, "\n{bold}Fields of the document{bold:#}");
+    let _ = writeln!(out, "\n{bold}Keys of the document{bold:#}");
     rows(&mut out, fields());
     out.push_str(
-        "\n`kasm-db explain NAME` explains a code, a field (its last key is enough), or a setting of PostgreSQL or pgaudit.\n",
+        "\n`kasm-db explain NAME` explains a code, a key (its last part is enough), or a setting of PostgreSQL or pgaudit.\n",
     );
     out
 }

@@ -216,7 +216,7 @@ impl Observer for Progress<'_> {
                 false => "standard input is not a terminal",
             };
             return Err(Error::usage(format!("cannot ask whether to {what}: {why}"))
-                .help(format!("run `{without}` to {what} without a question")));
+                .help(format!("run `{without}` to {what} without a prompt")));
         }
         self.terminal.note(&format!("\n{question} Only `yes` is accepted: "));
         let mut answer = String::new();

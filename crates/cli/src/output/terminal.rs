@@ -80,9 +80,12 @@ impl Terminal {
         let (color, bold) = (style::ERROR, style::BOLD);
         // What looks like a secret; those that are known were hidden where they are known.
         let hide = |text: &str| escape_message(&Scrubber::default().hide(text));
-        for error in std::iter::once(error).chain(&error.others) {
+        let all: Vec<_> = std::iter::once(error).chain(&error.others).collect();
+        for (index, error) in all.iter().enumerate() {
             let _ = writeln!(text, "{color}error{color:#}{bold}: {}{bold:#}", hide(&error.message));
-            if let Some(help) = &error.help {
+            // One help for several errors comes once, behind the last of them.
+            let is_repeated = all.get(index + 1).is_some_and(|next| next.help == error.help);
+            if let Some(help) = error.help.as_ref().filter(|_| !is_repeated) {
                 let _ = writeln!(text, "  = help: {}", hide(help));
             }
         }

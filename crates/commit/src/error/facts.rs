@@ -35,7 +35,7 @@ pub enum PathProblem {
 #[non_exhaustive]
 pub enum SpecialFile {
     /// A directory.
-    #[error("directory")]
+    #[error("folder")]
     Directory,
     /// A named pipe.
     #[error("FIFO")]
@@ -146,19 +146,19 @@ pub enum Operation {
     #[error("resolve the path")]
     Resolve,
     /// Opening a directory.
-    #[error("open the directory")]
+    #[error("open the folder")]
     OpenDirectory,
     /// Listing a directory.
-    #[error("list the directory")]
+    #[error("list the folder")]
     List,
     /// Creating files in a directory.
-    #[error("write to the directory")]
+    #[error("write to the folder")]
     WriteDirectory,
     /// Syncing a directory.
-    #[error("fsync the directory")]
+    #[error("fsync the folder")]
     SyncDirectory,
     /// Locking the root.
-    #[error("lock the directory")]
+    #[error("lock the folder")]
     Lock,
     /// Reading what the file system knows of a file.
     #[error("read the metadata")]
@@ -173,7 +173,7 @@ pub enum Operation {
     #[error("remove the rest of an earlier run")]
     RemoveStale,
     /// Creating a directory.
-    #[error("create the directory")]
+    #[error("create the folder")]
     CreateDirectory,
     /// Writing a backup.
     #[error("write the backup")]
@@ -191,7 +191,7 @@ pub enum Operation {
     #[error("write what is managed")]
     Managed,
     /// Making the state directory, or bringing that of an earlier version to this one's layout.
-    #[error("lay out the directory")]
+    #[error("lay out the folder")]
     Layout,
     /// Creating a file of a result.
     #[error("create the file")]

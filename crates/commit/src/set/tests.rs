@@ -114,9 +114,9 @@ fn a_file_that_cannot_be_put_back_is_named_and_the_rest_is_put_back() {
     assert_eq!(
         error.to_string(),
         format!(
-            "the cause: does not exist; recovery is pending, files that could not be put back: 1\n\
-             {0}/a: holds what another process wrote, and {0}/.a.kasm-db-new holds the old content: \
-             {0}/a: changed since it was read",
+            "the cause does not exist; recovery is pending, files that could not be put back: 1\n\
+             {0}/a holds what another process wrote, and {0}/.a.kasm-db-new holds the old content: \
+             {0}/a changed since it was read",
             root.path().display()
         )
     );

@@ -79,7 +79,7 @@ pub(super) fn conf(server: &Server) -> Vec<Check> {
     };
     let errors: Vec<_> = lines.iter().filter(|line| !line.error.is_empty() && !waits(line)).collect();
     checks.push(match errors.first() {
-        None => Check::ok(Subject::Files, "the server takes every line of its files"),
+        None => Check::ok(Subject::Files, "the server accepts every line of its files"),
         Some(first) => {
             let more = match errors.len() - 1 {
                 0 => String::new(),

@@ -70,7 +70,7 @@ fn settings(server: &Server) -> Check {
     let others: Vec<&Override> =
         setting::of("log_min_messages", server).filter(|over| !is_written(level, &over.value)).collect();
     match others.first() {
-        None => Check::ok(Subject::Log, format!("entries get into it: log_min_messages is `{least}`")),
+        None => Check::ok(Subject::Log, format!("entries are logged: log_min_messages is `{least}`")),
         Some(first) => fail(
             format!("{} has log_min_messages = '{}', which leaves entries out", first.whom, first.value),
             setting::resets(&others),

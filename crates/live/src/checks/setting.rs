@@ -123,11 +123,16 @@ fn in_force(name: &str, wanted: &str, same: &dyn Fn(&str) -> bool, server: &Serv
         "database" | "user" | "database user" | "global" => {
             let others: Vec<&Override> = of(name, server).filter(|over| !same(&over.value)).collect();
             let whom = others.first().map_or("a role or a database", |over| over.whom.as_str());
-            fail(Code::Overridden, format!("{is}: it is set for {whom}"), resets(&others), Remedy::Hand)
+            fail(
+                Code::Overridden,
+                format!("{is}, because it is set for {whom}"),
+                resets(&others),
+                Remedy::Hand,
+            )
         }
         "command line" => fail(
             Code::Overridden,
-            format!("{is}: the command line sets it"),
+            format!("{is}, because the command line sets it"),
             format!(
                 "remove `-c {name}=…` from the service's `command:` in the compose file, and recreate the container"
             ),
@@ -135,7 +140,7 @@ fn in_force(name: &str, wanted: &str, same: &dyn Fn(&str) -> bool, server: &Serv
         ),
         "environment variable" => fail(
             Code::Overridden,
-            format!("{is}: an environment variable of the server sets it"),
+            format!("{is}, because an environment variable of the server sets it"),
             "remove the variable from the service's `environment:`, and recreate the container".into(),
             Remedy::Hand,
         ),

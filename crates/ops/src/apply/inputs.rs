@@ -61,7 +61,7 @@ impl Inputs {
             return Ok(());
         };
         let path = self.folder.join(&changed.path);
-        let message = format!("{}: changed since the plan was made", path.display());
+        let message = format!("{} changed since the plan was made", path.display());
         Err(Error::failed(message).help("run it again: it creates a new plan"))
     }
 }

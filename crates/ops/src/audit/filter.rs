@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use auditlog::{AuditEntry, AuditType, Fields, Text};
 
-use super::time_bound::{Bound, parse_bound};
+use super::time_bound::{Bound, not_a_bound, parse_bound};
 use crate::error::Error;
 use crate::glob::matches;
 
@@ -213,10 +213,8 @@ fn holds(statement: &[u8], text: &str) -> bool {
 fn bound(option: &str, text: Option<&str>) -> Result<Option<Bound>, Error> {
     let Some(text) = text else { return Ok(None) };
     parse_bound(text).map(Some).ok_or_else(|| {
-        Error::usage(format!("invalid value `{text}` for `{option}`: not a time")).help(
-            "write how long ago, such as `90s`, `30m`, `2h`, `1d` or `1w`, or a date, such as `2026-11-22`, \
-             `2026-11-22T10:30` or `2026-11-22T10:30+02:00`",
-        )
+        let (why, help) = not_a_bound(text);
+        Error::usage(format!("invalid value `{text}` for `{option}`: {why}")).help(help)
     })
 }
 

@@ -242,9 +242,8 @@ pub fn unreadable(name: &str, error: &std::io::Error) -> Error {
         ErrorKind::NotFound => {
             failed.help("check the path, or leave it out to read the logs of the document's targets")
         }
-        ErrorKind::PermissionDenied => {
-            failed.help("run as root or with `sudo`: the server's logs belong to its user")
-        }
+        ErrorKind::PermissionDenied => failed
+            .help("run as root or with `sudo`: the log files are owned by the user that runs the server"),
         _ => failed,
     }
 }

@@ -39,7 +39,8 @@ pub(crate) fn logs_of(dir: &TargetDir, selection: &Selection) -> Result<Logs, Er
     let Some(log) = opened.observed.server_log(&opened.source(), &earlier) else {
         // A file that nobody may read is not missing.
         if let Some(finding) = opened.observed.unreadable() {
-            let error = fails(finding.message.clone());
+            let message = format!("{}/{} (target `{name}`)", rooted.folder(), finding.message);
+            let error = Error::failed(message);
             return Err(finding.help.iter().fold(error, Error::help));
         }
         let message = "there is no postgresql.conf that shows where the server logs".to_string();

@@ -34,6 +34,31 @@ pub(crate) fn parse_bound(text: &str) -> Option<Bound> {
     parse(text, i64::try_from(now).unwrap_or(i64::MAX))
 }
 
+/// Returns what is wrong with a text that is not a time, and what to write.
+pub(crate) fn not_a_bound(text: &str) -> (String, String) {
+    let text = text.trim();
+    let unit = text.trim_start_matches(|c: char| c.is_ascii_digit());
+    let is_unit = !unit.is_empty() && unit.chars().all(char::is_alphabetic);
+    if is_unit && unit.len() < text.len() && !UNITS.contains(&unit) {
+        let units = UNITS.join(", ");
+        return (format!("`{unit}` is not a unit"), format!("use one of the units {units}, as in `2h`"));
+    }
+    let number = |part: &str| part.bytes().all(|b| b.is_ascii_digit()).then(|| part.parse::<u32>().ok())?;
+    if let [day, month, year] = text.split('.').collect::<Vec<_>>()[..]
+        && let (Some(day @ 1..=31), Some(month @ 1..=12), Some(year @ 1000..=9999)) =
+            (number(day), number(month), number(year))
+    {
+        let help = format!("write the date as `{year}-{month:02}-{day:02}`");
+        return ("not a date in the format YYYY-MM-DD".into(), help);
+    }
+    let help = "write how long ago, such as `90s`, `30m`, `2h`, `1d` or `1w`, or a date, such as `2026-11-22`, \
+                `2026-11-22T10:30` or `2026-11-22T10:30+02:00`";
+    ("not a time".into(), help.into())
+}
+
+/// The units of how long ago something was.
+const UNITS: [&str; 5] = ["s", "m", "h", "d", "w"];
+
 fn parse(text: &str, now: i64) -> Option<Bound> {
     let text = text.trim();
     if let Some((number, unit)) = text.split_at_checked(text.len().checked_sub(1)?) {
@@ -81,6 +106,23 @@ mod tests {
         }
         for text in ["", "h", "2x", "1970-1-1", "1970-01-32", "yesterday", "1970-01-01T01:30XYZ", "ü"] {
             assert_eq!(parse(text, 0), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_time_is_told_by_what_it_looks_like() {
+        for (text, why, help) in [
+            ("5x", "`x` is not a unit", "use one of the units s, m, h, d, w, as in `2h`"),
+            ("5min", "`min` is not a unit", "use one of the units"),
+            ("22.11.2026", "not a date in the format YYYY-MM-DD", "write the date as `2026-11-22`"),
+            ("1.2.2026", "not a date in the format YYYY-MM-DD", "write the date as `2026-02-01`"),
+            ("11.22.2026", "not a time", "write how long ago"),
+            ("yesterday", "not a time", "write how long ago"),
+            ("99999999999999999999w", "not a time", "write how long ago"),
+        ] {
+            let (found, advice) = not_a_bound(text);
+            assert_eq!(found, why, "{text}");
+            assert!(advice.starts_with(help), "{text}: {advice}");
         }
     }
 }

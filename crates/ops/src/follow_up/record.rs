@@ -233,7 +233,7 @@ pub(crate) fn pending(root: &Root) -> Result<Option<Record>, Error> {
     let bytes = root.follow_up().map_err(|error| unreadable(root, &error))?;
     let Some(bytes) = bytes else { return Ok(None) };
     let mut record = Record::decode(&bytes).ok_or_else(|| {
-        Error::failed(format!("{}: is not a record of what follows the last apply", path(root)))
+        Error::failed(format!("{} is not a record of what follows the last apply", path(root)))
             .help("stop and start the deployment by hand, remove this file, and run `kasm-db apply` again")
     })?;
     let last = last(root)?;

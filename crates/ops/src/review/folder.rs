@@ -101,7 +101,7 @@ impl Folder {
             return Ok(());
         }
         let path = self.place.path().join(path);
-        Err(Error::failed(format!("{}: already exists, and `render` did not write it", path.display()))
+        Err(Error::failed(format!("{} already exists, and `render` did not write it", path.display()))
             .help("move it away, or name another folder with `--out DIR`"))
     }
 
@@ -163,7 +163,7 @@ fn in_words(path: &Path, error: &commit::Error, wanted: &str) -> Error {
             let failed = Error::of_system(format!("{shown}: cannot {operation}"), source);
             match source.kind() {
                 std::io::ErrorKind::PermissionDenied => {
-                    failed.help("name a folder that you can write to with `--out DIR`")
+                    failed.help("use `--out DIR` to name a folder that you can write to")
                 }
                 _ => failed,
             }

@@ -25,7 +25,7 @@ pub(super) fn common(saved: &PlanFile, document: &Document) -> Vec<String> {
     let mut changed = Vec::new();
     let version = env!("CARGO_PKG_VERSION");
     if saved.tool_version != version {
-        changed.push(format!("kasm-db: is {version}, the plan was made by {}", saved.tool_version));
+        changed.push(format!("kasm-db is {version}, and the plan was made by {}", saved.tool_version));
     }
     let now = documents(document);
     // By their order: with `-f` the first, and with it its parents, may have other names.
@@ -33,11 +33,11 @@ pub(super) fn common(saved: &PlanFile, document: &Document) -> Vec<String> {
         match now.get(index) {
             Some(other) if other.sha256 == saved.sha256 => {}
             Some(other) => changed.push(format!("{}: changed (the document)", other.path)),
-            None => changed.push(format!("{}: is no longer part of the document", saved.path)),
+            None => changed.push(format!("{} is no longer part of the document", saved.path)),
         }
     }
     for other in now.iter().skip(saved.documents.len()) {
-        changed.push(format!("{}: is a part of the document now", other.path));
+        changed.push(format!("{} is a part of the document now", other.path));
     }
     changed
 }

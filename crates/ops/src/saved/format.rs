@@ -293,7 +293,9 @@ impl fmt::Display for Invalid {
             Self::Truncated => f.write_str("is cut short"),
             Self::Shape(line, column) => write!(f, "is not a plan file: line {line}, column {column}"),
             Self::Format => write!(f, "is not a plan file: its format is not {FORMAT}"),
-            Self::Report => f.write_str("is what `plan --format json` prints, not a plan file"),
+            Self::Report => {
+                f.write_str("is the output of `plan` or `show` with `--format json`, not a saved plan")
+            }
             Self::Version1 => {
                 f.write_str("is a plan file of kasm-db 0.1.0, which this kasm-db does not apply")
             }

@@ -24,7 +24,7 @@ pub fn open(path: &Path, selection: &Selection) -> Result<PlanFile, Error> {
         return from_stdin(selection);
     }
     let name = path.display().to_string();
-    let error = |what: String| Error::failed(format!("{name}: {what}"));
+    let error = |what: String| Error::failed(format!("{name} {what}"));
     let io = |what: &str, why: &std::io::Error| {
         let failed = Error::of_system(format!("{name}: cannot {what} the plan file"), why);
         match why.kind() {
@@ -61,12 +61,12 @@ const AGAIN: &str = "save a plan with `kasm-db plan --out FILE`, and apply that 
 
 /// Reads a plan from standard input: who wrote it is for whoever connected it to say.
 fn from_stdin(selection: &Selection) -> Result<PlanFile, Error> {
-    let error = |what: String| Error::failed(format!("<stdin>: {what}"));
+    let error = |what: String| Error::failed(format!("<stdin> {what}"));
     let mut bytes = Vec::new();
     (selection.stdin)()
         .take(MAX_BYTES + 1)
         .read_to_end(&mut bytes)
-        .map_err(|why| error(format!("cannot read the plan file: {}", reason(&why))))?;
+        .map_err(|why| Error::failed(format!("<stdin>: cannot read the plan file: {}", reason(&why))))?;
     decode(&bytes).map_err(|invalid| error(invalid.to_string()).help(AGAIN))
 }
 

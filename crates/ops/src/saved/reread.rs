@@ -78,7 +78,7 @@ impl Reread {
     pub(crate) fn dirs(&self, saved: &PlanFile) -> Result<Result<Vec<TargetDir>, Vec<String>>, Error> {
         let changed = common(saved, &self.document);
         let Some(desired) = self.document.desired() else {
-            let invalid = || vec![format!("{}: is no longer valid", self.document.name)];
+            let invalid = || vec![format!("{} is no longer valid", self.document.name)];
             return Ok(Err(if changed.is_empty() { invalid() } else { changed }));
         };
         let chosen = check_chosen([desired], &self.selection);
@@ -139,7 +139,7 @@ pub fn of_target(changed: &[String], target: &str, targets: usize) -> Vec<String
 
 /// Builds the error of a plan that is stale.
 pub fn stale(changed: &[String]) -> Error {
-    let mut message = "the plan is stale".to_string();
+    let mut message = "the plan is stale: this has changed since it was saved".to_string();
     for one in changed {
         message.push_str("\n  ");
         message.push_str(one);
@@ -149,8 +149,9 @@ pub fn stale(changed: &[String]) -> Error {
 }
 
 fn foreign(part: &str) -> Error {
+    let verb = if part == "summary" { "does" } else { "do" };
     let message = format!(
-        "the plan was edited after it was saved: its `{part}` are not what the document and the files lead to"
+        "the plan was edited after it was saved: its `{part}` {verb} not match the document and the files"
     );
     Error::failed(message).help("run `kasm-db plan --out FILE` again, and apply the new plan")
 }

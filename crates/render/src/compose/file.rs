@@ -222,10 +222,11 @@ impl ComposeFile {
         };
         let listed: Vec<_> = found.iter().map(pair).collect();
         let (_, _, second) = found.first()?;
+        let of = if found.len() == 1 { "the two" } else { "each pair" };
         Some(
             Diagnostic::warning(Code::DuplicateComposeKey, format!("duplicate keys: {}", listed.join(", ")))
                 .at(second.clone())
-                .help("remove one of each pair: newer versions of Compose refuse this file"),
+                .help(format!("remove one of {of}: newer versions of Compose refuse this file")),
         )
     }
 }

@@ -58,6 +58,18 @@ pub(super) fn is_remote(path: &str) -> bool {
     path.contains(":/")
 }
 
+/// Asks whether another compose file was meant by one that is not there. Files of other names are not told.
+fn compose_like(source: &dyn Source, path: &str) -> String {
+    let (parent, name) = (folder(path), path.rsplit('/').next().unwrap_or(path));
+    let Found::Yes(names) = source.list(parent) else { return String::new() };
+    let is_compose =
+        |name: &&str| name.contains("compose") && (name.ends_with(".yaml") || name.ends_with(".yml"));
+    match model::nearest(name, names.iter().map(String::as_str).filter(is_compose)) {
+        Some(meant) => format!("; did you mean {}?", join(parent, meant)),
+        None => String::new(),
+    }
+}
+
 impl Stack {
     /// Reads `paths`, which Compose would be given in this order.
     pub(crate) fn read(source: &dyn Source, paths: &[String]) -> Self {
@@ -81,7 +93,8 @@ impl Stack {
         scope: usize,
         depth: usize,
     ) {
-        let Some(file) = self.open(source, path) else { return };
+        let named_in = if depth == 0 { "document" } else { "compose file that includes it" };
+        let Some(file) = self.open(source, path, named_in) else { return };
         for document in self.files[file].tree.documents().to_vec() {
             let first = self.layers.len();
             let mut layer = Layer {
@@ -115,7 +128,7 @@ impl Stack {
             return Ok(known.reach.clone());
         }
         let problems = self.problems.len();
-        let Some(file) = self.open(source, path) else {
+        let Some(file) = self.open(source, path, "compose file that extends it") else {
             // A project whose base is missing may still have the image itself: nothing to stop for.
             let problem = self.problems.drain(problems..).next();
             return Err(problem.map(|problem| problem.message).unwrap_or_default());
@@ -135,7 +148,7 @@ impl Stack {
         Ok(reach)
     }
 
-    fn open(&mut self, source: &dyn Source, path: &str) -> Option<usize> {
+    fn open(&mut self, source: &dyn Source, path: &str, named_in: &str) -> Option<usize> {
         if let Some(known) = self.files.iter().position(|file| file.path == path) {
             return Some(known);
         }
@@ -153,7 +166,7 @@ impl Stack {
             Found::No => {
                 let message = format!("{path}: no such file");
                 Err(Diagnostic::error(Code::ComposeReference, message)
-                    .help("check the path in the document, or in the compose file that names it"))
+                    .help(format!("check the path in the {named_in}{}", compose_like(source, path))))
             }
             Found::Unknown(why) => Err(unreadable(path, &why)),
         };

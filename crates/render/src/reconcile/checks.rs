@@ -63,7 +63,8 @@ fn no_conf(desired: &DesiredState, observed: &ObservedState, draft: &mut Draft) 
             "check the path under `postgresql_conf`; it starts at the document's folder"
         }
         _ => {
-            "check that this host runs the database: a host of another role has no such file, and neither has Kasm before 1.10"
+            "restore the file, or check that this host runs the database: hosts with other roles and Kasm versions before 1.10 do \
+             not have it"
         }
     };
     let mut finding = Diagnostic::error(Code::NoConf, message).help(help);
@@ -75,7 +76,9 @@ fn no_conf(desired: &DesiredState, observed: &ObservedState, draft: &mut Draft) 
             file.location(file.tree.written(site.service.key).span.clone())
         });
     }
-    draft.find_declared(finding, desired.conf_place());
+    finding.related =
+        desired.conf_place().map(|place| (place.clone(), "needed for what is declared here".into()));
+    draft.find(finding);
 }
 
 /// Reports what the server would not start with.
@@ -91,6 +94,11 @@ fn problems(conf: &ObservedConf, draft: &mut Draft) {
         };
         let finding = match &problem.kind {
             // The token itself may be a part of a password; its place is enough.
+            ProblemKind::Syntax(_) if is_open_quote(bytes, &problem.span) => Diagnostic::error(
+                Code::ConfSyntax,
+                "the single quote is not closed: PostgreSQL would not start",
+            )
+            .help("add the closing quote at the end of the value"),
             ProblemKind::Syntax(near) => {
                 let near = if near.is_empty() { "at the end of the line" } else { "here" };
                 Diagnostic::error(Code::ConfSyntax, format!("syntax error {near}: PostgreSQL would not start"))
@@ -218,8 +226,10 @@ fn values(desired: &DesiredState, observed: &ObservedState, conf: &ObservedConf,
             let message = format!("`{name}` cannot be set in a file; PostgreSQL {major} would not start");
             Diagnostic::error(Code::ConfValue, message).help("remove the line")
         } else if let Err(error) = postgres::check(row, &assignment.value(), major) {
-            let message =
-                format!("invalid value for `{name}` ({}): PostgreSQL {major} would not start", why(&error));
+            let message = format!(
+                "invalid value for `{name}` ({}): PostgreSQL {major} would not start",
+                why(&error, &assignment.value())
+            );
             let advice = match error {
                 Refused::Value(_) => postgres::advice(row),
                 Refused::Rule(_) => "correct the value".to_string(),
@@ -229,8 +239,20 @@ fn values(desired: &DesiredState, observed: &ObservedState, conf: &ObservedConf,
         } else {
             continue;
         };
-        draft.find(finding.at(settings::location(conf, assignment)));
+        // The line is right but for the value.
+        let mut place = settings::location(conf, assignment);
+        if finding.code == Code::ConfValue && row.context != Context::Internal {
+            place = Location::new(&place.path, assignment.conf.bytes(), assignment.entry.value.clone());
+        }
+        draft.find(finding.at(place));
     }
+}
+
+/// Returns whether a quote starts at a place, and no other one is on its line.
+fn is_open_quote(bytes: &[u8], span: &std::ops::Range<usize>) -> bool {
+    let line =
+        bytes.get(span.start..).unwrap_or_default().split(|&byte| byte == b'\n').next().unwrap_or_default();
+    line.starts_with(b"'") && !line[1..].contains(&b'\'')
 }
 
 /// Reports that the file's own lines are not held against a major.
@@ -253,8 +275,14 @@ fn unchecked(desired: &DesiredState, conf: &ObservedConf, major: Option<u16>, dr
 }
 
 /// Returns what is wrong with a value without repeating it.
-fn why(error: &Refused) -> String {
+fn why(error: &Refused, value: &[u8]) -> String {
+    let is_with_unit = || {
+        let unit = value.trim_ascii().trim_ascii_start();
+        let digits = unit.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        digits > 0 && digits < unit.len() && unit[digits..].iter().all(u8::is_ascii_alphabetic)
+    };
     match error {
+        Refused::Value(ValueError::NotNumber) if is_with_unit() => "it takes no unit".into(),
         Refused::Value(ValueError::UnknownUnit { units, .. }) => {
             format!("not a unit of this setting (units: {})", units.join(", "))
         }

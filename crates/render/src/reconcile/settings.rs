@@ -317,9 +317,9 @@ fn overridden(
         (Code::OverriddenByAutoConf, format!("run `ALTER SYSTEM RESET {name};` on the server"))
     };
     let is_same = same(&over.value);
-    let message = format!("{} overrides `{name}` of postgresql.conf", over.by());
+    let message = format!("`{name}` in postgresql.conf is overridden by {}", over.by());
     let mut finding = match is_same {
-        true => Diagnostic::warning(code, format!("{message}; it is the wanted one")),
+        true => Diagnostic::warning(code, format!("{message}, with the wanted value")),
         false => Diagnostic::error(code, message),
     };
     finding.location = over.location;

@@ -178,7 +178,7 @@ fn summary(out: &mut String, plan: &Plan, files: usize) {
         let mut names: Vec<_> = plan.blockers().map(|blocker| blocker.code.name()).collect();
         names.sort_unstable();
         names.dedup();
-        let _ = writeln!(out, "{color}Refused{color:#}: {}. Nothing is written.", names.join(", "));
+        let _ = writeln!(out, "{color}Refused{color:#}: {}. Nothing was written.", names.join(", "));
     } else if plan.is_empty() {
         let files = count(plan.in_order.len(), "file matches", "files match");
         let _ = writeln!(out, "No changes. {files} the document.");
