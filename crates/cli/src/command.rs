@@ -116,7 +116,11 @@ impl Setting {
                 false if terminal.quiet => {}
                 false if is_repeated(diagnostic) && !self.shows_repeated => {}
                 false if is_repeated(diagnostic) => terminal.note(&diagnostics::in_one_line(diagnostic)),
-                _ => terminal.note(&diagnostics::with_source(diagnostic, &|path| document.text(path))),
+                _ => terminal.note(&diagnostics::with_source(
+                    diagnostic,
+                    &document.reading.diagnostics,
+                    &|path| document.text(path),
+                )),
             }
         }
         for parent in shared.into_iter().filter(|parent| is_first && *parent != document.name) {

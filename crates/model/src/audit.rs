@@ -60,11 +60,11 @@ impl Class {
     /// Returns the statements that the class logs.
     pub fn statements(self) -> &'static str {
         match self {
-            Self::Read => "SELECT, and COPY from a table or a query",
-            Self::Write => "INSERT, UPDATE, DELETE, TRUNCATE, and COPY to a table",
+            Self::Read => "SELECT, and COPY whose source is a table or a query",
+            Self::Write => "INSERT, UPDATE, DELETE, TRUNCATE, and COPY whose destination is a table",
             Self::Function => "function calls and DO blocks",
-            Self::Role => "GRANT, REVOKE, CREATE ROLE, ALTER ROLE, DROP ROLE",
-            Self::Ddl => "every other statement that creates, alters or drops an object",
+            Self::Role => "GRANT, REVOKE, CREATE ROLE, ALTER ROLE, and DROP ROLE",
+            Self::Ddl => "every other statement that creates, alters, or drops an object",
             Self::Misc => "DISCARD, FETCH, CHECKPOINT, VACUUM, SET, and others",
             Self::MiscSet => "SET only",
             Self::All => "every class",

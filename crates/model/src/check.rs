@@ -142,7 +142,10 @@ impl Checker<'_, '_> {
                 let tag = if text.contains("kasmweb/") { "1.16.1" } else { "TAG" };
                 let help = match image.digest() {
                     Some(_) => {
-                        "add the tag in front of `@sha256:`: it says which release the digest is of".into()
+                        let name = text.split('@').next().unwrap_or_default();
+                        format!(
+                            "add the tag before the digest, as in `{name}:{tag}@sha256:...`, to show which release it belongs to"
+                        )
                     }
                     None => format!("add the tag, as in `{text}:{tag}`; without one, Docker uses `latest`"),
                 };
@@ -187,17 +190,20 @@ impl Checker<'_, '_> {
         }
         let lower = text.replacen(repository, &repository.to_lowercase(), 1);
         let (message, help) = if is_web {
-            ("an image reference is not a web address", "write `repository:tag`, without `https://`")
+            (
+                "an image reference is not a web address",
+                "write the repository and a tag, as in `kasmweb/postgres:1.16.1`",
+            )
         } else if capital.is_some() && Image::parse(&lower).is_ok() {
-            ("a repository must not have capital letters", "")
+            ("the repository name must be lowercase", "")
         } else if text.contains('$') {
             ("variables are not supported in a document", "write the tag out")
         } else if text.contains(char::is_whitespace) {
-            ("an image reference has no spaces", "remove the space")
+            ("an image reference must not contain spaces", "remove the space")
         } else if text.matches(':').count() > 1 && offset == text.rfind(':').unwrap_or_default() {
             ("it has more than one tag", "write `repository:tag`, with one tag")
         } else {
-            ("not an image reference", "write `repository:tag`, as in `kasmweb/postgres:1.11.0`")
+            ("not an image reference", "write `repository:tag`, as in `kasmweb/postgres:1.16.1`")
         };
         let diagnostic =
             Diagnostic::error(Code::InvalidImage, format!("invalid value for `image`: {message}")).at(at);
@@ -309,12 +315,15 @@ impl Checker<'_, '_> {
             self.push(
                 Diagnostic::error(Code::SettingNotInMajor, message)
                     .at(at)
-                    .label(format!("the pgaudit of PostgreSQL {major} has no {}", row.name))
+                    .label(format!("pgaudit for PostgreSQL {major} has no {}", row.name))
                     .related(related, why)
-                    .help(format!(
-                        "remove `audit.{}`, or use an image with PostgreSQL {}",
-                        row.key, row.since
-                    )),
+                    .help(match document.postgres_major {
+                        Some(_) => format!(
+                            "remove it, or, if the server runs PostgreSQL {} or later, correct `postgres_major`",
+                            row.since
+                        ),
+                        None => format!("remove it, or use an image with PostgreSQL {} or later", row.since),
+                    }),
             );
         }
     }
@@ -367,16 +376,16 @@ impl Checker<'_, '_> {
         let mut seen: HashMap<&str, usize> = HashMap::new();
         for (index, target) in document.targets.iter().enumerate() {
             let pointer = format!("/targets/{index}");
-            if let Some(first) = seen.insert(&target.name, index) {
+            if let Some(first_index) = seen.insert(&target.name, index) {
                 let at = self.value(&format!("{pointer}/name"));
-                let first = self.value(&format!("/targets/{first}/name"));
+                let first = self.value(&format!("/targets/{first_index}/name"));
                 let message =
-                    format!("`targets[{index}].name` is the name of another target: `{}`", target.name);
+                    format!("the target name `{}` is already used by `targets[{first_index}]`", target.name);
                 self.push(
                     Diagnostic::error(Code::DuplicateTarget, message)
                         .at(at)
-                        .related(first, "the other target")
-                        .help("give each target a name of its own"),
+                        .related(first, "first used here")
+                        .help("give each target a unique name"),
                 );
             }
             let kinds = [target.deployment.is_some(), target.installer.is_some(), target.files.is_some()];
@@ -389,15 +398,17 @@ impl Checker<'_, '_> {
                     Some(second) => self.key(&format!("{pointer}/{second}")),
                     None => self.value(&format!("{pointer}/name")),
                 };
-                let has = if count == 0 { "none" } else { "more than one" };
-                let message = format!(
-                    "`targets[{index}]`, named `{}`, has {has} of `deployment`, `installer` and `files`",
-                    target.name
-                );
+                let has = match (first, second) {
+                    (Some(first), Some(second)) if count == 2 => format!("both `{first}` and `{second}`"),
+                    (Some(_), Some(_)) => "`deployment`, `installer`, and `files`".to_string(),
+                    _ => "none of `deployment`, `installer`, and `files`".to_string(),
+                };
+                let message = format!("target `{}` has {has}", target.name);
                 let help = match (first, second) {
-                    (Some(first), Some(second)) => {
-                        format!("remove `{first}` or `{second}`, or make two targets of them")
+                    (Some(_), Some(_)) if count == 2 => {
+                        "remove one of them, or split the target into two".to_string()
                     }
+                    (Some(_), Some(_)) => "keep one of them, or split the target into three".into(),
                     _ => "add `deployment:` with the path of an installed tree, such as /opt/kasm/current"
                         .into(),
                 };

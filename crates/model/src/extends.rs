@@ -61,10 +61,17 @@ impl Reader<'_> {
             return None;
         }
         let path = joined(self.texts.path(self.now), extends);
-        if self.texts.has(&path) {
-            let message = format!("`extends` leads in a circle: {path} is one of the documents already");
+        if let Some(first) = self.texts.same_file(&path) {
+            let message = match first == self.now {
+                true => format!("circular `extends`: {path} extends itself"),
+                false => {
+                    let steps = (first + 1..=self.now).map(|text| self.texts.path(text)).chain([&*path]);
+                    let steps: Vec<_> = steps.collect();
+                    format!("circular `extends`: {path} extends {}", steps.join(", which extends "))
+                }
+            };
             self.error(Code::ParentChain, at, message).help =
-                Some("extend a document that does not lead back here".into());
+                Some("remove `extends`, or name a different document".into());
             return None;
         }
         if self.texts.len() > MAX_PARENTS {
@@ -81,7 +88,8 @@ impl Reader<'_> {
             Err(why) => {
                 let message = format!("`extends` names a document that cannot be read: {path}: {why}");
                 self.error(Code::ParentUnreadable, at, message).help = Some(
-                    "check the path: it starts at the folder of the document that has the `extends`".into(),
+                    "check the path: it is relative to the folder of the document that contains `extends`"
+                        .into(),
                 );
                 None
             }

@@ -63,7 +63,7 @@ pub(crate) const LIBRARY: Form = Form {
 /// A class of statements, or one that is taken away.
 pub(crate) const CLASS: Form = Form {
     pattern: r"^-?(read|write|function|role|ddl|misc|misc_set|all|none)$",
-    words: "read, write, function, role, ddl, misc, misc_set, all or none; with `-` in front to subtract it",
+    words: "read, write, function, role, ddl, misc, misc_set, all, or none; with `-` in front to subtract it",
     check: |text| {
         let name = text.strip_prefix('-').unwrap_or(text);
         Class::names().any(|known| known == name)
@@ -84,21 +84,21 @@ pub(crate) const IDENTIFIER: Form = Form {
 /// The name of a target.
 pub(crate) const TARGET: Form = Form {
     pattern: r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$",
-    words: "a letter or digit, then up to 62 letters, digits, `.`, `_` and `-`",
+    words: "a letter or digit, followed by up to 62 letters, digits, `.`, `_`, and `-`",
     check: |text| text.len() <= 63 && is_name(text),
 };
 
 /// The name of a container.
 pub(crate) const CONTAINER: Form = Form {
     pattern: r"^[A-Za-z0-9][A-Za-z0-9_.-]*$",
-    words: "a letter or digit, then letters, digits, `_`, `.` and `-`",
+    words: "a letter or digit, followed by letters, digits, `_`, `.`, and `-`",
     check: is_name,
 };
 
 /// A length of time.
 pub(crate) const TIMEOUT: Form = Form {
     pattern: r"^[1-9][0-9]{0,5}(s|min|h)$",
-    words: "a number with `s`, `min` or `h`, such as `5min`",
+    words: "a number followed by `s`, `min`, or `h`, such as `5min`",
     check: |text| {
         let number = ["min", "s", "h"].iter().find_map(|unit| text.strip_suffix(unit)).unwrap_or_default();
         (1..=6).contains(&number.len()) && !number.starts_with('0') && is_number(number)

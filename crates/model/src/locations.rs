@@ -57,9 +57,9 @@ impl<'a> Texts<'a> {
         self.0.get(text).map_or(&[], |text| &text.bytes)
     }
 
-    /// Returns whether one of the texts is the file at this path, whatever way its own path takes.
-    pub(crate) fn has(&self, path: &str) -> bool {
-        self.0.iter().any(|text| pgconf::normalize(&text.path) == path)
+    /// Returns the number of the text that is the file at this path, whatever way its own path takes.
+    pub(crate) fn same_file(&self, path: &str) -> Option<usize> {
+        self.0.iter().position(|text| pgconf::normalize(&text.path) == path)
     }
 
     /// Returns the number of the text with this path.

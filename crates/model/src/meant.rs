@@ -2,7 +2,9 @@
 
 use serde_json::Value;
 
+use crate::form::{CONTAINER, TARGET, TIMEOUT};
 use crate::image::Image;
+use crate::release::Release;
 use crate::schema;
 use crate::written::in_flow;
 
@@ -14,19 +16,14 @@ pub(crate) fn retyped(
     raw: &str,
     rule: &Value,
 ) -> (Option<String>, Option<(String, Value)>) {
-    let example =
-        || rule["examples"].get(0).map(|example| format!("write {expected}, such as `{}`", in_flow(example)));
+    let example = || example_of(rule).map(|example| format!("write {expected}, such as `{example}`"));
     let is = |words: &[&str]| words.iter().any(|word| word.eq_ignore_ascii_case(shown));
     match expected {
         // In quotes it may still be none of the texts that are taken.
         "text" if !found.is_object() && !found.is_array() && !accepts(rule, &shown.into()) => {
             let listed = || Some(allowed(rule)).filter(|all| !all.is_empty());
             let listed = || listed().map(|all| format!("use one of: {}", all.join(", ")));
-            let near = || {
-                let (near, form) = (near_form(rule, shown)?, form(rule)?);
-                Some(format!("write `{near}`: {}", form.trim_start_matches("write ")))
-            };
-            (near().or_else(|| form(rule)).or_else(listed).or_else(example), None)
+            (near(rule, shown).or_else(|| form(rule)).or_else(listed).or_else(example), None)
         }
         "text" if !found.is_object() && !found.is_array() => {
             (Some(format!("write \"{shown}\" in quotes")), Some((format!("\"{shown}\""), shown.into())))
@@ -54,7 +51,7 @@ pub(crate) fn retyped(
             (example(), shown.parse::<i64>().ok().map(|number| (number.to_string(), number.into())))
         }
         "a mapping" if found.as_array().is_some_and(|items| items.iter().all(Value::is_object)) => {
-            (Some("remove the `- ` in front of the keys: a mapping is not a list".into()), None)
+            (Some("remove the `- ` before the keys: a mapping is not a list".into()), None)
         }
         "a mapping" => {
             let keys = rule["properties"].as_object();
@@ -71,7 +68,7 @@ pub(crate) fn retyped(
             }
             let keys = keys.map(|keys| {
                 let keys: Vec<_> = keys.keys().map(String::as_str).collect();
-                format!("write a mapping; its keys are {}", keys.join(", "))
+                format!("write a mapping; its keys are: {}", keys.join(", "))
             });
             (keys.or_else(example), None)
         }
@@ -92,6 +89,43 @@ pub(crate) fn near_form(rule: &Value, text: &str) -> Option<String> {
     };
     let near = [format!("{number}{unit}"), text.trim().replace(' ', "-")];
     near.into_iter().find(|near| near != text && accepts(rule, &near.as_str().into()))
+}
+
+/// Returns what to write for a text that almost has the form that a rule asks for.
+pub(crate) fn near(rule: &Value, text: &str) -> Option<String> {
+    let (near, form) = (near_form(rule, text)?, form(rule)?);
+    // What is meant says more than any example.
+    let form = form.split(", such as").next().unwrap_or_default().trim_start_matches("write ");
+    Some(format!("write `{near}`: {form}"))
+}
+
+/// Returns what to write for a number that a rule takes with a unit only: `300s` or `5min` for `300`.
+pub(crate) fn with_unit(rule: &Value, number: &str) -> Option<String> {
+    let seconds = number.parse::<u64>().ok()?;
+    let takes = |text: &String| accepts(rule, &text.as_str().into());
+    let exact = Some(format!("{seconds}s")).filter(takes).filter(|_| rule["pattern"] == TIMEOUT.pattern)?;
+    let minutes = (seconds % 60 == 0).then(|| format!("{}min", seconds / 60)).filter(takes);
+    let minutes = minutes.map(|minutes| format!(" or `{minutes}`")).unwrap_or_default();
+    let form = form(rule).unwrap_or_default();
+    let form = form.split(", such as").next().unwrap_or_default().trim_start_matches("write ");
+    Some(format!("write `{exact}`{minutes}: {form}"))
+}
+
+/// Returns the first example that the schema has for a value, as it may be written.
+pub(crate) fn example_of(rule: &Value) -> Option<String> {
+    rule["examples"].get(0).map(in_flow)
+}
+
+/// Returns whether a rule asks for a name that takes hyphens for spaces.
+pub(crate) fn is_form_of_name(rule: &Value) -> bool {
+    rule["pattern"] == TARGET.pattern || rule["pattern"] == CONTAINER.pattern
+}
+
+/// Returns the image of Kasm's database whose tag a number is the start of: `kasmweb/postgres:1.16.0` for `1.16`.
+pub(crate) fn image_of_tag(number: &str) -> Option<String> {
+    let image = format!("kasmweb/postgres:{number}.0");
+    let parsed = Image::parse(&image).ok()?;
+    (number.matches('.').count() == 1 && Release::is_published(&parsed)).then_some(image)
 }
 
 /// Returns what a text must be like, where the schema says it in words.

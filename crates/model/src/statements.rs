@@ -14,7 +14,7 @@ pub(crate) struct Statement {
 
 /// Words, the class that logs the statements that they mean, and advice that says more than the class does.
 const WORDS: &[(&[&str], Option<Class>, &str)] = &[
-    (&["dml"], Some(Class::Write), "use `write` for INSERT, UPDATE and DELETE, and `read` for SELECT"),
+    (&["dml"], Some(Class::Write), "use `write` for INSERT, UPDATE, and DELETE, and `read` for SELECT"),
     (&["dql", "select"], Some(Class::Read), ""),
     (&["insert", "update", "delete", "truncate", "merge", "modify", "mod"], Some(Class::Write), ""),
     (&["dcl", "grant", "revoke"], Some(Class::Role), ""),
@@ -27,7 +27,7 @@ const WORDS: &[(&[&str], Option<Class>, &str)] = &[
     (
         &["table", "tables", "schema", "index"],
         Some(Class::Ddl),
-        "use `ddl` for statements that create, alter or drop an object, and `read` and `write` for its rows",
+        "use `ddl` for statements that create, alter, or drop an object, and `read` and `write` for its rows",
     ),
     (&["call", "do", "procedure", "procedures"], Some(Class::Function), ""),
     (&["set"], Some(Class::MiscSet), ""),

@@ -66,12 +66,27 @@ pub(crate) fn hide(diagnostics: &mut Vec<Diagnostic>, texts: &Texts<'_>) {
         for diagnostic in diagnostics.iter_mut() {
             diagnostic.related.take_if(|(location, _)| is_here(location));
         }
-        let message = format!("{path} is not a kasm-db document: it has no line `schema: {VERSION}`");
+        let message = match kind(bytes) {
+            Some(kind) => format!("{path} is not a kasm-db document; it looks like {kind}"),
+            None => format!("{path} is not a kasm-db document: it has no line `schema: {VERSION}`"),
+        };
         diagnostics.push(
             Diagnostic::error(Code::NotADocument, message).at(Location::new(path, b"", 0..0)).help(format!(
                 "check the path; if the file is a document, add the line `schema: {VERSION}` to it"
             )),
         );
+    }
+}
+
+/// Returns what kind of file has the keys that a text has, where its keys alone tell.
+fn kind(text: &[u8]) -> Option<&'static str> {
+    let has = |key: &str| text.split(|byte| *byte == b'\n').any(|line| line.starts_with(key.as_bytes()));
+    if has("apiVersion:") && has("kind:") {
+        Some("a Kubernetes manifest (`apiVersion`, `kind`)")
+    } else if has("services:") {
+        Some("a Compose file (`services`)")
+    } else {
+        None
     }
 }
 

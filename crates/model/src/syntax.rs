@@ -9,9 +9,11 @@ use crate::code::Code;
 use crate::diagnostic::Diagnostic;
 use crate::document::VERSION;
 use crate::locations::Spot;
+use crate::meant::example_of;
 use crate::pointer;
 use crate::reader::Reader;
 use crate::scalar::{hidden_name, is_hidden, scalar};
+use crate::schema;
 use crate::yaml::{self, Kind, NodeId, Tree};
 
 /// Documents with more keys and values than this are not read: a fleet of two thousand targets has as many.
@@ -88,7 +90,8 @@ impl Reader<'_> {
         let spot = self.texts.value(self.now..self.now + 1, "/min_version");
         let message = format!("the document needs kasm-db {wanted} or later; this is {OWN_VERSION}");
         self.diagnostics.clear();
-        self.error(Code::VersionTooOld, spot, message).help = Some(format!("install kasm-db {wanted}"));
+        self.error(Code::VersionTooOld, spot, message).help =
+            Some(format!("install kasm-db {wanted} or later"));
         true
     }
 
@@ -221,11 +224,8 @@ impl Reader<'_> {
                     let span = key.unwrap_or(&node.span).clone();
                     let spot = self.here(span);
                     let path = path_of(tree, top, id).unwrap_or_default();
-                    self.error(Code::WrongType, spot, format!("`{path}` is null")).help = Some(
-                        "write a value, or remove the key to leave it unmanaged; to comment out a setting, list it \
-                         under `unset`"
-                            .into(),
-                    );
+                    let help = absent(&pointer_of(tree, top, id).unwrap_or_default());
+                    self.error(Code::WrongType, spot, format!("`{path}` has no value")).help = Some(help);
                 }
                 scalar(text, *style)
             }
@@ -252,12 +252,31 @@ impl Reader<'_> {
 }
 
 /// The version of this program, which `min_version` is held against.
-const OWN_VERSION: &str = env!("CARGO_PKG_VERSION");
+pub(crate) const OWN_VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Returns ` at PATH` for a key or value of the document, and nothing for the document itself.
 fn of(tree: &Tree, top: NodeId, id: NodeId) -> String {
     let path = path_of(tree, top, id).filter(|path| !path.is_empty());
     path.map(|path| format!(" at `{path}`")).unwrap_or_default()
+}
+
+/// Returns what to write for a value that is not there.
+fn absent(pointer: &str) -> String {
+    if pointer.starts_with("/settings/") {
+        return "write a value, or remove the key to leave it unmanaged; to comment out a setting, list it under `unset`"
+            .into();
+    }
+    if pointer.ends_with(|c: char| c.is_ascii_digit()) {
+        return "write a value, or remove the item".into();
+    }
+    let rule = schema::at(pointer).unwrap_or_default();
+    let value = match (example_of(&rule), rule["type"].as_str()) {
+        (Some(example), Some("array")) => format!("a list, such as `{example}`"),
+        (Some(example), _) => format!("a value, such as `{example}`"),
+        (None, Some("object")) => "a mapping".into(),
+        _ => "a value".into(),
+    };
+    format!("write {value}, or remove the key to leave it unmanaged")
 }
 
 /// Finds the path of a key or value. Only what is reported is looked for.
@@ -268,6 +287,13 @@ fn path_of(tree: &Tree, top: NodeId, id: NodeId) -> Option<String> {
         parts.iter().for_each(|(part, is_item)| pointer::push(&mut path, part, *is_item));
         path
     })
+}
+
+/// Finds the JSON pointer of a key or value.
+fn pointer_of(tree: &Tree, top: NodeId, id: NodeId) -> Option<String> {
+    let mut parts = Vec::new();
+    find(tree, top, id, &mut parts)
+        .then(|| parts.iter().map(|(part, _)| format!("/{}", pointer::escaped(part))).collect())
 }
 
 fn find(tree: &Tree, at: NodeId, id: NodeId, parts: &mut Vec<(String, bool)>) -> bool {

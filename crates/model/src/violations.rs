@@ -7,12 +7,15 @@ use jsonschema::error::ValidationErrorKind as Violation;
 use serde_json::Value;
 
 use crate::audit::Class;
+use crate::bounds::MAJORS;
 use crate::code::Code;
 use crate::diagnostic::MAX_DIAGNOSTICS;
 use crate::document::VERSION;
 use crate::explain::fields;
 use crate::locations::Spot;
-use crate::meant::{accepts, allowed, form, image_of, near_form, retyped};
+use crate::meant::{
+    accepts, allowed, form, image_of, image_of_tag, is_form_of_name, near, retyped, with_unit,
+};
 use crate::pointer::{self, escaped};
 use crate::postgres;
 use crate::reader::Reader;
@@ -20,6 +23,7 @@ use crate::schema;
 use crate::settings;
 use crate::statements::statement;
 use crate::suggest::nearest;
+use crate::syntax::OWN_VERSION;
 
 /// Whether keys that are missing are reported.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -133,7 +137,8 @@ impl Look<'_, '_> {
         } else if let Some(place) = elsewhere {
             format!("move it to `{place}`")
         } else if parent == "/verify" && name.contains("password") {
-            "remove it, and put the password in the file that PGPASSFILE names".into()
+            "remove it, put the password in a password file (`host:port:database:user:password`), and set PGPASSFILE to its path"
+                .into()
         } else {
             format!("use one of: {}", known.join(", "))
         });
@@ -179,16 +184,28 @@ impl Look<'_, '_> {
                     kind_of(found)
                 };
                 if raw.starts_with("{{") {
-                    let message = format!("`{key}` is a placeholder of a template");
+                    let message = format!("`{key}` is an unrendered template placeholder");
                     self.reader.error(Code::WrongType, span, message).help =
                         Some("render the template first, or write the value itself".into());
                     return;
                 }
-                let message = format!("`{key}` must be {expected}, not {kind}");
+                if let (true, Some(help)) = (found.is_number(), with_unit(&rule, &shown)) {
+                    let message = format!("`{key}` has no unit");
+                    self.reader.error(Code::WrongType, span, message).help = Some(help);
+                    return;
+                }
+                // YAML 1.1 took `yes` for a switch, so its type alone would puzzle whoever wrote it.
+                let is_word =
+                    !found.is_array() && !found.is_object() && !shown.is_empty() && !shown.contains('\n');
+                let message = match &*expected {
+                    "true or false" if is_word => format!("`{key}` must be `true` or `false`, not `{shown}`"),
+                    "true or false" => format!("`{key}` must be `true` or `false`, not {kind}"),
+                    _ => format!("`{key}` must be {expected}, not {kind}"),
+                };
                 let diagnostic = self.reader.error(Code::WrongType, span.clone(), message);
                 diagnostic.help = help;
                 if let (true, Some(image)) = (pointer == "/image", image_of(found)) {
-                    diagnostic.help = Some(format!("write it as one text: `image: {image}`"));
+                    diagnostic.help = Some(format!("write it as a single string: `image: {image}`"));
                 }
                 let target = pointer.strip_prefix("/targets/").is_some_and(|index| !index.contains('/'));
                 if let (true, Some(path)) = (target, found.as_str().filter(|path| path.contains('/'))) {
@@ -196,7 +213,10 @@ impl Look<'_, '_> {
                         Some(format!("write a mapping, such as `{{name: current, deployment: {path}}}`"));
                 }
                 if pointer == "/image" && !found.is_object() {
-                    diagnostic.help = Some("write `repository:tag`, as in `kasmweb/postgres:1.11.0`".into());
+                    diagnostic.help = Some(match image_of_tag(&raw) {
+                        Some(image) => format!("write the repository as well: `{image}`"),
+                        None => "write `repository:tag`, as in `kasmweb/postgres:1.16.1`".into(),
+                    });
                     return;
                 }
                 // What would only lead to the next error is no suggestion.
@@ -204,7 +224,7 @@ impl Look<'_, '_> {
                 diagnostic.fix = fix.filter(mends).map(|(text, _)| (span.span, text));
             }
             _ if pointer == "/schema" && is_other_version(found) => {
-                let message = format!("`{key}` is `{shown}`, a version that this kasm-db does not read");
+                let message = format!("schema version `{shown}` is not supported by kasm-db {OWN_VERSION}");
                 let diagnostic = self.reader.error(Code::WrongValue, span, message);
                 diagnostic.help = Some(format!("write `{VERSION}`, or install a later kasm-db"));
             }
@@ -235,6 +255,9 @@ impl Look<'_, '_> {
                 let meant = meant.map(|meant| format!("{sign}{meant}"));
                 let message = match &meant {
                     Some(meant) => format!("invalid value `{shown}` for `{key}`; did you mean `{meant}`?"),
+                    None if text.contains(' ') && is_form_of_name(&rule) => {
+                        format!("invalid value `{shown}` for `{key}`: a name must not contain spaces")
+                    }
                     None => format!("invalid value `{shown}` for `{key}`"),
                 };
                 let is_safe = statement.as_ref().is_none_or(|statement| statement.is_certain);
@@ -242,15 +265,14 @@ impl Look<'_, '_> {
                 let diagnostic = self.reader.error(Code::WrongValue, span, message);
                 diagnostic.fix = fix;
                 diagnostic.help = Some(if let Some(statement) = statement {
-                    format!("{}; the classes are {}", statement.advice, allowed.join(", "))
+                    format!("{}; the classes are: {}", statement.advice, allowed.join(", "))
                 } else if allowed.is_empty() {
                     let pattern = || rule["pattern"].as_str().unwrap_or("its pattern");
                     let form =
                         form(&rule).unwrap_or_else(|| format!("write a text that matches {}", pattern()));
-                    match near_form(&rule, text) {
-                        Some(near) => format!("write `{near}`: {}", form.trim_start_matches("write ")),
-                        None => form,
-                    }
+                    with_unit(&rule, text).or_else(|| near(&rule, text)).unwrap_or(form)
+                } else if pointer == "/preload/mode" {
+                    "use `exact` to preload only these libraries, or `ensure` to add them to the existing ones".into()
                 } else {
                     format!("use one of: {}", allowed.join(", "))
                 });
@@ -258,7 +280,7 @@ impl Look<'_, '_> {
             _ => {
                 let limit = |name: &str| rule.get(name).map(ToString::to_string);
                 let range = match (limit("minimum"), limit("maximum")) {
-                    (Some(low), Some(high)) => format!("`{key}` must be from {low} to {high}"),
+                    (Some(low), Some(high)) => format!("`{key}` must be between {low} and {high}"),
                     _ => match kind {
                         Violation::MinItems { .. } => format!("`{key}` must have at least one item"),
                         Violation::MinLength { .. } => format!("`{key}` must not be empty"),
@@ -275,8 +297,15 @@ impl Look<'_, '_> {
                     Violation::MinItems { .. } => "add an item, or remove the key".to_string(),
                     Violation::MinLength { .. } => "write a text, or remove the key".to_string(),
                     Violation::MaxLength { .. } => "write a shorter text".to_string(),
+                    _ if pointer == "/postgres_major"
+                        && found.as_u64().is_some_and(|major| major < u64::from(*MAJORS.start())) =>
+                    {
+                        format!(
+                            "correct the number, or upgrade the database: PostgreSQL {shown} is not supported"
+                        )
+                    }
                     _ if rule.get("maximum").is_some() => format!(
-                        "write a number from {} to {}",
+                        "write a number between {} and {}",
                         limit("minimum").unwrap_or_default(),
                         limit("maximum").unwrap_or_default()
                     ),

@@ -17,7 +17,7 @@ pub struct SyntaxError {
 }
 
 /// What a mapping needs; the parser stumbles over a wrong indentation in many ways.
-const ALIGN: &str = "let all keys of a mapping start in the same column";
+const ALIGN: &str = "start all keys of a mapping in the same column";
 
 const QUOTE: &str = "put the value in quotes";
 
@@ -73,6 +73,23 @@ impl SyntaxError {
             let message = "a space is missing after the colon";
             return Self::new(colon, message, "write `key: value`, with a space after the colon");
         }
+        if let (Kind::MappingValueNotAllowed, Some((value, key))) = (kind, at.value_above()) {
+            // The value is not shown: it may be a secret of a compose file.
+            let message = format!("{key} has a value already, so it cannot have nested keys");
+            let help = format!(
+                "remove the value, or, if line {} does not belong to {key}, align the two lines",
+                at.number()
+            );
+            return Self::new(value, message, help);
+        }
+        if let (Kind::ExpectedBlockMappingKey, true, Some(help)) =
+            (kind, at.is_first_of_line(), at.alignment())
+        {
+            return Self::new(offset, "the indentation does not match the keys above", help);
+        }
+        if let (true, Some(tab)) = (is_about_tabs(kind), at.first_tab()) {
+            return Self::new(tab, "a tab is used for indentation", "use spaces for indentation");
+        }
         let (message, help) = match kind {
             Kind::UnclosedQuotedScalar | Kind::DocumentIndicatorInQuotedScalar => {
                 ("the quote is not closed", "add the closing quote")
@@ -89,10 +106,6 @@ impl SyntaxError {
             Kind::MappingValueNotAllowed if at.has_colon_before() && at.line().starts_with("image:") => {
                 ("a space follows the second colon", "remove the space: `image: repository:tag`")
             }
-            Kind::MappingValueNotAllowed if at.is_below_a_value() => (
-                "the key above has a value, and cannot have keys as well",
-                "remove that value, or align this line with the key above",
-            ),
             Kind::MappingValueNotAllowed if at.has_colon_before() => (
                 "a value cannot contain `: `",
                 "remove the space after the colon, or put the whole value in quotes",
@@ -106,12 +119,11 @@ impl SyntaxError {
             }
             Kind::ExpectedBlockSequenceEntry => (
                 "the indentation does not match the list above",
-                "let all keys of an item start in the same column, the one after `- `",
+                "start all keys of an item in the same column, the one after `- `",
             ),
-            Kind::InvalidIndentation | Kind::InvalidFlowScalarIndent | Kind::InvalidQuotedScalarIndent => (
-                "the indentation is not deep enough",
-                "indent the line deeper than the key that it belongs to",
-            ),
+            Kind::InvalidIndentation | Kind::InvalidFlowScalarIndent | Kind::InvalidQuotedScalarIndent => {
+                ("the indentation is not deep enough", "indent the line more than the key that it belongs to")
+            }
             Kind::ExpectedFlowSequenceSeparator => {
                 ("expected `,` or `]` here", "separate the items by commas, and close the list with `]`")
             }
@@ -156,12 +168,12 @@ impl SyntaxError {
                 ("a colon is not allowed here", QUOTE)
             }
             Kind::CommentNotSeparated | Kind::CommentInterceptedScalar => {
-                ("a comment is not allowed here", "put a space in front of `#`, or the value in quotes")
+                ("a comment is not allowed here", "put a space before `#`, or put the value in quotes")
             }
             Kind::ZeroBlockScalarIndent | Kind::InvalidBlockScalarHeader | Kind::InvalidBlockScalarIndent => {
                 (
                     "not a valid block of text",
-                    "indent its lines deeper than the key, with nothing after `|` or `>`",
+                    "indent its lines more than the key, with nothing after `|` or `>`",
                 )
             }
             Kind::BomInsideDocument => ("a byte order mark inside the text", "remove it"),
@@ -178,6 +190,18 @@ impl SyntaxError {
         };
         Self::new(offset, message, help)
     }
+}
+
+/// Returns whether an error is about a tab that indents a line.
+fn is_about_tabs(kind: &ErrorKind) -> bool {
+    use ErrorKind as Kind;
+    matches!(
+        kind,
+        Kind::TabNotAllowed
+            | Kind::TabInBlockIndentation
+            | Kind::TabInIndentation
+            | Kind::TabAtBlockScalarStart
+    )
 }
 
 /// Returns whether an error may come from a bracket that is still open.
@@ -262,16 +286,66 @@ impl<'t> Place<'t> {
         ["<<<<<<<", "=======", ">>>>>>>"].iter().any(|marker| self.line().starts_with(marker))
     }
 
-    /// Returns whether the line is indented below one that is a key with a plain value.
-    fn is_below_a_value(&self) -> bool {
-        let indentation = |line: &str| line.len() - line.trim_start().len();
-        let before = self.text.get(..self.line_start()).unwrap_or_default();
-        let is_text = |line: &&str| !line.trim().is_empty() && !line.trim_start().starts_with('#');
-        let above = before.lines().rev().find(is_text).unwrap_or_default();
-        let value = above.split_once(": ").map_or("", |(_, value)| value.trim());
-        indentation(self.line()) > indentation(above)
-            && !value.is_empty()
-            && !value.starts_with(['#', '|', '>', '[', '{'])
+    /// Returns the number of the line.
+    fn number(&self) -> usize {
+        self.before().matches('\n').count() + 1
+    }
+
+    /// Finds the first tab in the indentation of the line.
+    fn first_tab(&self) -> Option<usize> {
+        let line = self.line();
+        let indentation = &line[..line.len() - line.trim_start().len()];
+        indentation.find('\t').map(|at| self.line_start() + at)
+    }
+
+    /// Lists the lines above that are neither empty nor comments, the nearest first: number, offset and text.
+    fn above(&self) -> impl Iterator<Item = (usize, usize, &'t str)> {
+        let (before, mut end) = (self.text.get(..self.line_start()).unwrap_or_default(), self.line_start());
+        let count = self.number() - 1;
+        let lines = before.split_inclusive('\n').rev().enumerate().map(move |(index, line)| {
+            end -= line.len();
+            (count - index, end, line.trim_end())
+        });
+        lines.filter(|(_, _, line)| !line.trim().is_empty() && !line.trim_start().starts_with('#'))
+    }
+
+    /// Finds the plain value of the line above, if this one is indented below it, and names its key.
+    fn value_above(&self) -> Option<(usize, String)> {
+        let (number, start, above) = self.above().next()?;
+        let (key, value) = above.split_once(": ")?;
+        let is_plain = !value.trim().is_empty() && !value.trim_start().starts_with(['#', '|', '>', '[', '{']);
+        if !is_plain || indentation(self.line()) <= indentation(above) {
+            return None;
+        }
+        let key = match key.trim_start() {
+            key if is_word(key) => format!("`{key}`"),
+            _ => format!("the key on line {number}"),
+        };
+        Some((start + above.len() - value.trim_start().len(), key))
+    }
+
+    /// Returns how to indent a line that matches no key above it: like the one that it is nearest to.
+    fn alignment(&self) -> Option<String> {
+        let own = indentation(self.line());
+        let mut best: Option<(usize, usize)> = None;
+        for (number, _, line) in self.above() {
+            let is_key = line.split_once(':').is_some_and(|(key, rest)| {
+                is_word(key.trim_start()) && (rest.is_empty() || rest.starts_with(' '))
+            });
+            let there = indentation(line);
+            if is_key && best.is_none_or(|(_, best)| own.abs_diff(there) < own.abs_diff(best)) {
+                best = Some((number, there));
+            }
+            if there == 0 {
+                break;
+            }
+        }
+        let (number, spaces) = best?;
+        Some(match spaces {
+            0 => format!("remove the indentation of line {}, to align it with line {number}", self.number()),
+            1 => format!("indent line {} by 1 space, like line {number}", self.number()),
+            _ => format!("indent line {} by {spaces} spaces, like line {number}", self.number()),
+        })
     }
 
     /// Finds the innermost bracket that is still open.
@@ -299,6 +373,17 @@ impl<'t> Place<'t> {
     }
 }
 
+/// Returns the number of characters that indent a line.
+fn indentation(line: &str) -> usize {
+    line.len() - line.trim_start().len()
+}
+
+/// Returns whether a key is a plain word, which is safe to show.
+fn is_word(key: &str) -> bool {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    (1..=40).contains(&key.len()) && key.chars().all(is_plain)
+}
+
 #[cfg(test)]
 mod tests {
     use crate::yaml::Tree;
@@ -317,17 +402,22 @@ mod tests {
             ),
             ("a: [b", "[", "the bracket `[` is not closed", "add `]`"),
             ("a: {b: [c, d}\n", "[", "the bracket `[` is closed by `}`", "close each bracket"),
-            ("a:\n\tb: c\n", "b", "a tab is used for indentation", "use spaces"),
+            ("a:\n\tb: c\n", "\tb", "a tab is used for indentation", "use spaces"),
             ("a: b\nc:d\ne: f\n", ":d", "a space is missing after the colon", "write `key: value`"),
             ("a: \"b\nc: d\n", "\"b", "the quote is not closed", "add the closing quote"),
             ("a: 'b\nc: d\n", "'", "the quote is not closed", "add the closing quote"),
             ("a: b: c\n", ": c", "a value cannot contain `: `", "remove the space after the colon"),
-            ("a:\n    b: c\n  d: e\n", "d", "the indentation does not match the keys above", "let all keys"),
+            (
+                "a:\n    b: c\n  d: e\n",
+                "d",
+                "the indentation does not match the keys above",
+                "indent line 3 by 4 spaces, like line 2",
+            ),
             (
                 "a: b\n  c: d\n",
-                ": d",
-                "the key above has a value, and cannot have keys as well",
-                "remove that value",
+                "b\n",
+                "`a` has a value already, so it cannot have nested keys",
+                "remove the value, or, if line 2",
             ),
             ("image: a: b\n", ": b", "a space follows the second colon", "remove the space"),
             (
@@ -340,7 +430,7 @@ mod tests {
                 "- a: b\n c: d\n",
                 "c",
                 "the indentation does not match the list above",
-                "let all keys of an item",
+                "start all keys of an item",
             ),
             ("a: {b: c} d\n", "d", "unexpected text after the value", "remove it"),
             ("a: \"b\" c\n", "c", "unexpected text after the closing quote", "remove it"),

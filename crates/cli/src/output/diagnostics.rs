@@ -10,8 +10,13 @@ use crate::output::{escape, escape_lines, style};
 
 /// Renders a diagnostic of the document, with its lines and a caret below the place.
 ///
-/// `texts` gives the bytes behind a place's path. The document holds no secrets: there is no key for one.
-pub(crate) fn with_source<'t>(diagnostic: &Diagnostic, texts: &dyn Fn(&str) -> &'t [u8]) -> String {
+/// What to write instead also has what is to be written for the others of `all` on its line: as one of several it would
+/// show a line that is still wrong. `texts` gives the bytes behind a place's path. The document holds no secrets: there is no key for one.
+pub(crate) fn with_source<'t>(
+    diagnostic: &Diagnostic,
+    all: &[Diagnostic],
+    texts: &dyn Fn(&str) -> &'t [u8],
+) -> String {
     let (message, help) = (escape(&diagnostic.message), diagnostic.help.as_deref().map(escape));
     let label = diagnostic.label.as_deref().map(escape);
     let level = match diagnostic.severity {
@@ -32,10 +37,11 @@ pub(crate) fn with_source<'t>(diagnostic: &Diagnostic, texts: &dyn Fn(&str) -> &
     let related = diagnostic.related.as_ref().map(|(at, why)| (at, escape(why)));
     let (here, there): (Vec<_>, Vec<_>) =
         related.iter().map(|(at, _)| *at).partition(|at| at.path == place.path);
+    let fixes = fixes_of_line(diagnostic, place, all);
     let spans: Vec<_> = [&place.span]
         .into_iter()
         .chain(here.iter().map(|at| &at.span))
-        .chain(diagnostic.fix.iter().map(|(range, _)| range))
+        .chain(fixes.iter().map(|(range, _)| range))
         .collect();
     let (quoted, named): (Vec<_>, Vec<_>) = there.into_iter().partition(|at| names_schema(texts(&at.path)));
     let note = related.as_ref().filter(|_| !named.is_empty());
@@ -73,16 +79,35 @@ pub(crate) fn with_source<'t>(diagnostic: &Diagnostic, texts: &dyn Fn(&str) -> &
         group = group.element(Level::HELP.message(help.as_str()));
     }
     let mut report = vec![group];
-    let fix;
-    if let Some((range, replacement)) = &diagnostic.fix {
-        fix = escape_lines(replacement);
-        let patch = Patch::new(text.range(range.clone()), fix.as_str());
+    if !fixes.is_empty() {
+        let patches = fixes.iter().map(|(range, fix)| Patch::new(text.range(range.clone()), fix.as_str()));
         let title = Level::HELP.secondary_title("write this instead");
         let snippet = Snippet::source(text.text.as_str()).line_start(text.first).path(path.as_str());
-        report.push(title.element(snippet.patch(patch)));
+        report.push(title.element(snippet.patches(patches)));
     }
     let renderer = Renderer::styled().decor_style(DecorStyle::Ascii);
     format!("{}\n", renderer.render(&report))
+}
+
+/// Returns the fix of a diagnostic, escaped, and those of the others on its line; none if it has none itself.
+fn fixes_of_line(
+    diagnostic: &Diagnostic,
+    place: &Location,
+    all: &[Diagnostic],
+) -> Vec<(Range<usize>, String)> {
+    let Some((own, text)) = &diagnostic.fix else { return Vec::new() };
+    let mut fixes = vec![(own.clone(), text)];
+    for other in all {
+        let is_here = |at: &Location| (at.path.as_str(), at.line) == (place.path.as_str(), place.line);
+        let (true, Some((range, text))) = (other.location.as_ref().is_some_and(is_here), &other.fix) else {
+            continue;
+        };
+        if fixes.iter().all(|(fixed, _)| fixed.end <= range.start || range.end <= fixed.start) {
+            fixes.push((range.clone(), text));
+        }
+    }
+    fixes.sort_by_key(|(range, _)| range.start);
+    fixes.into_iter().map(|(range, text)| (range, escape_lines(text))).collect()
 }
 
 /// Renders a diagnostic of the document in one line.

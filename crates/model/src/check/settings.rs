@@ -10,10 +10,13 @@ use crate::code::Code;
 use crate::desired::{Compare, DesiredSetting};
 use crate::diagnostic::{Diagnostic, MAX_DIAGNOSTICS};
 use crate::document::Document;
+use crate::meant::accepts;
 use crate::pointer::escaped;
 use crate::postgres::{self, Refused};
+use crate::schema;
 use crate::settings::{self, PGAUDIT};
 use crate::suggest::nearest;
+use crate::typed::{TypedValue, typed};
 use crate::written::in_flow;
 
 impl Checker<'_, '_> {
@@ -41,7 +44,7 @@ impl Checker<'_, '_> {
                 );
                 continue;
             }
-            if !self.name(&name, &pointer) {
+            if !self.name(&name, &pointer, Some(value)) {
                 continue;
             }
             let value = match value {
@@ -101,17 +104,21 @@ impl Checker<'_, '_> {
         if row.is_none() && self.diagnostics.len() < MAX_DIAGNOSTICS {
             let at = self.key(pointer);
             let newest = majors.first().copied().unwrap_or(*postgres::MAJORS.end());
-            let of = if majors.len() == 1 { format!("PostgreSQL {newest}") } else { "PostgreSQL".into() };
+            let of = if majors.len() == 1 {
+                format!("PostgreSQL {newest} setting")
+            } else {
+                "PostgreSQL setting".into()
+            };
             let path = path_of(pointer, name);
             let meant = postgres::nearest(name, newest);
             let message = match meant {
-                Some(meant) => format!("`{path}` is not a setting of {of}; did you mean `{meant}`?"),
-                None => format!("`{path}` is not a setting of {of}"),
+                Some(meant) => format!("`{path}` is not a {of}; did you mean `{meant}`?"),
+                None => format!("`{path}` is not a {of}"),
             };
             let mut diagnostic =
                 Diagnostic::error(Code::InvalidSetting, message).at(at.clone()).help(meant.map_or_else(
                     || "remove it".to_string(),
-                    |meant| format!("write `{meant}`, or remove it"),
+                    |meant| format!("write `{meant}`, or remove `{name}`"),
                 ));
             if let Some(meant) = meant {
                 diagnostic = diagnostic.fix(at.span.clone(), meant);
@@ -122,12 +129,12 @@ impl Checker<'_, '_> {
                 (postgres::known_in(name).first(), postgres::known_in(name).last())
             {
                 let help =
-                    format!("remove it, or use an image of PostgreSQL {first} to {last}, which have it");
+                    format!("remove it, or use an image with PostgreSQL {first} to {last}, which have it");
                 diagnostic = diagnostic.help(help);
             } else if let Some(row) = PGAUDIT.iter().find(|row| row.key == name) {
                 diagnostic = diagnostic.help(match pointer.starts_with("/unset/") {
-                    true => format!("write `{}` for the setting of pgaudit", row.name),
-                    false => format!("write it under `audit.{}` if the setting of pgaudit is meant", row.key),
+                    true => format!("write `{}` if you mean the pgaudit setting", row.name),
+                    false => format!("move it to `audit.{}` if you mean the pgaudit setting", row.key),
                 });
             }
             self.push(diagnostic);
@@ -136,7 +143,7 @@ impl Checker<'_, '_> {
     }
 
     /// Checks a name in `settings` or `unset`: its grammar, and that it has no other place.
-    fn name(&mut self, name: &str, pointer: &str) -> bool {
+    fn name(&mut self, name: &str, pointer: &str, value: Option<&Value>) -> bool {
         let part = |part: &str| {
             let mut chars = part.chars();
             chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
@@ -171,15 +178,12 @@ impl Checker<'_, '_> {
             // A line with a name that pgaudit does not have is worth commenting out; a slip is not.
             if let Some(meant) = nearest(name, PGAUDIT.iter().map(|row| row.name)) {
                 let (message, at) = (
-                    format!(
-                        "`{}` is not a setting of pgaudit; did you mean `{meant}`?",
-                        path_of(pointer, name)
-                    ),
+                    format!("`{}` is not a pgaudit setting; did you mean `{meant}`?", path_of(pointer, name)),
                     self.value(pointer),
                 );
                 self.push(
                     Diagnostic::error(Code::InvalidSetting, message)
-                        .help(format!("write `{meant}`, or remove it"))
+                        .help(format!("write `{meant}`, or remove `{name}`"))
                         .fix(at.span.clone(), meant)
                         .at(at),
                 );
@@ -208,9 +212,9 @@ impl Checker<'_, '_> {
         };
         let message = format!("`{}` is managed by {place}", path_of(pointer, name));
         let at = self.key(pointer);
-        self.push(
-            Diagnostic::error(Code::ReservedSetting, message).at(at).help(format!("move it to {place}")),
-        );
+        let help =
+            moved(name, value.and_then(Value::as_str)).unwrap_or_else(|| format!("move it to {place}"));
+        self.push(Diagnostic::error(Code::ReservedSetting, message).at(at).help(help));
         false
     }
 
@@ -235,7 +239,7 @@ impl Checker<'_, '_> {
             let name = written.to_ascii_lowercase();
             // `unset` may name pgaudit's settings: there is no other way to say that they must go.
             let audit = settings::pgaudit(&name).is_some();
-            if !audit && !self.name(&name, &pointer) {
+            if !audit && !self.name(&name, &pointer, None) {
                 continue;
             }
             if let Some(first) = seen.insert(today(&name, major), index) {
@@ -257,7 +261,7 @@ impl Checker<'_, '_> {
                     Diagnostic::error(Code::SetAndUnset, message)
                         .at(at)
                         .related(set, "set here")
-                        .help(format!("remove it from `unset`, or remove `{path}`")),
+                        .help(format!("remove `{written}` from `unset`, or remove `{path}`")),
                 );
             }
             // A setting that another major had may well stand in the file: that is no error.
@@ -279,6 +283,20 @@ fn path_of(pointer: &str, name: &str) -> String {
     }
 }
 
+/// Returns what to write for the value of a setting whose own key takes a list.
+fn moved(name: &str, value: Option<&str>) -> Option<String> {
+    let (parent, key, items) = match name {
+        "pgaudit.log" => ("audit", "classes", typed(name, value?)),
+        "shared_preload_libraries" => ("preload", "libraries", typed(name, value?)),
+        _ => return None,
+    };
+    let TypedValue::List(items) = items else { return None };
+    let rule = schema::at(&format!("/{parent}/{key}"))?;
+    let list = Value::from(items);
+    accepts(&rule, &list)
+        .then(|| format!("remove it, and write `{key}: {}` under `{parent}`", in_flow(&list)))
+}
+
 /// Returns the name of today for a setting in lower case, so that an old name is the same setting.
 fn today(name: &str, major: Option<u16>) -> String {
     postgres::lookup_in(name, major).map_or_else(|| name.to_string(), |row| row.name.to_ascii_lowercase())
@@ -291,7 +309,7 @@ fn meant(refused: &Refused, value: &str) -> Option<String> {
             nearest(value, values.iter().copied()).map(String::from)
         }
         Refused::Value(ValueError::UnknownUnit { found, meant, .. }) => {
-            Some(format!("{}{}", value.trim_end().strip_suffix(found.trim_end())?, (*meant)?))
+            Some(format!("{}{}", value.trim_end().strip_suffix(found.trim_end())?.trim_end(), (*meant)?))
         }
         _ => None,
     }

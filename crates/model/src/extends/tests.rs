@@ -86,7 +86,7 @@ fn what_is_wrong_in_any_text_is_said_in_one_run_even_where_another_covers_it_up(
         [
             "kasm-db.yaml:3:9 KDB101 unknown key `audit.clases`; did you mean `audit.classes`?",
             "base.kasm-db.yaml:3:20 KDB104 invalid value `loud` for `audit.log_level`",
-            "base.kasm-db.yaml:4:1 KDB103 `image` is null",
+            "base.kasm-db.yaml:4:1 KDB103 `image` has no value",
             "a/kasm-db.yaml:3:1 KDB005 duplicate key `image` (first on line 2)",
         ]
     );
@@ -113,7 +113,7 @@ fn circles_and_long_chains_are_errors_where_they_close() {
         ("b/kasm-db.yaml", "schema: kasm-db/v1\nextends: ../a/kasm-db.yaml\n"),
         ("a/kasm-db.yaml", "schema: kasm-db/v1\n"),
     ]);
-    let message = "`extends` leads in a circle: a/kasm-db.yaml is one of the documents already";
+    let message = "circular `extends`: a/kasm-db.yaml extends b/kasm-db.yaml, which extends a/kasm-db.yaml";
     assert_eq!(said(&circle), [format!("b/kasm-db.yaml:2:10 KDB007 {message}")]);
 
     let names: Vec<String> = (0..7).map(|n| format!("{n}.kasm-db.yaml")).collect();

@@ -17,7 +17,7 @@ pub enum ValueError {
     UnknownUnit {
         /// What stands behind the number; bytes outside UTF-8 are replaced.
         found: String,
-        /// The valid unit that differs from it in letter case alone: `MB` for `mb`.
+        /// The valid unit that it means in another letter case or as a word: `MB` for `mb` and `megabytes`.
         meant: Option<&'static str>,
         /// All valid units, the smallest first.
         units: &'static [&'static str],
@@ -55,11 +55,30 @@ pub enum ValueError {
     },
 }
 
+/// Units as people write them out, in the singular.
+const WORDS: &[(&str, &str)] = &[
+    ("byte", "B"),
+    ("kilobyte", "kB"),
+    ("megabyte", "MB"),
+    ("gigabyte", "GB"),
+    ("terabyte", "TB"),
+    ("millisecond", "ms"),
+    ("second", "s"),
+    ("minute", "min"),
+    ("hour", "h"),
+    ("day", "d"),
+];
+
 impl ValueError {
     /// Makes [`ValueError::UnknownUnit`] of what stands behind the number.
     pub(super) fn unknown_unit(found: &[u8], base: Unit) -> Self {
         let units = base.accepted();
-        let meant = units.iter().copied().find(|unit| unit.as_bytes().eq_ignore_ascii_case(found));
+        let word = WORDS.iter().find(|(word, _)| {
+            found.eq_ignore_ascii_case(word.as_bytes())
+                || found.eq_ignore_ascii_case(format!("{word}s").as_bytes())
+        });
+        let word = word.map_or(found, |(_, unit)| unit.as_bytes());
+        let meant = units.iter().copied().find(|unit| unit.as_bytes().eq_ignore_ascii_case(word));
         ValueError::UnknownUnit { found: String::from_utf8_lossy(found).into_owned(), meant, units }
     }
 }
@@ -70,7 +89,11 @@ impl fmt::Display for ValueError {
             ValueError::NotBoolean => f.write_str("not a Boolean value"),
             ValueError::NotNumber => f.write_str("not a number"),
             ValueError::UnknownUnit { found, units, .. } => {
-                write!(f, "\"{found}\" is not a unit of this setting (units: {})", units.join(", "))
+                write!(
+                    f,
+                    "`{found}` is not a valid unit for this setting (valid units: {})",
+                    units.join(", ")
+                )
             }
             ValueError::IntegerOverflow => f.write_str("the number is too large for an integer"),
             ValueError::IntegerOutOfRange { value, unit, min, max } => {

@@ -175,8 +175,8 @@ fn data_directory(desired: &DesiredState, observed: &ObservedState, draft: &mut 
         data.series, data.path
     );
     let mut finding = Diagnostic::error(Code::MajorChange, message).help(format!(
-        "declare an image of PostgreSQL {0}; to change the major, dump the database with PostgreSQL {0} and restore it \
-         into a new data directory",
+        "declare an image with PostgreSQL {0}; to change the major version, dump the database with PostgreSQL {0} and \
+         restore it into a new data directory",
         data.series
     ));
     finding.location = observed.main_database().and_then(|d| {
@@ -356,9 +356,24 @@ fn libraries(desired: &DesiredState, observed: &ObservedState, conf: &ObservedCo
                     Code::LibraryMissing,
                     format!("{image} has no {name}: the server would not start"),
                 )
-                .help(format!(
-                    "use an image that includes {name}, such as {such_as}, or remove {name} from the list"
-                ));
+                .help({
+                    let place = desired.image_place().filter(|_| desired.image().is_some());
+                    let place = place
+                        .map(|at| format!("change `image` ({}:{}:{}) to one", at.path, at.line, at.column));
+                    let place = place.unwrap_or_else(|| "declare an `image`".into());
+                    let list = match desired.library_place(library) {
+                        Some(_) => "`preload.libraries`",
+                        None => "`shared_preload_libraries`",
+                    };
+                    let audit = match name == "pgaudit" && desired.audits() {
+                        true => " and remove `audit`",
+                        false => "",
+                    };
+                    format!(
+                        "{place} that includes {name}, such as {such_as}, or remove {name} from \
+                         {list}{audit}"
+                    )
+                });
                 finding.location.clone_from(&location);
                 draft
                     .find_declared(finding, desired.library_place(library).or_else(|| desired.image_place()));

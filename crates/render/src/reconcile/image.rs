@@ -148,8 +148,10 @@ pub(super) fn majors(
     let Ok(site) = &database.site else { return };
     let location = database.image_location(site);
     if wanted.is_none() && observed.target.kind.has_data() {
-        let message =
-            "the PostgreSQL major of the new image is not known: it may not open the data directory";
+        let image = desired.image().map_or("the new image", Image::as_str);
+        let message = format!(
+            "cannot tell the PostgreSQL major version of {image}: the server might not be able to open the data directory"
+        );
         let finding = Diagnostic::error(Code::MajorUnknown, message)
             .at(location)
             .help("add `postgres_major:` with the major of the image to the document");
@@ -171,9 +173,15 @@ pub(super) fn majors(
     }
     let message = format!("{found} is PostgreSQL {old}, the new image is PostgreSQL {wanted}");
     let finding = if observed.target.kind.has_data() {
-        Diagnostic::error(Code::MajorChange, format!("{message}: it cannot open the data directory")).help(format!(
-            "declare an image of PostgreSQL {old}; to change the major, dump the database with the old image \
-             and restore it into a new volume"
+        let image = desired.image().map_or("the new image", Image::as_str);
+        let message = format!(
+            "{image} is PostgreSQL {wanted} and cannot open the data directory of {found}, which is PostgreSQL {old}"
+        );
+        let fitting = observed.kasm_image().filter(|image| Release::of(image).series == Some(old));
+        let such_as = fitting.map(|image| format!(", such as {image}")).unwrap_or_default();
+        Diagnostic::error(Code::MajorChange, message).help(format!(
+            "declare an image with PostgreSQL {old}{such_as}; to change the major version, dump the database with the \
+             old image and restore it into a new volume"
         ))
     } else {
         Diagnostic::warning(Code::MajorChange, format!("{message}; the installer makes a new volume"))
