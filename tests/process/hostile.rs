@@ -147,7 +147,7 @@ fn documents() -> Vec<Case> {
         document("no document", With(3, "is not a kasm-db document"), bomb("a")),
         document("two documents", With(3, "a file holds one"), format!("{DOCUMENT}---\n{DOCUMENT}")),
         document("number for an image", With(3, "`image` must be text"), with_image("1.10")),
-        document("null for an image", With(3, "`image` is null"), with_image("null")),
+        document("null for an image", With(3, "`image` has no value"), with_image("null")),
         document("word for the classes", With(3, "`audit.classes` must be a list"), with_classes("no")),
         document("unknown key", With(3, "did you mean `preload`"), swap(DOCUMENT, "preload", "prelod")),
         document(

@@ -56,7 +56,8 @@ fn the_image_with_pgaudit_is_the_one_of_the_release_that_is_there() {
         ] {
             declare(&sandbox, &document, &target);
             let run = sandbox.run("plan").expect(4);
-            let help = format!("includes pgaudit, such as {advised}, or remove pgaudit from the list");
+            let help =
+                format!("includes pgaudit, such as {advised}, or remove pgaudit from `preload.libraries`");
             assert!(
                 run.stderr.contains("error[KDB502]") && run.stderr.contains(&help),
                 "{tag} {document}: {run}"
@@ -169,7 +170,7 @@ fn an_image_is_not_changed_by_a_fix_into_another_one() {
         .unwrap();
     let run = sandbox.run("validate").expect(3);
     assert!(
-        run.stderr.contains("add the tag in front of `@sha256:`") && !run.stderr.contains("latest"),
+        run.stderr.contains("add the tag before the digest, as in `") && !run.stderr.contains("latest"),
         "{run}"
     );
 }

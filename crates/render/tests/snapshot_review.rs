@@ -34,6 +34,6 @@ fn a_review_shows_the_effect_of_a_document_and_no_secret() {
 fn a_review_shows_what_stands_in_the_way() {
     let document = DOCUMENT.replace("1.11.0", "1.16.0");
     let review = review(&document, &stock()).unwrap();
-    assert!(review.contains("refused: postgres:12-alpine is PostgreSQL 12"), "{review}");
+    assert!(review.contains("refused: kasmweb/postgres:1.16.0 is PostgreSQL 14"), "{review}");
     assert!(review.contains("    image: postgres:12-alpine\n") && !review.contains("dummy"), "{review}");
 }
