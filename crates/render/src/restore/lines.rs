@@ -1,5 +1,7 @@
 //! The lines of a file, and the file without some that kasm-db wrote.
 
+use std::ops::Range;
+
 use super::piece::Piece;
 
 /// A text as lines without their ends, and the ends: those are the file's, whoever wrote the line.
@@ -21,6 +23,19 @@ impl<'a> Lines<'a> {
     /// Returns the lines without their ends.
     pub(crate) fn contents(&self) -> Vec<&'a [u8]> {
         self.lines.iter().map(|(content, _)| *content).collect()
+    }
+
+    /// Returns lines of which all but the last have the carriage return of their ends: joined by line feeds they are the text.
+    pub(crate) fn joinable(&self, range: Range<usize>) -> Vec<Vec<u8>> {
+        let last = range.end.saturating_sub(1);
+        let line = |index: usize| {
+            let (content, end) = self.lines[index];
+            match index == last {
+                true => content.to_vec(),
+                false => [content, end.strip_suffix(b"\n").unwrap_or(end)].concat(),
+            }
+        };
+        range.map(line).collect()
     }
 
     /// Finds the lines of a piece as they were written. Of several that read so, it is the one that has the same number
@@ -63,12 +78,11 @@ impl<'a> Lines<'a> {
                 continue;
             }
             let end = start + piece.after.len();
-            let (first, last) = (self.lines[start].1, self.lines[end - 1].1);
             out.extend(&self.lines[at..start]);
-            // Further lines end like the first one; the last one as the last of those that were there.
-            let between = if first.is_empty() { &b"\n"[..] } else { first };
+            // Between further lines are the ends that they had; the last one ends as the last of those that were there.
+            let last = self.lines[end - 1].1;
             let count = piece.before.len();
-            let line_end = |index: usize| if index + 1 == count { last } else { between };
+            let line_end = |index: usize| if index + 1 == count { last } else { &b"\n"[..] };
             out.extend(
                 piece.before.iter().enumerate().map(|(index, line)| (line.as_slice(), line_end(index))),
             );

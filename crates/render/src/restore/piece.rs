@@ -11,7 +11,8 @@ pub struct Piece {
     pub nth: usize,
     /// How many equal ones there are.
     pub of: usize,
-    /// The lines that stood there before, without line ends; none for lines that were added.
+    /// The lines that stood there before, without line ends; of several, all but the last keep a carriage return. None for
+    /// lines that were added.
     pub before: Vec<Vec<u8>>,
     /// The lines that were written, without line ends.
     pub after: Vec<Vec<u8>>,

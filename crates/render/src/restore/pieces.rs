@@ -1,5 +1,7 @@
 //! The pieces that lead from one text to another.
 
+use std::ops::Range;
+
 use super::align::{align, runs};
 use super::lines::Lines;
 use super::piece::Piece;
@@ -14,32 +16,33 @@ pub(crate) fn between(
     image: &str,
     generation: u64,
 ) -> Vec<Piece> {
-    let (old, text) = (Lines::new(before).contents(), Lines::new(after));
-    let new = text.contents();
+    let (old_text, text) = (Lines::new(before), Lines::new(after));
+    let (old, new) = (old_text.contents(), text.contents());
     let mut pieces = Vec::new();
-    let mut add = |line: usize, before: &[&[u8]], after: &[&[u8]]| {
+    let mut add = |line: usize, from: Range<usize>, after: &[&[u8]]| {
+        let before = &old[from.clone()];
         let subject = match kind {
             FileKind::Compose => Some(image.to_owned()),
             FileKind::Conf => after.iter().chain(before).find_map(|line| setting(line)),
         };
         let owned = |lines: &[&[u8]]| lines.iter().map(|line| line.to_vec()).collect::<Vec<_>>();
         let (nth, of) = text.place(line, after);
-        let (before, after) = (owned(before), owned(after));
+        let (before, after) = (old_text.joinable(from), owned(after));
         pieces.push(Piece { subject: subject.unwrap_or_default(), generation, nth, of, before, after });
     };
     match align(kind, &old, &new) {
         Some(pairs) => {
             for (line, pair) in pairs.into_iter().enumerate() {
-                match pair.map(|old_line| old[old_line]) {
-                    Some(old) if old == new[line] => {}
-                    Some(old) => add(line, &[old], &[new[line]]),
-                    None => add(line, &[], &[new[line]]),
+                match pair {
+                    Some(pair) if old[pair] == new[line] => {}
+                    Some(pair) => add(line, pair..pair + 1, &[new[line]]),
+                    None => add(line, 0..0, &[new[line]]),
                 }
             }
         }
         None => {
             for (from, to) in runs(&old, &new) {
-                add(to.start, &old[from], &new[to]);
+                add(to.start, from, &new[to]);
             }
         }
     }
