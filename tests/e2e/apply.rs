@@ -131,7 +131,7 @@ fn a_command_that_fails_hangs_or_floods_leaves_its_step_to_be_done() {
     run.says(&[
         "/bin/start` ended with 5: cannot: no space left",
         "  | cannot",
-        "go on with it",
+        "continue with it",
         "what follows is not done",
     ]);
     bed.run("status").expect(9).says(&["an apply is not finished", "server unreachable"]);

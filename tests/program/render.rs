@@ -312,7 +312,7 @@ fn a_blocked_target_is_rendered_as_it_is_with_its_blockers() {
     let run = sandbox.run(&format!("-q render -f {EXISTING}")).expect(0);
     assert!(run.stderr.contains("KDB501"), "{run}");
     let text = folder(&sandbox, "examples/existing/rendered");
-    assert!(text.contains("Refused: major-change. Nothing is written."), "{text}");
+    assert!(text.contains("Refused: major-change. Nothing was written."), "{text}");
     assert!(text.contains("error[KDB501]: kasmweb/postgres:1.16.0 is PostgreSQL 14"), "{text}");
     let files = folder(&sandbox, "examples/existing/rendered/current");
     assert!(
