@@ -326,7 +326,7 @@ fn code(text: &str) -> String {
 fn plain(text: &str) -> String {
     let text = escape(text);
     let parts: Vec<&str> = text.split('`').collect();
-    if parts.len() % 2 == 0 {
+    if parts.len().is_multiple_of(2) {
         return html(&text);
     }
     let part = |(index, part): (usize, &&str)| match index % 2 == 1 && !part.is_empty() {

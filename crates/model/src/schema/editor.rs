@@ -27,11 +27,11 @@ pub(super) fn complete(schema: &mut Value) {
         *classes = json!({ "enum": all.collect::<Vec<_>>() });
     }
     if let Some(library) = schema.pointer_mut("/$defs/Preload/properties/libraries/items") {
-        *library = either(LIBRARIES.iter().map(|name| Value::from(*name)), library.take());
+        *library = either(LIBRARIES.iter().map(|name| Value::from(*name)), &library.take());
     }
     let settings = settings();
     if let Some(name) = schema.pointer_mut("/properties/unset/items") {
-        *name = either(settings.keys().map(|name| Value::from(*name)), name.take());
+        *name = either(settings.keys().map(|name| Value::from(*name)), &name.take());
     }
     if let Some(Value::Object(object)) = schema.pointer_mut("/properties/settings") {
         let any = object.get("additionalProperties").cloned().unwrap_or_default();
@@ -45,7 +45,7 @@ pub(super) fn complete(schema: &mut Value) {
 }
 
 /// Returns a schema that has names to complete, and accepts what another one does.
-fn either(names: impl Iterator<Item = Value>, other: Value) -> Value {
+fn either(names: impl Iterator<Item = Value>, other: &Value) -> Value {
     json!({ "anyOf": [{ "enum": names.collect::<Vec<_>>() }, other] })
 }
 
