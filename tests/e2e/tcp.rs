@@ -199,7 +199,7 @@ fn over_tcp_the_server_has_to_prove_who_it_is_unless_told_otherwise() {
     let ca = server.root.join("ca").display().to_string();
     server.run(&[], &[]).expect(0).says(&[
         "ok    connect: PostgreSQL 15.",
-        "by localhost port",
+        "via localhost port",
         "verify-full",
         "ok    library pgaudit: loaded",
         "ok    audit read",
