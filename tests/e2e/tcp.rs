@@ -236,7 +236,7 @@ fn over_tcp_the_server_has_to_prove_who_it_is_unless_told_otherwise() {
         .says(&["not valid for name"]);
     server.run(&[], &[("PGSSLROOTCERT", &ca)]).expect(9);
     // Neither what may fall back to no TLS.
-    server.run(&[], &[("PGSSLMODE", "prefer")]).expect(9).says(&["lets whoever is in between choose"]);
+    server.run(&[], &[("PGSSLMODE", "prefer")]).expect(9).says(&["lets anybody on the way switch off TLS"]);
 }
 
 #[test]
