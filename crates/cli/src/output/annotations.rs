@@ -3,9 +3,14 @@
 use std::path::{Component, Path, PathBuf};
 
 use model::{Diagnostic, Location, Severity};
-use ops::{Document, Error};
+use ops::{Document, Error, Outcome};
 
-use super::emitter::PlanRow;
+use super::emitter::{Emitter, PlanRow};
+use super::report::Report;
+use super::sink::Sink;
+
+/// The reports whose problems have places.
+pub(super) const REPORTS: &[Report] = &[Report::Validate, Report::Plan, Report::Show];
 
 /// A problem beside a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,15 +27,69 @@ pub(super) struct Annotation {
     pub(super) about: String,
 }
 
+/// Gathers problems for a format; they are written at the end of the run, also if it fails.
+pub(super) struct Annotated {
+    sink: Sink,
+    annotations: Annotations,
+    /// Writes the problems, the worst first.
+    text: fn(&[Annotation]) -> String,
+    is_for_programs: bool,
+}
+
+impl Annotated {
+    /// Starts a result for people.
+    pub(super) fn for_people(sink: Sink, text: fn(&[Annotation]) -> String) -> Self {
+        Self { sink, annotations: Annotations::default(), text, is_for_programs: false }
+    }
+
+    /// Starts a result for programs.
+    pub(super) fn for_programs(sink: Sink, text: fn(&[Annotation]) -> String) -> Self {
+        Self { is_for_programs: true, ..Self::for_people(sink, text) }
+    }
+}
+
+impl Emitter for Annotated {
+    fn is_for_programs(&self) -> bool {
+        self.is_for_programs
+    }
+
+    fn read(&mut self, document: &Document) -> Result<(), Error> {
+        self.annotations.document(document);
+        Ok(())
+    }
+
+    fn checked(&mut self, document: &Document) -> Result<(), Error> {
+        self.annotations.document(document);
+        Ok(())
+    }
+
+    fn plan(&mut self, row: &PlanRow<'_>) -> Result<(), Error> {
+        self.annotations.plan(row);
+        Ok(())
+    }
+
+    fn error(&mut self, error: &Error) -> Result<(), Error> {
+        self.annotations.error(error);
+        Ok(())
+    }
+
+    fn end(&mut self, _: Outcome) -> Result<(), Error> {
+        let text = (self.text)(self.annotations.sorted());
+        self.sink.bytes(text.as_bytes())?;
+        self.sink.complete();
+        self.sink.end()
+    }
+}
+
 /// Gathers problems, each once: a plan of several targets repeats those that are about a document.
 #[derive(Default)]
-pub(super) struct Annotations {
+struct Annotations {
     all: Vec<Annotation>,
 }
 
 impl Annotations {
     /// Adds what is wrong with a document.
-    pub(super) fn document(&mut self, document: &Document) {
+    fn document(&mut self, document: &Document) {
         for finding in &document.reading.diagnostics {
             let place = finding.location.as_ref().and_then(|at| place(at, None));
             self.add(finding, place, &document.name);
@@ -39,7 +98,7 @@ impl Annotations {
 
     /// Adds what was found in the files of a target. If those are not in the repository, the place is the line of the document
     /// that asks for it.
-    pub(super) fn plan(&mut self, row: &PlanRow<'_>) {
+    fn plan(&mut self, row: &PlanRow<'_>) {
         for finding in &row.plan.findings {
             let folder = Some(Path::new(row.folder));
             let own = finding.location.as_ref().and_then(|at| place(at, folder));
@@ -49,7 +108,7 @@ impl Annotations {
     }
 
     /// Adds an error of the run or of a target.
-    pub(super) fn error(&mut self, error: &Error) {
+    fn error(&mut self, error: &Error) {
         for error in std::iter::once(error).chain(&error.others) {
             let help = error.help.as_ref().map_or(String::new(), |help| format!("\n{help}"));
             let about = error.target.as_ref().or(error.document.as_ref());
@@ -65,7 +124,7 @@ impl Annotations {
     }
 
     /// Returns all of them, the worst first.
-    pub(super) fn sorted(&mut self) -> &[Annotation] {
+    fn sorted(&mut self) -> &[Annotation] {
         self.all.sort_by_key(|one| one.severity);
         &self.all
     }

@@ -3,19 +3,16 @@
 use std::fmt::Write as _;
 
 use model::Severity;
-use ops::{Document, Error, Outcome};
 
-use super::annotations::{Annotation, Annotations};
-use super::emitter::{Emitter, Format, PlanRow};
-use super::report::Report;
-use super::sink::Sink;
+use super::annotations::{Annotated, Annotation, REPORTS};
+use super::emitter::Format;
 use crate::output::escape_lines;
 
 /// The format.
 pub(crate) const FORMAT: Format = Format {
     name: "github",
-    reports: &[Report::Validate, Report::Plan, Report::Show],
-    new: |_, sink, _| Box::new(Github { sink, annotations: Annotations::default() }),
+    reports: REPORTS,
+    new: |_, sink, _| Box::new(Annotated::for_people(sink, commands)),
     entries: None,
     is_public: true,
 };
@@ -23,48 +20,18 @@ pub(crate) const FORMAT: Format = Format {
 /// GitHub shows so many errors and so many warnings of a step, and silently drops the rest.
 const SHOWN: usize = 10;
 
-/// Gathers problems; they are written at the end of the run, also if it fails.
-struct Github {
-    sink: Sink,
-    annotations: Annotations,
-}
-
-impl Emitter for Github {
-    fn read(&mut self, document: &Document) -> Result<(), Error> {
-        self.annotations.document(document);
-        Ok(())
-    }
-
-    fn checked(&mut self, document: &Document) -> Result<(), Error> {
-        self.annotations.document(document);
-        Ok(())
-    }
-
-    fn plan(&mut self, row: &PlanRow<'_>) -> Result<(), Error> {
-        self.annotations.plan(row);
-        Ok(())
-    }
-
-    fn error(&mut self, error: &Error) -> Result<(), Error> {
-        self.annotations.error(error);
-        Ok(())
-    }
-
-    fn end(&mut self, _: Outcome) -> Result<(), Error> {
-        let all = self.annotations.sorted();
-        let mut out = String::new();
-        for (severity, word) in [(Severity::Error, "error"), (Severity::Warning, "warning")] {
-            let of_this: Vec<_> = all.iter().filter(|one| one.severity == severity).collect();
-            let shown = if of_this.len() > SHOWN { SHOWN - 1 } else { of_this.len() };
-            of_this.iter().take(shown).for_each(|one| command(&mut out, word, one));
-            if of_this.len() > shown {
-                let _ = writeln!(out, "::{word} title=kasm-db::and {} more", of_this.len() - shown);
-            }
+/// Writes a command for each problem, the worst first.
+fn commands(all: &[Annotation]) -> String {
+    let mut out = String::new();
+    for (severity, word) in [(Severity::Error, "error"), (Severity::Warning, "warning")] {
+        let of_this: Vec<_> = all.iter().filter(|one| one.severity == severity).collect();
+        let shown = if of_this.len() > SHOWN { SHOWN - 1 } else { of_this.len() };
+        of_this.iter().take(shown).for_each(|one| command(&mut out, word, one));
+        if of_this.len() > shown {
+            let _ = writeln!(out, "::{word} title=kasm-db::and {} more", of_this.len() - shown);
         }
-        self.sink.bytes(out.as_bytes())?;
-        self.sink.complete();
-        self.sink.end()
     }
+    out
 }
 
 fn command(out: &mut String, word: &str, one: &Annotation) {

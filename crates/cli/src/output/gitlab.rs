@@ -4,29 +4,20 @@ use std::collections::HashMap;
 
 use commit::Digest;
 use model::Severity;
-use ops::{Document, Error, Outcome};
 use serde::Serialize;
 
-use super::annotations::{Annotation, Annotations};
-use super::emitter::{Emitter, Format, PlanRow};
-use super::report::Report;
-use super::sink::Sink;
+use super::annotations::{Annotated, Annotation, REPORTS};
+use super::emitter::Format;
 use crate::output::escape_json;
 
 /// The format.
 pub(crate) const FORMAT: Format = Format {
     name: "gitlab",
-    reports: &[Report::Validate, Report::Plan, Report::Show],
-    new: |_, sink, _| Box::new(Gitlab { sink, annotations: Annotations::default() }),
+    reports: REPORTS,
+    new: |_, sink, _| Box::new(Annotated::for_programs(sink, report)),
     entries: None,
     is_public: true,
 };
-
-/// Gathers problems; they are written at the end of the run, also if it fails.
-struct Gitlab {
-    sink: Sink,
-    annotations: Annotations,
-}
 
 /// A finding, with the five members that GitLab reads.
 #[derive(Serialize)]
@@ -49,42 +40,15 @@ struct Lines {
     begin: usize,
 }
 
-impl Emitter for Gitlab {
-    fn is_for_programs(&self) -> bool {
-        true
-    }
-
-    fn read(&mut self, document: &Document) -> Result<(), Error> {
-        self.annotations.document(document);
-        Ok(())
-    }
-
-    fn checked(&mut self, document: &Document) -> Result<(), Error> {
-        self.annotations.document(document);
-        Ok(())
-    }
-
-    fn plan(&mut self, row: &PlanRow<'_>) -> Result<(), Error> {
-        self.annotations.plan(row);
-        Ok(())
-    }
-
-    fn error(&mut self, error: &Error) -> Result<(), Error> {
-        self.annotations.error(error);
-        Ok(())
-    }
-
-    fn end(&mut self, _: Outcome) -> Result<(), Error> {
-        let mut seen = HashMap::new();
-        let all: Vec<_> = self.annotations.sorted().iter().map(|one| finding(one, &mut seen)).collect();
-        let text = serde_json::to_string_pretty(&all).unwrap_or_else(|_| "[]".into());
-        self.sink.bytes(format!("{}\n", escape_json(text)).as_bytes())?;
-        self.sink.complete();
-        self.sink.end()
-    }
+/// Writes the report.
+fn report(all: &[Annotation]) -> String {
+    let mut seen = HashMap::new();
+    let all: Vec<_> = all.iter().map(|one| finding(one, &mut seen)).collect();
+    let text = serde_json::to_string_pretty(&all).unwrap_or_else(|_| "[]".into());
+    format!("{}\n", escape_json(text))
 }
 
-/// Makes a finding. Its fingerprint says what it is about and not on which line, so that GitLab knows it again when lines are
+/// Builds a finding. Its fingerprint says what it is about and not on which line, so that GitLab knows it again when lines are
 /// added above; equal ones are counted.
 fn finding(one: &Annotation, seen: &mut HashMap<String, usize>) -> Finding {
     let (path, line) =
