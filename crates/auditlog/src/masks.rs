@@ -115,7 +115,7 @@ impl Masks {
         }
     }
 
-    /// Accepts what is known of a block; `false` where it is no CSV.
+    /// Accepts what is known of a block; `false` if it is not CSV.
     #[inline(always)]
     fn set(&mut self, index: usize, (block, inner, broken): (Block, u64, u64)) -> bool {
         self.blocks[index] = block;

@@ -79,18 +79,18 @@ impl Ready<'_> {
 
     /// Writes all files or none, and the record beside them.
     pub(crate) fn commit(&self, record: Option<&Record>) -> Result<Report, Box<CommitError>> {
-        self.locked.lock.commit_with(&self.changes, &self.options(record, self.managed()))
+        self.locked.lock.commit_with(&self.changes, &self.options(record, self.managed().as_ref()))
     }
 
     /// Returns the record of what was set, as it is after the commit; `None` if it stays as it is.
-    fn managed(&self) -> Option<Vec<u8>> {
+    fn managed(&self) -> Option<render::Record> {
         // One that cannot be read has kept an apply from getting here; a rollback leaves it as it is.
         let record = written_record::read(&self.locked.rooted.root).ok()?;
         let number = self.locked.lock.next_number().ok()?;
         written_record::after(&record, &self.changes, &self.sets, number)
     }
 
-    fn options(&self, record: Option<&Record>, managed: Option<Vec<u8>>) -> Options {
+    fn options(&self, record: Option<&Record>, managed: Option<&render::Record>) -> Options {
         let root = &self.locked.rooted.root;
         Options {
             tool: concat!("kasm-db ", env!("CARGO_PKG_VERSION")).into(),
@@ -103,10 +103,8 @@ impl Ready<'_> {
                 .collect(),
             follow_up: record.map(Record::encode),
             note: self.note.encode(),
-            managed_is_secret: managed
-                .as_ref()
-                .is_some_and(|managed| !written_record::is_public(managed, root)),
-            managed,
+            managed: managed.map(written_record::encode),
+            managed_is_secret: managed.is_some_and(|managed| !written_record::is_public(managed, root)),
         }
     }
 }

@@ -88,8 +88,8 @@ fn unreadable(root: &Root, why: &str) -> Box<Diagnostic> {
     Box::new(Diagnostic::error(Code::RecordUnseen, message).help(help))
 }
 
-/// Returns the record after a commit, as it is kept; `None` if it stays as it is.
-pub(crate) fn after(record: &Record, changes: &[Change], sets: &Sets, generation: u64) -> Option<Vec<u8>> {
+/// Returns the record after a commit; `None` if it stays as it is.
+pub(crate) fn after(record: &Record, changes: &[Change], sets: &Sets, generation: u64) -> Option<Record> {
     let mut next = record.clone();
     next.keep = sets.keep.unwrap_or(record.keep);
     for change in changes {
@@ -111,10 +111,11 @@ pub(crate) fn after(record: &Record, changes: &[Change], sets: &Sets, generation
         };
         next.write(&written, generation);
     }
-    (next != *record).then(|| encode(&next))
+    (next != *record).then_some(next)
 }
 
-fn encode(record: &Record) -> Vec<u8> {
+/// Writes the record as it is kept.
+pub(crate) fn encode(record: &Record) -> Vec<u8> {
     let piece = |piece: &Piece| KeptPiece {
         subject: piece.subject.clone(),
         generation: piece.generation,
@@ -129,9 +130,8 @@ fn encode(record: &Record) -> Vec<u8> {
 }
 
 /// Returns whether everybody can read each file that the record has lines of, so that everybody may read the record.
-pub(crate) fn is_public(record: &[u8], root: &Root) -> bool {
-    let Ok(kept) = serde_json::from_slice::<KeptRecord>(record) else { return false };
-    kept.files.keys().all(|path| {
+pub(crate) fn is_public(record: &Record, root: &Root) -> bool {
+    record.files.keys().all(|path| {
         // Not opened: an apply opens each file often enough.
         let found = std::fs::metadata(root.path().join(path));
         found.is_ok_and(|found| found.permissions().mode() & 0o004 != 0)
@@ -178,7 +178,7 @@ mod tests {
             files: BTreeMap::from([("c.yaml".to_owned(), image)]),
             ..Sets::default()
         };
-        let bytes = after(&Record::default(), &changes, &sets, 7).unwrap();
+        let bytes = encode(&after(&Record::default(), &changes, &sets, 7).unwrap());
         std::fs::write(folder.path().join("a.conf"), &changes[0].before).unwrap();
         std::fs::write(folder.path().join("c.yaml"), &changes[1].before).unwrap();
         let options = commit::Options { managed: Some(bytes), ..commit::Options::default() };
@@ -192,7 +192,7 @@ mod tests {
         );
         // The way back leaves no piece.
         let back = changes.map(|change| Change { before: change.after, after: change.before, ..change });
-        let bytes = after(&record, &back, &Sets::default(), 8).unwrap();
+        let bytes = encode(&after(&record, &back, &Sets::default(), 8).unwrap());
         assert!(String::from_utf8(bytes).unwrap().contains("\"files\":{}"));
     }
 

@@ -114,7 +114,7 @@ pub enum Occupant {
     Intruder,
 }
 
-/// Returns why bytes are no record.
+/// Returns why bytes are not a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Damage {
