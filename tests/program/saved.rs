@@ -58,7 +58,7 @@ fn the_same_plan_gives_the_same_file_and_its_owner_alone_can_read_it() {
 fn a_plan_file_binds_every_file_that_was_read_or_looked_for() {
     let (_sandbox, plan) = saved();
     let plan = read(&plan);
-    assert_eq!((&plan["format"], &plan["format_version"]), (&json!("kasm-db/plan/v2"), &json!("2.1")));
+    assert_eq!((&plan["format"], &plan["format_version"]), (&json!("kasm-db/plan/v2"), &json!("2.2")));
     assert_eq!(plan["documents"][0]["path"], "examples/existing/kasm-db.yaml");
     let inputs = plan["targets"][0]["inputs"].as_array().unwrap();
     let of = |path: &str| inputs.iter().find(|input| input["path"] == path).unwrap();
@@ -711,6 +711,84 @@ fn no_plan_of_a_part_of_the_targets_is_saved() {
     let document = sandbox.document("existing");
     sandbox.edit(&document, "targets:\n", "targets:\n  - name: other\n    deployment: opt/kasm/nothing\n");
     let run = sandbox.run(PLAN).expect(1);
+    assert!(run.stderr.contains("plan.json: not written, as not every target could be planned"), "{run}");
+    assert!(!sandbox.root().join("plan.json").exists());
+}
+
+/// A fleet: two documents that extend a base, each with a tree of its own.
+fn fleet() -> Sandbox {
+    let sandbox = Sandbox::new(PROGRAM);
+    let fleet = sandbox.root().join("examples/fleet");
+    for site in ["eu-1", "eu-2"] {
+        let to = sandbox.root().join(site);
+        testing::copy(&sandbox.target("existing"), &to);
+        let document = std::fs::read_to_string(fleet.join("eu-1.kasm-db.yaml")).unwrap();
+        let document = document.replace("../existing/opt/kasm/current", &format!("../../{site}"));
+        std::fs::write(fleet.join(format!("{site}.kasm-db.yaml")), document.replace("eu-1", site)).unwrap();
+    }
+    sandbox
+}
+
+#[test]
+fn the_plans_of_several_documents_are_saved_shown_and_applied_as_one() {
+    let sandbox = fleet();
+    let plan = sandbox.run("-q -f examples/fleet -R plan --out plan.json").expect(0);
+    let file = read(&sandbox.root().join("plan.json"));
+    assert_eq!(file["documents"][0]["path"], "examples/fleet/eu-1.kasm-db.yaml");
+    assert_eq!(file["targets"][0]["name"], "eu-1");
+    assert_eq!(file["others"][0]["documents"][0]["path"], "examples/fleet/eu-2.kasm-db.yaml");
+    assert_eq!(file["others"][0]["documents"][1]["path"], "examples/fleet/base.kasm-db.yaml");
+    assert_eq!(file["others"][0]["targets"][0]["name"], "eu-2");
+    assert!(file["others"][0]["resolved"].as_str().unwrap().contains("log_min_duration_statement"), "{file}");
+    assert_eq!(sandbox.run("-q show plan.json").expect(0).stdout, plan.stdout);
+    let before = sandbox.contents(&sandbox.root().join("eu-1"));
+    let run = sandbox.run("apply plan.json").expect(0);
+    assert_eq!(run.stdout.matches("Applied: ").count(), 2, "{run}");
+    for site in ["eu-1", "eu-2"] {
+        assert_ne!(sandbox.contents(&sandbox.root().join(site)), before);
+        sandbox.run(&format!("-f examples/fleet/{site}.kasm-db.yaml plan --detailed-exitcode")).expect(0);
+    }
+}
+
+#[test]
+fn a_plan_of_several_documents_is_stale_as_a_whole() {
+    let sandbox = fleet();
+    sandbox.run("-q -f examples/fleet -R plan --out plan.json").expect(0);
+    let first = sandbox.root().join("eu-1");
+    let before = sandbox.seen(&first);
+    let conf = sandbox.root().join("eu-2/conf/database/postgresql.conf");
+    std::fs::write(&conf, [&std::fs::read(&conf).unwrap()[..], b"# edited\n"].concat()).unwrap();
+    for command in ["apply plan.json", "show plan.json"] {
+        let run = sandbox.run(command).expect(5);
+        let line = "  examples/fleet/eu-2.kasm-db.yaml: eu-2: conf/database/postgresql.conf: changed\n";
+        assert!(run.stderr.contains(line), "{run}");
+    }
+    assert_eq!(sandbox.seen(&first), before);
+    sandbox.edit(&sandbox.root().join("examples/fleet/base.kasm-db.yaml"), "[read, write, ddl]", "[read]");
+    let run = sandbox.run("apply plan.json").expect(5);
+    assert_eq!(
+        run.stderr.matches("examples/fleet/base.kasm-db.yaml: changed (the document)").count(),
+        1,
+        "{run}"
+    );
+}
+
+#[test]
+fn the_documents_of_a_plan_may_be_elsewhere_if_they_are_as_many() {
+    let sandbox = fleet();
+    sandbox.run("-q -f examples/fleet -R plan --out plan.json").expect(0);
+    std::fs::rename(sandbox.root().join("examples/fleet"), sandbox.root().join("examples/sites")).unwrap();
+    sandbox.run("apply plan.json").expect(1);
+    let run = sandbox.run("apply plan.json -f examples/sites/eu-1.kasm-db.yaml").expect(64);
+    assert!(run.stderr.contains("the plan is of 2 documents, and `-f` names 1 document"), "{run}");
+    sandbox.run("apply plan.json -f examples/sites -R").expect(0);
+}
+
+#[test]
+fn no_plan_is_saved_if_one_of_several_documents_is_not_valid() {
+    let sandbox = fleet();
+    sandbox.edit(&sandbox.root().join("examples/fleet/eu-2.kasm-db.yaml"), "250ms", "[]");
+    let run = sandbox.run("-q -f examples/fleet -R plan --out plan.json").expect(1);
     assert!(run.stderr.contains("plan.json: not written, as not every target could be planned"), "{run}");
     assert!(!sandbox.root().join("plan.json").exists());
 }

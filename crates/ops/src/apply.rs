@@ -45,9 +45,9 @@ pub fn apply(documents: &Documents, options: &Options, context: &Context<'_>) ->
 
 /// Applies a saved plan, or nothing if it is not what its document and files lead to now.
 ///
-/// Everything that a plan file says is derived again, except which document it is of. So that whoever writes a plan file can
-/// name no document of their own, that must be one which nobody but root and the caller could have written, unless the
-/// selection names it.
+/// Everything that a plan file says is derived again, except which documents it is of. So that whoever writes a plan file
+/// can name no document of their own, those must be ones which nobody but root and the caller could have written, unless
+/// the selection names them.
 ///
 /// # Errors
 /// The plan is stale, or its document cannot be read, or is somebody else's.
@@ -59,24 +59,22 @@ pub fn apply_saved(
     see: impl FnOnce(&Documents),
 ) -> Result<Applied, Error> {
     if reread.is_plans_choice {
-        check_choice(&reread.document)?;
+        reread.documents.iter().try_for_each(check_choice)?;
     }
     // One target that is not as it was refuses the plan before anything is written to another.
     let mut changed = Vec::new();
     let now = reread.plan(saved)?.map_err(|changed| stale(&changed))?;
-    let targets = now.len();
-    for (standing, planned) in now {
-        let target = &planned.plan.target.name;
+    for ((plan, target), (standing, _)) in saved.targets().zip(now) {
         match standing {
-            Standing::Stale(files) => changed.extend(of_target(&files, target, targets)),
+            Standing::Stale(files) => changed.extend(of_target(&files, plan, target, saved)),
             other => drop(refuse(other)?),
         }
     }
     if !changed.is_empty() {
         return Err(stale(&changed));
     }
-    let Reread { document, selection, .. } = reread;
-    let documents = Documents::of(document, &selection)?;
+    let Reread { documents, selection, .. } = reread;
+    let documents = Documents::of(documents, &selection)?;
     see(&documents);
     Ok(all(documents.every_target()?, Some(saved), options, &context.with(&selection)))
 }
@@ -88,11 +86,15 @@ fn all(
     context: &Context<'_>,
 ) -> Applied {
     let several = targets.len() > 1;
+    let saved: Vec<_> = saved
+        .into_iter()
+        .flat_map(|file| file.targets().map(move |(_, target)| (target, &file.selection)))
+        .collect();
     let runs: Vec<_> = targets
         .iter()
         .enumerate()
         .map(|(index, Declared { name, document, desired, dir })| {
-            let saved = saved.and_then(|saved| Some((saved.targets.get(index)?, &saved.selection)));
+            let saved = saved.get(index).copied();
             Run { name, document, desired, dir, several, saved, options, context }
         })
         .collect();

@@ -130,15 +130,17 @@ impl Documents {
         if is_named { Ok(None) } else { Self::load(selection).map(Some) }
     }
 
-    /// Accepts one document that was read already.
+    /// Accepts documents that were read already.
     ///
     /// # Errors
-    /// The selection names a target that it does not have.
-    pub(crate) fn of(document: Document, selection: &Selection) -> Result<Self, Error> {
-        check_chosen(document.desired(), selection)?;
-        let named = Named::of(&document.name);
-        let role = role(&named, &document, selection);
-        Ok(Self { all: vec![Entry { read: Ok(document), role }], selection: selection.clone() })
+    /// The selection names a target that none of them has.
+    pub(crate) fn of(documents: Vec<Document>, selection: &Selection) -> Result<Self, Error> {
+        check_chosen(documents.iter().filter_map(Document::desired), selection)?;
+        let entry = |document: Document| {
+            let role = role(&Named::of(&document.name), &document, selection);
+            Entry { read: Ok(document), role }
+        };
+        Ok(Self { all: documents.into_iter().map(entry).collect(), selection: selection.clone() })
     }
 
     /// Returns the documents whose targets are looked at, in their order.
@@ -373,9 +375,15 @@ impl<'a, T> Worked<'a, T> {
     }
 }
 
+/// Returns whether a document was found in a folder and has no targets: it is there for others to extend.
+pub(crate) fn is_parent(named: &Named, document: &Document, selection: &Selection) -> bool {
+    let has_none = document.desired().is_some_and(|desired| desired.targets().is_empty());
+    named.searched.is_some() && has_none && selection.tree.is_none()
+}
+
 fn role(named: &Named, document: &Document, selection: &Selection) -> Role {
     let Some(desired) = document.desired() else { return Role::None };
-    if named.searched.is_some() && desired.targets().is_empty() && selection.tree.is_none() {
+    if is_parent(named, document, selection) {
         return Role::Parent;
     }
     match target_dirs(desired, &document.folder, selection) {

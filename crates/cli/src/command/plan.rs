@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use ops::saved::format::{SavedTarget, decode, encode};
-use ops::saved::plan_file;
-use ops::{Documents, Error, Met, Outcome, only, quoted};
+use ops::saved::{document_plan, plan_file};
+use ops::{Documents, Error, Met, Outcome, quoted};
 
 use super::{Setting, outcome_of};
 use crate::args;
@@ -15,9 +15,6 @@ use crate::output::{escape, progress};
 pub(crate) fn run(args: &args::Plan, setting: &Setting) -> Result<Outcome, Error> {
     let selection = setting.selection();
     selection.check_allowed()?;
-    if args.out.is_some() {
-        only(&selection)?;
-    }
     let documents = Documents::load(&selection)?;
     let heading = documents.are_several() || documents.with_targets().any(|(_, dirs)| dirs.len() > 1);
     let names = documents.with_targets().map(|(document, _)| document.name.as_str()).collect();
@@ -84,12 +81,15 @@ pub(crate) fn run(args: &args::Plan, setting: &Setting) -> Result<Outcome, Error
 /// who has it try passwords.
 fn save(out: &Path, documents: &Documents, saved: Vec<SavedTarget>, setting: &Setting) -> Result<(), Error> {
     let name = out.display().to_string();
-    // There is no more than one: more were refused.
-    let Some((document, dirs)) = documents.with_targets().next() else { return Ok(()) };
-    if saved.len() < dirs.len() {
+    let targets: usize = documents.with_targets().map(|(_, dirs)| dirs.len()).sum();
+    if saved.len() < targets || !documents.are_all_usable() {
         return Err(Error::failed(format!("{name}: not written, as not every target could be planned")));
     }
-    let bytes = encode(&plan_file(document, saved, &setting.selection()));
+    let mut saved = saved.into_iter();
+    let plans = documents
+        .with_targets()
+        .map(|(document, dirs)| document_plan(document, saved.by_ref().take(dirs.len()).collect()));
+    let bytes = encode(&plan_file(plans.collect(), &setting.selection()));
     // What could not be read again must not be taken for a plan.
     decode(&bytes).map_err(|invalid| Error::failed(format!("{name}: not written: the plan {invalid}")))?;
     setting.terminal.private_file(out, &bytes)?;

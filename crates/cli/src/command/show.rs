@@ -1,7 +1,7 @@
 //! `kasm-db show`
 
 use model::{Code, Diagnostic, Location};
-use ops::saved::format::{Kind, PlanFile, SavedFollows, SavedSeverity, SavedTarget};
+use ops::saved::format::{DocumentPlan, Kind, PlanFile, SavedFollows, SavedSeverity, SavedTarget};
 use ops::saved::{Standing, managed, of_target, open, reread, stale};
 use ops::{Error, Outcome, Planned};
 use render::{Plan, Target, TargetKind, ValueChange};
@@ -29,24 +29,25 @@ pub(crate) fn run(args: &args::Show, setting: &Setting) -> Result<Outcome, Error
         let help = "create a new plan; this one can no longer be applied";
         terminal.error(&Error { help: Some(help.into()), ..stale(changed) });
     }
-    let document = saved.documents.first().map_or("", |document| &document.path);
     let results = &setting.results;
-    let head = PlanHead { documents: vec![document], stale: changed.as_deref(), unknown: unknown.as_ref() };
+    let documents = saved.plans.iter().map(DocumentPlan::document).collect();
+    let head = PlanHead { documents, stale: changed.as_deref(), unknown: unknown.as_ref() };
+    let several = saved.targets().nth(1).is_some();
     let mut plans = Vec::new();
-    for (index, target) in saved.targets.iter().enumerate() {
+    for (index, (of, target)) in saved.targets().enumerate() {
         let now = compared.as_ref().and_then(|compared| compared.now.get(index));
         let current = now.filter(|_| !is_stale);
         let fresh = current.filter(|(standing, _)| *standing == Standing::Fresh);
         let mut plan = fresh.map_or_else(|| from_file(target), |(_, planned)| planned.plan.clone());
         plan.allow(&saved.selection.allow);
         plan.ignore(&setting.global.ignore);
-        progress::warnings(&plan, saved.targets.len() > 1, terminal);
+        progress::warnings(&plan, several, terminal);
         if let Some((Standing::Applied, planned)) = now {
             terminal.note(&format!("{}: already applied\n", escape(&planned.folder)));
         }
         let managed = match current {
             Some((_, planned)) => Some(planned.managed.clone()),
-            None => managed(&saved, target),
+            None => managed(of, target),
         };
         let standing = match &compared {
             None => SavedRow::Unknown,
@@ -54,10 +55,14 @@ pub(crate) fn run(args: &args::Show, setting: &Setting) -> Result<Outcome, Error
         };
         let follow_up =
             target.follows.as_ref().filter(|_| !plan.is_blocked()).and_then(SavedFollows::follow_up);
-        plans.push((plan, managed, follow_up, target, fresh.is_some(), standing));
+        plans.push((plan, managed, follow_up, of.document(), target, fresh.is_some(), standing));
     }
     results.each(|emitter| emitter.begin_plans(&head))?;
-    for (plan, managed, follow_up, target, is_fresh, standing) in plans {
+    let mut last = None;
+    for (plan, managed, follow_up, document, target, is_fresh, standing) in plans {
+        if saved.plans.len() > 1 && last.replace(document) != Some(document) {
+            results.each(|emitter| emitter.document(document))?;
+        }
         let row = PlanRow {
             document,
             plan: &plan,
@@ -71,7 +76,7 @@ pub(crate) fn run(args: &args::Show, setting: &Setting) -> Result<Outcome, Error
             saved: Some(standing),
         };
         results.each(|emitter| emitter.plan(&row))?;
-        progress::blockers(&plan, saved.targets.len() > 1, terminal);
+        progress::blockers(&plan, several, terminal);
     }
     results.each(|emitter| emitter.finish())?;
     Ok(if is_stale { Outcome::Stale } else { Outcome::Done })
@@ -102,10 +107,8 @@ impl Compared {
         if self.now.is_empty() {
             return self.common.clone();
         }
-        let targets = saved.targets.iter().enumerate();
-        targets
-            .flat_map(|(index, target)| of_target(&self.of(index), &target.name, saved.targets.len()))
-            .collect()
+        let targets = saved.targets().enumerate();
+        targets.flat_map(|(index, (plan, target))| of_target(&self.of(index), plan, target, saved)).collect()
     }
 
     /// Returns how the plan stands with a target.

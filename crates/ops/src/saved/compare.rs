@@ -2,7 +2,9 @@
 
 use render::{Found, Source as _};
 
-use super::format::{InputFound, PlanFile, SavedFile, SavedSelection, SavedSeverity, SavedTarget};
+use super::format::{
+    DocumentPlan, InputFound, PlanFile, SavedFile, SavedSelection, SavedSeverity, SavedTarget,
+};
 use super::record::{documents, saved_target, sha256};
 use crate::document::Document;
 use crate::planned::Planned;
@@ -21,12 +23,24 @@ pub enum Standing {
 }
 
 /// Returns what changed of what all targets have in common.
-pub(super) fn common(saved: &PlanFile, document: &Document) -> Vec<String> {
+pub(super) fn common(saved: &PlanFile, documents: &[Document]) -> Vec<String> {
     let mut changed = Vec::new();
     let version = env!("CARGO_PKG_VERSION");
     if saved.tool_version != version {
         changed.push(format!("kasm-db is {version}, and the plan was made by {}", saved.tool_version));
     }
+    for line in saved.plans.iter().zip(documents).flat_map(|(plan, document)| of_document(plan, document)) {
+        // Several documents may extend the same one.
+        if !changed.contains(&line) {
+            changed.push(line);
+        }
+    }
+    changed
+}
+
+/// Returns what changed of a document and those that it extends.
+fn of_document(saved: &DocumentPlan, document: &Document) -> Vec<String> {
+    let mut changed = Vec::new();
     let now = documents(document);
     // By their order: with `-f` the first, and with it its parents, may have other names.
     for (index, saved) in saved.documents.iter().enumerate() {

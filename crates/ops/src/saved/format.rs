@@ -22,25 +22,90 @@ use crate::follow_up::{FollowUp, Step};
 pub const FORMAT: &str = "kasm-db/plan/v2";
 
 /// Additions raise the second number. A reader takes a larger one, and leaves out what it does not know.
-pub const VERSION: (u32, u32) = (2, 1);
+pub const VERSION: (u32, u32) = (2, 2);
 
 /// Larger than the plan of a thousand targets; what is larger is something else.
 pub const MAX_BYTES: u64 = 8 << 20;
 
 /// A whole plan file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlanFile {
     pub format: String,
     pub format_version: String,
     /// The version of the kasm-db that made the plan.
     pub tool_version: String,
+    pub selection: SavedSelection,
+    /// The plans of each document, of at least one.
+    pub plans: Vec<DocumentPlan>,
+}
+
+impl PlanFile {
+    /// Returns the targets of all documents, in their order, each with the plans of its document.
+    pub fn targets(&self) -> impl Iterator<Item = (&DocumentPlan, &SavedTarget)> {
+        self.plans.iter().flat_map(|plan| plan.targets.iter().map(move |target| (plan, target)))
+    }
+}
+
+/// The plans of a document.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DocumentPlan {
     /// The document, and then each that it extends.
     pub documents: Vec<DocumentDigest>,
     /// The document with those that it extends as one, as `render` writes it: for reviewers and policies. An apply
     /// reads the documents.
     pub resolved: String,
-    pub selection: SavedSelection,
     pub targets: Vec<SavedTarget>,
+}
+
+impl DocumentPlan {
+    /// Returns the document's path, as the command line named it.
+    pub fn document(&self) -> &str {
+        self.documents.first().map_or("", |document| &document.path)
+    }
+}
+
+/// A plan file as it is written: the first document's plans are not in a list, as most files have no others.
+#[derive(Serialize, Deserialize)]
+struct Whole {
+    format: String,
+    format_version: String,
+    tool_version: String,
+    documents: Vec<DocumentDigest>,
+    resolved: String,
+    selection: SavedSelection,
+    targets: Vec<SavedTarget>,
+    /// The plans of further documents.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    others: Vec<DocumentPlan>,
+}
+
+impl From<Whole> for PlanFile {
+    fn from(whole: Whole) -> Self {
+        let Whole { format, format_version, tool_version, documents, resolved, selection, targets, others } =
+            whole;
+        let first = DocumentPlan { documents, resolved, targets };
+        let plans = std::iter::once(first).chain(others).collect();
+        Self { format, format_version, tool_version, selection, plans }
+    }
+}
+
+impl From<PlanFile> for Whole {
+    fn from(file: PlanFile) -> Self {
+        let PlanFile { format, format_version, tool_version, selection, plans } = file;
+        let mut plans = plans.into_iter();
+        let none = DocumentPlan { documents: Vec::new(), resolved: String::new(), targets: Vec::new() };
+        let DocumentPlan { documents, resolved, targets } = plans.next().unwrap_or(none);
+        Self {
+            format,
+            format_version,
+            tool_version,
+            documents,
+            resolved,
+            selection,
+            targets,
+            others: plans.collect(),
+        }
+    }
 }
 
 /// A document, and the SHA-256 of its bytes.
@@ -309,7 +374,7 @@ impl fmt::Display for Invalid {
 /// Writes a plan file.
 pub fn encode(plan: &PlanFile) -> Vec<u8> {
     // These structs hold nothing that JSON cannot: no maps with other keys than text, no NaN.
-    let mut text = serde_json::to_vec_pretty(plan).unwrap_or_default();
+    let mut text = serde_json::to_vec_pretty(&Whole::from(plan.clone())).unwrap_or_default();
     text.push(b'\n');
     text
 }
@@ -322,7 +387,7 @@ pub fn decode(bytes: &[u8]) -> Result<PlanFile, Invalid> {
     let minor = minor(bytes)?;
     let mut unknown = None;
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let plan: PlanFile = serde_ignored::deserialize(&mut reader, |path| {
+    let whole: Whole = serde_ignored::deserialize(&mut reader, |path| {
         unknown.get_or_insert_with(|| path.to_string());
     })
     .map_err(|error| invalid(&error))?;
@@ -331,8 +396,9 @@ pub fn decode(bytes: &[u8]) -> Result<PlanFile, Invalid> {
         Some(key) if minor <= VERSION.1 => return Err(Invalid::UnknownKey(key)),
         _ => {}
     }
-    check(&plan)?;
-    Ok(plan)
+    let file = PlanFile::from(whole);
+    file.plans.iter().try_for_each(check)?;
+    Ok(file)
 }
 
 /// Finds out which format it is before anything else of it is believed.
@@ -368,7 +434,7 @@ fn invalid(error: &serde_json::Error) -> Invalid {
 }
 
 /// Checks what no type says. `apply` compares all of it once more with a plan of its own.
-fn check(plan: &PlanFile) -> Result<(), Invalid> {
+fn check(plan: &DocumentPlan) -> Result<(), Invalid> {
     let refuse = |key: &str| Err(Invalid::Value(key.to_string()));
     if plan.documents.is_empty() || !plan.documents.iter().all(|document| is_hash(&document.sha256)) {
         return refuse("documents");

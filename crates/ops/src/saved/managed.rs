@@ -2,11 +2,11 @@
 
 use render::{Managed, ManagedKind};
 
-use super::format::{ChangeType, PlanFile, SavedChange, SavedTarget};
+use super::format::{ChangeType, DocumentPlan, SavedChange, SavedTarget};
 
 /// Lists everything that the document in a plan file asks for. Of what the plan saw, the file has the values that change.
 /// `None` if the document in it is not valid: then it was changed after it was saved.
-pub fn managed(saved: &PlanFile, target: &SavedTarget) -> Option<Vec<Managed>> {
+pub fn managed(saved: &DocumentPlan, target: &SavedTarget) -> Option<Vec<Managed>> {
     let desired = model::read("resolved", saved.resolved.as_bytes()).desired?;
     let mut all = Vec::new();
     for declared in render::managed(&desired, None) {

@@ -5,25 +5,28 @@ use model::document::Connect;
 use render::{Found, Snapshot, TargetKind, ValueChange, VariableNames};
 
 use super::format::{
-    DocumentDigest, FORMAT, Input, InputFound, Kind, PlanFile, SavedChange, SavedEdit, SavedFile,
-    SavedFinding, SavedFollows, SavedLocation, SavedSelection, SavedTarget, VERSION,
+    DocumentDigest, DocumentPlan, FORMAT, Input, InputFound, Kind, PlanFile, SavedChange, SavedEdit,
+    SavedFile, SavedFinding, SavedFollows, SavedLocation, SavedSelection, SavedTarget, VERSION,
 };
 use crate::document::Document;
 use crate::follow_up::FollowUp;
 use crate::planned::Planned;
 use crate::selection::{Selection, Tree};
 
-/// Builds the plan file of a document and its targets.
-pub fn plan_file(document: &Document, targets: Vec<SavedTarget>, selection: &Selection) -> PlanFile {
+/// Builds a plan file from the plans of each document.
+pub fn plan_file(plans: Vec<DocumentPlan>, selection: &Selection) -> PlanFile {
     PlanFile {
         format: FORMAT.into(),
         format_version: format!("{}.{}", VERSION.0, VERSION.1),
         tool_version: env!("CARGO_PKG_VERSION").into(),
-        documents: documents(document),
-        resolved: document.resolved(),
         selection: saved_selection(selection),
-        targets,
+        plans,
     }
+}
+
+/// Records the plans of a document's targets.
+pub fn document_plan(document: &Document, targets: Vec<SavedTarget>) -> DocumentPlan {
+    DocumentPlan { documents: documents(document), resolved: document.resolved(), targets }
 }
 
 /// Returns the digests of a document and of those that it extends.

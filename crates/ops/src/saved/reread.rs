@@ -1,11 +1,12 @@
 //! Reads again what a saved plan was made from.
 
-use std::path::PathBuf;
+use model::DesiredState;
 
 use super::compare::{Standing, common, standing};
-use super::format::{PlanFile, SavedTarget};
+use super::format::{DocumentPlan, PlanFile, SavedTarget};
 use crate::document::{Document, load};
-use crate::document_search::Named;
+use crate::document_search::{Named, named_documents};
+use crate::documents::is_parent;
 use crate::error::Error;
 use crate::opened::Rooted;
 use crate::outcome::Outcome;
@@ -13,37 +14,58 @@ use crate::planned::Planned;
 use crate::selection::{Selection, Tree};
 use crate::target_dir::{TargetDir, check_chosen, target_dirs};
 
-/// The document and the choices of a saved plan, as they are now.
+/// The documents and the choices of a saved plan, as they are now.
 pub struct Reread {
-    /// The document.
-    pub document: Document,
+    /// The documents, in the order of the plan.
+    pub documents: Vec<Document>,
     /// The run's selection, with the choices of the plan.
     pub selection: Selection,
-    /// Whether the plan alone says which document it is.
+    /// Whether the plan alone says which documents they are.
     pub(crate) is_plans_choice: bool,
 }
 
-/// Reads the document of a saved plan: the one that the selection names, or else the plan.
+/// Reads the documents of a saved plan: those that the selection names, or else the plan.
 ///
 /// # Errors
-/// It cannot be read, or the selection is about other targets than the plan.
+/// One of them cannot be read, or the selection is about other documents or targets than the plan.
 pub fn reread(saved: &PlanFile, selection: &Selection) -> Result<Reread, Error> {
     let chosen = chosen(saved, selection)?;
-    let name = saved.documents.first().map_or("", |document| &document.path);
-    let path = match &selection.documents[..] {
-        [file] => file.clone(),
-        [_, ..] => return Err(Error::usage("a saved plan is that of one document")),
-        [] if name == "<stdin>" => {
+    let is_plans_choice = selection.documents.is_empty();
+    let documents =
+        if is_plans_choice { of_plan(saved, selection)? } else { of_selection(saved, selection)? };
+    Ok(Reread { documents, selection: chosen, is_plans_choice })
+}
+
+/// Reads the documents that the plan names.
+fn of_plan(saved: &PlanFile, selection: &Selection) -> Result<Vec<Document>, Error> {
+    let read = |name: &str| {
+        if name == "<stdin>" {
             return Err(Error::usage("the document of this plan came from standard input")
                 .help("name it with `-f FILE`"));
         }
-        [] => PathBuf::from(name),
+        load(&Named::of(name), selection).map_err(|error| {
+            error.help("use `-f FILE` if the document that the plan was made from is elsewhere")
+        })
     };
-    let document = load(&Named::of(path), selection).map_err(|error| match selection.documents[..] {
-        [_, ..] => error,
-        [] => error.help("use `-f FILE` if the document that the plan was made from is elsewhere"),
-    })?;
-    Ok(Reread { document, selection: chosen, is_plans_choice: selection.documents.is_empty() })
+    saved.plans.iter().map(|plan| read(plan.document())).collect()
+}
+
+/// Reads the documents that the selection names, which must be as many as those of the plan.
+fn of_selection(saved: &PlanFile, selection: &Selection) -> Result<Vec<Document>, Error> {
+    let mut documents = Vec::new();
+    for named in named_documents(selection)? {
+        let document = load(&named, selection)?;
+        if !is_parent(&named, &document, selection) {
+            documents.push(document);
+        }
+    }
+    if documents.len() == saved.plans.len() {
+        return Ok(documents);
+    }
+    let count = |number: usize| format!("{number} {}", if number == 1 { "document" } else { "documents" });
+    let message =
+        format!("the plan is of {}, and `-f` names {}", count(saved.plans.len()), count(documents.len()));
+    Err(Error::usage(message).help("use the same `-f` as for the plan, or none"))
 }
 
 /// Accepts the targets of the plan. Others in the selection are refused: they would be a plan of their own. Where the files are
@@ -75,28 +97,39 @@ impl Reread {
     /// Returns the folders of the plan's targets, in their order.
     ///
     /// `Err` says what changed, if they cannot be the same any more.
-    pub(crate) fn dirs(&self, saved: &PlanFile) -> Result<Result<Vec<TargetDir>, Vec<String>>, Error> {
-        let changed = common(saved, &self.document);
-        let Some(desired) = self.document.desired() else {
-            let invalid = || vec![format!("{} is no longer valid", self.document.name)];
+    #[allow(clippy::type_complexity, reason = "two ways to end, and what each has to say")]
+    fn dirs(&self, saved: &PlanFile) -> Result<Result<Vec<(&DesiredState, TargetDir)>, Vec<String>>, Error> {
+        let changed = common(saved, &self.documents);
+        if let Some(invalid) = self.documents.iter().find(|document| document.desired().is_none()) {
+            let invalid = || vec![format!("{} is no longer valid", invalid.name)];
             return Ok(Err(if changed.is_empty() { invalid() } else { changed }));
-        };
-        let chosen = check_chosen([desired], &self.selection);
-        let dirs = match chosen.and_then(|()| target_dirs(desired, &self.document.folder, &self.selection)) {
+        }
+        let dirs = match self.all_dirs() {
+            _ if !changed.is_empty() => return Ok(Err(changed)),
             Ok(dirs) => dirs,
-            Err(_) if !changed.is_empty() => return Ok(Err(changed)),
             Err(error) => return Err(error),
         };
-        let is_same = dirs.len() == saved.targets.len()
-            // A tree that was named without a document has its path for a name, which may be another here.
-            && dirs.iter().zip(&saved.targets).all(|(dir, target)| {
-                self.selection.tree.is_some() || dir.target.name == target.name
-            });
-        Ok(match (is_same, changed.is_empty()) {
-            (_, false) => Err(changed),
-            (true, true) => Ok(dirs),
-            (false, true) => return Err(foreign("targets")),
+        // A tree that was named without a document has its path for a name, which may be another here.
+        let is_named = |dir: &TargetDir, name: &str| self.selection.tree.is_some() || dir.target.name == name;
+        let are_same = |dirs: &[TargetDir], plan: &DocumentPlan| {
+            let mut pairs = dirs.iter().zip(&plan.targets);
+            dirs.len() == plan.targets.len() && pairs.all(|(dir, target)| is_named(dir, &target.name))
+        };
+        if !dirs.iter().zip(&saved.plans).all(|((_, dirs), plan)| are_same(dirs, plan)) {
+            return Err(foreign("targets"));
+        }
+        let each = |(desired, dirs): (_, Vec<TargetDir>)| dirs.into_iter().map(move |dir| (desired, dir));
+        Ok(Ok(dirs.into_iter().flat_map(each).collect()))
+    }
+
+    /// Returns the folders of the targets of each document.
+    fn all_dirs(&self) -> Result<Vec<(&DesiredState, Vec<TargetDir>)>, Error> {
+        check_chosen(self.documents.iter().filter_map(Document::desired), &self.selection)?;
+        let each = self.documents.iter().filter_map(|document| Some((document, document.desired()?)));
+        each.map(|(document, desired)| {
+            Ok((desired, target_dirs(desired, &document.folder, &self.selection)?))
         })
+        .collect()
     }
 
     /// Plans every target again, without a lock.
@@ -111,14 +144,13 @@ impl Reread {
             Ok(dirs) => dirs,
             Err(changed) => return Ok(Err(changed)),
         };
-        let Some(desired) = self.document.desired() else { return Ok(Ok(Vec::new())) };
-        let plan = |(dir, target): (&TargetDir, &SavedTarget)| {
+        let plan = |((desired, dir), (_, target)): (&(&DesiredState, TargetDir), (_, &SavedTarget))| {
             let rooted = Rooted::open(dir, &self.selection)?;
             let opened = rooted.read();
             let planned = Planned::new(opened.plan(desired), desired, &opened);
             Ok((standing(target, &planned, &saved.selection), planned))
         };
-        dirs.iter().zip(&saved.targets).map(plan).collect::<Result<_, _>>().map(Ok)
+        dirs.iter().zip(saved.targets()).map(plan).collect::<Result<_, _>>().map(Ok)
     }
 }
 
@@ -131,10 +163,19 @@ pub(crate) fn refuse(standing: Standing) -> Result<Standing, Error> {
     }
 }
 
-/// Returns for what changed which target it is of, if there are several.
-pub fn of_target(changed: &[String], target: &str, targets: usize) -> Vec<String> {
-    let named = |one: &String| if targets > 1 { format!("{target}: {one}") } else { one.clone() };
-    changed.iter().map(named).collect()
+/// Returns for what changed which target it is of, and of which document, if there are several.
+pub fn of_target(
+    changed: &[String],
+    plan: &DocumentPlan,
+    target: &SavedTarget,
+    saved: &PlanFile,
+) -> Vec<String> {
+    let name = match saved.targets().nth(1) {
+        None => String::new(),
+        Some(_) if saved.plans.len() == 1 => format!("{}: ", target.name),
+        Some(_) => format!("{}: {}: ", plan.document(), target.name),
+    };
+    changed.iter().map(|one| format!("{name}{one}")).collect()
 }
 
 /// Builds the error of a plan that is stale.
