@@ -332,3 +332,129 @@ fn policies_are_false_for_a_document_that_manages_nothing() {
         assert_eq!(judged.status.code(), Some(i32::from(!holds)), "{policy}: {run}");
     }
 }
+
+/// Returns the lines of an apply, each as its event and this member.
+fn events(run: &Run, member: &str) -> Vec<(String, Value)> {
+    let lines: Vec<Value> = run.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let (end, events) = lines.split_last().unwrap();
+    assert_eq!(end["format"], "kasm-db/apply-end", "{run}");
+    let name = |line: &Value| line["event"].as_str().unwrap().to_string();
+    events.iter().map(|line| (name(line), line[member].clone())).collect()
+}
+
+#[test]
+fn json_lines_say_what_an_apply_does_while_it_does_it() {
+    let sandbox = Sandbox::new(PROGRAM);
+    document(&sandbox, "kasm-db.yaml", &["a", "b"]);
+    script(&sandbox, "start", "echo started; exit 0");
+    let run = sandbox.run("apply --yes --format json-lines").expect(0);
+    let names: Vec<_> = events(&run, "target").into_iter().map(|(name, target)| (target, name)).collect();
+    let of = |target: &str| -> Vec<&str> {
+        names.iter().filter(|(of, _)| *of == target).map(|(_, name)| name.as_str()).collect()
+    };
+    let each = [
+        "planned",
+        "written",
+        "next_step",
+        "command",
+        "step_done",
+        "next_step",
+        "command",
+        "output",
+        "step_done",
+        "next_step",
+        "next_step",
+        "ended",
+    ];
+    assert_eq!(of("a"), each, "{run}");
+    assert_eq!(of("b"), each, "{run}");
+    // Both are planned before the first one is written.
+    assert_eq!(names[..2], [(json!("a"), "planned".into()), (json!("b"), "planned".into())]);
+    let ends: Vec<_> = events(&run, "end").into_iter().filter(|(name, _)| name == "ended").collect();
+    assert_eq!(ends, [("ended".into(), json!("applied")), ("ended".into(), json!("applied"))]);
+    let output = events(&run, "text").into_iter().find(|(name, _)| name == "output").unwrap();
+    assert_eq!(output.1, "started");
+}
+
+#[test]
+fn json_lines_of_a_failure_have_the_error_in_its_line_and_at_the_end() {
+    let sandbox = Sandbox::new(PROGRAM);
+    document(&sandbox, "kasm-db.yaml", &["a", "b"]);
+    script(&sandbox, "stop", "echo no; exit 3");
+    let run = sandbox.run("apply --yes --format json-lines");
+    let failed = events(&run, "problem").into_iter().find(|(name, _)| name == "failed").unwrap().1;
+    let end: Value = serde_json::from_str(run.stdout.lines().last().unwrap()).unwrap();
+    assert!(
+        end["errors"].as_array().unwrap().iter().any(|error| error["message"] == failed["message"]),
+        "{run}"
+    );
+    let ends: Vec<_> = events(&run, "end").into_iter().filter(|(name, _)| name == "ended").collect();
+    assert_eq!(ends.last().unwrap().1, "not_started", "{run}");
+}
+
+#[test]
+fn json_lines_come_while_the_apply_runs_and_end_if_it_is_interrupted() {
+    use std::io::{BufRead as _, BufReader};
+    let sandbox = Sandbox::new(PROGRAM);
+    document(&sandbox, "kasm-db.yaml", &["a"]);
+    script(&sandbox, "stop", "echo $$ > begun; sleep 60");
+    let mut command = sandbox.command(PROGRAM);
+    command.args(["apply", "--yes", "--format", "json-lines"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    // This one is read while the command runs.
+    assert!(lines.any(|line| line.contains("\"event\":\"command\"")));
+    for _ in 0..2 {
+        kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    let last: Value = serde_json::from_str(&lines.last().unwrap()).unwrap();
+    assert_eq!((&last["format"], &last["exit_code"]), (&json!("kasm-db/apply-end"), &json!(130)));
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+}
+
+#[test]
+fn a_summary_has_a_line_for_each_target_the_worst_first() {
+    let sandbox = Sandbox::new(PROGRAM);
+    document(&sandbox, "kasm-db.yaml", &["a", "b", "c"]);
+    fs::write(sandbox.root().join("a/postgresql.conf"), "max_connections = 150\n").unwrap();
+    fs::write(sandbox.root().join("c/postgresql.conf"), "max_connections =\n").unwrap();
+    let run = sandbox.run("plan --summary").expect(4);
+    let blocked = "c  blocked: conf-syntax\n";
+    let lines = "b  1 change in 1 file, needs a restart\na  no changes\n";
+    let counts = "3 targets: 1 blocked, 1 would change, 1 without changes\n";
+    assert_eq!(run.stdout, format!("{blocked}{lines}{counts}"));
+    let run = sandbox.run("apply --summary").expect(4);
+    assert_eq!(
+        run.stdout,
+        "c  blocked: conf-syntax\nb  not started\na  no changes\n\
+         3 targets: 1 blocked, 1 not started, 1 without changes\n"
+    );
+    let run = sandbox.run("apply --summary --target a,b").expect(64);
+    assert!(run.stderr.contains("cannot ask whether to apply: this output format shows no plan"), "{run}");
+    let run = sandbox.run("apply --summary --keep-going --yes").expect(10);
+    assert_eq!(
+        run.stdout,
+        "c  blocked: conf-syntax\nb  applied: 1 change in 1 file, needs a restart\na  no changes\n\
+         3 targets: 1 blocked, 1 applied, 1 without changes\n"
+    );
+    // It goes beside another format, and to a file.
+    sandbox.run("plan --target b --format json=plan.json --format summary=log.txt").expect(0);
+    assert_eq!(
+        fs::read_to_string(sandbox.root().join("log.txt")).unwrap(),
+        "b  no changes\n1 target: 1 without changes\n"
+    );
+    let run = sandbox.run("plan --summary -f nothing.yaml").expect(1);
+    assert!(run.stdout.starts_with("nothing.yaml  nothing.yaml: cannot open the document"), "{run}");
+}
+
+#[test]
+fn gitlab_counts_the_changes_and_is_not_told_of_a_part_of_them() {
+    let sandbox = Sandbox::new(PROGRAM);
+    let run = sandbox.run("plan -f examples/new/kasm-db.yaml --format gitlab-terraform").expect(0);
+    assert_eq!(run.stdout, "{\"create\":5,\"update\":6,\"delete\":1}\n");
+    fs::write(sandbox.root().join("broken.yaml"), "schema: kasm-db/v1\nimage: 1\n").unwrap();
+    let run =
+        sandbox.run("plan -f examples/new/kasm-db.yaml -f broken.yaml --format gitlab-terraform").expect(3);
+    assert_eq!(run.stdout, "");
+}

@@ -107,5 +107,5 @@ fn what_an_earlier_run_left_is_not_forgotten() {
 fn a_result_for_a_program_asks_nobody() {
     let sandbox = one("settings: {work_mem: 8MB}\n", "");
     let run = sandbox.run("apply --format json").expect(64);
-    assert!(run.stderr.contains("the result is for a program, and shows no plan"), "{run}");
+    assert!(run.stderr.contains("this output format shows no plan"), "{run}");
 }

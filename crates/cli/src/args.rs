@@ -219,6 +219,9 @@ pub(crate) struct Plan {
     /// The output format, and a file to write it to [default: human]. May be repeated
     #[arg(long, value_name = "FORMAT[=FILE]", value_parser = SinkParser(Report::Plan), env = "KASM_DB_FORMAT")]
     pub(crate) format: Vec<SinkChoice>,
+    /// Print a line for each target, the worst first; the same as `--format summary`
+    #[arg(long)]
+    pub(crate) summary: bool,
     /// Exit with 2 if there are changes
     #[arg(long)]
     pub(crate) detailed_exitcode: bool,
@@ -235,6 +238,9 @@ pub(crate) struct Show {
     /// The output format, and a file to write it to [default: human]. May be repeated
     #[arg(long, value_name = "FORMAT[=FILE]", value_parser = SinkParser(Report::Show), env = "KASM_DB_FORMAT")]
     pub(crate) format: Vec<SinkChoice>,
+    /// Print a line for each target, the worst first; the same as `--format summary`
+    #[arg(long)]
+    pub(crate) summary: bool,
 }
 
 /// How files are written.
@@ -282,6 +288,9 @@ pub(crate) struct Apply {
     /// The output format
     #[arg(long, value_name = "FORMAT", default_value = "human", value_parser = FormatParser(Report::Apply))]
     pub(crate) format: &'static Format,
+    /// Print a line for each target, the worst first; the same as `--format summary`
+    #[arg(long, conflicts_with = "format")]
+    pub(crate) summary: bool,
 }
 
 #[derive(Debug, Args)]

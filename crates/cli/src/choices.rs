@@ -14,7 +14,7 @@ use crate::output::emitter::Format;
 use crate::output::report::Report;
 use crate::output::results::Results;
 use crate::output::sink::Sink;
-use crate::output::{Detail, Terminal, human};
+use crate::output::{Detail, Terminal, human, summary};
 
 impl Cli {
     /// Moves documents that a command names without `-f` to those of `-f`.
@@ -136,14 +136,18 @@ impl Command {
     /// Returns what the command reports, and in which formats.
     fn formats(&self) -> (Report, Vec<SinkChoice>) {
         let one = |report, format: &'static Format| (report, vec![SinkChoice { format, file: None }]);
-        let several = |report, choices: &[SinkChoice]| match choices {
-            [] => one(report, &human::FORMAT),
-            _ => (report, choices.to_vec()),
+        let several = |report, choices: &[SinkChoice], summary: bool| {
+            let summary = summary.then_some(SinkChoice { format: &summary::FORMAT, file: None });
+            match choices {
+                [] if summary.is_none() => one(report, &human::FORMAT),
+                _ => (report, choices.iter().cloned().chain(summary).collect()),
+            }
         };
         match self {
             Self::Validate(args) => one(Report::Validate, args.format),
-            Self::Plan(args) => several(Report::Plan, &args.format),
-            Self::Show(args) => several(Report::Show, &args.format),
+            Self::Plan(args) => several(Report::Plan, &args.format, args.summary),
+            Self::Show(args) => several(Report::Show, &args.format, args.summary),
+            Self::Apply(args) if args.summary => one(Report::Apply, &summary::FORMAT),
             Self::Apply(args) => one(Report::Apply, args.format),
             Self::Status(args) => one(Report::Status, args.format),
             Self::Verify(args) => one(Report::Verify, args.format),

@@ -13,6 +13,7 @@ mod findings;
 pub(crate) mod formats;
 mod github;
 mod gitlab;
+mod gitlab_terraform;
 mod held;
 pub(crate) mod human;
 pub(crate) mod json;
@@ -29,6 +30,7 @@ pub(crate) mod review;
 pub(crate) mod sink;
 pub(crate) mod stream;
 mod style;
+pub(crate) mod summary;
 mod terminal;
 mod time;
 

@@ -21,7 +21,7 @@ pub fn is_json<'a>(arguments: impl IntoIterator<Item = &'a OsStr>) -> bool {
             None => {}
         }
     }
-    formats == ["json"]
+    formats == ["json"] || formats == ["json-lines"]
 }
 
 /// Fails if what a command wrote is not an envelope of its schema with the exit code of the process. One that ended
@@ -43,7 +43,11 @@ pub fn check(stdout: &[u8], code: Option<i32>) {
             let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
             lines.iter().for_each(holds);
             let (end, entries) = lines.split_last().unwrap();
-            assert!(entries.iter().all(|line| line["format"] == "kasm-db/audit-entry"), "{text}");
+            let of = match end["format"] == "kasm-db/apply-end" {
+                true => "kasm-db/apply-event",
+                false => "kasm-db/audit-entry",
+            };
+            assert!(entries.iter().all(|line| line["format"] == of), "{text}");
             end.clone()
         }
     };

@@ -1,15 +1,18 @@
 //! The table of output formats: each is one file and one row.
 
 use super::emitter::Format;
-use super::{github, gitlab, human, json, junit, markdown, patch};
+use super::{github, gitlab, gitlab_terraform, human, json, junit, markdown, patch, summary};
 
 /// Every format.
 pub(crate) const FORMATS: &[Format] = &[
     human::FORMAT,
+    summary::FORMAT,
     json::FORMAT,
+    json::lines::FORMAT,
     markdown::FORMAT,
     github::FORMAT,
     gitlab::FORMAT,
+    gitlab_terraform::FORMAT,
     junit::FORMAT,
     patch::FORMAT,
 ];

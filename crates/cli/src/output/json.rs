@@ -6,10 +6,12 @@
 mod apply;
 mod entries;
 mod envelope;
+mod events;
 mod explain;
 mod follows;
 mod history;
 mod import;
+pub(crate) mod lines;
 mod part;
 mod plan;
 mod problem;

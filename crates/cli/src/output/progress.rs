@@ -206,8 +206,7 @@ impl Observer for Progress<'_> {
             }
         };
         if self.results.are_for_programs() {
-            let message =
-                format!("cannot ask whether to {what}: the result is for a program, and shows no plan");
+            let message = format!("cannot ask whether to {what}: this output format shows no plan");
             return Err(Error::usage(message).help(format!("run `{without}`")));
         }
         if self.no_input || !self.terminal.can_ask() {

@@ -30,6 +30,8 @@ reports! {
     Plan "plan";
     /// What was written, and what followed.
     Apply "apply";
+    /// What an apply does while it runs; the name is that of what follows the events.
+    ApplyEvents "apply-end";
     /// A saved plan.
     Show "show";
     /// How targets stand.
@@ -64,6 +66,7 @@ impl Report {
     /// Returns the command that writes it.
     pub(crate) fn command(self) -> &'static str {
         match self {
+            Self::ApplyEvents => "apply",
             Self::AuditEntries => "audit",
             Self::AuditCount => "audit --count FIELD",
             Self::AuditSummary => "audit --summary",

@@ -53,8 +53,9 @@ pub(super) struct DocumentRow {
 
 impl Envelope {
     pub(super) fn new(report: Report, sink: Sink, detail: Detail) -> Self {
-        // What follows audit entries is the last of their lines.
-        let layout = if report == Report::AuditEntries { Layout::LINE } else { Layout::LINES };
+        // What follows audit entries or events is the last of their lines.
+        let is_line = matches!(report, Report::AuditEntries | Report::ApplyEvents);
+        let layout = if is_line { Layout::LINE } else { Layout::LINES };
         Self {
             detail,
             part: Part::new(report),
@@ -127,7 +128,7 @@ impl Envelope {
                 let row = rollback::ended(std::mem::take(row), totals, outcome);
                 self.write_target(row, &Scrubber::default());
             }
-            Part::Apply(rows, _) => {
+            Part::Apply(rows, _) | Part::Events(rows, _) => {
                 let row = rows.take_of_all();
                 self.keep(row.errors.iter().chain(&row.warnings), &Scrubber::default());
                 self.of_none.extend(row.errors);
@@ -165,6 +166,13 @@ impl Envelope {
         if self.lists.is_some() {
             self.head();
             self.writer.row(json);
+        }
+    }
+
+    /// Writes a line of its own before the envelope.
+    pub(super) fn write_line(&mut self, line: &impl Serialize, scrubber: &Scrubber) {
+        if self.lists.is_some() {
+            self.writer.line(&scrubber.known(&compact(line)));
         }
     }
 

@@ -21,6 +21,8 @@ pub(super) enum Part {
     Validate(validate::Totals),
     /// The targets that are applied to; each is in the list once it ended.
     Apply(Box<apply::Rows>, apply::Totals),
+    /// The same, and no list: each event has a line.
+    Events(Box<apply::Rows>, apply::Totals),
     Status(status::Totals),
     Verify(verify::Totals),
     History(history::Totals),
@@ -58,9 +60,12 @@ impl List {
             | Report::Recover => Some(Self::Targets),
             Report::Validate | Report::Render => Some(Self::Documents),
             Report::AuditCount | Report::AuditSummary => Some(Self::Counts),
-            Report::Import | Report::AuditEntries | Report::Explain | Report::Resolve | Report::Schema => {
-                None
-            }
+            Report::Import
+            | Report::ApplyEvents
+            | Report::AuditEntries
+            | Report::Explain
+            | Report::Resolve
+            | Report::Schema => None,
         }
     }
 
@@ -82,6 +87,7 @@ impl Part {
             Report::Show => Self::Show(show::Part::default(), plan::Totals::default()),
             Report::Validate => Self::Validate(validate::Totals::default()),
             Report::Apply => Self::Apply(Box::default(), apply::Totals::default()),
+            Report::ApplyEvents => Self::Events(Box::default(), apply::Totals::default()),
             Report::Status => Self::Status(status::Totals::default()),
             Report::Verify => Self::Verify(verify::Totals::default()),
             Report::History => Self::History(history::Totals::default()),
@@ -117,7 +123,7 @@ impl Part {
         match self {
             Self::Plan(totals) | Self::Show(_, totals) => json(totals),
             Self::Validate(totals) => json(totals),
-            Self::Apply(_, totals) => json(totals),
+            Self::Apply(_, totals) | Self::Events(_, totals) => json(totals),
             Self::Status(totals) => json(totals),
             Self::Verify(totals) => json(totals),
             Self::History(totals) => json(totals),
@@ -151,6 +157,7 @@ impl Part {
             Self::Render(totals) => counted(totals, &render::failed(about, outcome, errors)),
             // The row of a rollback is there already.
             Self::Rollback(..)
+            | Self::Events(..)
             | Self::Import(_)
             | Self::Entries(_)
             | Self::Count(..)

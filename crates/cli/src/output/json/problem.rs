@@ -185,6 +185,11 @@ impl Problem {
         }
     }
 
+    /// Returns how the run ends because of it; nothing for a finding.
+    pub(super) fn outcome(&self) -> Option<Outcome> {
+        self.outcome
+    }
+
     /// Returns whether it is an error.
     pub(super) fn is_error(&self) -> bool {
         self.severity == Severity::Error

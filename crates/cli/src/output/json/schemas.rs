@@ -10,8 +10,8 @@ use super::problem::Problem;
 use super::target::Row;
 use super::words::Outcome;
 use super::{
-    apply, entries, explain, history, import, plan, recover, render, resolve, rollback, schema, show, status,
-    validate, verify,
+    apply, entries, events, explain, history, import, plan, recover, render, resolve, rollback, schema, show,
+    status, validate, verify,
 };
 use crate::output::report::Report;
 
@@ -21,9 +21,12 @@ pub(crate) const DOCUMENT: &str = "document";
 /// One line of audit entries.
 const ENTRY: &str = "audit-entry";
 
+/// One line of what an apply does.
+const EVENT: &str = "apply-event";
+
 /// Lists the names of all schemas, that of the document first.
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {
-    [DOCUMENT, ENTRY].into_iter().chain(Report::ALL.iter().map(|report| report.name()))
+    [DOCUMENT, ENTRY, EVENT].into_iter().chain(Report::ALL.iter().map(|report| report.name()))
 }
 
 /// Returns a schema by its name.
@@ -31,6 +34,7 @@ pub(crate) fn schema(name: &str) -> Option<Value> {
     match name {
         DOCUMENT => Some(model::schema::for_editors()),
         ENTRY => Some(entry()),
+        EVENT => Some(event()),
         _ => Report::ALL.iter().find(|report| report.name() == name).map(|report| envelope(*report)),
     }
 }
@@ -135,6 +139,7 @@ fn own(report: Report, members: &mut Members, generator: &mut SchemaGenerator) -
         }
         Report::Validate => rows!("documents", documents, validate::Row, validate::Totals),
         Report::Apply => rows!("targets", targets, Row<apply::Part>, apply::Totals),
+        Report::ApplyEvents => generator.subschema_for::<apply::Totals>(),
         Report::Status => rows!("targets", targets, Row<status::Part>, status::Totals),
         Report::Verify => rows!("targets", targets, Row<verify::Part>, verify::Totals),
         Report::History => rows!("targets", targets, Row<history::Part>, history::Totals),
@@ -161,8 +166,23 @@ fn own(report: Report, members: &mut Members, generator: &mut SchemaGenerator) -
 }
 
 fn about_of(report: Report) -> String {
-    let what = if report == Report::AuditEntries { "The last line of what" } else { "What" };
-    format!("{what} `kasm-db {} --format json` prints", report.command())
+    let (what, format) = match report {
+        Report::AuditEntries => ("The last line of what", "json"),
+        Report::ApplyEvents => ("The last line of what", "json-lines"),
+        _ => ("What", "json"),
+    };
+    format!("{what} `kasm-db {} --format {format}` prints", report.command())
+}
+
+fn event() -> Value {
+    let mut generator = generator();
+    let mut members = Members::default();
+    members.add_all::<events::Line>(&mut generator);
+    members.add("format", json!({"const": "kasm-db/apply-event"}));
+    members.add("format_version", version());
+    let about =
+        "A line of what `kasm-db apply --format json-lines` prints; the last one is a `kasm-db/apply-end`";
+    members.schema("kasm-db/apply-event", about, &mut generator)
 }
 
 fn entry() -> Value {

@@ -91,6 +91,11 @@ impl Writer {
         self.members == 0
     }
 
+    /// Writes a line before the object: JSON that is escaped already.
+    pub(super) fn line(&mut self, json: &str) {
+        self.hand(|sink| sink.text(&format!("{json}\n")));
+    }
+
     /// Writes a member.
     pub(super) fn member(&mut self, name: &str, value: &impl Serialize) {
         self.key(name);
