@@ -3,6 +3,8 @@
 //! Nothing is interpreted: scalars are text, aliases stay aliases, merge keys are keys, and duplicate
 //! keys are all there. A tree is as large as its text, whatever an alias bomb expands to.
 
+mod usual;
+
 use std::ops::Range;
 
 use granit_parser::{Event, Parser, ScalarStyle, Span, StructureStyle};
@@ -22,7 +24,7 @@ pub const MAX_NODES: usize = 50_000;
 pub struct NodeId(u32);
 
 /// The documents of one YAML stream.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tree {
     nodes: Vec<Node>,
     documents: Vec<NodeId>,
@@ -30,7 +32,7 @@ pub struct Tree {
 }
 
 /// A value, with the place it stands at.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Node {
     /// What it is.
     pub kind: Kind,
@@ -91,6 +93,15 @@ impl Tree {
             let message = format!("larger than {MAX_BYTES} bytes (1 MiB)");
             return Err(SyntaxError::new(0, message, "split it into several files"));
         }
+        usual::read(bytes).map_or_else(|| Self::parse_whole(bytes), Ok)
+    }
+
+    /// Reads a stream by YAML's whole grammar, as [`Tree::parse`] does with what is not written in the usual way.
+    ///
+    /// # Errors
+    /// Those of [`Tree::parse`], but for the size.
+    #[doc(hidden)]
+    pub fn parse_whole(bytes: &[u8]) -> Result<Self, SyntaxError> {
         let text = std::str::from_utf8(bytes).map_err(|error| {
             let at = error.valid_up_to();
             SyntaxError::new(at, format!("not valid UTF-8 at byte {at}"), "save it as UTF-8")
@@ -131,8 +142,12 @@ impl Tree {
     }
 
     /// Returns every node with its name, in the order of the text.
-    pub fn nodes(&self) -> impl Iterator<Item = (NodeId, &Node)> {
-        (0u32..).map(NodeId).zip(&self.nodes)
+    pub fn nodes(&self) -> impl ExactSizeIterator<Item = (NodeId, &Node)> {
+        // There are no more of them than a name has room for.
+        self.nodes
+            .iter()
+            .enumerate()
+            .map(|(index, node)| (NodeId(u32::try_from(index).unwrap_or(u32::MAX)), node))
     }
 
     /// Returns the text of a scalar, or `None` for a collection.
@@ -174,6 +189,13 @@ impl Tree {
         let text = |text: &str| matches!(text, "" | "~" | "null" | "Null" | "NULL");
         matches!(&self.node(id).kind, Kind::Scalar(value, Style::Plain) if text(value))
     }
+}
+
+/// Returns whether a text has no other characters than line feeds and what ASCII prints.
+pub fn is_ascii_text(bytes: &[u8]) -> bool {
+    // No early end, so that many bytes are looked at at once.
+    let is_text = |byte: &&u8| byte.wrapping_sub(b' ') <= b'~' - b' ' || **byte == b'\n';
+    bytes.chunks(256).all(|chunk| chunk.iter().filter(is_text).count() == chunk.len())
 }
 
 struct Builder<'t> {

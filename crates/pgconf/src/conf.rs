@@ -111,10 +111,11 @@ impl Conf {
     /// Only with an `=`: without it, prose such as `# port 5432` would count.
     pub fn commented(&self, name: &str) -> Vec<Commented> {
         let mut found = Vec::new();
-        let mut start = 0;
-        for (index, line) in self.bytes.split_inclusive(|&b| b == b'\n').enumerate() {
-            found.extend(self.commented_line(start, start + line.len(), index + 1, name));
-            start += line.len();
+        let (mut start, mut line) = (0, 1);
+        while start < self.bytes.len() {
+            let end = (lexer::end_of_line(&self.bytes, start) + 1).min(self.bytes.len());
+            found.extend(self.commented_line(start, end, line, name));
+            (start, line) = (end, line + 1);
         }
         found
     }

@@ -60,7 +60,7 @@ pub(crate) fn next(bytes: &[u8], mut at: usize) -> Token {
 
 /// Returns the offset of the line feed that ends the line of `at`, or the end of the bytes.
 pub(crate) fn end_of_line(bytes: &[u8], at: usize) -> usize {
-    bytes[at..].iter().position(|&byte| byte == b'\n').map_or(bytes.len(), |n| at + n)
+    memchr::memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |n| at + n)
 }
 
 fn is_letter(byte: u8) -> bool {

@@ -27,7 +27,7 @@ pub struct WouldShow {
 
 /// Returns the hunks of a change with `context` lines around each, as they really are.
 pub fn hunks(change: &FileChange, context: usize) -> Vec<Hunk> {
-    Sides::of(change).hunks(context, |_, _, text| text.to_vec())
+    Sides::of(change, context).hunks(context, |_, _, text| text.to_vec())
 }
 
 /// Returns the hunks between two texts, as they are.
@@ -40,9 +40,10 @@ pub fn between(before: &[u8], after: &[u8], context: usize) -> Vec<Hunk> {
 /// Values of a type that holds no secret and managed settings are shown, keys and punctuation too; every other value and every
 /// comment is `<hidden>`.
 pub fn redacted_hunks(change: &FileChange, context: usize) -> Vec<Hunk> {
-    let before = Shown::new(change.kind, &change.before, replaced(change), &change.hidden.0);
-    let after = Shown::new(change.kind, &change.after, inserted(change), &change.hidden.1);
-    let sides = Sides::of(change);
+    let sides = Sides::of(change, context);
+    let (old, new) = sides.lines(context);
+    let before = Shown::within(change.kind, &change.before, replaced(change), &change.hidden.0, old);
+    let after = Shown::within(change.kind, &change.after, inserted(change), &change.hidden.1, new);
     sides.hunks(context, |sign, index, _| match sign {
         Sign::Added => after.line(index),
         Sign::Same | Sign::Removed => before.line(index),
@@ -65,12 +66,13 @@ pub fn patch(change: &FileChange, show_secrets: bool) -> Result<Vec<u8>, WouldSh
 /// # Errors
 /// Those of [`patch`].
 pub fn patch_at(change: &FileChange, path: &str, show_secrets: bool) -> Result<Vec<u8>, WouldShow> {
-    let sides = Sides::of(change);
-    let shown = Shown::new(change.kind, &change.before, replaced(change), &change.hidden.0);
+    let sides = Sides::of(change, CONTEXT);
+    let (old, new) = sides.lines(CONTEXT);
+    let shown = Shown::within(change.kind, &change.before, replaced(change), &change.hidden.0, old);
     let mut context = CONTEXT;
     // What a document declares is no secret; what comes back may be one.
     let restored = (change.restores && !show_secrets)
-        .then(|| Shown::new(change.kind, &change.after, inserted(change), &change.hidden.1));
+        .then(|| Shown::within(change.kind, &change.after, inserted(change), &change.hidden.1, new));
     if let Some(restored) = restored {
         for hunk in sides.hunks(0, |_, _, text| text.to_vec()) {
             let added = hunk.lines.iter().filter(|line| line.sign == Sign::Added).count();
@@ -186,7 +188,7 @@ mod tests {
         let after = edit.apply(before.as_bytes());
         let hide = |bytes: &[u8]| match kind {
             FileKind::Compose => {
-                redact::compose(&Tree::parse(bytes).unwrap(), bytes, &Arc::default(), For::People)
+                redact::compose(&Arc::new(Tree::parse(bytes).unwrap()), &Arc::default(), For::People)
             }
             FileKind::Conf => redact::conf(&Arc::default()),
         };

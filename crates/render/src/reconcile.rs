@@ -62,9 +62,7 @@ fn proved_with(mut plan: Plan, desired: &DesiredState, observed: &ObservedState,
             for file in &mut plan.files {
                 let hide = |state: &ObservedState| match (file.kind, state.compose_file(&file.path)) {
                     (FileKind::Conf, _) => redact::conf(&known),
-                    (FileKind::Compose, Some((file, _))) => {
-                        redact::compose(&file.tree, &file.bytes, &known, For::People)
-                    }
+                    (FileKind::Compose, Some((file, _))) => redact::compose(&file.tree, &known, For::People),
                     (FileKind::Compose, None) => redact::everything(),
                 };
                 (file.hidden.0, file.hidden.1) = (hide(observed), hide(&after));

@@ -35,10 +35,13 @@ pub(crate) struct Shown<'a> {
     bytes: &'a [u8],
     /// Sorted and disjoint, as edits are.
     managed: Vec<Range<usize>>,
+    /// How many lines come before those that can be shown.
+    first: usize,
+    /// The lines that can be shown, without their line feeds.
     lines: Vec<Range<usize>>,
     /// What to hide in a compose file, sorted. A conf is looked at line by line when it is shown.
     hidden: Vec<Hidden>,
-    known: &'a Known,
+    known: Option<&'a Known>,
 }
 
 impl<'a> Shown<'a> {
@@ -49,7 +52,28 @@ impl<'a> Shown<'a> {
         managed: Vec<Range<usize>>,
         hiding: &'a Hiding,
     ) -> Self {
-        let mut hidden = hiding.parts.clone();
+        Self::within(kind, bytes, managed, hiding, 0..usize::MAX)
+    }
+
+    /// Does the same for some of the lines, counted from 0: no others can be shown then.
+    pub(crate) fn within(
+        kind: FileKind,
+        bytes: &'a [u8],
+        managed: Vec<Range<usize>>,
+        hiding: &'a Hiding,
+        shown: Range<usize>,
+    ) -> Self {
+        let first = shown.start;
+        let feed = |number: usize| memchr::memchr_iter(b'\n', bytes).nth(number);
+        let mut at =
+            first.checked_sub(1).map_or(0, |before| feed(before).map_or(bytes.len(), |feed| feed + 1));
+        let mut spans = Vec::new();
+        for line in lines(&bytes[at..]).take(shown.len()) {
+            spans.push(at..at + line.len() - usize::from(line.ends_with(b"\n")));
+            at += line.len();
+        }
+        let within = spans.first().map_or(0, |line| line.start)..spans.last().map_or(0, |line| line.end);
+        let mut hidden = hiding.parts(bytes, within);
         // A scalar of which a part is written is the image.
         let is_managed = |range: &Range<usize>| {
             let first = managed.partition_point(|m| m.end <= range.start);
@@ -57,22 +81,19 @@ impl<'a> Shown<'a> {
         };
         hidden.retain(|h| h.always || h.comment || !is_managed(&h.range));
         hidden.sort_by_key(|h| (h.range.start, h.range.end));
-        let mut spans = Vec::new();
-        let mut at = 0;
-        for line in lines(bytes) {
-            spans.push(at..at + line.len() - usize::from(line.ends_with(b"\n")));
-            at += line.len();
-        }
-        Self { kind, bytes, managed, lines: spans, hidden, known: &hiding.known }
+        Self { kind, bytes, managed, first, lines: spans, hidden, known: hiding.known() }
     }
 
     /// Returns a line (from 0) without its line feed, as it may be shown.
     pub(crate) fn line(&self, index: usize) -> Vec<u8> {
-        self.line_for(For::People, index)
+        self.span(index).map_or_else(Vec::new, |line| self.line_for(For::People, line))
     }
 
-    fn line_for(&self, whom: For, index: usize) -> Vec<u8> {
-        let Some(line) = self.lines.get(index) else { return Vec::new() };
+    fn span(&self, index: usize) -> Option<&Range<usize>> {
+        self.lines.get(index.checked_sub(self.first)?)
+    }
+
+    fn line_for(&self, whom: For, line: &Range<usize>) -> Vec<u8> {
         let mut out = Vec::new();
         let mut at = line.start;
         let (mut is_replaced, mut has_comment) = (false, false);
@@ -127,7 +148,7 @@ impl<'a> Shown<'a> {
     pub(crate) fn text(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.bytes.len());
         for (index, line) in self.lines.iter().enumerate() {
-            out.extend(self.line_for(For::Compose, index));
+            out.extend(self.line_for(For::Compose, line));
             out.extend(
                 &self.bytes[line.end..self.lines.get(index + 1).map_or(self.bytes.len(), |next| next.start)],
             );
@@ -137,13 +158,15 @@ impl<'a> Shown<'a> {
 
     /// Returns whether a line (from 0) holds what may be a secret.
     pub(crate) fn may_be_secret(&self, index: usize) -> bool {
-        self.lines.get(index).is_some_and(|line| self.on(line).iter().any(|hidden| hidden.secret))
+        self.span(index).is_some_and(|line| self.on(line).iter().any(|hidden| hidden.secret))
     }
 
     fn on(&self, line: &Range<usize>) -> Vec<Hidden> {
         match self.kind {
-            FileKind::Conf => conf_line(self.bytes, line.clone(), &self.managed, self.known),
-            FileKind::Compose => {
+            FileKind::Conf if self.hidden.is_empty() => {
+                conf_line(self.bytes, line.clone(), &self.managed, self.known)
+            }
+            _ => {
                 // They are disjoint, so what ends behind the line's start is all at the end.
                 let first = self.hidden.partition_point(|h| h.range.end <= line.start);
                 let before = |h: &&Hidden| h.range.start < line.end;
@@ -155,17 +178,17 @@ impl<'a> Shown<'a> {
 
 /// Hides a whole text: what nobody has looked at yet.
 pub(crate) fn everything() -> Hiding {
-    Hiding { parts: vec![Hidden::everything()], known: Arc::default() }
+    Hiding::Everything
 }
 
 /// Finds what to hide in a compose file; `known` are the target's secrets.
-pub(crate) fn compose(tree: &Tree, bytes: &[u8], known: &Arc<Known>, whom: For) -> Hiding {
-    Hiding { parts: compose::compose(tree, bytes, known, whom), known: Arc::clone(known) }
+pub(crate) fn compose(tree: &Arc<Tree>, known: &Arc<Known>, whom: For) -> Hiding {
+    Hiding::Compose(Arc::clone(tree), Arc::clone(known), whom)
 }
 
 /// Finds what to hide in a conf: it is looked at line by line when it is shown.
 pub(crate) fn conf(known: &Arc<Known>) -> Hiding {
-    Hiding { parts: Vec::new(), known: Arc::clone(known) }
+    Hiding::Conf(Arc::clone(known))
 }
 
 /// Finds the images of services, and of what services take in from `x-…` keys: none of them is a secret.
@@ -275,7 +298,12 @@ const OPEN: &[&str] = &[
 ];
 
 /// Finds what to hide on one line of a conf; no value spans lines.
-fn conf_line(bytes: &[u8], line: Range<usize>, managed: &[Range<usize>], known: &Known) -> Vec<Hidden> {
+fn conf_line(
+    bytes: &[u8],
+    line: Range<usize>,
+    managed: &[Range<usize>],
+    known: Option<&Known>,
+) -> Vec<Hidden> {
     let mut hidden = Vec::new();
     let end = line.start + bytes[line.clone()].trim_ascii_end().len();
     let text = &bytes[line.start..end];
@@ -304,7 +332,7 @@ fn setting(
     entry: &Entry,
     place: Range<usize>,
     bytes: &[u8],
-    known: &Known,
+    known: Option<&Known>,
     hidden: &mut Vec<Hidden>,
 ) {
     let Range { start: base, end } = place;
@@ -312,7 +340,7 @@ fn setting(
     let value = conf.value(entry);
     let text = String::from_utf8_lossy(&value);
     // What is hidden already stays so.
-    let is_known = text == HIDDEN || known.is_in(&text);
+    let is_known = text == HIDDEN || known.is_some_and(|known| known.is_in(&text));
     if let Some(secret) = of_setting(&name, &value).or(is_known.then_some(true)) {
         let secret = secret || is_known;
         let range = base + entry.value.start..base + entry.value.end;
@@ -389,4 +417,40 @@ fn is_of_sample(line: &[u8]) -> bool {
         word.iter().copied().for_each(&mut add);
     }
     sample::LINES.binary_search(&hash).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILES: [&str; 3] = [
+        "# top secret\nversion: '3'\nservices:\n  db:\n    image: postgres:14 # 14.2\n    container_name: kasm_db\n    \
+         environment:\n      POSTGRES_PASSWORD: hunter2 # c\n      A: b\n    command: [\"sh\", \"-c\", \"x hunter2\"]\n    \
+         ports:\n    - 1:1\n    - 2:hunter2\n  api:\n    image: u:p@h/x\n    labels: {a: b}\n# end\nnetworks:\n  n:\n",
+        "x-a: &a\n  environment: {PW: hunter2}\n  user: root\nservices:\n  db:\n    <<: *a\n    image: postgres:14\n  two: *a\n",
+        "services:\n  db: &unused !hunter2 {image: a,\n    environment: [PW=hunter2,\n      B=c]}\n  p:\n    command: |\n      \
+         hunter2\n      more\n    restart: no\n",
+    ];
+
+    #[test]
+    fn some_lines_are_shown_as_they_are_in_the_whole_text() {
+        let known = Arc::new(Known::new(["hunter2".to_string()]));
+        for text in FILES {
+            let hiding = compose(&Arc::new(Tree::parse(text.as_bytes()).unwrap()), &known, For::People);
+            let whole = Shown::new(FileKind::Compose, text.as_bytes(), Vec::new(), &hiding);
+            let lines = text.lines().count();
+            for start in 0..lines {
+                for end in start..=lines {
+                    let some =
+                        Shown::within(FileKind::Compose, text.as_bytes(), Vec::new(), &hiding, start..end);
+                    for line in start..end {
+                        let (shown, expected) = (some.line(line), whole.line(line));
+                        assert_eq!(shown, expected, "line {line} of {start}..{end} of {text}");
+                        assert!(!String::from_utf8(shown).unwrap().contains("hunter2"));
+                        assert_eq!(some.may_be_secret(line), whole.may_be_secret(line));
+                    }
+                }
+            }
+        }
+    }
 }

@@ -111,19 +111,14 @@ fn as_values(bytes: &[u8]) -> Vec<u8> {
 
 fn redacted_compose(bytes: &[u8], known: &Arc<Known>) -> Vec<u8> {
     match Tree::parse(bytes) {
-        Ok(tree) => compose(&tree, bytes, known),
+        Ok(tree) => compose(&Arc::new(tree), bytes, known),
         Err(_) => format!("{}\n", redact::HIDDEN).into_bytes(),
     }
 }
 
-fn compose(tree: &Tree, bytes: &[u8], known: &Arc<Known>) -> Vec<u8> {
-    Shown::new(
-        FileKind::Compose,
-        bytes,
-        redact::images(tree),
-        &redact::compose(tree, bytes, known, For::Compose),
-    )
-    .text()
+fn compose(tree: &Arc<Tree>, bytes: &[u8], known: &Arc<Known>) -> Vec<u8> {
+    Shown::new(FileKind::Compose, bytes, redact::images(tree), &redact::compose(tree, known, For::Compose))
+        .text()
 }
 
 fn conf(conf: &Conf, names: &HashSet<String>, known: &Arc<Known>) -> Vec<u8> {

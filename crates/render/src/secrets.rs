@@ -52,16 +52,10 @@ pub fn secrets(observed: &ObservedState, source: &dyn Source) -> Vec<String> {
 pub(crate) fn known(observed: &ObservedState) -> Known {
     let mut found = Secrets::default();
     let mut trees = BTreeSet::new();
-    let (envs, others): (Vec<_>, Vec<_>) = observed
-        .snapshot()
-        .files()
-        .filter_map(|(path, found)| match found {
-            Found::Yes(bytes) => Some((path, bytes.as_slice())),
-            _ => None,
-        })
-        .partition(|(path, _)| path.ends_with(".env"));
-    for (_, bytes) in envs {
-        found.env(bytes);
+    for (path, read) in observed.snapshot().files() {
+        if let (Found::Yes(bytes), true) = (read, path.ends_with(".env")) {
+            found.env(bytes);
+        }
     }
     for file in observed.databases.iter().flat_map(|observed| &observed.database.stack.files) {
         if trees.insert(file.path.as_str()) {
@@ -71,10 +65,11 @@ pub(crate) fn known(observed: &ObservedState) -> Known {
             }
         }
     }
-    for (_, bytes) in
-        others.into_iter().filter(|(path, _)| observed.conf_files().any(|(_, here)| here == *path))
-    {
-        found.conf(bytes);
+    if let Some(conf) = &observed.conf {
+        conf.set
+            .files()
+            .chain(conf.auto.iter().flat_map(|auto| auto.files()))
+            .for_each(|(_, conf)| found.settings(conf));
     }
     Known::new(found.texts)
 }
@@ -196,7 +191,10 @@ impl Secrets {
     }
 
     fn conf(&mut self, bytes: &[u8]) {
-        let conf = Conf::parse(bytes);
+        self.settings(&Conf::parse(bytes));
+    }
+
+    fn settings(&mut self, conf: &Conf) {
         for entry in conf.entries() {
             let name = String::from_utf8_lossy(conf.name(entry)).to_ascii_lowercase();
             let value = conf.value(entry);
@@ -315,8 +313,17 @@ impl Secrets {
 
 /// Returns whether something of this name is a secret.
 pub(crate) fn is_closed(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    !name.ends_with("_file") && CLOSED.iter().any(|part| name.contains(part))
+    let name = name.as_bytes();
+    let is_file = name.last_chunk().is_some_and(|end: &[u8; 5]| end.eq_ignore_ascii_case(b"_file"));
+    // Every key of every file is looked at: most of its letters begin none of the parts.
+    let begins = |at: usize| {
+        let starts = |part: &&str| {
+            name[at..].get(..part.len()).is_some_and(|one| one.eq_ignore_ascii_case(part.as_bytes()))
+        };
+        matches!(name[at] | 0x20, b'a' | b'c' | b'd' | b'k' | b'p' | b's' | b't')
+            && CLOSED.iter().any(|part| starts(&part))
+    };
+    !is_file && (0..name.len()).any(begins)
 }
 
 #[cfg(test)]
@@ -343,6 +350,17 @@ mod tests {
              eleventh\nx.words = twelfth\nssl_key_file = '/etc/server.key'\npassword_encryption = md5\n",
         ),
     ];
+
+    #[test]
+    fn a_closed_name_has_one_of_the_parts_in_any_letter_case() {
+        let firsts: BTreeSet<_> = CLOSED.iter().map(|part| part.as_bytes()[0]).collect();
+        assert_eq!(firsts.into_iter().collect::<Vec<_>>(), b"acdkpst");
+        for part in CLOSED {
+            assert!(is_closed(part) && is_closed(&format!("x_{}", part.to_uppercase())), "{part}");
+            assert!(!is_closed(&format!("{part}_FILE")), "{part}");
+        }
+        assert!(!is_closed("") && !is_closed("image") && !is_closed("container_name") && !is_closed("k"));
+    }
 
     #[test]
     fn what_may_be_a_secret_is_found_wherever_it_stands() {

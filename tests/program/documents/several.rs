@@ -81,9 +81,6 @@ fn folders_without_documents_and_folders_alone_are_errors() {
         let run = sandbox.run(&format!("{command} -f examples/site -R")).expect(64);
         assert!(run.stderr.contains("no document that was found names a target"), "{run}");
     }
-    let two = "-f examples/new/kasm-db.yaml -f examples/existing/kasm-db.yaml";
-    let run = sandbox.run(&format!("plan {two} --out plan.json")).expect(64);
-    assert!(run.stderr.contains("2 documents are named"), "{run}");
 }
 
 #[test]

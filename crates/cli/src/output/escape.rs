@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use model::yaml::is_ascii_text;
+
 /// Writes control, bidirectional and other invisible characters as `\u{…}`: what stands on one line.
 ///
 /// A line feed in a name or a value would start a line that looks like one of ours. A tab stays, as files are
@@ -35,8 +37,8 @@ fn escape_but(text: &str, is_ours: impl Fn(&str) -> bool) -> String {
 
 /// Writes what a terminal would obey in a JSON text as escapes of JSON, so that its values stay exact.
 pub(crate) fn escape_json(json: String) -> String {
-    // The common case costs one look.
-    if !json.contains(is_unsafe) {
+    // The common case costs one look at many bytes at once, and the next one a look at each character.
+    if is_ascii_text(json.as_bytes()) || !json.contains(is_unsafe) {
         return json;
     }
     let mut out = String::with_capacity(json.len());

@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
-use model::yaml::{Kind, NodeId, Style, SyntaxError, Tree};
+use model::yaml::{Kind, NodeId, Style, SyntaxError, Tree, is_ascii_text};
 use model::{Code, Diagnostic, Location};
 
 /// A compose file that could be read.
@@ -14,7 +14,7 @@ use model::{Code, Diagnostic, Location};
 pub(crate) struct ComposeFile {
     pub(crate) path: String,
     pub(crate) bytes: Vec<u8>,
-    pub(crate) tree: Tree,
+    pub(crate) tree: Arc<Tree>,
     memo: RefCell<HashMap<(NodeId, String), Option<Pair>>>,
     indexes: RefCell<HashMap<NodeId, Arc<Index>>>,
     too_deep: Cell<bool>,
@@ -61,7 +61,7 @@ impl ComposeFile {
             Ok(tree) => Ok(Self {
                 path: path.to_string(),
                 bytes,
-                tree,
+                tree: Arc::new(tree),
                 memo: RefCell::default(),
                 indexes: RefCell::default(),
                 too_deep: Cell::new(false),
@@ -208,9 +208,17 @@ impl ComposeFile {
         for (_, node) in self.tree.nodes() {
             let Kind::Mapping(entries, _) = &node.kind else { continue };
             let mut seen = HashMap::new();
-            for (key, _) in entries {
+            for (at, (key, _)) in entries.iter().enumerate() {
                 let Some(name) = self.tree.scalar(*key) else { continue };
-                let Some(first) = seen.insert(name, *key) else { continue };
+                let first = match entries.len() {
+                    // Few keys are compared with each other sooner than they are hashed.
+                    ..=SMALL => entries[..at]
+                        .iter()
+                        .rfind(|(one, _)| self.tree.scalar(*one) == Some(name))
+                        .map(|(one, _)| *one),
+                    _ => seen.insert(name, *key),
+                };
+                let Some(first) = first else { continue };
                 if !self.is_merge_key(*key) && found.len() < MAX_DUPLICATES {
                     let location = |key: NodeId| self.location(self.tree.written(key).span.clone());
                     found.push((name, location(first), location(*key)));
@@ -268,6 +276,9 @@ const MAX_DUPLICATES: usize = 5;
 
 /// Returns the first character that YAML forbids, or that some readers take for a line end.
 fn surprising(bytes: &[u8]) -> Option<(usize, char)> {
+    if is_ascii_text(bytes) {
+        return None;
+    }
     let text = std::str::from_utf8(bytes).ok()?;
     let is_surprising = |c: char| {
         (c.is_control() && !matches!(c, '\n' | '\r' | '\t')) || matches!(c, '\u{2028}' | '\u{2029}')

@@ -10,9 +10,35 @@ use crate::compose::file::ComposeFile;
 /// Compares two files by meaning: aliases and merge keys resolved, styles and comments ignored. The images of services may
 /// differ, and so may that of the mapping outside of them that `service` is written as.
 pub(crate) fn same_but_image(before: &ComposeFile, after: &ComposeFile, service: &str) -> bool {
+    if differ_in_image_alone(before, after, service) {
+        return true;
+    }
     let mut pairs = Pairs { before, after, seen: HashSet::new(), open: Vec::new(), template: None };
     let (a, b) = (before.tree.documents(), after.tree.documents());
     a.len() == b.len() && a.iter().zip(b).all(|(a, b)| pairs.document(*a, *b, service))
+}
+
+/// Returns whether two files are the same, node by node, but for the scalar that the service's image is written as. Without
+/// aliases, a node is in one place alone. Everything else is for the comparison by meaning.
+fn differ_in_image_alone(before: &ComposeFile, after: &ComposeFile, service: &str) -> bool {
+    let (a, b) = (&before.tree, &after.tree);
+    if a.nodes().len() != b.nodes().len() || a.documents() != b.documents() {
+        return false;
+    }
+    let images: Vec<NodeId> = own_images(before, service).collect();
+    a.nodes().zip(b.nodes()).all(|((id, a), (_, b))| {
+        let is_scalar = |node: &Node| matches!(node.kind, Kind::Scalar(..));
+        let may_differ = || is_scalar(a) && is_scalar(b) && images.contains(&id);
+        !matches!(a.kind, Kind::Alias(_)) && same_tag(a, b) && (a.kind == b.kind || may_differ())
+    })
+}
+
+/// Lists the values of `image` in the service's own mapping.
+fn own_images<'a>(file: &'a ComposeFile, service: &'a str) -> impl Iterator<Item = NodeId> + 'a {
+    let tree = &file.tree;
+    let services = tree.documents().iter().flat_map(|document| tree.all(*document, "services"));
+    let services = services.flat_map(move |(_, services)| tree.all(services, service));
+    services.flat_map(|(_, service)| tree.all(service, "image")).map(|(_, image)| image)
 }
 
 struct Pairs<'a> {
@@ -125,8 +151,7 @@ impl Pairs<'_> {
 }
 
 fn same_tag(a: &Node, b: &Node) -> bool {
-    let tag = |node: &Node| node.tag.as_ref().map(|(tag, _)| tag.clone());
-    tag(a) == tag(b)
+    a.tag.as_ref().map(|(tag, _)| tag) == b.tag.as_ref().map(|(tag, _)| tag)
 }
 
 /// What a mapping says, by key.

@@ -18,14 +18,17 @@ pub fn redacted_between(kind: FileKind, before: &[u8], after: &[u8], context: us
     let hiding = |bytes| match (kind, Tree::parse(bytes)) {
         (FileKind::Conf, _) => (redact::settings(bytes), redact::conf(&known)),
         (FileKind::Compose, Ok(tree)) => {
-            (redact::images(&tree), redact::compose(&tree, bytes, &known, For::People))
+            let tree = Arc::new(tree);
+            (redact::images(&tree), redact::compose(&tree, &known, For::People))
         }
         (FileKind::Compose, Err(_)) => (Vec::new(), redact::everything()),
     };
     let ((old_managed, old), (new_managed, new)) = (hiding(before), hiding(after));
-    let (old, new) =
-        (Shown::new(kind, before, old_managed, &old), Shown::new(kind, after, new_managed, &new));
-    Sides::new(before, after).hunks(context, |sign, index, _| match sign {
+    let sides = Sides::new(before, after);
+    let (old_lines, new_lines) = sides.lines(context);
+    let old = Shown::within(kind, before, old_managed, &old, old_lines);
+    let new = Shown::within(kind, after, new_managed, &new, new_lines);
+    sides.hunks(context, |sign, index, _| match sign {
         Sign::Added => new.line(index),
         Sign::Same | Sign::Removed => old.line(index),
     })

@@ -19,12 +19,19 @@ const STEPS: usize = 8 * MAX_NODES;
 pub(crate) const COMMENT: &str = "# hidden";
 
 /// Finds what to hide in a compose file: every comment but a version beside an image, and every scalar that is a value and may
-/// hold a secret.
-pub(crate) fn compose(tree: &Tree, bytes: &[u8], known: &Known, whom: For) -> Vec<Hidden> {
+/// hold a secret. What has no byte within the range may be left out.
+pub(super) fn compose(
+    tree: &Tree,
+    bytes: &[u8],
+    known: &Known,
+    whom: For,
+    within: Range<usize>,
+) -> Vec<Hidden> {
     let is_shown = |range: &Range<usize>| {
         is_version_of_image(bytes, range) || bytes[range.clone()].trim_ascii_end() == COMMENT.as_bytes()
     };
-    let comments = tree.comments().iter().filter(|comment| !is_shown(comment));
+    let is_near = |range: &Range<usize>| range.start <= within.end && within.start <= range.end;
+    let comments = tree.comments().iter().filter(|comment| is_near(comment) && !is_shown(comment));
     let comment = |range: &Range<usize>| Hidden::secret(range.clone()).comment();
     let mut hidden: Vec<_> = comments.map(comment).collect();
     let mut walk = Walk {
@@ -35,9 +42,17 @@ pub(crate) fn compose(tree: &Tree, bytes: &[u8], known: &Known, whom: For) -> Ve
         used: HashSet::new(),
         found: Vec::new(),
         left: STEPS,
+        within,
+        counts: whom == For::Compose,
     };
     for document in tree.documents() {
         walk.aliases(*document);
+    }
+    // What an alias stands for is elsewhere, and in its place too; what Compose takes in its place is counted.
+    if !walk.used.is_empty() || walk.counts {
+        walk.within = 0..bytes.len();
+    }
+    for document in tree.documents() {
         walk.places(*document);
     }
     for document in tree.documents() {
@@ -126,6 +141,10 @@ struct Walk<'a> {
     left: usize,
     /// Each scalar, in each place.
     found: Vec<(NodeId, Role)>,
+    /// What has no byte in it is not looked at.
+    within: Range<usize>,
+    /// Whether hidden items of a list are counted.
+    counts: bool,
 }
 
 impl Walk<'_> {
@@ -154,6 +173,10 @@ impl Walk<'_> {
                 return;
             }
             let id = self.tree.resolve(id);
+            let span = &self.tree.written(id).span;
+            if span.start > self.within.end || span.end < self.within.start {
+                continue;
+            }
             match &self.tree.written(id).kind {
                 Node::Scalar(..) => {
                     self.found.push((id, Role { kind: place.scalar, nth, is_of_set }));
@@ -164,7 +187,7 @@ impl Walk<'_> {
                     let mut hidden = 0;
                     for id in items {
                         let is_scalar = self.tree.scalar(*id).is_some();
-                        hidden += usize::from(is_scalar && !self.is_shown(*id, place.scalar));
+                        hidden += usize::from(self.counts && is_scalar && !self.is_shown(*id, place.scalar));
                         open.push(At { id: *id, place, nth: hidden.max(1), is_of_set });
                     }
                 }

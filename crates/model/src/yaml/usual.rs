@@ -1,0 +1,324 @@
+//! YAML as people and installers write it, read line by line: many times as fast as YAML's whole grammar.
+//!
+//! This reads block mappings and sequences of scalars that are in one line. Whatever else a text has, such as an anchor, a tag, a
+//! tab or a scalar of two lines, it gives back unread, and the whole parser reads it. What it does read is what the whole parser
+//! would: the same nodes, spans and comments. The tests compare both over generated texts and real files.
+
+use super::{Builder, Kind, Layout, MAX_NODES, NodeId, Style, Tree, is_ascii_text};
+
+/// Deeper texts are for the whole parser, which knows what to say of one that is too deep.
+const DEPTH: usize = 64;
+
+/// A key longer than this may be none: YAML has a limit of 1024 characters.
+const KEY: usize = 1000;
+
+/// Reads a text, or says that it is for the whole parser.
+pub(super) fn read(bytes: &[u8]) -> Option<Tree> {
+    // Each of these bytes is a character that may be in a scalar.
+    if !is_ascii_text(bytes) {
+        return None;
+    }
+    let text = std::str::from_utf8(bytes).ok()?;
+    let mut reader = Reader { builder: Builder::new(text), open: Vec::new(), bytes };
+    reader.builder.tree.nodes.reserve(bytes.len() / 16);
+    let mut start = 0;
+    while start < bytes.len() {
+        let end = memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |length| start + length);
+        reader.line(start, end)?;
+        start = end + 1;
+    }
+    reader.finish()
+}
+
+struct Reader<'t> {
+    builder: Builder<'t>,
+    bytes: &'t [u8],
+    /// The collections that the next line may belong to.
+    open: Vec<Open>,
+}
+
+/// An open collection.
+struct Open {
+    id: NodeId,
+    is_sequence: bool,
+    /// The column of its keys or dashes.
+    column: usize,
+    /// Where a key or a dash ends whose value is not read yet.
+    waits: Option<usize>,
+    /// Whether its dashes are in the column of the key that it is the value of: its span starts at its first value.
+    is_indentless: bool,
+}
+
+impl<'t> Reader<'t> {
+    /// Reads a line, without its end.
+    fn line(&mut self, start: usize, end: usize) -> Option<()> {
+        let at = self.spaces(start, end);
+        let column = at - start;
+        if at == end {
+            return Some(());
+        }
+        if self.bytes[at] == b'#' {
+            self.builder.tree.comments.push(at..end);
+            return Some(());
+        }
+        let is_dash = self.is_dash(at, end);
+        // The start and the end of a document, a directive.
+        if column == 0
+            && matches!(self.bytes[start..end], [b'-', b'-', b'-', ..] | [b'.', b'.', b'.', ..] | [b'%', ..])
+        {
+            return None;
+        }
+        self.close(column, is_dash, at)?;
+        self.begin(column, is_dash, at)?;
+        if is_dash { self.dash(column, at, end) } else { self.key(column, at, end) }
+    }
+
+    /// Returns whether a dash begins an entry.
+    fn is_dash(&self, at: usize, end: usize) -> bool {
+        self.bytes[at] == b'-' && (at + 1 == end || self.bytes[at + 1] == b' ')
+    }
+
+    /// Closes the collections that end before a line.
+    fn close(&mut self, column: usize, is_dash: bool, at: usize) -> Option<()> {
+        while let Some(open) = self.open.last_mut() {
+            // The value of the last key or dash begins in this line.
+            let begins = column > open.column || (column == open.column && is_dash && !open.is_sequence);
+            if begins {
+                break;
+            }
+            if let Some(end) = open.waits.take() {
+                // Where nothing is behind a dash, the whole parser knows the place.
+                if open.is_sequence {
+                    return None;
+                }
+                self.builder.add(Kind::Scalar("~".into(), Style::Plain), end..end, 0, None);
+            }
+            if column == open.column && is_dash == open.is_sequence {
+                break;
+            }
+            self.end(at);
+        }
+        Some(())
+    }
+
+    /// Begins the collection that a line is the first of.
+    fn begin(&mut self, column: usize, is_dash: bool, at: usize) -> Option<()> {
+        match self.open.last_mut().map(|open| (open.waits.take().is_some(), open.column)) {
+            Some((true, parent)) => self.start(is_dash, column, at, column == parent),
+            Some((false, _)) => Some(()),
+            // The top is one mapping in the first column.
+            None if self.builder.tree.nodes.is_empty() && column == 0 && !is_dash => {
+                self.start(false, 0, at, false)
+            }
+            None => None,
+        }
+    }
+
+    /// Reads a dash and what is behind it.
+    fn dash(&mut self, column: usize, at: usize, end: usize) -> Option<()> {
+        let value = self.spaces(at + 1, end);
+        let open = self.open.last_mut().filter(|open| open.is_sequence && open.column == column)?;
+        if value == end || self.bytes[value] == b'#' {
+            // The span of one without indentation starts at a value that is not there.
+            if open.is_indentless {
+                return None;
+            }
+            open.waits = Some(at + 1);
+            return self.comment(at + 1, end);
+        }
+        if std::mem::take(&mut open.is_indentless) {
+            self.builder.tree.nodes[open.id.0 as usize].span.start = value;
+        }
+        if self.is_dash(value, end) {
+            return None;
+        }
+        if self.key_end(value, end)?.is_some() {
+            let column = column + value - at;
+            self.start(false, column, value, false)?;
+            return self.key(column, value, end);
+        }
+        self.value(value, end)
+    }
+
+    /// Reads a key and what is behind its colon.
+    fn key(&mut self, column: usize, at: usize, end: usize) -> Option<()> {
+        self.open.last().filter(|open| !open.is_sequence && open.column == column)?;
+        let key_end = self.key_end(at, end)??;
+        self.scalar(at, key_end)?;
+        let value = self.spaces(key_end + 1, end);
+        if value == end || self.bytes[value] == b'#' {
+            self.open.last_mut()?.waits = Some(key_end);
+            return self.comment(key_end + 1, end);
+        }
+        self.value(value, end)
+    }
+
+    /// Returns where the key of a line ends; `None` within if it has no key.
+    fn key_end(&self, at: usize, end: usize) -> Option<Option<usize>> {
+        let colon = match self.bytes[at] {
+            b'"' | b'\'' => {
+                let close = self.quoted_end(at, end)?;
+                (self.bytes.get(close) == Some(&b':') && close < end).then_some(close)
+            }
+            _ => {
+                let rest = &self.bytes[at..end];
+                let is_colon = |colon: &usize| rest.get(colon + 1).is_none_or(|next| *next == b' ');
+                let colon = memchr::memchr_iter(b':', rest).find(is_colon);
+                let comment = comment_in(rest);
+                let is_before = |colon: &usize| comment.is_none_or(|comment| *colon < comment);
+                // One that starts as a flow collection is for the value.
+                colon.filter(is_before).filter(|_| !matches!(rest[0], b'[' | b'{')).map(|colon| at + colon)
+            }
+        };
+        let Some(colon) = colon else { return Some(None) };
+        let is_key = colon > at
+            && colon - at < KEY
+            && self.bytes[colon - 1] != b' '
+            && self.bytes.get(colon + 1).is_none_or(|next| matches!(next, b' ' | b'\n'));
+        is_key.then_some(Some(colon))
+    }
+
+    /// Reads the value that starts here, to the end of the line.
+    fn value(&mut self, at: usize, end: usize) -> Option<()> {
+        let close = match self.bytes[at] {
+            b'"' | b'\'' => self.quoted_end(at, end)?,
+            b'[' => return self.flow(at, end),
+            _ => {
+                let rest = &self.bytes[at..end];
+                let text = &rest[..comment_in(rest).unwrap_or(rest.len())];
+                at + text.trim_ascii_end().len()
+            }
+        };
+        self.scalar(at, close)?;
+        self.comment(close, end)
+    }
+
+    /// Reads a list in brackets, of scalars in one line.
+    fn flow(&mut self, at: usize, end: usize) -> Option<()> {
+        let id = self.builder.add(Kind::Sequence(Vec::new(), Layout::Flow), at..at, 0, None);
+        self.builder.open.push((id, None));
+        let mut next = at + 1;
+        loop {
+            next = self.spaces(next, end);
+            let close = match self.bytes[next..end].first()? {
+                b'"' | b'\'' => self.quoted_end(next, end)?,
+                byte if byte.is_ascii_alphanumeric() || *byte == b'/' => {
+                    let is_plain = |byte: &&u8| {
+                        byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'_' | b'.' | b'-')
+                    };
+                    next + self.bytes[next..end].iter().take_while(is_plain).count()
+                }
+                _ => return None,
+            };
+            self.scalar(next, close)?;
+            next = self.spaces(close, end);
+            match self.bytes[next..end].first()? {
+                b',' => next += 1,
+                b']' => break,
+                _ => return None,
+            }
+        }
+        self.builder.open.pop();
+        self.builder.tree.nodes[id.0 as usize].span.end = next + 1;
+        self.comment(next + 1, end)
+    }
+
+    /// Returns where a quoted text ends, behind its quote; the whole parser reads escapes, and texts of several lines.
+    fn quoted_end(&self, at: usize, end: usize) -> Option<usize> {
+        let quote = self.bytes[at];
+        let mut next = at + 1;
+        loop {
+            let length = memchr::memchr2(quote, b'\\', &self.bytes[next..end])?;
+            match self.bytes[next + length] {
+                b'\\' if quote == b'"' => return None,
+                b'\\' => next += length + 1,
+                _ if quote == b'\'' && self.bytes[..end].get(next + length + 1) == Some(&quote) => {
+                    next += length + 2
+                }
+                _ => return Some(next + length + 1),
+            }
+        }
+    }
+
+    /// Adds a scalar between two places.
+    fn scalar(&mut self, at: usize, end: usize) -> Option<()> {
+        let text = &self.builder.text[at..end];
+        let (text, style) = match self.bytes[at] {
+            b'"' => (text[1..text.len() - 1].to_string(), Style::DoubleQuoted),
+            b'\'' => (text[1..text.len() - 1].replace("''", "'"), Style::SingleQuoted),
+            _ if is_plain(text.as_bytes()) => (text.to_string(), Style::Plain),
+            _ => return None,
+        };
+        if self.builder.tree.nodes.len() + 2 >= MAX_NODES {
+            return None;
+        }
+        self.builder.add(Kind::Scalar(text, style), at..end, 0, None);
+        Some(())
+    }
+
+    /// Reads what is behind a value: nothing, or a comment.
+    fn comment(&mut self, at: usize, end: usize) -> Option<()> {
+        let comment = self.spaces(at, end);
+        if comment == end {
+            return Some(());
+        }
+        let is_comment = self.bytes[comment] == b'#' && comment > at;
+        is_comment.then(|| self.builder.tree.comments.push(comment..end))
+    }
+
+    /// Returns the place behind spaces.
+    fn spaces(&self, at: usize, end: usize) -> usize {
+        at + self.bytes[at..end].iter().take_while(|byte| **byte == b' ').count()
+    }
+
+    fn start(&mut self, is_sequence: bool, column: usize, at: usize, is_indentless: bool) -> Option<()> {
+        if self.open.len() >= DEPTH {
+            return None;
+        }
+        let kind = match is_sequence {
+            true => Kind::Sequence(Vec::new(), Layout::Block),
+            false => Kind::Mapping(Vec::new(), Layout::Block),
+        };
+        let id = self.builder.add(kind, at..at, 0, None);
+        self.builder.open.push((id, None));
+        self.open.push(Open { id, is_sequence, column, waits: None, is_indentless });
+        Some(())
+    }
+
+    /// Ends the innermost collection.
+    fn end(&mut self, at: usize) {
+        if let Some(open) = self.open.pop() {
+            self.builder.open.pop();
+            self.builder.tree.nodes[open.id.0 as usize].span.end = at;
+        }
+    }
+
+    fn finish(mut self) -> Option<Tree> {
+        let length = self.bytes.len();
+        if self.builder.tree.nodes.is_empty() {
+            return None;
+        }
+        self.close(0, false, length)?;
+        self.end(length);
+        Some(self.builder.tree)
+    }
+}
+
+/// Returns where the comment of a line starts, if it has one.
+fn comment_in(line: &[u8]) -> Option<usize> {
+    memchr::memchr_iter(b'#', line).find(|hash| *hash > 0 && line[hash - 1] == b' ')
+}
+
+/// Returns whether a text is a plain scalar of one line; some that are one are for the whole parser.
+fn is_plain(text: &[u8]) -> bool {
+    let starts = match text {
+        [b'-', next, ..] => *next != b' ',
+        [first, ..] => first.is_ascii_alphanumeric() || b"_/.$~+=(<^;".contains(first),
+        [] => false,
+    };
+    let is_value = |colon: usize| text.get(colon + 1).is_none_or(|next| *next == b' ');
+    starts && !memchr::memchr_iter(b':', text).any(is_value)
+}
+
+#[cfg(test)]
+mod tests;
