@@ -1,7 +1,7 @@
 //! The table of output formats: each is one file and one row.
 
 use super::emitter::Format;
-use super::{github, gitlab, human, json, junit, markdown, patch};
+use super::{github, gitlab, human, json, junit, markdown, patch, sarif};
 
 /// Every format.
 pub(crate) const FORMATS: &[Format] = &[
@@ -10,6 +10,7 @@ pub(crate) const FORMATS: &[Format] = &[
     markdown::FORMAT,
     github::FORMAT,
     gitlab::FORMAT,
+    sarif::FORMAT,
     junit::FORMAT,
     patch::FORMAT,
 ];
