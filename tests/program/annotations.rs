@@ -119,9 +119,14 @@ fn a_document_without_problems_makes_an_empty_report() {
 #[test]
 fn what_others_read_shows_no_secrets() {
     let sandbox = sandbox(0);
-    for (format, command) in
-        [("markdown", "plan"), ("github", "plan"), ("gitlab", "plan"), ("sarif", "plan"), ("junit", "verify")]
-    {
+    for (format, command) in [
+        ("markdown", "plan"),
+        ("github", "plan"),
+        ("gitlab", "plan"),
+        ("sarif", "plan"),
+        ("html", "plan"),
+        ("junit", "verify"),
+    ] {
         let run = sandbox.run(&format!("{command} --show-secrets --format {format}")).expect(64);
         let said = format!("`--show-secrets` cannot be used with the format `{format}`, which others read");
         assert!(run.stderr.contains(&said), "{run}");

@@ -15,6 +15,7 @@ pub(crate) mod formats;
 mod github;
 mod gitlab;
 mod held;
+mod html;
 pub(crate) mod human;
 pub(crate) mod json;
 mod junit;

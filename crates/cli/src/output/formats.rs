@@ -1,7 +1,7 @@
 //! The table of output formats: each is one file and one row.
 
 use super::emitter::Format;
-use super::{github, gitlab, human, json, junit, markdown, patch, sarif};
+use super::{github, gitlab, html, human, json, junit, markdown, patch, sarif};
 
 /// Every format.
 pub(crate) const FORMATS: &[Format] = &[
@@ -12,5 +12,6 @@ pub(crate) const FORMATS: &[Format] = &[
     gitlab::FORMAT,
     sarif::FORMAT,
     junit::FORMAT,
+    html::FORMAT,
     patch::FORMAT,
 ];
