@@ -35,6 +35,7 @@ mod mistakes;
 mod outputs;
 mod own_entries;
 mod owners;
+mod pages;
 mod passes;
 mod patches;
 mod permissions;
