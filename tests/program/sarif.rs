@@ -127,3 +127,16 @@ fn an_error_of_the_run_is_no_result() {
     assert!(message.starts_with("nowhere/kasm-db.yaml: cannot open the document: "), "{message}");
     assert_eq!(log["runs"][0]["results"].as_array().unwrap().len(), 0);
 }
+
+#[test]
+fn a_run_that_breaks_off_is_said_to_have_failed() {
+    let sandbox = Sandbox::new(PROGRAM);
+    let mut command = sandbox.command(PROGRAM);
+    command.args(["plan", "-f", "examples/existing/kasm-db.yaml", "--format", "sarif"]);
+    let run = sandbox.finish(command.env("KASM_DB_TEST_PANIC", "x")).expect(1);
+    let log: Value = serde_json::from_slice(&run.bytes).unwrap();
+    let invocation = &log["runs"][0]["invocations"][0];
+    assert_eq!((&invocation["executionSuccessful"], &invocation["exitCode"]), (&false.into(), &1.into()));
+    let message = invocation["toolExecutionNotifications"][0]["message"]["text"].as_str().unwrap();
+    assert!(message.starts_with("kasm-db broke: this is a bug in it"), "{message}");
+}
