@@ -13,7 +13,7 @@ async function main() {
     // As root, Chromium has no sandbox; the page is ours.
     const browser = await puppeteer.launch({ executablePath: chromium, args: ["--no-sandbox", "--disable-gpu"] });
     const page = await browser.newPage();
-    await page.setViewport({ width: 1200, height: 930 });
+    await page.setViewport({ width: 1280, height: 808 });
     await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: "light" }]);
     await page.goto(pathToFileURL(file).href);
     await page.screenshot({ path: picture });

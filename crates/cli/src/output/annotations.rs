@@ -213,6 +213,7 @@ impl Gathered {
     }
 }
 
+/// Returns the annotation of a finding, without its places.
 fn annotation(finding: &Diagnostic, document: &str, about: &str) -> Annotation {
     Annotation {
         severity: finding.severity,
@@ -225,6 +226,7 @@ fn annotation(finding: &Diagnostic, document: &str, about: &str) -> Annotation {
     }
 }
 
+/// Joins a message and what to do.
 fn with_help(message: &str, help: Option<&str>) -> String {
     help.map_or_else(|| message.to_owned(), |help| format!("{message}\n{help}"))
 }

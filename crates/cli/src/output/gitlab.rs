@@ -27,12 +27,14 @@ struct Finding {
     location: Location,
 }
 
+/// Where a finding is.
 #[derive(Serialize)]
 struct Location {
     path: String,
     lines: Lines,
 }
 
+/// The line of a finding.
 #[derive(Serialize)]
 struct Lines {
     begin: usize,
@@ -46,6 +48,7 @@ fn report(gathered: &Gathered) -> String {
     format!("{}\n", escape_json(text))
 }
 
+/// Builds a finding.
 fn finding(one: &Annotation, fingerprints: &mut Fingerprints) -> Finding {
     let place = one.place_or_document();
     Finding {

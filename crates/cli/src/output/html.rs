@@ -53,6 +53,7 @@ struct Html {
 }
 
 impl Html {
+    /// Starts a result.
     fn new(report: Report, sink: Sink, detail: Detail) -> Self {
         let (kept, documents) = (Kept::default(), Kept::default());
         let (errors, notes, stale) = (Vec::new(), Vec::new(), Vec::new());
@@ -124,6 +125,7 @@ impl Html {
         }
     }
 
+    /// Returns the columns of the table.
     fn columns(&self) -> &'static [&'static str] {
         match self.report {
             Report::Validate => &["document", "result", "errors", "warnings"],
@@ -182,6 +184,7 @@ impl Html {
         }
     }
 
+    /// Returns what the whole run came to.
     fn rank(&self, outcome: Outcome) -> Rank {
         let is_bad = !self.errors.is_empty() || !self.stale.is_empty() || self.documents.of(Rank::Bad) > 0;
         match self.kept.worst() {
@@ -191,6 +194,7 @@ impl Html {
         }
     }
 
+    /// Adds an error of the run.
     fn push_error(&mut self, error: Markup) {
         if self.errors.len() < ERRORS {
             self.errors.push(error);

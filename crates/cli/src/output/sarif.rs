@@ -29,6 +29,7 @@ pub(crate) const FORMAT: Format = Format {
 const SCHEMA: &str =
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
 
+/// A file of SARIF.
 #[derive(Serialize)]
 struct Log {
     #[serde(rename = "$schema")]
@@ -37,6 +38,7 @@ struct Log {
     runs: [Run; 1],
 }
 
+/// What one run of the program found.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Run {
@@ -49,11 +51,13 @@ struct Run {
     results: Vec<Finding>,
 }
 
+/// The program, and nothing that extends it.
 #[derive(Serialize)]
 struct Tool {
     driver: Driver,
 }
 
+/// The program with its rules.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Driver {
@@ -77,11 +81,13 @@ struct Rule {
     help_uri: &'static str,
 }
 
+/// Which runs are of the same kind.
 #[derive(Serialize)]
 struct AutomationDetails {
     id: String,
 }
 
+/// How the run went.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Invocation {
@@ -98,6 +104,7 @@ struct Notification {
     message: Text,
 }
 
+/// A finding, which SARIF names a result.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Finding {
@@ -119,6 +126,7 @@ struct PartialFingerprints {
     primary_location_line_hash: String,
 }
 
+/// A place, for people and for programs.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Location {
@@ -129,6 +137,7 @@ struct Location {
     logical_locations: Vec<LogicalLocation>,
 }
 
+/// A place in a file.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct PhysicalLocation {
@@ -136,11 +145,13 @@ struct PhysicalLocation {
     region: Region,
 }
 
+/// A file, relative to the top of the repository.
 #[derive(Serialize)]
 struct ArtifactLocation {
     uri: String,
 }
 
+/// Where something begins; where it ends is not known.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Region {
@@ -155,6 +166,7 @@ struct LogicalLocation {
     fully_qualified_name: String,
 }
 
+/// A text without markup.
 #[derive(Serialize)]
 struct Text {
     text: String,
@@ -187,6 +199,7 @@ fn log(gathered: &Gathered) -> String {
     format!("{}\n", escape_json(text))
 }
 
+/// Returns the rule of a code.
 fn rule(code: Code) -> Rule {
     Rule {
         id: code.id(),
@@ -231,6 +244,7 @@ fn finding(one: &Annotation, codes: &[Code], fingerprints: &mut Fingerprints) ->
 }
 
 impl Location {
+    /// Builds a place.
     fn new(place: &Place, message: Option<Text>, logical_locations: Vec<LogicalLocation>) -> Self {
         let region = Region { start_line: place.line, start_column: place.column };
         let artifact_location = ArtifactLocation { uri: uri(&place.path) };
@@ -240,12 +254,14 @@ impl Location {
 }
 
 impl Notification {
+    /// Builds a notification.
     fn new(level: &'static str, message: &str) -> Self {
         Self { level, message: Text::of(message) }
     }
 }
 
 impl Text {
+    /// Builds a text, with what a reader would not see in plain sight.
     fn of(text: &str) -> Self {
         Self { text: escape_lines(text) }
     }

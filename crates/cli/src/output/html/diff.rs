@@ -71,6 +71,7 @@ fn pairs<'a>(hunk: &Hunk, lines: &'a [Line]) -> Vec<Pair<'a>> {
     pairs
 }
 
+/// Writes one row.
 fn row(before: Option<(usize, &Line)>, after: Option<(usize, &Line)>) -> Markup {
     html! {
         tr {
@@ -88,6 +89,7 @@ fn row(before: Option<(usize, &Line)>, after: Option<(usize, &Line)>) -> Markup 
     }
 }
 
+/// Writes a line.
 fn text(line: &Line) -> Markup {
     let bytes = line.text.strip_suffix(b"\r").unwrap_or(&line.text);
     html! {

@@ -34,6 +34,7 @@ pub(super) fn findings(all: &[Diagnostic]) -> Markup {
     }
 }
 
+/// Writes one cause with its places.
 fn row(group: &[&Diagnostic]) -> Markup {
     let first = group[0];
     let (word, class) = match first.severity {
@@ -57,6 +58,7 @@ fn row(group: &[&Diagnostic]) -> Markup {
     }
 }
 
+/// Writes a place.
 fn place(at: &Location) -> Markup {
     code(&format!("{}:{}:{}", at.path, at.line, at.column))
 }

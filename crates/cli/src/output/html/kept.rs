@@ -77,6 +77,7 @@ impl Kept {
         self.counts.values().sum()
     }
 
+    /// Returns whether there is nothing to show.
     pub(super) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
@@ -86,6 +87,7 @@ impl Kept {
         self.counts.get(&rank).copied().unwrap_or_default()
     }
 
+    /// Returns the worst rank of all.
     pub(super) fn worst(&self) -> Option<Rank> {
         self.counts.keys().next().copied()
     }
@@ -175,6 +177,7 @@ fn size(entry: &Entry) -> usize {
     entry.section.as_ref().map_or(0, |section| section.0.len())
 }
 
+/// Returns what a link to a section names.
 fn id(heading: &str, number: usize) -> String {
     format!("{}-{number}", heading.to_lowercase())
 }

@@ -47,6 +47,7 @@ pub(super) fn entry(row: &PlanRow<'_>, detail: Detail) -> Entry {
     Entry { name: plan.target.name.clone(), rank, cells, section: has_section.then(|| section(row, detail)) }
 }
 
+/// Writes what becomes of the target.
 fn result(row: &PlanRow<'_>) -> Markup {
     let plan = row.plan;
     let saved = match &row.saved {
@@ -64,6 +65,7 @@ fn result(row: &PlanRow<'_>) -> Markup {
     }
 }
 
+/// Writes what the database needs.
 fn database(plan: &Plan) -> Markup {
     if plan.is_blocked() || plan.is_empty() {
         return html! { span.quiet { "stays as it is" } };
@@ -106,6 +108,7 @@ fn short_digest(image: &str) -> String {
     }
 }
 
+/// Writes how many settings change, or how they are.
 fn settings(row: &PlanRow<'_>) -> Markup {
     let kinds = [ChangeKind::Setting, ChangeKind::Unset];
     let of = |action| {
@@ -143,6 +146,7 @@ fn standing(row: &PlanRow<'_>, kinds: &[ManagedKind]) -> Markup {
     }
 }
 
+/// Writes how many findings there are.
 fn found(plan: &Plan) -> Markup {
     let (errors, warnings) = (plan.blockers().count(), plan.warnings().count());
     html! {
@@ -152,6 +156,7 @@ fn found(plan: &Plan) -> Markup {
     }
 }
 
+/// Writes all that is to be said of the target.
 fn section(row: &PlanRow<'_>, detail: Detail) -> Markup {
     let plan = row.plan;
     let kind = match plan.target.kind {
@@ -204,11 +209,13 @@ pub(super) fn changes(all: &[ValueChange]) -> Markup {
     }
 }
 
+/// Writes what an apply does after the files.
 fn follows(follow_up: &FollowUp) -> Markup {
     let text = follow_up::text(follow_up, "the user who applies it");
     html! { ul { @for line in text.lines().skip(1) { li { (shown(line.trim_start())) } } } }
 }
 
+/// Writes which warnings are silenced.
 fn ignored(row: &PlanRow<'_>) -> Markup {
     let counts = row.ignored();
     html! {

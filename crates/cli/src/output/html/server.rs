@@ -29,6 +29,7 @@ pub(super) fn status(name: &TargetName, status: &Status) -> Entry {
     Entry { name: name.label(), rank, cells, section }
 }
 
+/// Writes how the files stand.
 fn files(status: &FilesStatus, hide: &impl Fn(&str) -> String) -> (Markup, Rank) {
     match status {
         FilesStatus::InSync => (badge("in sync", "good"), Rank::Same),
@@ -45,6 +46,7 @@ fn files(status: &FilesStatus, hide: &impl Fn(&str) -> String) -> (Markup, Rank)
     }
 }
 
+/// Writes how the server stands.
 fn server(status: &ServerStatus, hide: &impl Fn(&str) -> String) -> (Markup, Rank) {
     let names = |subjects: &[Subject]| {
         let names: Vec<_> = subjects.iter().map(ToString::to_string).collect();
@@ -101,6 +103,7 @@ pub(super) fn verified(name: &TargetName, verified: &Verified) -> Entry {
     Entry { name: name.label(), rank, cells, section }
 }
 
+/// Writes checks as a table.
 fn checks(all: &[Check], scrubber: &Scrubber) -> Markup {
     let hide = |text: &str| scrubber.hide(&text.replace('\n', " "));
     html! {
