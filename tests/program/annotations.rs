@@ -40,6 +40,12 @@ fn github_gets_at_most_ten_of_a_kind_and_the_number_of_the_rest() {
     let errors: Vec<_> = run.stdout.lines().filter(|line| line.starts_with("::error ")).collect();
     assert_eq!(errors.len(), 10, "{run}");
     assert_eq!(errors[9], "::error title=kasm-db::and 90 more");
+    // Documents have at most 100 each.
+    let many = sandbox(100);
+    fs::copy(many.root().join("kasm-db.yaml"), many.root().join("other.kasm-db.yaml")).unwrap();
+    let run = many.run("validate --format github -f . -R").expect(3);
+    assert_eq!(run.stdout.matches("::error ").count(), 10, "{run}");
+    assert!(run.stdout.contains("::error title=kasm-db::and 191 more\n"), "{run}");
     let few = sandbox(10).run("validate --format github").expect(3);
     assert_eq!(few.stdout.matches("::error ").count(), 10);
     assert!(!few.stdout.contains("more"), "{few}");
@@ -113,9 +119,14 @@ fn a_document_without_problems_makes_an_empty_report() {
 #[test]
 fn what_others_read_shows_no_secrets() {
     let sandbox = sandbox(0);
-    for (format, command) in
-        [("markdown", "plan"), ("github", "plan"), ("gitlab", "plan"), ("junit", "verify")]
-    {
+    for (format, command) in [
+        ("markdown", "plan"),
+        ("github", "plan"),
+        ("gitlab", "plan"),
+        ("sarif", "plan"),
+        ("html", "plan"),
+        ("junit", "verify"),
+    ] {
         let run = sandbox.run(&format!("{command} --show-secrets --format {format}")).expect(64);
         let said = format!("`--show-secrets` cannot be used with the format `{format}`, which others read");
         assert!(run.stderr.contains(&said), "{run}");
@@ -149,6 +160,7 @@ fn junit_has_a_case_for_each_error_and_parses_whatever_the_messages_hold() {
     let head = "<testsuites name=\"kasm-db validate\" tests=\"6\" failures=\"4\" errors=\"1\" skipped=\"0\">";
     assert!(run.stdout.contains(head), "{run}");
     assert!(run.stdout.contains("<testcase classname=\"good.kasm-db.yaml\" name=\"valid\"/>"), "{run}");
+    // What keeps a server from being asked is not a report without cases.
     let verify = sandbox.run("verify --format junit").expect(3);
-    assert_eq!(parsed(&verify.stdout).0, parsed(&verify.stdout).2, "{verify}");
+    assert_eq!(parsed(&verify.stdout), (3, 3, 0), "{verify}");
 }

@@ -50,27 +50,6 @@ fn plan_shows_changes_diffs_and_cost() {
 }
 
 #[test]
-fn plan_as_json_has_every_change_and_its_place() {
-    let sandbox = Sandbox::new(PROGRAM);
-    for example in EXAMPLES {
-        let run = sandbox.run(&for_document(example, "-q plan --format json")).expect(0);
-        let _: serde_json::Value = serde_json::from_slice(&run.bytes).unwrap();
-        snapshot(&format!("{example}-plan-json"), &run);
-    }
-}
-
-#[test]
-fn plan_as_a_patch_has_exact_lines_and_no_password_in_its_context() {
-    let sandbox = Sandbox::new(PROGRAM);
-    for example in EXAMPLES {
-        snapshot(
-            &format!("{example}-plan-patch"),
-            &sandbox.run(&for_document(example, "-q plan --format patch")),
-        );
-    }
-}
-
-#[test]
 fn a_detailed_exit_code_tells_differences_from_none() {
     let sandbox = Sandbox::new(PROGRAM);
     for example in EXAMPLES {
@@ -200,7 +179,8 @@ fn an_invalid_document_is_refused_before_the_target_is_read() {
     let document = sandbox.document("existing");
     sandbox.edit(&document, "classes:", "clases:");
     sandbox.edit(&document, "deployment: opt/kasm/current", "deployment: opt/nothing");
-    snapshot("invalid-document", &sandbox.run(&for_document("existing", "plan")).expect(3));
+    let run = sandbox.run(&for_document("existing", "plan")).expect(3);
+    assert!(run.stderr.contains("unknown key `audit.clases`") && !run.stderr.contains("nothing"), "{run}");
 }
 
 #[test]

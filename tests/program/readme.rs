@@ -161,11 +161,12 @@ fn steps(text: &str) -> Vec<Step> {
     steps
 }
 
-/// Lists `docs/` and the other pages.
+/// Lists the pages of `docs/`, which also has a picture, and the other pages.
 fn documents() -> Vec<String> {
     let folder = std::fs::read_dir(repository().join("docs")).unwrap();
     let mut pages: Vec<_> =
         folder.map(|entry| format!("docs/{}", entry.unwrap().file_name().to_str().unwrap())).collect();
+    pages.retain(|page| page.ends_with(".md"));
     pages.sort();
     PAGES.iter().map(ToString::to_string).chain(pages).collect()
 }

@@ -85,7 +85,8 @@ pub(crate) fn never_right(text: &str) -> Vec<&'static str> {
 /// Lists the text files below a path, which may be a file or not there.
 fn files(path: &Path) -> Vec<PathBuf> {
     if path.is_file() {
-        return vec![path.to_path_buf()];
+        let is_picture = path.extension().is_some_and(|extension| extension == "png");
+        return if is_picture { Vec::new() } else { vec![path.to_path_buf()] };
     }
     let Ok(entries) = std::fs::read_dir(path) else { return Vec::new() };
     let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();

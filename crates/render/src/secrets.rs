@@ -68,7 +68,7 @@ pub(crate) fn known(observed: &ObservedState) -> Known {
     if let Some(conf) = &observed.conf {
         conf.set
             .files()
-            .chain(conf.auto.iter().flat_map(|auto| auto.files()))
+            .chain(conf.auto.iter().flat_map(pgconf::ConfSet::files))
             .for_each(|(_, conf)| found.settings(conf));
     }
     Known::new(found.texts)
@@ -320,8 +320,7 @@ pub(crate) fn is_closed(name: &str) -> bool {
         let starts = |part: &&str| {
             name[at..].get(..part.len()).is_some_and(|one| one.eq_ignore_ascii_case(part.as_bytes()))
         };
-        matches!(name[at] | 0x20, b'a' | b'c' | b'd' | b'k' | b'p' | b's' | b't')
-            && CLOSED.iter().any(|part| starts(&part))
+        matches!(name[at] | 0x20, b'a' | b'c' | b'd' | b'k' | b'p' | b's' | b't') && CLOSED.iter().any(starts)
     };
     !is_file && (0..name.len()).any(begins)
 }

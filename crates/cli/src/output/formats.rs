@@ -1,7 +1,7 @@
 //! The table of output formats: each is one file and one row.
 
 use super::emitter::Format;
-use super::{github, gitlab, gitlab_terraform, human, json, junit, markdown, patch, summary};
+use super::{github, gitlab, gitlab_terraform, html, human, json, junit, markdown, patch, sarif, summary};
 
 /// Every format.
 pub(crate) const FORMATS: &[Format] = &[
@@ -13,6 +13,8 @@ pub(crate) const FORMATS: &[Format] = &[
     github::FORMAT,
     gitlab::FORMAT,
     gitlab_terraform::FORMAT,
+    sarif::FORMAT,
     junit::FORMAT,
+    html::FORMAT,
     patch::FORMAT,
 ];

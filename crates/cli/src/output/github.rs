@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use model::Severity;
 
-use super::annotations::{Annotated, Annotation, REPORTS};
+use super::annotations::{Annotated, Annotation, Gathered, REPORTS};
 use super::emitter::Format;
 use crate::output::escape_lines;
 
@@ -12,7 +12,7 @@ use crate::output::escape_lines;
 pub(crate) const FORMAT: Format = Format {
     name: "github",
     reports: REPORTS,
-    new: |_, sink, _| Box::new(Annotated::for_people(sink, commands)),
+    new: |report, sink, _| Box::new(Annotated::for_people(report, sink, commands)),
     entries: None,
     is_public: true,
 };
@@ -21,10 +21,10 @@ pub(crate) const FORMAT: Format = Format {
 const SHOWN: usize = 10;
 
 /// Writes a command for each problem, the worst first.
-fn commands(all: &[Annotation]) -> String {
+fn commands(gathered: &Gathered) -> String {
     let mut out = String::new();
     for (severity, word) in [(Severity::Error, "error"), (Severity::Warning, "warning")] {
-        let of_this: Vec<_> = all.iter().filter(|one| one.severity == severity).collect();
+        let of_this: Vec<_> = gathered.problems.iter().filter(|one| one.severity == severity).collect();
         let shown = if of_this.len() > SHOWN { SHOWN - 1 } else { of_this.len() };
         of_this.iter().take(shown).for_each(|one| command(&mut out, word, one));
         if of_this.len() > shown {
@@ -35,10 +35,10 @@ fn commands(all: &[Annotation]) -> String {
 }
 
 fn command(out: &mut String, word: &str, one: &Annotation) {
-    let place = one.place.as_ref().map_or(String::new(), |(path, line, column)| {
-        format!("file={},line={line},col={column},", property(path))
+    let place = one.place.as_ref().map_or(String::new(), |place| {
+        format!("file={},line={},col={},", property(&place.path), place.line, place.column)
     });
-    let title = if one.code.is_empty() { "kasm-db".into() } else { format!("{} {}", one.code, one.name) };
+    let title = one.code.map_or("kasm-db".into(), |code| format!("{code} {}", code.name()));
     let _ = writeln!(out, "::{word} {place}title={}::{}", property(&title), data(&one.message));
 }
 

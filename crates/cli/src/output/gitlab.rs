@@ -1,20 +1,18 @@
 //! A Code Quality report of GitLab.
 
-use std::collections::HashMap;
-
-use commit::Digest;
 use model::Severity;
 use serde::Serialize;
 
-use super::annotations::{Annotated, Annotation, REPORTS};
+use super::annotations::{Annotated, Annotation, Gathered, REPORTS};
 use super::emitter::Format;
+use super::fingerprint::Fingerprints;
 use crate::output::escape_json;
 
 /// The format.
 pub(crate) const FORMAT: Format = Format {
     name: "gitlab",
     reports: REPORTS,
-    new: |_, sink, _| Box::new(Annotated::for_programs(sink, report)),
+    new: |of, sink, _| Box::new(Annotated::for_programs(of, sink, report)),
     entries: None,
     is_public: true,
 };
@@ -29,41 +27,38 @@ struct Finding {
     location: Location,
 }
 
+/// Where a finding is.
 #[derive(Serialize)]
 struct Location {
     path: String,
     lines: Lines,
 }
 
+/// The line of a finding.
 #[derive(Serialize)]
 struct Lines {
     begin: usize,
 }
 
 /// Writes the report.
-fn report(all: &[Annotation]) -> String {
-    let mut seen = HashMap::new();
-    let all: Vec<_> = all.iter().map(|one| finding(one, &mut seen)).collect();
+fn report(gathered: &Gathered) -> String {
+    let mut fingerprints = Fingerprints::default();
+    let all: Vec<_> = gathered.problems.iter().map(|one| finding(one, &mut fingerprints)).collect();
     let text = serde_json::to_string_pretty(&all).unwrap_or_else(|_| "[]".into());
     format!("{}\n", escape_json(text))
 }
 
-/// Builds a finding. Its fingerprint says what it is about and not on which line, so that GitLab knows it again when lines are
-/// added above; equal ones are counted.
-fn finding(one: &Annotation, seen: &mut HashMap<String, usize>) -> Finding {
-    let (path, line) =
-        one.place.as_ref().map_or(("kasm-db.yaml", 1), |(path, line, _)| (path.as_str(), *line));
-    let about = format!("{path}\0{}\0{}\0{}", one.code, one.about, one.message);
-    let number = seen.entry(about.clone()).or_insert(0);
-    *number += 1;
+/// Builds a finding.
+fn finding(one: &Annotation, fingerprints: &mut Fingerprints) -> Finding {
+    let place = one.place_or_document();
     Finding {
         description: one.message.replace('\n', ": "),
-        check_name: if one.name.is_empty() { "error".into() } else { one.name.into() },
-        fingerprint: Digest::of(format!("{about}\0{number}").as_bytes()).to_string(),
+        check_name: one.name().into(),
+        fingerprint: fingerprints.of(one),
         severity: match one.severity {
             Severity::Error => "critical",
             Severity::Warning => "minor",
         },
-        location: Location { path: path.to_owned(), lines: Lines { begin: line } },
+        location: Location { path: place.path, lines: Lines { begin: place.line } },
     }
 }

@@ -5,7 +5,7 @@ mod entries;
 pub(crate) mod follow_up;
 mod history;
 pub(crate) mod plan;
-mod status;
+pub(crate) mod status;
 
 use model::Diagnostic;
 use ops::audit::{Tally, View};

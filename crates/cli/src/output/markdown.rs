@@ -42,6 +42,8 @@ struct Markdown {
     rows: Vec<Row>,
     /// What is wrong with documents, or with the run.
     problems: Vec<String>,
+    /// What should be known of documents.
+    warnings: Vec<String>,
     /// The lines that a saved plan is stale by.
     stale: Vec<String>,
 }
@@ -67,8 +69,8 @@ enum Rank {
 
 impl Markdown {
     fn new(report: Report, sink: Sink, detail: Detail) -> Self {
-        let (rows, problems, stale) = (Vec::new(), Vec::new(), Vec::new());
-        Self { sink, detail, command: report.command(), rows, problems, stale }
+        let (rows, problems, warnings, stale) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { sink, detail, command: report.command(), rows, problems, warnings, stale }
     }
 
     fn text(&mut self, outcome: Outcome) -> String {
@@ -87,11 +89,13 @@ impl Markdown {
         });
         out.push_str("\n\n");
         list(&mut out, &self.problems);
+        list(&mut out, &self.warnings);
         for line in &self.stale {
             let _ = writeln!(out, "- {}", plain(line));
         }
         self.table(&mut out);
-        let shown: Vec<_> = self.rows.iter().filter(|row| row.rank != Rank::Same).collect();
+        let shown: Vec<_> =
+            self.rows.iter().filter(|row| row.rank != Rank::Same || !row.details.is_empty()).collect();
         let fixed: usize = shown.iter().map(|row| row.details.chars().count() + 200).sum();
         let left = LIMIT.saturating_sub(out.chars().count() + fixed + 200);
         let each = left / shown.len().max(1);
@@ -123,10 +127,6 @@ impl Markdown {
             let _ = writeln!(out, "\nand {} more targets", self.rows.len() - ROWS);
         }
     }
-
-    fn problem(&mut self, finding: &Diagnostic) {
-        self.problems.push(problem(finding));
-    }
 }
 
 impl Emitter for Markdown {
@@ -136,8 +136,10 @@ impl Emitter for Markdown {
     }
 
     fn read(&mut self, document: &Document) -> Result<(), Error> {
-        let errors = document.reading.diagnostics.iter().filter(|finding| finding.is_error());
-        errors.for_each(|finding| self.problem(finding));
+        for finding in &document.reading.diagnostics {
+            let list = if finding.is_error() { &mut self.problems } else { &mut self.warnings };
+            list.push(problem(finding));
+        }
         Ok(())
     }
 

@@ -233,7 +233,7 @@ impl<'t> Reader<'t> {
                 b'\\' if quote == b'"' => return None,
                 b'\\' => next += length + 1,
                 _ if quote == b'\'' && self.bytes[..end].get(next + length + 1) == Some(&quote) => {
-                    next += length + 2
+                    next += length + 2;
                 }
                 _ => return Some(next + length + 1),
             }

@@ -117,7 +117,7 @@ fn names(subjects: &[Subject]) -> String {
 }
 
 /// Returns what a difference comes from.
-fn words(since: Since) -> &'static str {
+pub(crate) fn words(since: Since) -> &'static str {
     match since {
         Since::NeverApplied => "never applied",
         Since::DocumentAhead => "not applied yet",
