@@ -31,6 +31,8 @@ pub(crate) trait Pipelines {
     fn push(&mut self) -> Jobs;
     /// Approves the apply of the last push.
     fn approve(&mut self) -> Jobs;
+    /// Returns a file among the artifacts of the last plan.
+    fn artifact(&self, name: &str) -> Option<String>;
     /// Runs the scheduled pipeline.
     fn schedule(&mut self) -> Jobs;
 }
@@ -80,6 +82,12 @@ fn a_merge_request_has_one_comment_which_is_updated<P: Pipelines>() {
         "{body}"
     );
     assert!(body.contains(&format!("\nCommit {}, [", &head[..12])), "{body}");
+    // GitLab alone shows counts.
+    if let Some(counts) = pipelines.artifact("terraform.json") {
+        let counts: serde_json::Value = serde_json::from_str(&counts).unwrap();
+        assert_eq!(counts, serde_json::json!({"create": 7, "update": 8, "delete": 0}));
+    }
+    assert!(pipelines.artifact("plan.json").is_some());
     for password in PASSWORDS {
         assert!(!body.contains(password) && !jobs["plan"].log.contains(password));
     }
