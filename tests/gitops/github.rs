@@ -231,6 +231,17 @@ impl<'a> JobRun<'a> {
             command.env(name, filled(value.as_str().unwrap(), contexts));
         }
         let run = self.team.finish(&mut command);
+        let mut end = None;
+        for line in run.stdout.lines().map(str::trim_start).filter(|line| line.starts_with("::")) {
+            let annotates = ["::error ", "::warning "].iter().any(|command| line.starts_with(command));
+            match (&end, line.strip_prefix("::stop-commands::")) {
+                (None, Some(token)) => end = Some(format!("::{token}::")),
+                (None, None) => assert!(annotates, "the runner takes this for a command: {line}"),
+                (Some(token), _) if line == token => end = None,
+                (Some(_), _) => {}
+            }
+        }
+        assert!(end.is_none(), "commands stay off: {run}");
         self.log.push_str(&run.to_string());
         let output = fs::read_to_string(&self.environment["GITHUB_OUTPUT"]).unwrap();
         for (name, value) in output.lines().filter_map(|line| line.split_once('=')) {

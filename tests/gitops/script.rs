@@ -104,3 +104,37 @@ fn what_an_earlier_step_left_is_not_taken_for_the_plan() {
     assert!(team.forge.comments()[0].body.contains("### kasm-db plan: failed"));
     run(&team, "apply", &[]).expect(1);
 }
+
+#[test]
+fn a_long_answer_of_a_policy_is_cut_at_a_line_and_ends_no_fence() {
+    let Some(team) = Team::new() else { return };
+    let line = "ä````````````````````";
+    let conftest = format!("#!/bin/sh\nfor i in $(seq 2000); do echo '{line}'; done\nexit 1\n");
+    wrap(&team, "conftest", &conftest);
+    run(&team, "plan", &[("KASM_DB_CI_POLICY", "policy")]).expect(1);
+    let body = team.forge.comments()[0].body.clone();
+    let (plan, rest) = body.split_once("**The policy is not met:**\n\n").unwrap();
+    assert!(plan.contains("2 of 2 targets would change"), "{body}");
+    let fence = "`".repeat(16);
+    let inner = rest.strip_prefix(&format!("{fence}\n")).unwrap().split(&fence).next().unwrap();
+    assert!(inner.ends_with("ä```\n…\n") && inner.len() < 4000, "{inner}");
+    assert!(rest.contains(&format!("{fence}\n\nCommit ")), "{rest}");
+}
+
+#[test]
+fn nothing_that_the_program_prints_is_a_command_for_the_runner_of_github() {
+    let Some(team) = Team::new() else { return };
+    wrap(&team, "kasm-db", "#!/bin/sh\necho '  ::error::of the host'\nexit 1\n");
+    for command in ["plan", "apply", "drift"] {
+        let mut script = script(&team, command);
+        script.env("GITHUB_ACTIONS", "true");
+        for name in ["GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT"] {
+            script.env(name, team.root().join(name));
+        }
+        let run = team.finish(&mut script).expect(1);
+        let (first, rest) = run.stdout.split_once('\n').unwrap();
+        let end = first.strip_prefix("::stop-commands::").unwrap();
+        assert_eq!(end.len(), 32, "{run}");
+        assert_eq!(rest, format!("  ::error::of the host\n::{end}::\n"), "{command}");
+    }
+}
