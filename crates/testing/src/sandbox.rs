@@ -75,6 +75,8 @@ impl Sandbox {
         // The program prints the path that the links lead to.
         let root = temp.path().canonicalize().unwrap();
         copy(&repository().join("examples"), &root.join("examples"));
+        // A repository of its own, for a host that has its deployments elsewhere.
+        std::fs::remove_dir_all(root.join("examples/gitops")).unwrap();
         Self { _temp: temp, root, program }
     }
 
