@@ -60,6 +60,10 @@ impl Trap {
             std::fs::write(path, text).unwrap();
         }
         std::fs::write(sandbox.document("existing"), places::DOCUMENT).unwrap();
+        for (name, options) in places::TASKS {
+            let options = options.replace("ROOT", sandbox.root().to_str().unwrap());
+            std::fs::write(sandbox.root().join(name), options).unwrap();
+        }
         let trap = Self { sandbox };
         trap.children();
         trap
@@ -154,6 +158,7 @@ fn rows() -> Vec<String> {
                 .to_vec(),
             "render" => ["", " --check"].map(|rest| format!("render --out rendered{rest}")).to_vec(),
             "explain" => vec!["explain KDB402".into()],
+            "ansible" => places::TASKS.iter().map(|(task, _)| format!("ansible {task}")).collect(),
             _ => {
                 let values = required.iter().map(|_| " plan.json").collect::<String>();
                 let yes = if has("yes") { " --yes" } else { "" };
@@ -244,6 +249,8 @@ fn no_error_reveals_a_secret() {
             "show plan.json",
             "import --deployment examples/existing/opt/kasm/current",
             "apply -y",
+            "ansible check.task",
+            "ansible present.task",
         ] {
             let said = trap.holds(what, &format!("-f examples/existing/kasm-db.yaml {row}"), &[]);
             codes.insert(said.code);

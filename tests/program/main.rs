@@ -3,6 +3,7 @@
 mod active_compose;
 mod advice;
 mod annotations;
+mod ansible;
 mod audit;
 mod audit_forgery;
 mod audit_server;

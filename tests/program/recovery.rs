@@ -30,8 +30,8 @@ fn contents(sandbox: &Sandbox) -> BTreeMap<&'static str, Vec<u8>> {
 }
 
 /// A sandbox with the contents before an apply and after it.
-struct Case {
-    sandbox: Sandbox,
+pub(crate) struct Case {
+    pub(crate) sandbox: Sandbox,
     old: BTreeMap<&'static str, Vec<u8>>,
     new: BTreeMap<&'static str, Vec<u8>>,
 }
@@ -48,7 +48,7 @@ impl Case {
 
     /// Makes of a finished apply one that was killed after it had exchanged `done` files: the journal is what the
     /// manifest becomes, and beside a file that has its old content waits the new one.
-    fn killed(done: usize) -> Self {
+    pub(crate) fn killed(done: usize) -> Self {
         let case = Self::applied();
         let state = case.state();
         std::fs::rename(state.join("private/generations/1/manifest"), state.join("journal")).unwrap();

@@ -78,6 +78,8 @@ pub(crate) enum Command {
     Status(Deferred<Status>),
     /// Read what pgaudit logged
     Audit(Deferred<Audit>),
+    /// Run as the module of Ansible: options from a file, a reply in JSON
+    Ansible(Deferred<Ansible>),
     /// Print the JSON Schema of the document or of an output format
     Schema(Deferred<Schema>),
     /// Explain a code, a key of the document or a setting
@@ -94,10 +96,15 @@ impl Command {
     /// Returns whether it can change files that are there, rather than print or save a result.
     pub(crate) fn can_write(&self) -> bool {
         match self {
-            Self::Apply(_) | Self::Recover(_) | Self::Rollback(_) => true,
+            Self::Ansible(_) | Self::Apply(_) | Self::Recover(_) | Self::Rollback(_) => true,
             Self::Validate(args) => args.fix,
             _ => false,
         }
+    }
+
+    /// Returns whether it is a module of Ansible, which says everything in its reply.
+    pub(crate) fn is_module(&self) -> bool {
+        matches!(self, Self::Ansible(_))
     }
 }
 
@@ -211,7 +218,7 @@ pub(crate) struct Validate {
     pub(crate) format: &'static Format,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct Plan {
     /// Documents, as with `-f`
     #[arg(value_name = "FILE|DIR", value_hint = ValueHint::AnyPath)]
@@ -244,7 +251,7 @@ pub(crate) struct Show {
 }
 
 /// How files are written.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct Writing {
     /// Do not ask for confirmation
     #[arg(short, long)]
@@ -263,7 +270,7 @@ pub(crate) struct Writing {
     pub(crate) no_pull: bool,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct Apply {
     /// A plan saved with `kasm-db plan --out`, or `-` for standard input; it is applied without a prompt
     #[arg(value_hint = ValueHint::FilePath)]
@@ -291,6 +298,13 @@ pub(crate) struct Apply {
     /// Print a line for each target, the worst first; the same as `--format summary`
     #[arg(long, conflicts_with = "format")]
     pub(crate) summary: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Ansible {
+    /// The file with the options of the task, as Ansible writes it for a module: a JSON object
+    #[arg(value_hint = ValueHint::FilePath, value_name = "ARGSFILE")]
+    pub(crate) arguments: PathBuf,
 }
 
 #[derive(Debug, Args)]
@@ -415,7 +429,7 @@ pub(crate) struct Explain {
     pub(crate) format: &'static Format,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct Verify {
     /// Run a harmless statement of every declared class in a transaction that is rolled back, and look for its entry in
     /// the server's log (the default)

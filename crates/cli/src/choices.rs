@@ -14,7 +14,7 @@ use crate::output::emitter::Format;
 use crate::output::report::Report;
 use crate::output::results::Results;
 use crate::output::sink::Sink;
-use crate::output::{Detail, Terminal, human, summary};
+use crate::output::{Detail, Terminal, human, json, summary};
 
 impl Cli {
     /// Moves documents that a command names without `-f` to those of `-f`.
@@ -149,6 +149,7 @@ impl Command {
             Self::Show(args) => several(Report::Show, &args.format, args.summary),
             Self::Apply(args) if args.summary => one(Report::Apply, &summary::FORMAT),
             Self::Apply(args) => one(Report::Apply, args.format),
+            Self::Ansible(_) => one(Report::Apply, &json::ansible::FORMAT),
             Self::Status(args) => one(Report::Status, args.format),
             Self::Verify(args) => one(Report::Verify, args.format),
             Self::History(args) => one(Report::History, args.format),

@@ -1,5 +1,6 @@
 //! One command, one file, one function.
 
+pub(crate) mod ansible;
 pub(crate) mod apply;
 pub(crate) mod audit;
 pub(crate) mod completions;
@@ -22,15 +23,15 @@ pub(crate) mod version;
 
 use std::collections::{BTreeSet, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use live::Environment;
-use model::{Code, Diagnostic};
+use model::document::Policy;
 use ops::{Document, Documents, Error, FilesState, Met, Outcome, Progress, Selection, TargetDir};
 
 use crate::args::Global;
 use crate::output::results::Results;
-use crate::output::{Detail, Terminal, diagnostics, escape, progress};
+use crate::output::{Detail, Terminal, diagnostics, escape, is_repeated, progress};
 
 /// What every command gets.
 pub(crate) struct Setting {
@@ -43,11 +44,15 @@ pub(crate) struct Setting {
     pub(crate) shows_repeated: bool,
     /// Hashes of what was said of documents: several may extend one, and what is wrong with that is said once.
     pub(crate) said: Mutex<HashSet<u64>>,
+    /// The text of a document that is handed over in place of files.
+    pub(crate) text: Option<Arc<str>>,
+    /// Replaces `restart.policy` of the documents.
+    pub(crate) restart: Option<Policy>,
 }
 
 impl Setting {
     fn selection(&self) -> Selection {
-        self.global.selection()
+        Selection { text: self.text.clone(), restart: self.restart, ..self.global.selection() }
     }
 
     fn detail(&self) -> Detail {
@@ -184,11 +189,6 @@ impl Setting {
         };
         ops::only_targets(selection, &mut see, work)
     }
-}
-
-/// Returns whether a warning is about how the document pins its image, which stays so for years.
-fn is_repeated(diagnostic: &Diagnostic) -> bool {
-    matches!(diagnostic.code, Code::NoDigest | Code::MutableTag)
 }
 
 /// A target that a run met, and what came of it.

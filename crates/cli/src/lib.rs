@@ -44,6 +44,7 @@ pub fn main() -> ExitCode {
         Err(error) => return usage::tell(&error).into(),
     };
     let terminal = Terminal::new(cli.global.color, cli.global.quiet, cli.command.can_write());
+    let terminal = if cli.command.is_module() { terminal.silent() } else { terminal };
     // A result must not be written to begin with where it would destroy something.
     if let Err(error) = cli.command.check_outputs(&cli.global) {
         terminal.error(&error);
@@ -65,6 +66,8 @@ pub fn main() -> ExitCode {
         results,
         shows_repeated,
         said: std::sync::Mutex::default(),
+        text: None,
+        restart: None,
     };
     let outcome = run(&cli.command, &setting).unwrap_or_else(|error| {
         let error = setting.progress.of_result(error);
@@ -84,6 +87,7 @@ fn run(command: &Command, setting: &Setting) -> Result<Outcome, Error> {
     match command {
         Command::Validate(args) => command::validate::run(args, setting),
         Command::Plan(args) => command::plan::run(args, setting),
+        Command::Ansible(args) => command::ansible::run(args, setting),
         Command::Apply(args) => command::apply::run(args, setting),
         Command::Show(args) => command::show::run(args, setting),
         Command::Recover(args) => command::recover::run(args, setting),

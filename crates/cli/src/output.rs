@@ -39,6 +39,6 @@ mod time;
 
 pub(crate) use self::detail::Detail;
 pub(crate) use self::escape::{escape, escape_bytes, escape_json, escape_lines, escape_message, is_unsafe};
-pub(crate) use self::findings::listed;
+pub(crate) use self::findings::{is_repeated, listed};
 pub(crate) use self::plural::count;
 pub(crate) use self::terminal::{Color, Terminal, plain};

@@ -6,7 +6,7 @@ use crate::check;
 use crate::code::Code;
 use crate::desired::DesiredState;
 use crate::diagnostic::Diagnostic;
-use crate::document::Document;
+use crate::document::{Document, Policy};
 use crate::extends::Parents;
 use crate::ignorable::Ignorable;
 use crate::limits;
@@ -63,6 +63,13 @@ impl Reading {
     /// Silences further warnings.
     pub fn ignore(&mut self, silenced: &[Ignorable]) {
         self.ignored.extend(Ignorable::take(silenced, &mut self.diagnostics));
+    }
+
+    /// Replaces what the document says of restarts.
+    pub fn restart(&mut self, policy: Policy) {
+        if let Some(desired) = &mut self.desired {
+            desired.restart.policy = policy;
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use commit::{Digest, reason};
 use live::trust::{Weakness, has_acl, weakness};
 use model::{DesiredState, Reading};
 
-use crate::document_search::{DEFAULT, Named, Searched, has_document_name};
+use crate::document_search::{DEFAULT, Named, Searched, TEXT, has_document_name};
 use crate::error::Error;
 use crate::selection::Selection;
 use crate::top::{Refused, Top};
@@ -73,11 +73,18 @@ impl Document {
 pub(crate) fn load(named: &Named, selection: &Selection) -> Result<Document, Error> {
     let mut document = opened(named, selection)?;
     document.reading.ignore(&selection.ignore);
+    if let Some(policy) = selection.restart {
+        document.reading.restart(policy);
+    }
     Ok(document)
 }
 
 fn opened(named: &Named, selection: &Selection) -> Result<Document, Error> {
     let path = &named.path;
+    if let Some(text) = &selection.text {
+        let root = Path::new("/");
+        return Ok(document(TEXT.into(), root.into(), text.as_bytes().to_vec(), Top::chosen(root)?, None));
+    }
     let chosen = selection.top.as_deref().map(Top::chosen).transpose()?;
     if path == Path::new("-") {
         let bytes = read(&mut (selection.stdin)(), "<stdin>")?;

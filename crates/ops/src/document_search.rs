@@ -11,6 +11,9 @@ use crate::top::{Refused, SearchFolder, Top};
 /// The document's usual name.
 pub(crate) const DEFAULT: &str = "kasm-db.yaml";
 
+/// The name that messages give to a document whose text the caller hands over.
+pub(crate) const TEXT: &str = "<document>";
+
 /// A document of a run, before it is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Named {
@@ -44,6 +47,9 @@ impl Named {
 /// # Errors
 /// A folder is named and not to be searched, or cannot be listed, or none is in it.
 pub fn named_documents(selection: &Selection) -> Result<Vec<Named>, Error> {
+    if selection.text.is_some() {
+        return Ok(vec![Named::of(TEXT)]);
+    }
     let (mut all, mut seen) = (Vec::new(), HashSet::new());
     if selection.documents.is_empty() {
         all.push(Named::of(default()?));

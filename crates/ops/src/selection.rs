@@ -3,9 +3,11 @@
 use std::io::Read;
 use std::num::NonZero;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use model::Ignorable;
+use model::document::Policy;
 use render::TargetKind;
 
 use crate::chroot::Chroot;
@@ -16,6 +18,8 @@ use crate::error::Error;
 pub struct Selection {
     /// The documents: files, `-` for standard input, or folders to search.
     pub documents: Vec<PathBuf>,
+    /// The text of a document that the caller hands over; no others are read then. Relative paths in it start at `/`.
+    pub text: Option<Arc<str>>,
     /// Whether folders among them are searched for documents.
     pub recursive: bool,
     /// The source that `-` stands for.
@@ -33,6 +37,8 @@ pub struct Selection {
     pub allow: Vec<String>,
     /// Warnings that are not shown, besides those that a document silences.
     pub ignore: Vec<Ignorable>,
+    /// Replaces `restart.policy` of the documents.
+    pub restart: Option<Policy>,
     /// Whether no image is pulled before a database is stopped.
     pub no_pull: bool,
     /// How long to wait for another run.
@@ -54,6 +60,7 @@ impl Default for Selection {
     fn default() -> Self {
         Self {
             documents: Vec::new(),
+            text: None,
             recursive: false,
             stdin: || Box::new(std::io::empty()),
             targets: Vec::new(),
@@ -62,6 +69,7 @@ impl Default for Selection {
             top: None,
             allow: Vec::new(),
             ignore: Vec::new(),
+            restart: None,
             no_pull: false,
             lock_timeout: Duration::ZERO,
             jobs: None,

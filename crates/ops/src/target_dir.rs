@@ -163,7 +163,8 @@ pub(crate) fn name_of(path: &Path, otherwise: &str) -> String {
     path.file_name().and_then(|name| name.to_str()).filter(fits).unwrap_or(otherwise).to_string()
 }
 
-/// Finds the folder that holds all files: the document's, or one above where they lie outside it.
+/// Finds the folder that holds all files: the document's, or one above where they lie outside it. If that is `/`, which would
+/// lock and watch the whole host, it is the nearest one that holds all files.
 fn of_files(
     files: &Files,
     document: &Path,
@@ -178,8 +179,16 @@ fn of_files(
     let mut folder = absolute(document)?;
     let compose = files.compose.iter().map(|path| absolute(&below(path))).collect::<Result<Vec<_>, _>>()?;
     let conf = files.postgresql_conf.as_ref().map(|path| absolute(&below(path))).transpose()?;
-    for path in compose.iter().chain(&conf) {
-        while !path.starts_with(&folder) && folder.pop() {}
+    let shrink = |folder: &mut PathBuf| {
+        for path in compose.iter().chain(&conf) {
+            while !path.starts_with(&*folder) && folder.pop() {}
+        }
+    };
+    shrink(&mut folder);
+    let nearest = compose.iter().chain(&conf).next().and_then(|path| path.parent());
+    if let Some(nearest) = nearest.filter(|_| folder.parent().is_none()) {
+        folder = nearest.to_path_buf();
+        shrink(&mut folder);
     }
     let relative = |path: &PathBuf| path.strip_prefix(&folder).unwrap_or(path).display().to_string();
     let kind = TargetKind::Files {
@@ -188,4 +197,26 @@ fn of_files(
         service: files.service.clone(),
     };
     Ok((kind, folder))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(document: &str, compose: &str, conf: &str) -> String {
+        let files =
+            Files { compose: vec![compose.into()], postgresql_conf: Some(conf.into()), service: None };
+        let (_, folder) = of_files(&files, Path::new(document), |path| PathBuf::from(path)).unwrap();
+        folder.display().to_string()
+    }
+
+    #[test]
+    fn files_are_kept_in_the_folder_of_the_document_or_above_it_and_below_the_root() {
+        assert_eq!(folder("/srv/kasm", "/srv/kasm/a/compose.yaml", "/srv/kasm/b/conf"), "/srv/kasm");
+        assert_eq!(folder("/srv/git", "/srv/kasm/a/compose.yaml", "/srv/kasm/b/conf"), "/srv");
+        for document in ["/", "/etc/kasm-db"] {
+            assert_eq!(folder(document, "/srv/kasm/a/compose.yaml", "/srv/kasm/b/conf"), "/srv/kasm");
+            assert_eq!(folder(document, "/srv/kasm/compose.yaml", "/opt/conf"), "/");
+        }
+    }
 }

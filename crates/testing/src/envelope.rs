@@ -12,6 +12,10 @@ use crate::repository;
 /// Returns whether a command with these arguments writes JSON to its standard output, and nothing else.
 pub fn is_json<'a>(arguments: impl IntoIterator<Item = &'a OsStr>) -> bool {
     let mut formats = Vec::new();
+    let arguments: Vec<_> = arguments.into_iter().collect();
+    if let ["ansible", file] = arguments.iter().filter_map(|text| text.to_str()).collect::<Vec<_>>()[..] {
+        return !file.starts_with('-');
+    }
     let mut arguments = arguments.into_iter();
     while let Some(argument) = arguments.next() {
         match argument.to_str() {

@@ -252,3 +252,20 @@ pub(crate) const FAULTS: &[(&str, &str, &str, &str)] = &[
 
 const COMPOSE_PATH: &str = "docker/docker-compose.yaml";
 const CONF_PATH: &str = "conf/database/postgresql.conf";
+
+/// Tasks of Ansible, by the names of the files with their options; `ROOT` is the folder of the sandbox.
+pub(super) const TASKS: &[(&str, &str)] = &[
+    (
+        "check.task",
+        r#"{"config": "ROOT/examples/existing/kasm-db.yaml", "_ansible_check_mode": true, "_ansible_diff": true}"#,
+    ),
+    (
+        "planned.task",
+        r#"{"config": "ROOT/examples/existing/kasm-db.yaml", "state": "planned", "_ansible_diff": true}"#,
+    ),
+    ("verified.task", r#"{"config": "ROOT/examples/existing/kasm-db.yaml", "state": "verified"}"#),
+    (
+        "present.task",
+        r#"{"config": "ROOT/examples/existing/kasm-db.yaml", "restart": "if_needed", "_ansible_diff": true, "_ansible_verbosity": 3}"#,
+    ),
+];

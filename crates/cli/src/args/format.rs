@@ -6,6 +6,7 @@ use clap::builder::{PossibleValue, TypedValueParser};
 
 use crate::output::emitter::Format;
 use crate::output::formats::FORMATS;
+use crate::output::human;
 use crate::output::report::Report;
 
 /// A format, and the file that gets the result instead of standard output.
@@ -13,6 +14,13 @@ use crate::output::report::Report;
 pub(crate) struct SinkChoice {
     pub(crate) format: &'static Format,
     pub(crate) file: Option<PathBuf>,
+}
+
+/// For people, unless something else is chosen.
+impl Default for &'static Format {
+    fn default() -> Self {
+        &human::FORMAT
+    }
 }
 
 /// Reads a format that can say a report. The formats are known to clap, so that help, completions and tests list them.

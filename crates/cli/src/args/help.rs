@@ -40,6 +40,25 @@ const ABOUT_NOTHING: &[&str] = &[
     "jobs",
 ];
 
+/// What the options of a task stand for.
+const OF_A_TASK: &[&str] = &[
+    "file",
+    "recursive",
+    "target",
+    "deployment",
+    "installer",
+    "root",
+    "top",
+    "allow",
+    "ignore",
+    "show_secrets",
+    "context",
+    "color",
+    "quiet",
+    "verbose",
+    "no_input",
+];
+
 /// Commands in groups, in the order of `--help`.
 const GROUPS: &[(&str, &[Page])] = &[
     (
@@ -229,6 +248,12 @@ const GROUPS: &[(&str, &[Page])] = &[
                 exits: &[],
                 inert: &["allow", "ignore", "show_secrets", "context", "no_input", "lock_timeout"],
             },
+            Page {
+                name: "ansible",
+                examples: &[("Run a task of a playbook", "kasm-db ansible arguments.json")],
+                exits: &[2, 3, 4, 6, 7, 8, 9, 10, 64, 130],
+                inert: OF_A_TASK,
+            },
         ],
     ),
     (
@@ -312,17 +337,24 @@ pub(super) fn complete(mut command: Command) -> Command {
 const REFUSED: &[&str] =
     &["recursive", "target", "deployment", "installer", "top", "allow", "ignore", "lock_timeout"];
 
-/// Refuses options that name documents and targets, or change how they are treated, on a command that is about neither.
+/// Options that a task of Ansible has in its file, or must not have.
+const REFUSED_OF_A_TASK: &[&str] =
+    &["recursive", "target", "deployment", "installer", "top", "allow", "ignore", "show_secrets"];
+
+/// Refuses options that name documents and targets, or change how they are treated, on a command that takes none
+/// from the command line.
 ///
 /// # Errors
 /// There is one; what to say of it.
 pub(super) fn check(matches: &ArgMatches) -> Result<(), String> {
     let Some((name, given)) = matches.subcommand() else { return Ok(()) };
-    if page(name).is_none_or(|page| page.inert != ABOUT_NOTHING) {
-        return Ok(());
-    }
+    let refused = match page(name).map(|page| page.inert) {
+        Some(ABOUT_NOTHING) => REFUSED,
+        Some(OF_A_TASK) => REFUSED_OF_A_TASK,
+        _ => return Ok(()),
+    };
     let given = |id: &&&str| given.value_source(id) == Some(ValueSource::CommandLine);
-    let Some(id) = REFUSED.iter().find(given) else { return Ok(()) };
+    let Some(id) = refused.iter().find(given) else { return Ok(()) };
     Err(format!("the option `--{}` has no effect on `{name}`", id.replace('_', "-")))
 }
 

@@ -70,6 +70,9 @@ pub(crate) trait Emitter {
         false
     }
 
+    /// Learns what a task of Ansible asks for.
+    fn asked(&mut self, _: Asked) {}
+
     /// Reports that the run is about several documents.
     fn several(&mut self) {}
 
@@ -200,6 +203,44 @@ pub(crate) trait Emitter {
     /// Ends the result of a run that a signal or a fault ends in the middle.
     fn break_off(&mut self, _: &Error) -> Result<(), Error> {
         Ok(())
+    }
+}
+
+/// What a task of Ansible asks for.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Asked {
+    pub(crate) state: State,
+    /// Whether nothing may be written.
+    pub(crate) check: bool,
+    /// Whether the reply has the files before and after.
+    pub(crate) diff: bool,
+    /// Whether a restart that the document wants is left to a later run.
+    pub(crate) leaves_restart: bool,
+}
+
+/// The state that a task of Ansible asks for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum State {
+    /// The files are as the document says, and the database, as far as it is restarted.
+    #[default]
+    Present,
+    /// It is known what would change.
+    Planned,
+    /// The server does what the document says.
+    Verified,
+}
+
+impl State {
+    /// Every state.
+    pub(crate) const ALL: [Self; 3] = [Self::Present, Self::Planned, Self::Verified];
+
+    /// Returns its name.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Present => "present",
+            Self::Planned => "planned",
+            Self::Verified => "verified",
+        }
     }
 }
 

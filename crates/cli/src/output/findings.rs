@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use model::Diagnostic;
+use model::{Code, Diagnostic};
 
 use super::diagnostics;
 
@@ -32,4 +32,9 @@ pub(crate) fn by_name<'a>(
         *counts.entry(one.code.name()).or_default() += 1;
     }
     counts
+}
+
+/// Returns whether a warning is about how the document pins its image, which stays so for years.
+pub(crate) fn is_repeated(diagnostic: &Diagnostic) -> bool {
+    matches!(diagnostic.code, Code::NoDigest | Code::MutableTag)
 }

@@ -3,6 +3,7 @@
 //! Every command and every outcome has one envelope. What streams comes first, so that memory does not grow with the
 //! number of targets; errors, warnings, totals and the exit code follow it.
 
+pub(crate) mod ansible;
 mod apply;
 mod entries;
 mod envelope;

@@ -30,6 +30,8 @@ pub(crate) struct Terminal {
     pub(crate) quiet: bool,
     /// Whether the command can change files: otherwise it is not said that it changed none.
     can_write: bool,
+    /// Whether nothing is written to standard error: whoever runs the program may read both streams as one.
+    is_silent: bool,
 }
 
 impl Terminal {
@@ -39,7 +41,12 @@ impl Terminal {
             Color::Always => ColorChoice::Always,
             Color::Never => ColorChoice::Never,
         };
-        Self { choice, quiet, can_write }
+        Self { choice, quiet, can_write, is_silent: false }
+    }
+
+    /// Returns one that writes results, and nothing else.
+    pub(crate) fn silent(self) -> Self {
+        Self { is_silent: true, ..self }
     }
 
     /// Writes a result in words.
@@ -68,6 +75,9 @@ impl Terminal {
 
     /// Writes what is no result: warnings, progress, questions.
     pub(crate) fn note(&self, text: &str) {
+        if self.is_silent {
+            return;
+        }
         let choice = self.choice_for(&io::stderr());
         let mut err = io::stderr().lock();
         // There is nowhere left to say that this cannot be said.

@@ -16,7 +16,7 @@ use super::plan::{self, ChangeRow, ChangeTotals, FileRow};
 use super::problem::Problem;
 use super::target::{Row, Sum};
 use super::verify::{CheckRow, check};
-use super::words::{End, Needs, Step};
+use super::words::{End, Needs, Outcome, Step};
 use crate::output::Detail;
 use crate::output::newer::newer_tree;
 use crate::output::progress::takes_effect;
@@ -25,7 +25,7 @@ use crate::output::progress::takes_effect;
 #[derive(Default, Serialize, JsonSchema)]
 pub(super) struct Part {
     /// How it ended; null if the targets of the document are not known.
-    end: Option<End>,
+    pub(super) end: Option<End>,
     /// What the whole plan takes to have an effect.
     needs: Needs,
     changes: Vec<ChangeRow>,
@@ -33,14 +33,43 @@ pub(super) struct Part {
     /// What this run does after the files are written; null if that is nothing, or for a person to do.
     follows: Option<Follows>,
     /// The files that have new content, also because an interrupted run was finished.
-    written: Vec<String>,
+    pub(super) written: Vec<String>,
     /// The number under which `history` lists it.
-    generation: Option<u64>,
-    recovered: Option<Recovered>,
+    pub(super) generation: Option<u64>,
+    pub(super) recovered: Option<Recovered>,
     #[serde(flatten)]
-    follow_up: FollowUp,
+    pub(super) follow_up: FollowUp,
     /// What the running server does.
-    checks: Vec<CheckRow>,
+    pub(super) checks: Vec<CheckRow>,
+}
+
+impl Part {
+    /// Returns whether anything was changed.
+    pub(super) fn has_changed(&self) -> bool {
+        !self.written.is_empty() || self.recovered.is_some() || !self.follow_up.followed.is_empty()
+    }
+}
+
+/// Returns what the database of a target still needs, or would after a dry run.
+pub(super) fn still_needs(row: &Row<Part>) -> Needs {
+    let own = &row.own;
+    let is_followed = row.outcome == Some(Outcome::Done) && own.follows.is_some();
+    let of_files = match own.end {
+        Some(End::Nothing) => Needs::Nothing,
+        Some(End::Applied) if is_followed => Needs::Nothing,
+        _ => own.needs,
+    };
+    let of_pending = match own.follow_up.pending {
+        Some(Step::Stop | Step::Start | Step::Healthy) => Needs::Restart,
+        Some(Step::Reload) => Needs::Reload,
+        Some(Step::Extension) | None => Needs::Nothing,
+    };
+    // What is not known stays so.
+    if of_files == Needs::Unknown && of_pending == Needs::Nothing {
+        of_files
+    } else {
+        of_files.max(of_pending)
+    }
 }
 
 /// What became of an interrupted run.
@@ -86,7 +115,7 @@ pub(super) struct FollowUp {
     /// What was done after the files were written, in this order.
     followed: Vec<Followed>,
     /// The step that comes next, if one is left to a later run or to a person.
-    pending: Option<Step>,
+    pub(super) pending: Option<Step>,
 }
 
 impl FollowUp {

@@ -22,7 +22,7 @@ pub(super) struct Part {
     /// Whether an apply would be refused, or could not be planned.
     blocked: bool,
     /// What the whole plan takes to have an effect.
-    needs: Needs,
+    pub(super) needs: Needs,
     /// Everything that the document asks for, also what does not change; null if that is not known.
     managed: Option<Vec<ManagedRow>>,
     changes: Vec<ChangeRow>,
@@ -61,6 +61,18 @@ impl Default for Part {
             ignored: Vec::new(),
             newly_ignored: Vec::new(),
         }
+    }
+}
+
+impl Part {
+    /// Returns whether an apply would write anything.
+    pub(super) fn changes_something(&self) -> bool {
+        !self.blocked && !self.files.is_empty()
+    }
+
+    /// Returns how many files an apply would write.
+    pub(super) fn count_files(&self) -> usize {
+        self.files.len()
     }
 }
 

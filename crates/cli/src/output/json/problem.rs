@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::words::{FilesState, Outcome, Severity};
 
 /// An error or a warning.
-#[derive(Clone, Serialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub(super) struct Problem {
     /// The code that `kasm-db explain` explains; null if there is none for it.
     code: Option<&'static str>,
@@ -37,7 +37,7 @@ pub(super) struct Problem {
 }
 
 /// A place in a file. Lines and columns count from 1, columns in characters; start and end are offsets in bytes.
-#[derive(Clone, Serialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, JsonSchema)]
 struct Place {
     path: String,
     base: Base,
@@ -48,7 +48,7 @@ struct Place {
 }
 
 /// What a path that is not absolute is relative to.
-#[derive(Clone, Copy, Serialize, JsonSchema)]
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Base {
     /// The folder in which kasm-db ran: of documents.
@@ -57,7 +57,7 @@ enum Base {
     Target,
 }
 
-#[derive(Clone, Serialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, JsonSchema)]
 struct Related {
     #[serde(flatten)]
     place: Place,
@@ -65,7 +65,7 @@ struct Related {
 }
 
 /// Bytes of the file at the place, and what to write instead of them.
-#[derive(Clone, Serialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, JsonSchema)]
 struct Fix {
     start: usize,
     end: usize,
@@ -188,6 +188,30 @@ impl Problem {
     /// Returns how the run ends because of it; nothing for a finding.
     pub(super) fn outcome(&self) -> Option<Outcome> {
         self.outcome
+    }
+
+    /// Returns problems on one line each: where, what, and what to do. One cause in several files is one.
+    pub(super) fn lines(all: &[Self]) -> Vec<String> {
+        let same = |one: &Self, other: &Self| (one.code, &one.message) == (other.code, &other.message);
+        let is_first = |(at, one): &(usize, &Self)| !all[..*at].iter().any(|before| same(one, before));
+        let line = |(_, one): (usize, &Self)| {
+            let others = all.iter().filter(|other| same(one, other)).count() - 1;
+            one.line(&if others == 0 { String::new() } else { format!(", and in {others} more") })
+        };
+        all.iter().enumerate().filter(is_first).map(line).collect()
+    }
+
+    fn line(&self, others: &str) -> String {
+        let is_of_document = self.place.as_ref().is_some_and(|at| at.base == Base::WorkingDirectory);
+        let target = self.target.as_ref().filter(|_| !is_of_document).map(|name| format!("{name}: "));
+        let place = self.place.as_ref();
+        let place = place.map(|at| format!("{}:{}:{}{others}: ", at.path, at.line, at.column));
+        let code = self.code.map(|code| format!(" [{code}]"));
+        let allow = self.allow.map(|name| format!("`allow: [{name}]` proceeds anyway"));
+        let help: Vec<_> = self.help.iter().cloned().chain(allow).collect();
+        let help = if help.is_empty() { String::new() } else { format!(" ({})", help.join("; ")) };
+        let [target, place, code] = [target, place, code].map(Option::unwrap_or_default);
+        format!("{target}{place}{}{code}{help}", self.message)
     }
 
     /// Returns whether it is an error.

@@ -10,8 +10,8 @@ use super::problem::Problem;
 use super::target::Row;
 use super::words::Outcome;
 use super::{
-    apply, entries, events, explain, history, import, plan, recover, render, resolve, rollback, schema, show,
-    status, validate, verify,
+    ansible, apply, entries, events, explain, history, import, plan, recover, render, resolve, rollback,
+    schema, show, status, validate, verify,
 };
 use crate::output::report::Report;
 
@@ -24,9 +24,12 @@ const ENTRY: &str = "audit-entry";
 /// One line of what an apply does.
 const EVENT: &str = "apply-event";
 
+/// The reply of the Ansible module.
+const MODULE: &str = "ansible";
+
 /// Lists the names of all schemas, that of the document first.
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {
-    [DOCUMENT, ENTRY, EVENT].into_iter().chain(Report::ALL.iter().map(|report| report.name()))
+    [DOCUMENT, ENTRY, EVENT, MODULE].into_iter().chain(Report::ALL.iter().map(|report| report.name()))
 }
 
 /// Returns a schema by its name.
@@ -35,6 +38,7 @@ pub(crate) fn schema(name: &str) -> Option<Value> {
         DOCUMENT => Some(model::schema::for_editors()),
         ENTRY => Some(entry()),
         EVENT => Some(event()),
+        MODULE => Some(module()),
         _ => Report::ALL.iter().find(|report| report.name() == name).map(|report| envelope(*report)),
     }
 }
@@ -193,4 +197,22 @@ fn entry() -> Value {
     members.add("format_version", version());
     let about = "A line of what `kasm-db audit --format json` prints; the last one is a `kasm-db/audit-end`";
     members.schema("kasm-db/audit-entry", about, &mut generator)
+}
+
+fn module() -> Value {
+    let mut generator = generator();
+    let mut members = Members::default();
+    members.add_all::<ansible::Reply>(&mut generator);
+    members.add("format", json!({"const": "kasm-db/ansible"}));
+    members.add("format_version", version());
+    // It is there if Ansible asks for it.
+    let mut schema = members.schema(
+        "kasm-db/ansible",
+        "What `kasm-db ansible` replies to a task of Ansible",
+        &mut generator,
+    );
+    if let Some(Value::Array(required)) = schema.get_mut("required") {
+        required.retain(|name| name != "diff");
+    }
+    schema
 }

@@ -44,6 +44,11 @@ impl<T> Row<T> {
         }
     }
 
+    /// Returns whether a problem is one of its.
+    pub(super) fn has(&self, problem: &Problem) -> bool {
+        self.errors.contains(problem) || self.warnings.contains(problem)
+    }
+
     /// Says of its problems that they are about it.
     pub(super) fn own_problems(&mut self) {
         let about = About { document: self.document.as_deref(), target: self.name.as_deref() };

@@ -17,6 +17,28 @@ pub(super) struct Part {
     checks: Vec<CheckRow>,
 }
 
+impl Part {
+    /// Accepts checks.
+    pub(super) fn of(checks: Vec<CheckRow>) -> Self {
+        Self { skipped: None, checks }
+    }
+
+    /// Returns what the checks that failed say, with what to do.
+    pub(super) fn failures(&self) -> impl Iterator<Item = String> {
+        let failed = self.checks.iter().filter(|check| check.result == CheckResult::Fail);
+        failed.map(|check| match &check.fix {
+            Some(fix) => format!("{} ({fix})", check.says),
+            None => check.says.clone(),
+        })
+    }
+
+    /// Counts the checks that passed and those that were skipped.
+    pub(super) fn counts(&self) -> (usize, usize) {
+        let count = |result| self.checks.iter().filter(|check| check.result == result).count();
+        (count(CheckResult::Ok), count(CheckResult::Skip))
+    }
+}
+
 /// One thing that was looked at.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct CheckRow {
