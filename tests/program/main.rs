@@ -34,6 +34,7 @@ mod mistakes;
 mod outputs;
 mod own_entries;
 mod owners;
+mod packages;
 mod passes;
 mod patches;
 mod permissions;
