@@ -88,3 +88,32 @@ fn nothing_follows_where_nobody_is_to_restart_and_where_nothing_is_written() {
     let run = sandbox.run(&format!("{DOCUMENT} plan")).expect(0);
     assert!(!run.stdout.contains("Then, as"), "{run}");
 }
+
+#[test]
+fn without_docker_a_restart_is_refused_before_anything_is_written() {
+    let sandbox = Sandbox::new(PROGRAM);
+    let document = sandbox.document("existing");
+    sandbox.edit(&document, "targets:", "restart: {policy: if_needed}\ntargets:");
+    // As in the container image, where neither the command nor the shell of Kasm's scripts is.
+    for name in ["bin/stop", "bin/start"] {
+        sandbox.edit(&sandbox.target("existing").join(name), "#!/bin/bash", "#!/nowhere/bash");
+    }
+    let run = |arguments: &str| {
+        let mut command = sandbox.command(PROGRAM);
+        command.args(arguments.split(' ')).arg("-f").arg(&document).env("PATH", "/nowhere");
+        sandbox.finish(&mut command)
+    };
+    let refused = |arguments: &str| {
+        let before = sandbox.contents(sandbox.root());
+        let run = run(arguments).expect(4);
+        let said = "error[KDB725]: `restart: {policy: if_needed}` needs the docker command: `docker` is not in PATH\n  \
+            = help: use `--files-only`";
+        assert!(run.stderr.contains(said), "{run}");
+        assert!(sandbox.contents(sandbox.root()) == before, "{arguments}");
+    };
+    refused("apply --yes");
+    refused("apply --yes --dry-run");
+    run("apply --yes --files-only").expect(0);
+    refused("rollback --yes");
+    run("rollback --yes --files-only").expect(0);
+}

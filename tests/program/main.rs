@@ -36,6 +36,7 @@ mod mistakes;
 mod outputs;
 mod own_entries;
 mod owners;
+mod packages;
 mod pages;
 mod passes;
 mod patches;

@@ -600,6 +600,12 @@ work_mem = '4MB'
         example r#"services:
   db: {image: "kasmweb/postgres:1.16.0", user: "${DB_USER}"}    # no file sets DB_USER
 "#;
+    DockerMissing "KDB725" "docker-missing" "The database must be restarted or reloaded, and the docker command is not available."
+        why "With `verify: {connect: docker}`, the default, the server is reached through its container: before a restart, for a reload, and to see that it is up again. The container image of kasm-db has no docker command."
+        fix "Write the files only, with `--files-only`, or run kasm-db on the host of the database. For a server that is reached over TCP, write `verify: {connect: tcp}`."
+        example r#"restart:
+  policy: if_needed                 # in a container that has no docker command
+"#;
 }
 
 impl std::fmt::Display for Code {

@@ -14,8 +14,9 @@ mod space;
 mod stopping;
 mod unknown;
 
-use model::Code;
+use live::Unreachable;
 use model::document::Connect;
+use model::{Code, Diagnostic};
 use render::{ObservedState, VariableNames};
 
 use self::asked::{Asked, NextImage};
@@ -34,7 +35,8 @@ impl BeforeStop<'_> {
                 let mut seen = self.look_at(after, false);
                 // What a reload does not reach takes a stop.
                 if seen.stale.is_none() {
-                    seen.findings.retain(|finding| finding.code == Code::NextStartDiffers);
+                    let keeps = [Code::NextStartDiffers, Code::DockerMissing];
+                    seen.findings.retain(|finding| keeps.contains(&finding.code));
                     seen.also.clear();
                 }
                 seen
@@ -57,6 +59,12 @@ impl BeforeStop<'_> {
             return seen;
         }
         let asked = self.ask();
+        if let Err(missing) = &asked.engine
+            && self.verify.connect == Connect::Docker
+        {
+            seen.findings.push(without_docker(missing));
+            return seen;
+        }
         seen.is_up = asked.running.is_some();
         seen.stale = self.stale(&asked, after);
         let image = asked.next_image(after);
@@ -92,4 +100,11 @@ impl BeforeStop<'_> {
         all.findings.append(&mut seen.findings);
         all.pulls.append(&mut seen.pulls);
     }
+}
+
+/// Returns the finding that the server cannot be reached at all, whatever it needs.
+fn without_docker(missing: &Unreachable) -> Diagnostic {
+    let message = format!("`restart: {{policy: if_needed}}` needs the docker command: {}", missing.why);
+    let help = "use `--files-only` to write the files only, or run kasm-db on the host of the database";
+    Diagnostic::error(Code::DockerMissing, message).help(help)
 }

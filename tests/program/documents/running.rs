@@ -41,6 +41,8 @@ struct Case {
     arguments: &'static [&'static str],
     /// The image of the container that the server is said to run in.
     container: Option<&'static str>,
+    /// The folders that programs are looked for in.
+    path: Option<&'static str>,
     /// What is run instead of `verify`, and how it ends.
     command: Option<(&'static str, i32)>,
 }
@@ -71,6 +73,12 @@ verify: {connect: tcp, user: postgres, database: postgres}
 targets:
   - name: here
     files: {compose: [compose.yaml], ";
+
+/// What a document says whose change needs a reload, by a program that is not there.
+const SETTINGS_AND_VERIFY: &str =
+    "settings: {work_mem: 8MB}\nverify: {connect: tcp, user: postgres, database: postgres}";
+const WITHOUT_DOCKER: &str =
+    "settings: {work_mem: 16MB}\nrestart: {policy: if_needed, stop: [/bin/false], start: [/bin/false]}";
 const COMPOSE: &str = "services:
   db:
     image: registry.example.com/own/postgres:15
@@ -140,6 +148,15 @@ fn cases() -> Vec<(Code, Case)> {
             Case {
                 document: Some((SETTINGS_AND_TARGETS, OPEN)),
                 command: Some(("apply --yes --dry-run", 0)),
+                ..Case::default()
+            },
+        ),
+        (
+            Code::DockerMissing,
+            Case {
+                document: Some((SETTINGS_AND_VERIFY, WITHOUT_DOCKER)),
+                command: Some(("apply --yes", 4)),
+                path: Some(""),
                 ..Case::default()
             },
         ),
@@ -213,6 +230,9 @@ fn verified(origin: &Cluster, case: &Case) -> Run {
     let mut command = sandbox.command(PROGRAM);
     let (arguments, _) = case.command.unwrap_or(("verify", 9));
     command.args(arguments.split(' ')).env("PGHOST", &folder).env("PGSSLMODE", "disable");
+    if let Some(path) = case.path {
+        command.env("PATH", path);
+    }
     if let Some(image) = case.container {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let folders = std::iter::once(docker(&sandbox, image, &folder)).chain(std::env::split_paths(&path));

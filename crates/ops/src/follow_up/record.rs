@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use commit::Root;
-use live::SslMode;
+use live::{Docker, SslMode};
 use model::DesiredState;
 use model::document::{Connect, Mode};
 use render::Declared;
@@ -73,6 +73,9 @@ impl Record {
         let stop = whole(&follow_up.stop, restart.stop.is_none());
         let start = whole(&follow_up.start, restart.start.is_none());
         if step == Step::Stop {
+            // Without docker nothing is stopped: what is looked at before a stop says so, before anything is written.
+            let is_reachable =
+                follow_up.connect != Connect::Docker || Docker::find(&context.caller()).is_ok();
             for (argv, name) in [(&stop, "stop"), (&start, "start")] {
                 if argv.is_empty() {
                     let message = format!("nothing says how to {name} the database of this target");
@@ -80,7 +83,9 @@ impl Record {
                         "write `restart: {policy: if_needed, stop: […], start: […]}` in the document, or use `--files-only`",
                     ));
                 }
-                program_of(argv, root, &trusted, &context.environment)?;
+                if is_reachable {
+                    program_of(argv, root, &trusted, &context.environment)?;
+                }
             }
         }
         Ok(Self {

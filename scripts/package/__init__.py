@@ -1,0 +1,1 @@
+"""What scripts/release puts into each kind of package."""

@@ -1,0 +1,50 @@
+"""The program, linked statically."""
+
+import json
+import os
+import subprocess
+
+# The function by which glibc loads modules, in the file that does.
+LOADS = "__libc_dlopen_mode"
+LOADED_BY = "nss_module.o"
+# Below the workspace, where rustc runs: a path of whoever builds would change names in the program.
+OBJECT = "target/no_modules.o"
+
+
+def build(repository, target, epoch):
+    """Builds the program; returns its path."""
+
+    def said(*command, **more):
+        return subprocess.run(command, cwd=repository, check=True, stdout=subprocess.PIPE, text=True, **more).stdout
+
+    cargo_home = os.environ.get("CARGO_HOME", os.path.expanduser("~/.cargo"))
+    compiler = os.environ.get("CC", "cc")
+    library = said(compiler, "-print-file-name=libc.a").strip()
+    names = said("nm", "--print-file-name", library, stderr=subprocess.DEVNULL)
+    if not any(f":{LOADED_BY}:" in line and line.endswith(f" U {LOADS}") for line in names.splitlines()):
+        raise SystemExit(f"scripts/release: {library} loads modules in another way than with {LOADS}")
+    os.makedirs(os.path.join(repository, "target"), exist_ok=True)
+    said(compiler, "-O2", "-fPIC", "-c", "scripts/package/no_modules.c", "-o", OBJECT)
+    # Messages of a panic name source files: not by the folders of whoever builds.
+    flags = [
+        "-Ctarget-feature=+crt-static",
+        f"-Clink-arg={OBJECT}",
+        f"-Clink-arg=-Wl,--wrap={LOADS}",
+        f"--remap-path-prefix={repository}=/src/kasm-db",
+        f"--remap-path-prefix={os.path.realpath(cargo_home)}=/src/cargo",
+    ]
+    environment = {
+        **os.environ,
+        "CARGO_ENCODED_RUSTFLAGS": "\x1f".join(flags),
+        "CARGO_INCREMENTAL": "0",
+        "SOURCE_DATE_EPOCH": str(epoch),
+    }
+    # With a target that is named, build scripts and macros are not linked statically.
+    options = ["--locked", "--release", "--package", "kasm-db", "--target", target]
+    subprocess.run(["cargo", "build", *options], cwd=repository, check=True, env=environment)
+    folder = json.loads(said("cargo", "metadata", "--no-deps", "--format-version", "1"))["target_directory"]
+    program = os.path.join(folder, target, "release", "kasm-db")
+    ldd = subprocess.run(["ldd", program], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout
+    if "statically linked" not in ldd and "not a dynamic executable" not in ldd:
+        raise SystemExit(f"scripts/release: {program} is not linked statically:\n{ldd}")
+    return program

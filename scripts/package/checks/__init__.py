@@ -1,0 +1,1 @@
+"""What must hold of packages where they are used."""
