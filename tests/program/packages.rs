@@ -299,7 +299,16 @@ fn every_crate_but_that_of_the_tests_can_be_published() {
         }
     }
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["package", "--workspace", "--exclude", "kasm-db-testing", "--no-verify", "--allow-dirty"]);
+    cargo.args([
+        "package",
+        "--workspace",
+        "--exclude",
+        "kasm-db-testing",
+        "--exclude",
+        "kasm-db-hooks",
+        "--no-verify",
+        "--allow-dirty",
+    ]);
     cargo.args(["--locked", "--offline", "--quiet", "--target-dir"]).arg(temp.path());
     said(cargo.current_dir(repository()));
     for name in published {

@@ -35,4 +35,4 @@ def install(repository, folder):
 
 def crates(repository):
     """Each crate is built from what would be published, in the order of their dependencies."""
-    run("cargo", "package", "--locked", "--workspace", "--exclude", "kasm-db-testing", cwd=repository)
+    run("cargo", "package", "--locked", "--workspace", "--exclude", "kasm-db-testing", "--exclude", "kasm-db-hooks", cwd=repository)
