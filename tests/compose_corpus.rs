@@ -374,3 +374,34 @@ fn refusal_is_true(code: Code, bytes: &[u8], service: &str, compose: &Compose) -
         other => Err(format!("refused: {}", other.name())),
     }
 }
+
+/// A file that is changed by one byte at random is seldom of the usual form by chance alone.
+#[test]
+fn files_and_what_is_near_them_are_read_fast_as_the_whole_parser_reads_them() {
+    let (mut random, mut fast) = (testing::Random(18), 0);
+    let cases = cases();
+    for case in &cases {
+        let whole = Tree::parse_whole(&case.bytes);
+        let read = Tree::parse(&case.bytes);
+        assert_eq!(read.as_ref().ok(), whole.as_ref().ok(), "{}", case.name);
+        fast += usize::from(Tree::parse_usual(&case.bytes).is_some());
+        for _ in 0..20 {
+            let mut bytes = case.bytes.clone();
+            if bytes.is_empty() {
+                continue;
+            }
+            let at = random.below(bytes.len());
+            let part = *random.pick(&[
+                " ", "  ", "\n", ":", ": ", "-", "- ", "#", " #", "'", "\"", "\t", "&a ", "*a", "!t ", "[",
+                "]", "",
+            ]);
+            let end = (at + random.below(3)).min(bytes.len());
+            bytes.splice(at..end, part.bytes());
+            let (read, whole) = (Tree::parse(&bytes), Tree::parse_whole(&bytes));
+            let text = String::from_utf8_lossy(&bytes);
+            assert_eq!(read.as_ref().ok(), whole.as_ref().ok(), "{}: {text}", case.name);
+        }
+    }
+    println!("{fast} of {} files are of the usual form", cases.len());
+    assert!(2 * fast > cases.len(), "{fast}");
+}

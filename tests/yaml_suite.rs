@@ -12,6 +12,7 @@ use std::process::Command;
 use std::sync::LazyLock;
 
 use model::DesiredState;
+use model::yaml::Tree;
 use testing::laws::laws;
 use testing::{Memory, desired, files_target};
 
@@ -113,4 +114,18 @@ fn every_case_is_read_or_refused_and_nothing_but_the_image_moves() {
     assert!(cases.len() >= 380, "{} cases", cases.len());
     // Both happen: a reader that refused everything would pass all of the above.
     assert!(edited >= 600 && refused >= 600, "{edited} edited, {refused} refused");
+}
+
+#[test]
+fn each_case_that_is_read_fast_is_read_as_the_whole_parser_reads_it() {
+    let Some(folder) = folder() else { return };
+    for (name, text) in cases(folder) {
+        for text in std::iter::once(text.clone()).chain(with_database(&text)) {
+            let bytes = text.as_bytes();
+            match (Tree::parse(bytes), Tree::parse_whole(bytes)) {
+                (Ok(one), Ok(other)) => assert_eq!(one, other, "{name}: {text:?}"),
+                (one, other) => assert_eq!(one.is_ok(), other.is_ok(), "{name}: {text:?}"),
+            }
+        }
+    }
 }

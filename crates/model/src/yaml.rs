@@ -7,6 +7,7 @@ mod usual;
 
 use std::ops::Range;
 
+use compact_str::CompactString;
 use granit_parser::{Event, Parser, ScalarStyle, Span, StructureStyle};
 
 pub use crate::yaml_error::SyntaxError;
@@ -29,6 +30,8 @@ pub struct Tree {
     nodes: Vec<Node>,
     documents: Vec<NodeId>,
     comments: Vec<Range<usize>>,
+    /// Whether a node is an alias, or has an anchor or a tag: most texts have none of them.
+    has_references: bool,
 }
 
 /// A value, with the place it stands at.
@@ -48,7 +51,7 @@ pub struct Node {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Text, with escapes and folding done.
-    Scalar(String, Style),
+    Scalar(CompactString, Style),
     /// `- a` or `[a]`.
     Sequence(Vec<NodeId>, Layout),
     /// `k: v` or `{k: v}`, in order.
@@ -93,7 +96,13 @@ impl Tree {
             let message = format!("larger than {MAX_BYTES} bytes (1 MiB)");
             return Err(SyntaxError::new(0, message, "split it into several files"));
         }
-        usual::read(bytes).map_or_else(|| Self::parse_whole(bytes), Ok)
+        Self::parse_usual(bytes).map_or_else(|| Self::parse_whole(bytes), Ok)
+    }
+
+    /// Reads a stream if it is written in the usual way, as [`Tree::parse`] does at first.
+    #[doc(hidden)]
+    pub fn parse_usual(bytes: &[u8]) -> Option<Self> {
+        usual::read(bytes)
     }
 
     /// Reads a stream by YAML's whole grammar, as [`Tree::parse`] does with what is not written in the usual way.
@@ -123,6 +132,11 @@ impl Tree {
     /// Returns the bytes of every comment, `#` included.
     pub fn comments(&self) -> &[Range<usize>] {
         &self.comments
+    }
+
+    /// Returns whether a node is an alias, or has an anchor or a tag.
+    pub fn has_references(&self) -> bool {
+        self.has_references
     }
 
     /// Returns a node as it is written: an alias is an alias.
@@ -194,8 +208,9 @@ impl Tree {
 /// Returns whether a text has no other characters than line feeds and what ASCII prints.
 pub fn is_ascii_text(bytes: &[u8]) -> bool {
     // No early end, so that many bytes are looked at at once.
-    let is_text = |byte: &&u8| byte.wrapping_sub(b' ') <= b'~' - b' ' || **byte == b'\n';
-    bytes.chunks(256).all(|chunk| chunk.iter().filter(is_text).count() == chunk.len())
+    // Without branches, so that the compiler takes many bytes at once.
+    let is_text = |byte: &u8| (byte.wrapping_sub(b' ') <= b'~' - b' ') | (*byte == b'\n');
+    bytes.chunks(256).all(|chunk| chunk.iter().fold(true, |all, byte| all & is_text(byte)))
 }
 
 struct Builder<'t> {
@@ -207,7 +222,8 @@ struct Builder<'t> {
 
 impl<'t> Builder<'t> {
     fn new(text: &'t str) -> Self {
-        let tree = Tree { nodes: Vec::new(), documents: Vec::new(), comments: Vec::new() };
+        let tree =
+            Tree { nodes: Vec::new(), documents: Vec::new(), comments: Vec::new(), has_references: false };
         Self { text, tree, open: Vec::new(), anchors: std::collections::HashMap::new() }
     }
 
@@ -246,7 +262,7 @@ impl<'t> Builder<'t> {
                     ScalarStyle::Literal => Style::Literal,
                     ScalarStyle::Folded => Style::Folded,
                 };
-                self.add(Kind::Scalar(text.into_owned(), style), range, anchor, tag);
+                self.add(Kind::Scalar(text.into(), style), range, anchor, tag);
             }
             Event::Alias(anchor) => {
                 let target = self.anchors.get(&anchor).copied();
@@ -301,6 +317,7 @@ impl<'t> Builder<'t> {
         tag: Option<(String, Range<usize>)>,
     ) -> NodeId {
         let id = NodeId(u32::try_from(self.tree.nodes.len()).unwrap_or(u32::MAX));
+        self.tree.has_references |= anchor != 0 || tag.is_some() || matches!(kind, Kind::Alias(_));
         self.tree.nodes.push(Node { kind, span, anchor: None, tag });
         if anchor != 0 {
             self.anchors.insert(anchor, id);
@@ -334,7 +351,7 @@ mod tests {
     fn spans(text: &str) -> Vec<(String, &str)> {
         let tree = Tree::parse(text.as_bytes()).unwrap();
         let show = |(_, n): (NodeId, &Node)| match &n.kind {
-            Kind::Scalar(v, _) => Some((v.clone(), text[n.span.clone()].to_string())),
+            Kind::Scalar(v, _) => Some((v.to_string(), text[n.span.clone()].to_string())),
             Kind::Alias(_) => Some(("*".into(), text[n.span.clone()].to_string())),
             _ => None,
         };

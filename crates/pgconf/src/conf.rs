@@ -56,7 +56,9 @@ impl Conf {
         while at < bytes.len() && errors.len() < MAX_SYNTAX_ERRORS {
             match statement(&bytes, at, line) {
                 (Ok(entry), end) => {
-                    entries.extend(entry);
+                    if let Some(entry) = entry {
+                        entries.push(entry);
+                    }
                     at = end;
                 }
                 (Err(error), end) => {
@@ -114,7 +116,9 @@ impl Conf {
         let (mut start, mut line) = (0, 1);
         while start < self.bytes.len() {
             let end = (lexer::end_of_line(&self.bytes, start) + 1).min(self.bytes.len());
-            found.extend(self.commented_line(start, end, line, name));
+            if let Some(one) = self.commented_line(start, end, line, name) {
+                found.push(one);
+            }
             (start, line) = (end, line + 1);
         }
         found

@@ -4,6 +4,8 @@
 //! tab or a scalar of two lines, it gives back unread, and the whole parser reads it. What it does read is what the whole parser
 //! would: the same nodes, spans and comments. The tests compare both over generated texts and real files.
 
+use compact_str::CompactString;
+
 use super::{Builder, Kind, Layout, MAX_NODES, NodeId, Style, Tree, is_ascii_text};
 
 /// Deeper texts are for the whole parser, which knows what to say of one that is too deep.
@@ -19,7 +21,9 @@ pub(super) fn read(bytes: &[u8]) -> Option<Tree> {
         return None;
     }
     let text = std::str::from_utf8(bytes).ok()?;
-    let mut reader = Reader { builder: Builder::new(text), open: Vec::new(), bytes };
+    // Most files have no comments: then no line is searched for one.
+    let has_hash = memchr::memchr(b'#', bytes).is_some();
+    let mut reader = Reader { builder: Builder::new(text), open: Vec::new(), bytes, has_hash };
     reader.builder.tree.nodes.reserve(bytes.len() / 16);
     let mut start = 0;
     while start < bytes.len() {
@@ -33,6 +37,7 @@ pub(super) fn read(bytes: &[u8]) -> Option<Tree> {
 struct Reader<'t> {
     builder: Builder<'t>,
     bytes: &'t [u8],
+    has_hash: bool,
     /// The collections that the next line may belong to.
     open: Vec<Open>,
 }
@@ -164,7 +169,7 @@ impl<'t> Reader<'t> {
                 let rest = &self.bytes[at..end];
                 let is_colon = |colon: &usize| rest.get(colon + 1).is_none_or(|next| *next == b' ');
                 let colon = memchr::memchr_iter(b':', rest).find(is_colon);
-                let comment = comment_in(rest);
+                let comment = self.comment_in(rest);
                 let is_before = |colon: &usize| comment.is_none_or(|comment| *colon < comment);
                 // One that starts as a flow collection is for the value.
                 colon.filter(is_before).filter(|_| !matches!(rest[0], b'[' | b'{')).map(|colon| at + colon)
@@ -185,7 +190,7 @@ impl<'t> Reader<'t> {
             b'[' => return self.flow(at, end),
             _ => {
                 let rest = &self.bytes[at..end];
-                let text = &rest[..comment_in(rest).unwrap_or(rest.len())];
+                let text = &rest[..self.comment_in(rest).unwrap_or(rest.len())];
                 at + text.trim_ascii_end().len()
             }
         };
@@ -244,9 +249,13 @@ impl<'t> Reader<'t> {
     fn scalar(&mut self, at: usize, end: usize) -> Option<()> {
         let text = &self.builder.text[at..end];
         let (text, style) = match self.bytes[at] {
-            b'"' => (text[1..text.len() - 1].to_string(), Style::DoubleQuoted),
-            b'\'' => (text[1..text.len() - 1].replace("''", "'"), Style::SingleQuoted),
-            _ if is_plain(text.as_bytes()) => (text.to_string(), Style::Plain),
+            b'"' => (CompactString::from(&text[1..text.len() - 1]), Style::DoubleQuoted),
+            b'\'' => {
+                let text = &text[1..text.len() - 1];
+                let is_doubled = memchr::memchr(b'\'', text.as_bytes()).is_some();
+                (if is_doubled { text.replace("''", "'").into() } else { text.into() }, Style::SingleQuoted)
+            }
+            _ if is_plain(text.as_bytes()) => (text.into(), Style::Plain),
             _ => return None,
         };
         if self.builder.tree.nodes.len() + 2 >= MAX_NODES {
@@ -264,6 +273,12 @@ impl<'t> Reader<'t> {
         }
         let is_comment = self.bytes[comment] == b'#' && comment > at;
         is_comment.then(|| self.builder.tree.comments.push(comment..end))
+    }
+
+    /// Returns where the comment of a line starts, if it has one.
+    fn comment_in(&self, line: &[u8]) -> Option<usize> {
+        let is_comment = |hash: &usize| *hash > 0 && line[hash - 1] == b' ';
+        if self.has_hash { memchr::memchr_iter(b'#', line).find(is_comment) } else { None }
     }
 
     /// Returns the place behind spaces.
@@ -302,11 +317,6 @@ impl<'t> Reader<'t> {
         self.end(length);
         Some(self.builder.tree)
     }
-}
-
-/// Returns where the comment of a line starts, if it has one.
-fn comment_in(line: &[u8]) -> Option<usize> {
-    memchr::memchr_iter(b'#', line).find(|hash| *hash > 0 && line[hash - 1] == b' ')
 }
 
 /// Returns whether a text is a plain scalar of one line; some that are one are for the whole parser.

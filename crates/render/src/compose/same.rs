@@ -22,14 +22,14 @@ pub(crate) fn same_but_image(before: &ComposeFile, after: &ComposeFile, service:
 /// aliases, a node is in one place alone. Everything else is for the comparison by meaning.
 fn differ_in_image_alone(before: &ComposeFile, after: &ComposeFile, service: &str) -> bool {
     let (a, b) = (&before.tree, &after.tree);
-    if a.nodes().len() != b.nodes().len() || a.documents() != b.documents() {
+    if a.has_references() || a.nodes().len() != b.nodes().len() || a.documents() != b.documents() {
         return false;
     }
     let images: Vec<NodeId> = own_images(before, service).collect();
     a.nodes().zip(b.nodes()).all(|((id, a), (_, b))| {
         let is_scalar = |node: &Node| matches!(node.kind, Kind::Scalar(..));
         let may_differ = || is_scalar(a) && is_scalar(b) && images.contains(&id);
-        !matches!(a.kind, Kind::Alias(_)) && same_tag(a, b) && (a.kind == b.kind || may_differ())
+        same_tag(a, b) && (a.kind == b.kind || may_differ())
     })
 }
 

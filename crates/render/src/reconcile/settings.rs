@@ -118,11 +118,12 @@ fn finish(path: &str, edits: Edits<'_>, draft: &mut Draft) {
     let mut added: Vec<_> =
         draft.changes.iter_mut().filter(|change| change.path == path && change.line == 0).collect();
     if !added.is_empty() {
-        // An added line gets the number that it will have.
-        let after = Conf::parse(pgconf::apply(edits.conf.bytes(), &replacements));
+        // An added line gets the number that it will have. No statement spans lines, so those that change are enough.
+        let (head, changed) = changed_lines(edits.conf.bytes(), &replacements);
+        let after = Conf::parse(changed);
         let mut lines = HashMap::new();
         for entry in after.entries() {
-            lines.insert(after.name(entry).to_ascii_lowercase(), entry.line);
+            lines.insert(after.name(entry).to_ascii_lowercase(), head + entry.line);
         }
         for change in &mut added {
             if let Some(line) = lines.get(change.subject.to_ascii_lowercase().as_bytes()) {
@@ -131,6 +132,20 @@ fn finish(path: &str, edits: Edits<'_>, draft: &mut Draft) {
         }
     }
     draft.replace(path, FileKind::Conf, replacements);
+}
+
+/// Returns how many lines come before the first edit, and the new text from its line to that of the last edit.
+fn changed_lines(bytes: &[u8], replacements: &[pgconf::Edit]) -> (usize, Vec<u8>) {
+    let first = replacements.first().map_or(0, |edit| edit.range.start);
+    let last = replacements.last().map_or(0, |edit| edit.range.end);
+    let start = memchr::memrchr(b'\n', &bytes[..first]).map_or(0, |feed| feed + 1);
+    let end = memchr::memchr(b'\n', &bytes[last..]).map_or(bytes.len(), |feed| last + feed + 1);
+    let moved = |edit: &pgconf::Edit| pgconf::Edit {
+        range: edit.range.start - start..edit.range.end - start,
+        text: edit.text.clone(),
+    };
+    let moved: Vec<_> = replacements.iter().map(moved).collect();
+    (memchr::memchr_iter(b'\n', &bytes[..start]).count(), pgconf::apply(&bytes[start..end], &moved))
 }
 
 fn wanted<'a>(

@@ -45,8 +45,8 @@ pub(super) fn compose(
         within,
         counts: whom == For::Compose,
     };
-    for document in tree.documents() {
-        walk.aliases(*document);
+    if tree.has_references() {
+        tree.documents().iter().for_each(|document| walk.aliases(*document));
     }
     // What an alias stands for is elsewhere, and in its place too; what Compose takes in its place is counted.
     if !walk.used.is_empty() || walk.counts {
@@ -55,8 +55,8 @@ pub(super) fn compose(
     for document in tree.documents() {
         walk.places(*document);
     }
-    for document in tree.documents() {
-        walk.marks(*document, &mut hidden);
+    if tree.has_references() {
+        tree.documents().iter().for_each(|document| walk.marks(*document, &mut hidden));
     }
     let mut found = std::mem::take(&mut walk.found);
     if walk.left == 0 {
