@@ -36,7 +36,9 @@ pub(crate) fn read_up_to(file: impl AsFd, limit: u64, likely: u64) -> Result<Vec
     loop {
         let got = patiently(|| rustix::io::read(&file, bytes.get_mut(filled..).unwrap_or_default()))?;
         filled += got;
-        if got == 0 || filled == most {
+        // There was room for more. A file that has grown since it was looked at would have filled it.
+        let is_all = u64::try_from(filled) == Ok(likely) && filled < bytes.len();
+        if got == 0 || filled == most || is_all {
             bytes.truncate(filled);
             return Ok(bytes);
         }

@@ -5,6 +5,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 
 use rustix::fs::{AtFlags, CWD, FileType, FsWord, Mode, OFlags, PROC_SUPER_MAGIC, ResolveFlags};
 use rustix::io::Errno;
@@ -38,6 +40,9 @@ impl Access {
 pub(crate) struct Dir {
     fd: OwnedFd,
     path: PathBuf,
+    /// A device without a major number that is known to hold files and not what the kernel makes up; 0 for none. The
+    /// files of a directory are mostly on one device.
+    holds_files: AtomicU64,
 }
 
 /// A regular file, open for reading, with the metadata of the open file.
@@ -47,6 +52,10 @@ pub(crate) struct Opened {
 }
 
 impl Dir {
+    fn new(fd: OwnedFd, path: PathBuf) -> Self {
+        Self { fd, path, holds_files: AtomicU64::new(0) }
+    }
+
     /// Opens a directory by its path, following the links on the way once.
     pub(crate) fn open(path: &Path) -> Result<Dir, Error> {
         let resolved =
@@ -62,12 +71,12 @@ impl Dir {
         if path.is_absolute()
             && let Ok(fd) = rustix::fs::openat2(CWD, path, Access::Search.flags(), Mode::empty(), linkless)
         {
-            return Ok(Dir { fd, path: path.to_path_buf() });
+            return Ok(Dir::new(fd, path.to_path_buf()));
         }
         // Without that system call, and for the error of the component that is in the way.
         let fd = rustix::fs::openat(CWD, "/", Access::Search.flags(), Mode::empty())
             .map_err(|errno| Error::io("/", Operation::OpenDirectory, errno))?;
-        let top = Dir { fd, path: PathBuf::from("/") };
+        let top = Dir::new(fd, PathBuf::from("/"));
         top.descend(path.strip_prefix("/").unwrap_or(path), Access::Search)
     }
 
@@ -86,7 +95,7 @@ impl Dir {
         }
         let beneath = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
         match rustix::fs::openat2(&self.fd, rel, access.flags(), Mode::empty(), beneath) {
-            Ok(fd) => Ok(Dir { fd, path: self.path.join(rel) }),
+            Ok(fd) => Ok(Dir::new(fd, self.path.join(rel))),
             // ENOSYS before Linux 5.6, EPERM from a seccomp filter that does not know the call. After ELOOP
             // the walk is for the message: it names the component that is the link.
             Err(Errno::NOSYS | Errno::PERM | Errno::LOOP) => self.walk(rel, access),
@@ -104,7 +113,7 @@ impl Dir {
             let path = at.join(name);
             let flags = Access::Search.flags() | OFlags::NOFOLLOW;
             at = match rustix::fs::openat(&at.fd, name, flags, Mode::empty()) {
-                Ok(fd) => Dir { fd, path },
+                Ok(fd) => Dir::new(fd, path),
                 // A link is not a directory either; which of the two it is decides what to tell.
                 Err(Errno::NOTDIR | Errno::LOOP) if at.is_symlink(name)? => {
                     return Err(Error::Symlink { path });
@@ -122,7 +131,7 @@ impl Dir {
 
     fn reopen(&self, path: PathBuf, access: Access) -> Result<Dir, Error> {
         match rustix::fs::openat(&self.fd, ".", access.flags(), Mode::empty()) {
-            Ok(fd) => Ok(Dir { fd, path }),
+            Ok(fd) => Ok(Dir::new(fd, path)),
             Err(errno) => Err(Error::io(path, Operation::OpenDirectory, errno)),
         }
     }
@@ -157,12 +166,13 @@ impl Dir {
         require_regular(&path, &FileInfo::of(&metadata))?;
         // What the kernel makes up as it is read is regular by its mode, and may be the environment of a process. It is on no
         // device that has a major number.
-        if rustix::fs::major(metadata.dev()) == 0 {
+        if rustix::fs::major(metadata.dev()) == 0 && self.holds_files.load(Relaxed) != metadata.dev() {
             let of =
                 rustix::fs::fstatfs(&file).map_err(|errno| Error::io(&path, Operation::Inspect, errno))?;
             if KERNEL.contains(&of.f_type) {
                 return Err(Error::NotRegular { path, kind: SpecialFile::Kernel });
             }
+            self.holds_files.store(metadata.dev(), Relaxed);
         }
         Ok(Some(Opened { file, metadata }))
     }

@@ -99,14 +99,19 @@ impl Documents {
     /// own, when the run gets to it.
     pub fn load(selection: &Selection) -> Result<Self, Error> {
         let (mut parents, mut all) = (Parents::default(), Vec::new());
-        for named in named_documents(selection)? {
-            let read =
-                load(&named, selection).map_err(|error| error.of(&named.path.display().to_string(), None));
+        let named = named_documents(selection)?;
+        let read = |named: Named| {
+            let read = load(&named, selection);
+            let read = read.map_err(|error| error.of(&named.path.display().to_string(), None));
+            (named, read)
+        };
+        each(selection.jobs_for(named.len()), named.into_iter(), read, |(named, read)| {
             if let Ok(document) = &read {
                 parents.add(document);
             }
             all.push((named, read));
-        }
+            Ok::<(), Error>(())
+        })?;
         all.retain(|(named, read)| {
             let lacks = read.as_ref().is_ok_and(|document| lacks_only_keys(named, document));
             !(lacks && parents.contains(named))
