@@ -159,8 +159,10 @@ fn insertion_point(bytes: &[u8]) -> usize {
     let mut point = 0;
     let mut at = 0;
     let mut customized = None;
-    for line in bytes.split_inclusive(|&b| b == b'\n') {
-        at += line.len();
+    while at < bytes.len() {
+        let end = (lexer::end_of_line(bytes, at) + 1).min(bytes.len());
+        let line = &bytes[at..end];
+        at = end;
         let text = line.trim_ascii();
         let rule = text.len() > 8 && text.starts_with(b"#-") && text[1..].iter().all(|&b| b == b'-');
         if heading && rule {

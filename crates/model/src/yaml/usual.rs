@@ -11,6 +11,9 @@ use super::{Builder, Kind, Layout, MAX_NODES, NodeId, Style, Tree, is_ascii_text
 /// Deeper texts are for the whole parser, which knows what to say of one that is too deep.
 const DEPTH: usize = 64;
 
+/// So many entries are expected of a collection.
+const FEW: usize = 8;
+
 /// A key longer than this may be none: YAML has a limit of 1024 characters.
 const KEY: usize = 1000;
 
@@ -291,8 +294,8 @@ impl<'t> Reader<'t> {
             return None;
         }
         let kind = match is_sequence {
-            true => Kind::Sequence(Vec::new(), Layout::Block),
-            false => Kind::Mapping(Vec::new(), Layout::Block),
+            true => Kind::Sequence(Vec::with_capacity(FEW), Layout::Block),
+            false => Kind::Mapping(Vec::with_capacity(FEW), Layout::Block),
         };
         let id = self.builder.add(kind, at..at, 0, None);
         self.builder.open.push((id, None));
