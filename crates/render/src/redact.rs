@@ -2,6 +2,7 @@
 
 mod compose;
 mod hidden;
+mod hiding;
 mod image;
 mod kinds;
 mod known;
@@ -19,7 +20,8 @@ use pgconf::{Conf, Entry};
 use crate::file_kind::FileKind;
 use crate::lines::lines;
 
-pub(crate) use self::hidden::{For, Hidden, Hiding};
+pub(crate) use self::hidden::{For, Hidden};
+pub(crate) use self::hiding::Hiding;
 pub(crate) use self::image::has_user;
 use self::image::is_image;
 pub(crate) use self::known::Known;

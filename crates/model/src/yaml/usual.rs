@@ -6,7 +6,8 @@
 
 use compact_str::CompactString;
 
-use super::{Builder, Kind, Layout, MAX_NODES, NodeId, Style, Tree, is_ascii_text};
+use super::builder::Builder;
+use super::tree::{Kind, Layout, MAX_NODES, NodeId, Style, Tree};
 
 /// Deeper texts are for the whole parser, which knows what to say of one that is too deep.
 const DEPTH: usize = 64;
@@ -35,6 +36,14 @@ pub(super) fn read(bytes: &[u8]) -> Option<Tree> {
         start = end + 1;
     }
     reader.finish()
+}
+
+/// Returns whether a text has no other characters than line feeds and what ASCII prints.
+pub fn is_ascii_text(bytes: &[u8]) -> bool {
+    // No early end, so that many bytes are looked at at once.
+    // Without branches, so that the compiler takes many bytes at once.
+    let is_text = |byte: &u8| (byte.wrapping_sub(b' ') <= b'~' - b' ') | (*byte == b'\n');
+    bytes.chunks(256).all(|chunk| chunk.iter().fold(true, |all, byte| all & is_text(byte)))
 }
 
 struct Reader<'t> {
