@@ -141,6 +141,27 @@ fn a_check_shows_the_base_of_a_bot_and_write_declares_it() {
 }
 
 #[test]
+fn the_document_keeps_its_readers_and_a_link_is_not_replaced() {
+    let sandbox = sandbox(&document("postgres:16.3-bookworm"));
+    let path = sandbox.root().join("kasm-db.yaml");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    let update = |from: &str, to: &str| {
+        sandbox.run("build").expect(0);
+        sandbox.edit(&sandbox.root().join("build/Dockerfile"), &format!("{from} AS"), &format!("{to} AS"));
+    };
+    update("postgres:16.3-bookworm", "postgres:16.4-bookworm");
+    sandbox.run("build --write").expect(0);
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(text(&sandbox, "kasm-db.yaml"), document("postgres:16.4-bookworm"));
+    fs::rename(&path, sandbox.root().join("real.kasm-db.yaml")).unwrap();
+    symlink("real.kasm-db.yaml", &path).unwrap();
+    update("postgres:16.4-bookworm", "postgres:16.5-bookworm");
+    let run = sandbox.run("build --write").expect(1);
+    assert!(run.stderr.contains("kasm-db.yaml is not a regular file"), "{run}");
+    assert_eq!(text(&sandbox, "real.kasm-db.yaml"), document("postgres:16.4-bookworm"));
+}
+
+#[test]
 fn a_base_that_the_document_could_not_have_is_not_written() {
     let sandbox = sandbox(&document("postgres:16-bookworm"));
     sandbox.run("build").expect(0);

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use model::{DesiredState, Image};
-use ops::build::{Builder, Context, Wanted, context};
-use ops::output::{OutputFile, OutputFolder, Readers};
+use ops::build::{Builder, Caller, Context, Wanted, context};
+use ops::output::OutputFolder;
 use ops::{Document, Documents, Error, Outcome};
 
 use super::Setting;
@@ -20,7 +20,7 @@ const USUAL: &str = "build";
 pub(crate) fn run(args: &Build, setting: &Setting) -> Result<Outcome, Error> {
     let builder = args.builder.as_deref().and_then(Builder::find);
     if let Some(file) = &args.load {
-        let used = ops::build::load(builder, file, &setting.environment, &mut |line| said(setting, line))?;
+        let used = ops::build::load(builder, file, &caller(setting), &mut |line| said(setting, line))?;
         let name = escape(&file.display().to_string());
         setting.say(&format!("{} has the images of {name}.\n", used.name()))?;
         return Ok(Outcome::Done);
@@ -85,7 +85,7 @@ fn one(
             used = Some(build(document, desired, image, place.path(), args, builder, setting)?);
         }
         if let Some(file) = &args.save {
-            let used = ops::build::save(builder, image, file, &setting.environment, &mut |line| {
+            let used = ops::build::save(builder, image, file, &caller(setting), &mut |line| {
                 said(setting, line);
             })?;
             let file = escape(&file.display().to_string());
@@ -134,9 +134,14 @@ fn build(
     let path = PathBuf::from(&document.name);
     let network = args.network.as_deref();
     let wanted = Wanted { image, folder, document: &path, platform, network };
-    let used = ops::build::run(builder, &wanted, &setting.environment, &mut |line| said(setting, line))?;
+    let used = ops::build::run(builder, &wanted, &caller(setting), &mut |line| said(setting, line))?;
     setting.say(&format!("{}: {} built it, and it proved itself.\n", escape(image.as_str()), used.name()))?;
     Ok(used)
+}
+
+/// Returns who runs a builder.
+fn caller(setting: &Setting) -> Caller<'_> {
+    Caller { environment: &setting.environment, progress: &setting.progress }
 }
 
 /// Shows a line that a builder said.
@@ -153,7 +158,7 @@ fn replace(document: &Document, text: &[u8]) -> Result<(), Error> {
     }
     let name = Path::new(&document.name).file_name().unwrap_or_default();
     let path = document.folder.join(name);
-    OutputFile::open(&path)?.replace_regular(Readers::ByUmask, text)
+    super::validate::write(&path, text)
 }
 
 /// Reports what a document came to.

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use live::child::{self, Job};
 use live::program::{self, Program};
-use live::{Environment, Scrubber};
+use live::{Environment, Scrubber, Watch as _};
 use model::Image;
 
 use crate::error::Error;
+use crate::progress::Progress;
 
 /// How long a builder may take: it downloads the base and may compile.
 const TIMEOUT: Duration = Duration::from_secs(3600);
@@ -25,6 +26,14 @@ pub enum Builder {
     Podman,
     /// buildah.
     Buildah,
+}
+
+/// Whoever runs a builder.
+pub struct Caller<'a> {
+    /// The environment that a builder gets a part of.
+    pub environment: &'a Environment,
+    /// How far the run has come, for a signal.
+    pub progress: &'a Progress,
 }
 
 /// What is built, and how.
@@ -126,12 +135,12 @@ fn found(chosen: Option<Builder>, environment: &Environment) -> Result<(Builder,
 pub fn run(
     chosen: Option<Builder>,
     wanted: &Wanted<'_>,
-    environment: &Environment,
+    caller: &Caller<'_>,
     tell: &mut dyn FnMut(&str),
 ) -> Result<Builder, Error> {
-    let (builder, program) = found(chosen, environment)?;
+    let (builder, program) = found(chosen, caller.environment)?;
     let revision = crate::git_commit::checked_out(wanted.document).unwrap_or_default();
-    child(&program, builder.build(wanted, &revision), environment, tell)?;
+    child(&program, builder.build(wanted, &revision), caller, tell)?;
     Ok(builder)
 }
 
@@ -143,17 +152,17 @@ pub fn save(
     chosen: Option<Builder>,
     image: &Image,
     file: &Path,
-    environment: &Environment,
+    caller: &Caller<'_>,
     tell: &mut dyn FnMut(&str),
 ) -> Result<Builder, Error> {
-    let (builder, program) = found(chosen, environment)?;
+    let (builder, program) = found(chosen, caller.environment)?;
     let mut part = file.as_os_str().to_os_string();
     part.push(".part");
     let part = PathBuf::from(part);
     // Some builders add to an archive that is there.
     let _ = std::fs::remove_file(&part);
     let saved =
-        child(&program, builder.save(without_digest(image), &part.display().to_string()), environment, tell);
+        child(&program, builder.save(without_digest(image), &part.display().to_string()), caller, tell);
     let renamed = saved.and_then(|()| {
         std::fs::rename(&part, file).map_err(|error| {
             Error::of_system(format!("{}: cannot write the archive", file.display()), &error)
@@ -172,11 +181,11 @@ pub fn save(
 pub fn load(
     chosen: Option<Builder>,
     file: &Path,
-    environment: &Environment,
+    caller: &Caller<'_>,
     tell: &mut dyn FnMut(&str),
 ) -> Result<Builder, Error> {
-    let (builder, program) = found(chosen, environment)?;
-    child(&program, builder.load(&file.display().to_string()), environment, tell)?;
+    let (builder, program) = found(chosen, caller.environment)?;
+    child(&program, builder.load(&file.display().to_string()), caller, tell)?;
     Ok(builder)
 }
 
@@ -184,18 +193,20 @@ pub fn load(
 fn child(
     program: &Program,
     arguments: Vec<String>,
-    environment: &Environment,
+    caller: &Caller<'_>,
     tell: &mut dyn FnMut(&str),
 ) -> Result<(), Error> {
     let shown = format!("{} {}", program.path().display(), arguments.join(" "));
+    // A signal waits for it for a while, and ends it then: it would continue by itself.
+    let commanding = caller.progress.commanding(&shown);
     let job = Job {
         program,
         arguments,
         input: String::new(),
-        environment,
+        environment: caller.environment,
         timeout: TIMEOUT,
         limit: 16 << 10,
-        commanding: None,
+        commanding: Some(&*commanding),
     };
     let scrubber = Scrubber::default();
     let mut part = Vec::new();
@@ -212,7 +223,10 @@ fn child(
             }
         }
     })
-    .map_err(|error| Error::failed(error.to_string()))?;
+    .map_err(|error| Error::failed(error.to_string()));
+    drop(commanding);
+    caller.progress.interrupted()?;
+    let ended = ended?;
     if !part.is_empty() {
         line(&mut part);
     }

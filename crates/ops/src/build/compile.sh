@@ -5,6 +5,7 @@
 # Usage: compile.sh NAME URL SHA256
 set -eu
 name=$1 url=$2 sha256=$3
+export PATH="$PATH:/usr/sbin:/sbin"
 
 if command -v apk > /dev/null; then
     apk add --no-cache gcc krb5-dev make musl-dev openssl-dev

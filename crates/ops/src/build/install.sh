@@ -3,7 +3,7 @@
 #
 # Usage: install.sh PACKAGE[=VERSION]...
 set -eu
-export DEBIAN_FRONTEND=noninteractive LC_ALL=C
+export PATH="$PATH:/usr/sbin:/sbin" DEBIAN_FRONTEND=noninteractive LC_ALL=C
 
 installed() {
     dpkg-query --show --showformat='${binary:Package} ${Version}\n' | sort

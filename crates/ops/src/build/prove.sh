@@ -6,10 +6,18 @@
 set -eu
 file=$1 major=$2 preload=$3 extensions=$4 classes=${5-} logged=${6-}
 
-export PATH="/usr/lib/postgresql/$major/bin:/usr/local/bin:$PATH" LC_ALL=C
+export PATH="/usr/lib/postgresql/$major/bin:$PATH:/usr/local/bin" LC_ALL=C
 folder=$(mktemp -d /tmp/kasm-db.XXXXXX)
 data=$folder/data
 log=$folder/log
+
+end() {
+    if [ -f "$data/postmaster.pid" ]; then
+        pg_ctl --pgdata="$data" --mode=immediate stop > /dev/null 2>&1 || true
+    fi
+    rm -rf "$folder"
+}
+trap end EXIT
 
 fail() {
     echo "kasm-db: $1" >&2
@@ -36,7 +44,6 @@ fsync = off
 END
 pg_ctl --pgdata="$data" --log="$log" --wait --timeout=60 start > /dev/null ||
     fail "the server does not start with shared_preload_libraries = '$preload'"
-trap 'pg_ctl --pgdata="$data" --mode=immediate stop > /dev/null 2>&1 || true' EXIT
 
 {
     echo "PostgreSQL $(ask 'SHOW server_version')"
