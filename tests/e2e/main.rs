@@ -10,6 +10,7 @@
 mod apply;
 mod audited;
 mod bed;
+mod build;
 mod causes;
 mod deep;
 mod downtime;

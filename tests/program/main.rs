@@ -7,6 +7,7 @@ mod ansible;
 mod audit;
 mod audit_forgery;
 mod audit_server;
+mod build;
 mod canaries;
 mod chroot;
 mod documents;

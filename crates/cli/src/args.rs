@@ -1,6 +1,7 @@
 //! The command line.
 
 mod audit;
+mod build;
 mod deferred;
 mod format;
 pub(crate) mod help;
@@ -13,6 +14,7 @@ use live::SslMode;
 use model::Ignorable;
 
 pub(crate) use self::audit::{Audit, AuditType};
+pub(crate) use self::build::Build;
 use self::deferred::Deferred;
 pub(crate) use self::format::SinkChoice;
 use self::format::{FormatParser, SinkParser};
@@ -70,6 +72,8 @@ pub(crate) enum Command {
     Import(Deferred<Import>),
     /// Write the resulting files to a folder for review, or check that folder
     Render(Deferred<Render>),
+    /// Write what the image is built from to a folder, check that folder, or build the image
+    Build(Deferred<Build>),
     /// Print a document and those that it extends as one
     Resolve(Deferred<Resolve>),
     /// Check the running server against the document
@@ -98,6 +102,7 @@ impl Command {
         match self {
             Self::Ansible(_) | Self::Apply(_) | Self::Recover(_) | Self::Rollback(_) => true,
             Self::Validate(args) => args.fix,
+            Self::Build(args) => args.write,
             _ => false,
         }
     }

@@ -158,6 +158,7 @@ impl Command {
             Self::Recover(args) => one(Report::Recover, args.format),
             Self::Import(args) => one(Report::Import, args.format),
             Self::Render(args) => one(Report::Render, args.format),
+            Self::Build(args) => one(Report::Build, args.format),
             Self::Audit(args) if args.count.is_some() => one(Report::AuditCount, args.format),
             Self::Audit(args) if args.summary => one(Report::AuditSummary, args.format),
             Self::Audit(args) => one(Report::AuditEntries, args.format),

@@ -3,6 +3,7 @@
 pub(crate) mod ansible;
 pub(crate) mod apply;
 pub(crate) mod audit;
+pub(crate) mod build;
 pub(crate) mod completions;
 pub(crate) mod explain;
 pub(crate) mod forget;

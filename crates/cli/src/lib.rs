@@ -98,6 +98,7 @@ fn run(command: &Command, setting: &Setting) -> Result<Outcome, Error> {
         Command::Audit(args) => command::audit::run(args, setting),
         Command::Explain(args) => command::explain::run(args, setting),
         Command::Render(args) => command::render::run(args, setting),
+        Command::Build(args) => command::build::run(args, setting),
         Command::Status(args) => command::status::run(args, setting),
         Command::Verify(args) => command::verify::run(args, setting),
         Command::Resolve(_) => command::resolve::run(setting),

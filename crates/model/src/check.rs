@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use crate::audit::{Class, ClassSet};
 use crate::code::Code;
 use crate::desired::{Compare, DesiredPreload, DesiredSetting, DesiredState};
+use crate::desired_build::major_of;
 use crate::diagnostic::{Diagnostic, Location, MAX_DIAGNOSTICS};
 use crate::document::{Document, Mode};
 use crate::image::Image;
@@ -12,6 +13,7 @@ use crate::locations::{Spot, Texts};
 use crate::release::Release;
 use crate::settings::{MAJORS, PGAUDIT, PgauditKind, PgauditSetting};
 
+mod build;
 mod settings;
 
 struct Checker<'a, 'd> {
@@ -27,7 +29,8 @@ pub(crate) fn check(
 ) -> Option<DesiredState> {
     let mut checker = Checker { texts, diagnostics };
     let image = checker.image(&document);
-    let postgres_major = checker.major(&document, image.as_ref());
+    let base = document.build.as_ref().and_then(|build| major_of(&Image::parse(&build.base).ok()?));
+    let postgres_major = checker.major(&document, image.as_ref()).or(base);
     let preload = checker.preload(&document);
     let mut settings = checker.audit(&document, postgres_major);
     let audits = document.audit.as_ref().is_some_and(|audit| {
@@ -35,6 +38,7 @@ pub(crate) fn check(
         classes.is_some_and(|set| !set.is_empty()) || audit.role.as_ref().is_some_and(|role| !role.is_empty())
     });
     checker.audit_needs_pgaudit(audits, preload.as_ref());
+    let build = checker.build(&document, preload.as_ref(), audits);
     settings.extend(checker.settings(&document, postgres_major));
     let unset = checker.unset(&document, &settings, postgres_major);
     checker.targets(&document);
@@ -50,6 +54,7 @@ pub(crate) fn check(
         image,
         postgres_major,
         preload,
+        build,
         settings,
         unset,
         audits,
@@ -99,11 +104,13 @@ impl Checker<'_, '_> {
             format!("/targets/{index}/{kind}")
         });
         let spot = |pointer: String| {
-            let spot =
-                match pointer.starts_with("/targets") || pointer.ends_with(|c: char| c.is_ascii_digit()) {
-                    true => self.texts.value(0..self.texts.len(), &pointer),
-                    false => self.texts.key(0..self.texts.len(), &pointer),
-                };
+            let spot = match pointer.starts_with("/targets")
+                || pointer == "/build/base"
+                || pointer.ends_with(|c: char| c.is_ascii_digit())
+            {
+                true => self.texts.value(0..self.texts.len(), &pointer),
+                false => self.texts.key(0..self.texts.len(), &pointer),
+            };
             (pointer, spot)
         };
         let is_declared = |pointer: &&&str| match **pointer {
@@ -114,8 +121,9 @@ impl Checker<'_, '_> {
             "/settings" => !document.settings.is_empty(),
             _ => !document.unset.is_empty(),
         };
+        let base = document.build.iter().map(|_| "/build/base".to_string());
         let declared = DECLARED.iter().filter(is_declared).map(|pointer| (*pointer).to_string());
-        self.texts.locations(declared.chain(libraries).chain(targets).map(spot).collect())
+        self.texts.locations(declared.chain(libraries).chain(targets).chain(base).map(spot).collect())
     }
 
     fn push(&mut self, diagnostic: Diagnostic) {

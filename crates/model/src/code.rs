@@ -244,6 +244,50 @@ preload:
 settings:
   wrok_mem: 8MB
 "#;
+    UnknownBase "KDB213" "unknown-base" "The base of the image to build is not one that it can be built on."
+        why "How an extension is added depends on the PostgreSQL major version and on the distribution, and both are taken from the name of the base."
+        fix "Use an official image of PostgreSQL or a mirror of it, with a tag that names both, such as `postgres:16-bookworm`."
+        example r#"schema: kasm-db/v1
+build:
+  base: registry.example.com/own/db:7
+"#;
+    UnknownExtension "KDB214" "unknown-extension" "It is not known where an extension comes from."
+        why "Names of packages and archives are not guessed: another one could be installed."
+        fix "Correct the name, or add `package:` or `source:`, whichever the base can use."
+        example r#"schema: kasm-db/v1
+build:
+  base: postgres:16-bookworm
+  extensions:
+    - name: pg_cron
+"#;
+    ChecksumMissing "KDB215" "checksum-missing" "An archive that is compiled has no checksum."
+        why "An archive without a checksum can be replaced by another one between two builds."
+        fix "Download the archive, make sure that it is the right one, and add its SHA-256."
+        example r#"schema: kasm-db/v1
+build:
+  base: postgres:16-alpine
+  extensions:
+    - name: pg_cron
+      source: {url: "https://registry.example.com/pg_cron-1.6.4.tar.gz"}
+"#;
+    NotPreloaded "KDB216" "extension-not-preloaded" "An extension of the image has no effect unless it is preloaded."
+        why "The server loads it only when it starts. Without that, the extension cannot be created, or does nothing."
+        fix "Add the extension to `preload.libraries`, or remove it from `build.extensions`."
+        example r#"schema: kasm-db/v1
+build:
+  base: postgres:16-bookworm
+  extensions:
+    - name: pgaudit
+"#;
+    LibraryNotBuilt "KDB217" "library-not-built" "The image would lack a library that is preloaded."
+        why "A server does not start if it cannot load a preloaded library."
+        fix "Add the extension to `build.extensions`, or remove the library from `preload.libraries`."
+        example r#"schema: kasm-db/v1
+build:
+  base: postgres:16-bookworm
+preload:
+  libraries: [pgaudit]
+"#;
     MutableTag "KDB220" "mutable-tag" "The tag is a moving tag."
         why "The same document can deploy another image tomorrow, without a change in Git."
         fix "Use the tag of a release, and pin it with a digest."

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use pgconf::value::Type;
 
 use crate::audit::ClassSet;
+use crate::desired_build::DesiredBuild;
 use crate::diagnostic::Location;
 use crate::document::{Mode, OnRemoval, Restart, Target, Verify};
 use crate::ignorable::Ignorable;
@@ -16,6 +17,7 @@ pub struct DesiredState {
     pub(crate) image: Option<Image>,
     pub(crate) postgres_major: Option<u16>,
     pub(crate) preload: Option<DesiredPreload>,
+    pub(crate) build: Option<DesiredBuild>,
     pub(crate) settings: Vec<DesiredSetting>,
     pub(crate) unset: Vec<String>,
     pub(crate) audits: bool,
@@ -146,6 +148,11 @@ impl DesiredState {
         self.preload.as_ref()
     }
 
+    /// Returns what the image is built from, if the document says so.
+    pub fn build(&self) -> Option<&DesiredBuild> {
+        self.build.as_ref()
+    }
+
     /// Returns the wanted settings, pgaudit's first.
     pub fn settings(&self) -> &[DesiredSetting] {
         &self.settings
@@ -192,6 +199,11 @@ impl DesiredState {
     /// Returns where the PostgreSQL major comes from: `postgres_major`, else `image`.
     pub fn major_place(&self) -> Option<&Location> {
         self.places.get("/postgres_major").or_else(|| self.image_place())
+    }
+
+    /// Returns where the base of the image to build is declared: its value.
+    pub fn base_place(&self) -> Option<&Location> {
+        self.places.get("/build/base")
     }
 
     /// Returns where auditing is declared.

@@ -7,9 +7,13 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
+mod build;
+
 use crate::bounds::{IMAGE_LENGTH, MAJORS, PARAMETER_SIZES, PATH_LENGTH, ROLE_LENGTH};
 use crate::form;
 use crate::ignorable::Ignorable;
+
+pub use self::build::{Build, Extension, Source};
 
 /// The value of `schema` that this version reads.
 pub const VERSION: &str = "kasm-db/v1";
@@ -46,6 +50,9 @@ pub struct Document {
     /// The libraries that the server preloads (`shared_preload_libraries`).
     #[schemars(extend("examples" = [{ "libraries": ["pgaudit"] }]))]
     pub preload: Option<Preload>,
+    /// What `image` is built from, for `kasm-db build`.
+    #[schemars(extend("examples" = [{ "base": "postgres:16-bookworm", "extensions": [{ "name": "pgaudit" }] }]))]
+    pub build: Option<Build>,
     /// What pgaudit logs.
     #[schemars(extend("examples" = [{ "classes": ["read", "write", "ddl"] }]))]
     pub audit: Option<Audit>,

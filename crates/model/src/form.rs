@@ -105,9 +105,122 @@ pub(crate) const TIMEOUT: Form = Form {
     },
 };
 
+/// An extension to build, which becomes part of file names and statements.
+pub(crate) const EXTENSION: Form = Form {
+    pattern: r"^[A-Za-z_][A-Za-z0-9_-]{0,62}$",
+    words: "the name of an extension, such as `pgaudit`",
+    check: |text| {
+        text.len() <= 63
+            && text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
+    },
+};
+
+/// A package of Debian, with or without its version.
+pub(crate) const PACKAGE: Form = Form {
+    pattern: r"^[a-z0-9][a-z0-9+.-]{0,127}(=[A-Za-z0-9][A-Za-z0-9.+:~-]{0,127})?$",
+    words: "the name of a package, such as `postgresql-16-cron`, with `=version` to pin it",
+    check: |text| {
+        let (name, version) =
+            text.split_once('=').map_or((text, None), |(name, version)| (name, Some(version)));
+        let is_lower = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+        let is_version = |text: &str| {
+            (1..=128).contains(&text.len())
+                && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+                && text
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'+' | b':' | b'~' | b'-'))
+        };
+        (1..=128).contains(&name.len())
+            && name.bytes().next().is_some_and(is_lower)
+            && name.bytes().all(|b| is_lower(b) || matches!(b, b'+' | b'.' | b'-'))
+            && version.is_none_or(is_version)
+    },
+};
+
+/// The address of an archive; one with a user in it is refused, as it would end up in a layer.
+pub(crate) const ADDRESS: Form = Form {
+    pattern: r"^https://[A-Za-z0-9.:-]{1,253}(/[A-Za-z0-9._~%+-]{1,255}){1,16}$",
+    words: "an address that starts with `https://`, without a user, a password or parameters",
+    check: |text| {
+        let Some((host, path)) = text.strip_prefix("https://").and_then(|rest| rest.split_once('/')) else {
+            return false;
+        };
+        let is_part = |part: &str| {
+            (1..=255).contains(&part.len())
+                && part.bytes().all(|b| {
+                    b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'~' | b'%' | b'+' | b'-')
+                })
+        };
+        (1..=253).contains(&host.len())
+            && host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b':' | b'-'))
+            && path.split('/').count() <= 16
+            && path.split('/').all(is_part)
+    },
+};
+
+/// A SHA-256.
+pub(crate) const SHA256: Form = Form {
+    pattern: r"^[0-9a-f]{64}$",
+    words: "the 64 digits of a SHA-256, in lower case",
+    check: |text| text.len() == 64 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)),
+};
+
+/// A platform of an image.
+pub(crate) const PLATFORM: Form = Form {
+    pattern: r"^linux/[a-z0-9]{1,16}(/v[0-9])?$",
+    words: "a platform, such as `linux/amd64`",
+    check: |text| {
+        let Some(rest) = text.strip_prefix("linux/") else { return false };
+        let (architecture, variant) = match rest.split_once('/') {
+            Some((architecture, variant)) => (architecture, Some(variant)),
+            None => (rest, None),
+        };
+        let is_variant = |text: &str| text.len() == 2 && text.starts_with('v') && is_number(&text[1..]);
+        (1..=16).contains(&architecture.len())
+            && architecture.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+            && variant.is_none_or(is_variant)
+    },
+};
+
+/// The name of a label.
+pub(crate) const LABEL: Form = Form {
+    pattern: r"^[a-z0-9][a-z0-9._-]{0,127}$",
+    words: "lower-case letters, digits, `.`, `_` and `-`",
+    check: |text| {
+        (1..=128).contains(&text.len())
+            && text.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'_' | b'-'))
+    },
+};
+
+/// The value of a label, which is one line.
+pub(crate) const LABEL_VALUE: Form = Form {
+    pattern: r"^[^\x00-\x1f\x7f]{0,512}$",
+    words: "at most 512 characters on one line",
+    check: |text| text.chars().count() <= 512 && !text.contains(|c: char| c < ' ' || c == '\x7f'),
+};
+
 /// All of them.
-pub(crate) const FORMS: [Form; 8] =
-    [DOCUMENT_PATH, VERSION, LIBRARY, CLASS, IDENTIFIER, TARGET, CONTAINER, TIMEOUT];
+pub(crate) const FORMS: [Form; 15] = [
+    DOCUMENT_PATH,
+    VERSION,
+    LIBRARY,
+    CLASS,
+    IDENTIFIER,
+    TARGET,
+    CONTAINER,
+    TIMEOUT,
+    EXTENSION,
+    PACKAGE,
+    ADDRESS,
+    SHA256,
+    PLATFORM,
+    LABEL,
+    LABEL_VALUE,
+];
 
 fn is_name(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.chars().all(is_name_character)

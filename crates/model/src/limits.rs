@@ -7,7 +7,7 @@
 use serde_json::Value;
 
 use crate::bounds::{IMAGE_LENGTH, MAJORS, PARAMETER_SIZES, PATH_LENGTH, ROLE_LENGTH};
-use crate::document::{Audit, Document, Files, Mode, Restart, Target, VERSION, Verify};
+use crate::document::{Audit, Build, Document, Files, Mode, Restart, Target, VERSION, Verify};
 use crate::form;
 
 /// Reads a document, or gives `None` where the schema has something to say.
@@ -26,6 +26,9 @@ pub(crate) fn apart_from_missing(value: &Value) -> bool {
         if let Some(Value::Object(preload)) = map.get_mut("preload") {
             preload.entry("libraries").or_insert_with(|| vec!["pgaudit"].into());
         }
+        if let Some(Value::Object(build)) = map.get_mut("build") {
+            build.entry("base").or_insert_with(|| "postgres:16".into());
+        }
     }
     read(&value).is_some()
 }
@@ -40,7 +43,11 @@ fn mappings(value: &Value) -> bool {
     let is_mapping = |value: Option<&Value>| value.is_none_or(Value::is_object);
     let targets = value.get("targets").and_then(Value::as_array);
     let target = |target: &Value| target.is_object() && is_mapping(target.get("files"));
-    ["preload", "audit", "restart", "verify"].iter().all(|key| is_mapping(value.get(key)))
+    let build = value.get("build");
+    let extensions = build.and_then(|build| build.get("extensions")).and_then(Value::as_array);
+    let extension = |extension: &Value| extension.is_object() && is_mapping(extension.get("source"));
+    ["preload", "build", "audit", "restart", "verify"].iter().all(|key| is_mapping(value.get(key)))
+        && extensions.is_none_or(|extensions| extensions.iter().all(extension))
         && targets.is_none_or(|targets| targets.iter().all(target))
 }
 
@@ -53,6 +60,7 @@ fn fits(document: &Document) -> bool {
         image,
         postgres_major,
         preload,
+        build,
         audit,
         settings,
         unset: _,
@@ -70,6 +78,7 @@ fn fits(document: &Document) -> bool {
             (preload.mode == Mode::Exact || !preload.libraries.is_empty())
                 && preload.libraries.iter().all(|library| form::LIBRARY.fits(library))
         })
+        && build.as_ref().is_none_or(build_fits)
         && audit.as_ref().is_none_or(audit_fits)
         && settings
             .values()
@@ -77,6 +86,21 @@ fn fits(document: &Document) -> bool {
         && targets.iter().all(target_fits)
         && restart.as_ref().is_none_or(restart_fits)
         && verify.as_ref().is_none_or(verify_fits)
+}
+
+fn build_fits(build: &Build) -> bool {
+    (1..=IMAGE_LENGTH).contains(&build.base.chars().count())
+        && build.extensions.iter().all(|extension| {
+            form::EXTENSION.fits(&extension.name)
+                && extension.package.as_deref().is_none_or(|package| form::PACKAGE.fits(package))
+                && extension.source.as_ref().is_none_or(|source| {
+                    form::ADDRESS.fits(&source.url)
+                        && source.sha256.as_deref().is_none_or(|sum| form::SHA256.fits(sum))
+                })
+        })
+        && build.labels.iter().all(|(name, value)| form::LABEL.fits(name) && form::LABEL_VALUE.fits(value))
+        && build.platforms.iter().all(|platform| form::PLATFORM.fits(platform))
+        && build.ca_certificates.iter().all(|path| !path.is_empty())
 }
 
 fn audit_fits(audit: &Audit) -> bool {
@@ -132,6 +156,16 @@ mod tests {
             "image": "kasmweb/postgres:1.11.0",
             "postgres_major": 12,
             "preload": { "mode": "exact", "libraries": ["pgaudit", "$libdir/x.so"] },
+            "build": {
+                "base": "postgres:16-bookworm",
+                "extensions": [
+                    { "name": "a", "package": "postgresql-16-a=1.0-1" },
+                    { "name": "b", "source": { "url": "https://example.org/b.tar.gz", "sha256": "0".repeat(64) } },
+                ],
+                "labels": { "a.b": "c" },
+                "platforms": ["linux/arm64/v8"],
+                "ca_certificates": ["ca.pem"],
+            },
             "audit": {
                 "classes": ["read", "-misc"], "log_catalog": true, "log_level": "log", "role": "a b",
                 "log_parameter_max_size": 5, "extension": false, "databases": ["kasm"],
@@ -206,6 +240,14 @@ mod tests {
             "1..3",
             "12345.0.0",
             "1.2.x",
+            "postgresql-16-a=1:1.0~b-1",
+            "a=",
+            "https://example.org:443/a%20b/c.tar.gz",
+            "https://user:word@example.org/a",
+            "https://example.org/",
+            "linux/amd64",
+            "linux/arm/v7",
+            "linux/arm/v77",
             "r\u{e9}sum\u{e9}",
         ];
         let lengths = [1usize, 62, 63, 64, 128, 511, 512, 513];

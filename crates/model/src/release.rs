@@ -148,6 +148,11 @@ impl Release {
         self.series.map(Series::major)
     }
 
+    /// Returns whether a library is one of PostgreSQL's own contrib modules.
+    pub(crate) fn is_contrib(name: &str) -> bool {
+        CONTRIB.contains(&name)
+    }
+
     /// Returns whether the server would find a preloaded library; `None` where that is not known.
     pub fn has_library(&self, name: &str) -> Option<bool> {
         if self.libraries.contains(&name) || CONTRIB.contains(&name) {

@@ -60,6 +60,11 @@ impl Document {
         model::resolved_value(&self.name, &self.bytes, &|path: &str| Ok(parent(path, &self.top)?.bytes))
     }
 
+    /// Reads the document as it would be with another text.
+    pub(crate) fn read_again(&self, bytes: &[u8]) -> Reading {
+        model::read_with(&self.name, bytes, &|path: &str| Ok(parent(path, &self.top)?.bytes))
+    }
+
     /// Returns what it declares, if it is valid.
     pub fn desired(&self) -> Option<&DesiredState> {
         self.reading.desired.as_ref()

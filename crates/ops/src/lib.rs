@@ -33,6 +33,7 @@
 pub mod apply;
 pub mod audit;
 mod before_stop;
+pub mod build;
 mod chroot;
 mod context;
 mod disk;

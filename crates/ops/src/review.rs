@@ -3,7 +3,7 @@
 //! A fleet has more of them than memory should hold. So targets are rendered in the order of their paths, compared
 //! one after the other, and rendered once more if something has to be written or shown.
 
-mod folder;
+pub(crate) mod folder;
 mod section;
 mod targets;
 mod texts;
@@ -86,7 +86,7 @@ pub fn review<'a>(
     wording: &'a dyn Wording,
     see: &mut dyn FnMut(&Plan),
 ) -> Result<Review<'a>, Error> {
-    let folder = Folder::open(place)?;
+    let folder = Folder::open(place, &folder::REVIEW)?;
     let source = Targets::new(desired, document, dirs, selection, wording);
     let resolved = document.resolved().into_bytes();
     // What is wrong with the folder is told when all has been said of the targets.
@@ -162,7 +162,7 @@ pub fn review<'a>(
         }
     }
     let is_listed = match &seal {
-        Some(seal) => compared(&folder, LIST, None, &folder::list(&paths, Some(seal)))?,
+        Some(seal) => compared(&folder, LIST, None, &folder::list(&folder::REVIEW, &paths, Some(seal)))?,
         None => compared(&folder, LIST, None, b"")?,
     };
     differences.extend(is_listed);
@@ -208,7 +208,7 @@ impl Review<'_> {
                 seal.add(path, text);
                 Ok(())
             })?;
-            let list = folder::list(&self.paths, Some(&seal.finish()));
+            let list = folder::list(&folder::REVIEW, &self.paths, Some(&seal.finish()));
             self.differences.retain(|difference| difference.path != LIST);
             self.differences.extend(compared(&self.folder, LIST, None, &list)?);
             self.differences.sort_by(|one, other| one.path.cmp(&other.path));

@@ -236,6 +236,31 @@ const GROUPS: &[(&str, &[Page])] = &[
                 inert: WRITING,
             },
             Page {
+                name: "build",
+                examples: &[
+                    ("Write what the image is built from to ./build", "kasm-db build"),
+                    ("Fail a pipeline if the folder is out of date", "kasm-db build --check"),
+                    ("Declare the base that Renovate wrote to the Dockerfile", "kasm-db build --write"),
+                    (
+                        "Build the image, and save it for a host without a registry",
+                        "kasm-db build --run --save image.tar",
+                    ),
+                ],
+                exits: &[2, 3],
+                inert: &[
+                    "recursive",
+                    "target",
+                    "deployment",
+                    "installer",
+                    "root",
+                    "allow",
+                    "show_secrets",
+                    "no_input",
+                    "lock_timeout",
+                    "jobs",
+                ],
+            },
+            Page {
                 name: "audit",
                 examples: &[
                     (

@@ -110,7 +110,7 @@ fn with_fixes(document: &Document) -> Option<(Vec<u8>, usize)> {
 }
 
 /// Replaces a document that belongs to the caller.
-fn write(path: &Path, text: &[u8]) -> Result<(), Error> {
+pub(super) fn write(path: &Path, text: &[u8]) -> Result<(), Error> {
     let name = path.display();
     let there = std::fs::symlink_metadata(path).map_err(|error| {
         Error::failed(format!("{name}: cannot read the file: {}", commit::reason(&error)))

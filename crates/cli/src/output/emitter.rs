@@ -162,6 +162,11 @@ pub(crate) trait Emitter {
         Ok(())
     }
 
+    /// Accepts a build context that was written or compared.
+    fn built(&mut self, _: &BuildRow<'_>) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// Accepts explanations; without a subject everything is listed.
     fn explained(&mut self, _subject: Option<&str>, _: &[Explained]) -> Result<(), Error> {
         Ok(())
@@ -321,4 +326,20 @@ pub(crate) struct RenderRow<'a> {
     pub(crate) differences: &'a [Difference],
     /// Which version rendered it; `None` if none did.
     pub(crate) by: Option<By>,
+}
+
+/// A build context that was written or compared.
+pub(crate) struct BuildRow<'a> {
+    pub(crate) document: &'a str,
+    pub(crate) image: Option<&'a str>,
+    pub(crate) base: &'a str,
+    pub(crate) folder: &'a str,
+    pub(crate) files: usize,
+    /// How many files were written and removed; `None` if the folder was only compared.
+    pub(crate) brought: Option<(usize, usize)>,
+    pub(crate) differences: &'a [Difference],
+    /// The base that the Dockerfile in the folder names, if it is not the declared one.
+    pub(crate) other_base: Option<&'a str>,
+    /// The program that built the image.
+    pub(crate) builder: Option<&'static str>,
 }

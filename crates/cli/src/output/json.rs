@@ -5,6 +5,7 @@
 
 pub(crate) mod ansible;
 mod apply;
+mod build;
 mod entries;
 mod envelope;
 mod events;
@@ -47,7 +48,7 @@ use self::part::Part;
 use self::problem::{About, Problem};
 use self::target::{Row, Sum as _};
 use self::writer::pretty;
-use super::emitter::{Emitter, Format, ImportRow, PlanHead, PlanRow, RenderRow};
+use super::emitter::{BuildRow, Emitter, Format, ImportRow, PlanHead, PlanRow, RenderRow};
 use super::report::Report;
 
 /// The format.
@@ -206,6 +207,14 @@ impl Emitter for Envelope {
     fn rendered(&mut self, row: &RenderRow<'_>) -> Result<(), Error> {
         let row = render::row(row);
         let Part::Render(totals) = &mut self.part else { return Ok(()) };
+        totals.add(&row);
+        self.write_row(&pretty(&row));
+        Ok(())
+    }
+
+    fn built(&mut self, row: &BuildRow<'_>) -> Result<(), Error> {
+        let row = build::row(row);
+        let Part::Build(totals) = &mut self.part else { return Ok(()) };
         totals.add(&row);
         self.write_row(&pretty(&row));
         Ok(())

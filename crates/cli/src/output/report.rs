@@ -40,6 +40,8 @@ reports! {
     Verify "verify";
     /// Folders for review.
     Render "render";
+    /// Build contexts, and images.
+    Build "build";
     /// A document that was made.
     Import "import";
     /// What was applied.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use crate::audit::Class;
+use crate::extension::KnownExtension;
 use crate::postgres::{self, Setting, advice};
 
 /// Libraries that deployments preload; any other name that fits is accepted too.
@@ -28,6 +29,10 @@ pub(super) fn complete(schema: &mut Value) {
     }
     if let Some(library) = schema.pointer_mut("/$defs/Preload/properties/libraries/items") {
         *library = either(LIBRARIES.iter().map(|name| Value::from(*name)), &library.take());
+    }
+    if let Some(name) = schema.pointer_mut("/$defs/Extension/properties/name") {
+        let names: Vec<_> = KnownExtension::names().collect();
+        name["examples"] = json!(names);
     }
     let settings = settings();
     if let Some(name) = schema.pointer_mut("/properties/unset/items") {

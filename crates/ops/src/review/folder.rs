@@ -17,13 +17,22 @@ use crate::output::{OutputFolder, Readers};
 /// The list's name; it is committed with the rest.
 pub const LIST: &str = ".kasm-db-render";
 
-const HEADING: &str = "# The files of this folder that `kasm-db render` wrote. Others it leaves alone.";
+/// Whose files a folder holds.
+#[derive(Debug)]
+pub(crate) struct Kind {
+    /// The name of the list.
+    pub(crate) list: &'static str,
+    /// The command that writes it.
+    pub(crate) command: &'static str,
+    /// The form of now: what of the same input is written and how. It changes with what that becomes.
+    pub(crate) form: u32,
+}
+
+/// The folder of `render`. Its form changes with what is hidden.
+pub(crate) const REVIEW: Kind = Kind { list: LIST, command: "render", form: 2 };
 
 /// Stands in front of the number of the form in which files are rendered; a folder without it has the first one.
 const FORM: &str = "# form: ";
-
-/// The form of now: what is hidden and how. It changes with what the same files are rendered to.
-const NOW: u32 = 2;
 
 /// Stands in front of the digest of all files together.
 const SEAL: &str = "# sha256:";
@@ -34,6 +43,7 @@ const LIMIT: u64 = 16 << 20;
 /// A folder, and which files in it are ours.
 #[derive(Debug)]
 pub(crate) struct Folder {
+    kind: &'static Kind,
     place: OutputFolder,
     /// The folder itself, as soon as it is there. Whatever happens to its path afterwards, this one is read and written.
     open: OnceCell<commit::Folder>,
@@ -54,11 +64,11 @@ pub enum By {
 }
 
 impl By {
-    fn of(list: &str) -> Self {
+    fn of(list: &str, now: u32) -> Self {
         let form = list.lines().find_map(|line| line.strip_prefix(FORM));
         match form.map_or(Ok(1), str::parse::<u32>) {
-            Ok(form) if form < NOW => Self::Earlier,
-            Ok(NOW) => Self::This,
+            Ok(form) if form < now => Self::Earlier,
+            Ok(form) if form == now => Self::This,
             _ => Self::Later,
         }
     }
@@ -66,14 +76,15 @@ impl By {
 
 impl Folder {
     /// Looks at a folder; one that is not there is empty.
-    pub(crate) fn open(place: &OutputFolder) -> Result<Self, Error> {
+    pub(crate) fn open(place: &OutputFolder, kind: &'static Kind) -> Result<Self, Error> {
         let opened = place.open().map_err(|error| in_words(place.path(), &error, "folder"))?;
         let open = opened.map(OnceCell::from).unwrap_or_default();
-        let mut folder = Self { place: place.clone(), open, ours: BTreeSet::new(), seal: None, by: None };
-        let list = folder.read(LIST)?;
+        let mut folder =
+            Self { kind, place: place.clone(), open, ours: BTreeSet::new(), seal: None, by: None };
+        let list = folder.read(kind.list)?;
         let is_there = list.is_some();
         let list = String::from_utf8_lossy(&list.unwrap_or_default()).into_owned();
-        folder.by = is_there.then(|| By::of(&list));
+        folder.by = is_there.then(|| By::of(&list, kind.form));
         folder.seal = list.lines().find_map(|line| line.strip_prefix(SEAL)).map(String::from);
         let lines = list.lines().filter(|line| !line.starts_with('#') && is_below(line));
         folder.ours = lines.map(String::from).collect();
@@ -101,8 +112,12 @@ impl Folder {
             return Ok(());
         }
         let path = self.place.path().join(path);
-        Err(Error::failed(format!("{} already exists, and `render` did not write it", path.display()))
-            .help("move it away, or name another folder with `--out DIR`"))
+        Err(Error::failed(format!(
+            "{} already exists, and `{}` did not write it",
+            path.display(),
+            self.kind.command
+        ))
+        .help("move it away, or name another folder with `--out DIR`"))
     }
 
     /// Writes the list of files; with the seal of all of them once they are there.
@@ -111,7 +126,7 @@ impl Folder {
         paths: impl IntoIterator<Item = &'p String>,
         seal: Option<&str>,
     ) -> Result<(), Error> {
-        self.put(LIST, &list(paths, seal))
+        self.put(self.kind.list, &list(self.kind, paths, seal))
     }
 
     /// Reads a file, if it is there. Links are not followed: they could lead anywhere.
@@ -191,12 +206,19 @@ impl Seal {
 }
 
 /// Returns the text of the list.
-pub(crate) fn list<'p>(paths: impl IntoIterator<Item = &'p String>, seal: Option<&str>) -> Vec<u8> {
-    let mut text = format!("{HEADING}\n{FORM}{NOW}\n");
+pub(crate) fn list<'p>(
+    kind: &Kind,
+    paths: impl IntoIterator<Item = &'p String>,
+    seal: Option<&str>,
+) -> Vec<u8> {
+    let Kind { list, command, form } = kind;
+    let mut text = format!(
+        "# The files of this folder that `kasm-db {command}` wrote. Others it leaves alone.\n{FORM}{form}\n"
+    );
     if let Some(seal) = seal {
         text.push_str(&format!("{SEAL}{seal}\n"));
     }
-    for path in paths.into_iter().filter(|path| *path != LIST) {
+    for path in paths.into_iter().filter(|path| path != list) {
         text.push_str(path);
         text.push('\n');
     }
@@ -227,7 +249,7 @@ mod tests {
         std::fs::write(temp.path().join("x"), "mine").unwrap();
         std::fs::write(at.join(LIST), "../x\n<<<<<<< ours\nlink/x\n").unwrap();
         std::os::unix::fs::symlink(temp.path(), at.join("link")).unwrap();
-        let folder = |path: &Path| Folder::open(&OutputFolder::named(path).unwrap());
+        let folder = |path: &Path| Folder::open(&OutputFolder::named(path).unwrap(), &REVIEW);
         let error = folder(&at).unwrap().read("link/x").unwrap_err();
         assert!(error.message.contains("not a folder"), "{error}");
         let ours = folder(&at).unwrap().ours().iter().cloned().collect::<Vec<_>>();
@@ -244,7 +266,7 @@ mod tests {
         };
         let written = seal(&[("a", b"1"), ("b", b"2")]);
         let paths = ["a".to_string(), "b".to_string()];
-        let open = || Folder::open(&OutputFolder::named(temp.path()).unwrap()).unwrap();
+        let open = || Folder::open(&OutputFolder::named(temp.path()).unwrap(), &REVIEW).unwrap();
         open().put_list(&paths, Some(&written)).unwrap();
         let folder = open();
         assert!(folder.was_written_with(&written) && folder.check_ours("a").is_ok());

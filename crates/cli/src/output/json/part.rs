@@ -9,8 +9,8 @@ use super::target::{Row, Sum};
 use super::words::Outcome;
 use super::writer::pretty;
 use super::{
-    apply, entries, explain, history, import, plan, recover, render, resolve, rollback, schema, show, status,
-    validate, verify,
+    apply, build, entries, explain, history, import, plan, recover, render, resolve, rollback, schema, show,
+    status, validate, verify,
 };
 use crate::output::report::Report;
 
@@ -30,6 +30,7 @@ pub(super) enum Part {
     Recover(recover::Totals),
     Import(import::Part),
     Render(render::Totals),
+    Build(build::Totals),
     Entries(entries::Totals),
     Count(entries::Counted, entries::Totals),
     Summary(entries::Span, entries::Totals),
@@ -58,7 +59,7 @@ impl List {
             | Report::History
             | Report::Rollback
             | Report::Recover => Some(Self::Targets),
-            Report::Validate | Report::Render => Some(Self::Documents),
+            Report::Validate | Report::Render | Report::Build => Some(Self::Documents),
             Report::AuditCount | Report::AuditSummary => Some(Self::Counts),
             Report::Import
             | Report::ApplyEvents
@@ -95,6 +96,7 @@ impl Part {
             Report::Recover => Self::Recover(recover::Totals::default()),
             Report::Import => Self::Import(import::Part::default()),
             Report::Render => Self::Render(render::Totals::default()),
+            Report::Build => Self::Build(build::Totals::default()),
             Report::AuditEntries => Self::Entries(entries::Totals::default()),
             Report::AuditCount => Self::Count(entries::Counted::default(), entries::Totals::default()),
             Report::AuditSummary => Self::Summary(entries::Span::default(), entries::Totals::default()),
@@ -130,6 +132,7 @@ impl Part {
             Self::Rollback(_, totals) => json(totals),
             Self::Recover(totals) => json(totals),
             Self::Render(totals) => json(totals),
+            Self::Build(totals) => json(totals),
             Self::Entries(totals) | Self::Count(_, totals) | Self::Summary(_, totals) => json(totals),
             Self::Import(part) => json(&part.totals()),
             Self::Explain(part) => json(&part.totals()),
@@ -155,6 +158,7 @@ impl Part {
             Self::Recover(totals) => target(totals, about, outcome, errors),
             Self::Validate(totals) => counted(totals, &validate::failed(about, outcome, errors)),
             Self::Render(totals) => counted(totals, &render::failed(about, outcome, errors)),
+            Self::Build(totals) => counted(totals, &build::failed(about, outcome, errors)),
             // The row of a rollback is there already.
             Self::Rollback(..)
             | Self::Events(..)

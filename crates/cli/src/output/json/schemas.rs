@@ -10,8 +10,8 @@ use super::problem::Problem;
 use super::target::Row;
 use super::words::Outcome;
 use super::{
-    ansible, apply, entries, events, explain, history, import, plan, recover, render, resolve, rollback,
-    schema, show, status, validate, verify,
+    ansible, apply, build, entries, events, explain, history, import, plan, recover, render, resolve,
+    rollback, schema, show, status, validate, verify,
 };
 use crate::output::report::Report;
 
@@ -150,6 +150,7 @@ fn own(report: Report, members: &mut Members, generator: &mut SchemaGenerator) -
         Report::Rollback => rows!("targets", targets, Row<rollback::Part>, rollback::Totals),
         Report::Recover => rows!("targets", targets, Row<recover::Part>, recover::Totals),
         Report::Render => rows!("documents", documents, render::Row, render::Totals),
+        Report::Build => rows!("documents", documents, build::Row, build::Totals),
         Report::Import => part!(import::Part, import::Totals),
         Report::AuditEntries => generator.subschema_for::<entries::Totals>(),
         Report::AuditCount => {
