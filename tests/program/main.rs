@@ -25,6 +25,7 @@ mod help;
 mod hostile_server;
 mod ignore;
 mod import;
+mod inspect;
 mod jobs;
 mod json;
 mod json_rows;

@@ -78,6 +78,8 @@ pub(crate) enum Command {
     Status(Deferred<Status>),
     /// Read what pgaudit logged
     Audit(Deferred<Audit>),
+    /// Show what is in an image: PostgreSQL, libraries, extensions
+    Inspect(Deferred<Inspect>),
     /// Run as the module of Ansible: options from a file, a reply in JSON
     Ansible(Deferred<Ansible>),
     /// Print the JSON Schema of the document or of an output format
@@ -416,6 +418,22 @@ pub(crate) struct Render {
 
 fn schema_name() -> clap::builder::PossibleValuesParser {
     crate::output::json::schemas::names().collect::<Vec<_>>().into()
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Inspect {
+    /// An image of the Docker engine, or the path of an archive (`docker save`, OCI) or of the folder of an OCI layout
+    #[arg(value_name = "IMAGE|ARCHIVE|DIR", value_hint = ValueHint::AnyPath)]
+    pub(crate) subject: String,
+    /// The image of an archive that has several
+    #[arg(long, value_name = "REFERENCE")]
+    pub(crate) image: Option<String>,
+    /// The platform of an image that is built for several, such as linux/arm64 [default: that of this machine]
+    #[arg(long, value_name = "OS/ARCH")]
+    pub(crate) platform: Option<String>,
+    /// The output format
+    #[arg(long, value_name = "FORMAT", default_value = "human", value_parser = FormatParser(Report::Inspect))]
+    pub(crate) format: &'static Format,
 }
 
 #[derive(Debug, Args)]

@@ -8,6 +8,7 @@ pub(crate) mod explain;
 pub(crate) mod forget;
 pub(crate) mod history;
 pub(crate) mod import;
+pub(crate) mod inspect;
 pub(crate) mod man;
 pub(crate) mod plan;
 pub(crate) mod recover;

@@ -18,6 +18,7 @@ mod gitlab_terraform;
 mod held;
 mod html;
 pub(crate) mod human;
+pub(crate) mod inspect;
 pub(crate) mod json;
 mod junit;
 mod markdown;

@@ -21,6 +21,7 @@ pub mod audit;
 mod bounds;
 mod check;
 mod code;
+pub mod contents;
 mod desired;
 mod diagnostic;
 pub mod document;
@@ -55,6 +56,7 @@ pub mod yaml;
 mod yaml_error;
 
 pub use code::Code;
+pub use contents::Contents;
 pub use desired::{Compare, DesiredPreload, DesiredSetting, DesiredState};
 pub use diagnostic::{Diagnostic, Location, MAX_DIAGNOSTICS, Severity};
 pub use extends::{MAX_PARENTS, Parents};

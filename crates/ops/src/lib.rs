@@ -47,6 +47,7 @@ mod git_commit;
 mod glob;
 pub mod history;
 pub mod import;
+pub mod inspect;
 mod nearby;
 mod newer;
 pub mod note;

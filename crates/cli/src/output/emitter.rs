@@ -8,6 +8,7 @@ use model::explain::Subject as Explained;
 use model::{Diagnostic, Ignorable};
 use ops::audit::{Tally, View};
 use ops::history::History;
+use ops::inspect::Inspected;
 use ops::recover::Recovered;
 use ops::review::{By, Difference};
 use ops::saved::format::SavedFile;
@@ -169,6 +170,11 @@ pub(crate) trait Emitter {
 
     /// Accepts a document and those that it extends as one.
     fn resolved(&mut self, _: &Document) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Accepts an image that was looked into.
+    fn inspected(&mut self, _: &Inspected) -> Result<(), Error> {
         Ok(())
     }
 

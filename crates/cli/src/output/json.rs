@@ -12,6 +12,7 @@ mod explain;
 mod follows;
 mod history;
 mod import;
+mod inspect;
 pub(crate) mod lines;
 mod part;
 mod plan;
@@ -37,6 +38,7 @@ use model::Diagnostic;
 use model::explain::Subject as Explained;
 use ops::audit::{CountBy, Tally, View};
 use ops::history::History;
+use ops::inspect::Inspected;
 use ops::recover::Recovered;
 use ops::status::Status;
 use ops::verify::Verified;
@@ -225,6 +227,13 @@ impl Emitter for Envelope {
                 extends: document.reading.parents.iter().map(|(path, _)| path.clone()).collect(),
                 resolved: document.resolved_value(),
             };
+        }
+        Ok(())
+    }
+
+    fn inspected(&mut self, inspected: &Inspected) -> Result<(), Error> {
+        if let Part::Inspect(part) = &mut self.part {
+            *part = inspect::part(inspected);
         }
         Ok(())
     }

@@ -58,6 +58,8 @@ reports! {
     Explain "explain";
     /// A document and those that it extends as one.
     Resolve "resolve";
+    /// What an image holds.
+    Inspect "inspect";
     /// A schema.
     Schema "schema";
 }

@@ -9,8 +9,8 @@ use super::target::{Row, Sum};
 use super::words::Outcome;
 use super::writer::pretty;
 use super::{
-    apply, entries, explain, history, import, plan, recover, render, resolve, rollback, schema, show, status,
-    validate, verify,
+    apply, entries, explain, history, import, inspect, plan, recover, render, resolve, rollback, schema,
+    show, status, validate, verify,
 };
 use crate::output::report::Report;
 
@@ -35,6 +35,7 @@ pub(super) enum Part {
     Summary(entries::Span, entries::Totals),
     Explain(explain::Part),
     Resolve(resolve::Part),
+    Inspect(inspect::Part),
     Schema(schema::Part),
 }
 
@@ -65,6 +66,7 @@ impl List {
             | Report::AuditEntries
             | Report::Explain
             | Report::Resolve
+            | Report::Inspect
             | Report::Schema => None,
         }
     }
@@ -100,6 +102,7 @@ impl Part {
             Report::AuditSummary => Self::Summary(entries::Span::default(), entries::Totals::default()),
             Report::Explain => Self::Explain(explain::Part::default()),
             Report::Resolve => Self::Resolve(resolve::Part::default()),
+            Report::Inspect => Self::Inspect(inspect::Part::default()),
             Report::Schema => Self::Schema(schema::Part::default()),
         }
     }
@@ -113,6 +116,7 @@ impl Part {
             Self::Count(counted, _) => json(counted),
             Self::Summary(span, _) => json(span),
             Self::Resolve(part) => json(part),
+            Self::Inspect(part) => json(part),
             Self::Schema(part) => json(part),
             _ => Value::Null,
         }
@@ -134,6 +138,7 @@ impl Part {
             Self::Import(part) => json(&part.totals()),
             Self::Explain(part) => json(&part.totals()),
             Self::Resolve(_) => json(&resolve::Totals::default()),
+            Self::Inspect(part) => json(&part.totals()),
             Self::Schema(_) => json(&schema::Totals::default()),
         }
     }
@@ -164,6 +169,7 @@ impl Part {
             | Self::Summary(..)
             | Self::Explain(_)
             | Self::Resolve(_)
+            | Self::Inspect(_)
             | Self::Schema(_) => None,
         }
     }

@@ -10,8 +10,8 @@ use super::problem::Problem;
 use super::target::Row;
 use super::words::Outcome;
 use super::{
-    ansible, apply, entries, events, explain, history, import, plan, recover, render, resolve, rollback,
-    schema, show, status, validate, verify,
+    ansible, apply, entries, events, explain, history, import, inspect, plan, recover, render, resolve,
+    rollback, schema, show, status, validate, verify,
 };
 use crate::output::report::Report;
 
@@ -164,6 +164,7 @@ fn own(report: Report, members: &mut Members, generator: &mut SchemaGenerator) -
         }
         Report::Explain => part!(explain::Part, explain::Totals),
         Report::Resolve => part!(resolve::Part, resolve::Totals),
+        Report::Inspect => part!(inspect::Part, inspect::Totals),
         Report::Schema => part!(schema::Part, schema::Totals),
     };
     totals.to_value()
