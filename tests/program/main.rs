@@ -57,6 +57,7 @@ mod state_folder;
 mod supply_chain;
 mod untrusted;
 mod upgrade;
+mod upgrade_plan;
 mod words;
 mod written;
 

@@ -78,6 +78,8 @@ pub(crate) enum Command {
     Status(Deferred<Status>),
     /// Read what pgaudit logged
     Audit(Deferred<Audit>),
+    /// Print the path of an upgrade of Kasm or PostgreSQL
+    UpgradePlan(Deferred<UpgradePlan>),
     /// Show what is in an image: PostgreSQL, libraries, extensions
     Inspect(Deferred<Inspect>),
     /// Run as the module of Ansible: options from a file, a reply in JSON
@@ -418,6 +420,16 @@ pub(crate) struct Render {
 
 fn schema_name() -> clap::builder::PossibleValuesParser {
     crate::output::json::schemas::names().collect::<Vec<_>>().into()
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UpgradePlan {
+    /// The Kasm release to upgrade to [default: that of a newer tree beside the deployment, or of the declared image]
+    #[arg(long, value_name = "RELEASE")]
+    pub(crate) to: Option<String>,
+    /// The output format
+    #[arg(long, value_name = "FORMAT", default_value = "human", value_parser = FormatParser(Report::UpgradePlan))]
+    pub(crate) format: &'static Format,
 }
 
 #[derive(Debug, Args)]

@@ -18,6 +18,7 @@ pub(crate) mod rollback;
 pub(crate) mod schema;
 pub(crate) mod show;
 pub(crate) mod status;
+pub(crate) mod upgrade_plan;
 pub(crate) mod validate;
 pub(crate) mod verify;
 pub(crate) mod version;

@@ -37,6 +37,7 @@ mod style;
 pub(crate) mod summary;
 mod terminal;
 mod time;
+mod upgrade;
 
 pub(crate) use self::detail::Detail;
 pub(crate) use self::escape::{escape, escape_bytes, escape_json, escape_lines, escape_message, is_unsafe};

@@ -72,6 +72,7 @@ pub mod status;
 mod target_dir;
 mod top;
 mod trust;
+pub mod upgrade;
 pub mod validate;
 pub mod verify;
 mod written_record;

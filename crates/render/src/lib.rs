@@ -46,6 +46,7 @@ mod server_files;
 mod source;
 mod target;
 mod text_edit;
+mod upgrade_facts;
 mod variable_names;
 
 pub use adoption::{Adoption, LeftOut, adopt};
@@ -67,6 +68,7 @@ pub use server_files::MountedFile;
 pub use source::{Found, Snapshot, Source};
 pub use target::{Target, TargetKind};
 pub use text_edit::{Overlap, Replacement, TextEdit};
+pub use upgrade_facts::UpgradeFacts;
 pub use variable_names::VariableNames;
 
 /// The crate whose documents and diagnostics this one takes and gives.

@@ -249,6 +249,15 @@ const GROUPS: &[(&str, &[Page])] = &[
                 inert: &["allow", "ignore", "show_secrets", "context", "no_input", "lock_timeout"],
             },
             Page {
+                name: "upgrade-plan",
+                examples: &[
+                    ("Print the path to a Kasm release", "kasm-db upgrade-plan --to 1.16.0"),
+                    ("Write it to a file", "kasm-db upgrade-plan --format markdown > upgrade.md"),
+                ],
+                exits: &[3],
+                inert: &["allow", "ignore", "show_secrets", "context", "no_input", "lock_timeout"],
+            },
+            Page {
                 name: "inspect",
                 examples: &[
                     ("Show what is in an image of the engine", "kasm-db inspect kasmweb/postgres:1.16.0"),

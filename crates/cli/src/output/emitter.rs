@@ -13,6 +13,7 @@ use ops::recover::Recovered;
 use ops::review::{By, Difference};
 use ops::saved::format::SavedFile;
 use ops::status::Status;
+use ops::upgrade::UpgradePath;
 use ops::verify::Verified;
 use ops::{Document, Error, Event, FollowUp, Named, Outcome, TargetDir, TargetName};
 use render::{Adoption, Managed, Plan};
@@ -175,6 +176,11 @@ pub(crate) trait Emitter {
 
     /// Accepts an image that was looked into.
     fn inspected(&mut self, _: &Inspected) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Accepts the path of an upgrade.
+    fn upgrade(&mut self, _: &TargetName, _: &UpgradePath) -> Result<(), Error> {
         Ok(())
     }
 

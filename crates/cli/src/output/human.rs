@@ -11,6 +11,7 @@ use model::Diagnostic;
 use ops::audit::{Tally, View};
 use ops::history::History;
 use ops::status::Status;
+use ops::upgrade::UpgradePath;
 use ops::verify::Verified;
 use ops::{Document, Error, Named, Outcome, TargetDir, TargetName};
 
@@ -147,6 +148,10 @@ impl Emitter for Human {
 
     fn history(&mut self, dir: &TargetDir, history: &History) -> Result<(), Error> {
         self.add(&history::history(&dir.target, history, self.detail.verbose > 0))
+    }
+
+    fn upgrade(&mut self, name: &TargetName, path: &UpgradePath) -> Result<(), Error> {
+        self.add(&super::upgrade::text(name, path))
     }
 
     fn tally(&mut self, tally: &Tally, files: usize, view: View) -> Result<(), Error> {

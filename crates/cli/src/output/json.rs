@@ -26,6 +26,7 @@ pub(crate) mod schemas;
 mod show;
 mod status;
 mod target;
+mod upgrade;
 mod validate;
 mod value;
 mod verify;
@@ -41,6 +42,7 @@ use ops::history::History;
 use ops::inspect::Inspected;
 use ops::recover::Recovered;
 use ops::status::Status;
+use ops::upgrade::UpgradePath;
 use ops::verify::Verified;
 use ops::{Document, Error, Event, Outcome, TargetDir, TargetName};
 
@@ -228,6 +230,14 @@ impl Emitter for Envelope {
                 resolved: document.resolved_value(),
             };
         }
+        Ok(())
+    }
+
+    fn upgrade(&mut self, name: &TargetName, path: &UpgradePath) -> Result<(), Error> {
+        let row = upgrade::row(name, path);
+        let Part::UpgradePlan(totals) = &mut self.part else { return Ok(()) };
+        totals.add(&row);
+        self.write_target(row, &Scrubber::default());
         Ok(())
     }
 

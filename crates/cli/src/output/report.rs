@@ -60,6 +60,8 @@ reports! {
     Resolve "resolve";
     /// What an image holds.
     Inspect "inspect";
+    /// Paths of upgrades.
+    UpgradePlan "upgrade-plan";
     /// A schema.
     Schema "schema";
 }

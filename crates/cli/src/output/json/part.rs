@@ -10,7 +10,7 @@ use super::words::Outcome;
 use super::writer::pretty;
 use super::{
     apply, entries, explain, history, import, inspect, plan, recover, render, resolve, rollback, schema,
-    show, status, validate, verify,
+    show, status, upgrade, validate, verify,
 };
 use crate::output::report::Report;
 
@@ -36,6 +36,7 @@ pub(super) enum Part {
     Explain(explain::Part),
     Resolve(resolve::Part),
     Inspect(inspect::Part),
+    UpgradePlan(upgrade::Totals),
     Schema(schema::Part),
 }
 
@@ -58,7 +59,8 @@ impl List {
             | Report::Verify
             | Report::History
             | Report::Rollback
-            | Report::Recover => Some(Self::Targets),
+            | Report::Recover
+            | Report::UpgradePlan => Some(Self::Targets),
             Report::Validate | Report::Render => Some(Self::Documents),
             Report::AuditCount | Report::AuditSummary => Some(Self::Counts),
             Report::Import
@@ -103,6 +105,7 @@ impl Part {
             Report::Explain => Self::Explain(explain::Part::default()),
             Report::Resolve => Self::Resolve(resolve::Part::default()),
             Report::Inspect => Self::Inspect(inspect::Part::default()),
+            Report::UpgradePlan => Self::UpgradePlan(upgrade::Totals::default()),
             Report::Schema => Self::Schema(schema::Part::default()),
         }
     }
@@ -139,6 +142,7 @@ impl Part {
             Self::Explain(part) => json(&part.totals()),
             Self::Resolve(_) => json(&resolve::Totals::default()),
             Self::Inspect(part) => json(&part.totals()),
+            Self::UpgradePlan(totals) => json(totals),
             Self::Schema(_) => json(&schema::Totals::default()),
         }
     }
@@ -157,6 +161,7 @@ impl Part {
             Self::Status(totals) => target(totals, about, outcome, errors),
             Self::Verify(totals) => target(totals, about, outcome, errors),
             Self::History(totals) => target(totals, about, outcome, errors),
+            Self::UpgradePlan(totals) => target(totals, about, outcome, errors),
             Self::Recover(totals) => target(totals, about, outcome, errors),
             Self::Validate(totals) => counted(totals, &validate::failed(about, outcome, errors)),
             Self::Render(totals) => counted(totals, &render::failed(about, outcome, errors)),
