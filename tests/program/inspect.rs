@@ -238,3 +238,72 @@ fn a_subject_that_is_nothing_says_what_can_be_named() {
         run.stderr
     );
 }
+
+/// Returns a document with an image that no table knows, and the tree of the example with the same major.
+fn planned(layers: &[Vec<u8>]) -> Sandbox {
+    let sandbox = sandbox(&saved("example.org/own/db:1", layers));
+    let document = "schema: kasm-db/v1\nimage: example.org/own/db:1\npostgres_major: 12\npreload: {libraries: [pgaudit]}\n\
+                    audit: {classes: [read]}\ntargets: [{name: a, deployment: examples/existing/opt/kasm/current}]\n";
+    fs::write(sandbox.root().join("kasm-db.yaml"), document).unwrap();
+    sandbox
+}
+
+#[test]
+fn a_plan_takes_what_is_in_an_image_for_what_its_name_does_not_tell() {
+    let without = tar(&[("usr/lib/pg/.wh.pgaudit.so", b'0', "", b"")]);
+    let sandbox = planned(&[server("12.1"), without]);
+    // Nobody looks unless somebody says so.
+    sandbox.run("plan").expect(0);
+    let run = sandbox.run("plan --inspect=image.tar").expect(4);
+    assert!(
+        run.stderr.contains("example.org/own/db:1 has no pgaudit: the server would not start"),
+        "{}",
+        run.stderr
+    );
+    assert!(
+        run.stdout.contains("inspected in image.tar: example.org/own/db:1: PostgreSQL 12.1, 3 libraries"),
+        "{}",
+        run.stdout
+    );
+    let run = planned(&[server("15.1")]).run("plan --inspect=image.tar").expect(4);
+    assert!(
+        run.stderr.contains("example.org/own/db:1 is PostgreSQL 15 and cannot open the data"),
+        "{}",
+        run.stderr
+    );
+    let run = planned(&[tar(&[("etc/hostname", b'0', "", b"x")])]).run("plan --inspect=image.tar").expect(4);
+    assert!(run.stderr.contains("has no pgaudit"), "{}", run.stderr);
+    assert!(run.stdout.contains("example.org/own/db:1: no PostgreSQL"), "{}", run.stdout);
+    // What is not there is said, and the name is used.
+    let run = sandbox.run("plan --inspect=nothing.tar --format json").expect(0);
+    let images = serde_json::from_slice::<Value>(&run.bytes).unwrap()["targets"][0]["images"].clone();
+    assert_eq!(images[0]["inspected"], json!(false));
+    assert_eq!(images[0]["why"], json!("nothing.tar: no such file or directory"));
+}
+
+#[test]
+fn a_saved_plan_is_stale_if_the_image_is_another() {
+    let sandbox = planned(&[server("12.1")]);
+    let run = sandbox.run("plan --inspect=image.tar --out plan.json").expect(0);
+    assert!(run.stdout.contains("inspected in image.tar"), "{}", run.stdout);
+    let text = fs::read_to_string(sandbox.root().join("plan.json")).unwrap();
+    let plan: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(
+        (&plan["format_version"], &plan["selection"]["inspect"]),
+        (&json!("2.3"), &json!(["image.tar"]))
+    );
+    let image = &plan["targets"][0]["images"][0];
+    assert_eq!((&image["reference"], &image["postgres"]), (&json!("example.org/own/db:1"), &json!("12.1")));
+    let other = saved("example.org/own/db:1", &[server("12.1"), tar(&[("etc/more", b'0', "", b"x")])]);
+    let first = fs::read(sandbox.root().join("image.tar")).unwrap();
+    fs::write(sandbox.root().join("image.tar"), other).unwrap();
+    let run = sandbox.run("apply plan.json").expect(5);
+    assert!(run.stderr.contains("example.org/own/db:1: is sha256:"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains(&format!("now, and was {}", image["id"].as_str().unwrap())),
+        "{}",
+        run.stderr
+    );
+    fs::write(sandbox.root().join("image.tar"), first).unwrap();
+    sandbox.run("apply plan.json").expect(0);
+}

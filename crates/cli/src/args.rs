@@ -236,6 +236,9 @@ pub(crate) struct Plan {
     /// Exit with 2 if there are changes
     #[arg(long)]
     pub(crate) detailed_exitcode: bool,
+    /// Look into the images on the Docker engine, or in this archive, in place of what is known of their names. May be repeated
+    #[arg(long, value_hint = ValueHint::FilePath, value_name = "ARCHIVE", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    pub(crate) inspect: Option<Vec<String>>,
     /// Save the plan for `kasm-db apply PLAN`
     #[arg(long, value_hint = ValueHint::FilePath, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,

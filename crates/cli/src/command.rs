@@ -54,7 +54,12 @@ pub(crate) struct Setting {
 
 impl Setting {
     fn selection(&self) -> Selection {
-        Selection { text: self.text.clone(), restart: self.restart, ..self.global.selection() }
+        Selection {
+            text: self.text.clone(),
+            restart: self.restart,
+            environment: self.environment.clone(),
+            ..self.global.selection()
+        }
     }
 
     fn detail(&self) -> Detail {

@@ -3,6 +3,7 @@
 mod archive;
 mod fault;
 mod index;
+mod known;
 mod layer;
 mod limits;
 mod pieces;
@@ -15,6 +16,8 @@ use std::path::{Path, PathBuf};
 
 use live::{Caller, Docker, Environment, Scrubber};
 use model::{Contents, Image};
+
+pub use self::known::{Known, Looked};
 
 use self::archive::{Archived, Wanted};
 use self::fault::Fault;

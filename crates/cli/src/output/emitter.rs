@@ -8,7 +8,7 @@ use model::explain::Subject as Explained;
 use model::{Diagnostic, Ignorable};
 use ops::audit::{Tally, View};
 use ops::history::History;
-use ops::inspect::Inspected;
+use ops::inspect::{Inspected, Looked};
 use ops::recover::Recovered;
 use ops::review::{By, Difference};
 use ops::saved::format::SavedFile;
@@ -281,6 +281,8 @@ pub(crate) struct PlanRow<'a> {
     pub(crate) follow_up: Option<&'a FollowUp>,
     /// What the document asks for, and what is there; unknown of a saved plan.
     pub(crate) managed: Option<&'a [Managed]>,
+    /// What came of looking into the images.
+    pub(crate) images: &'a [Looked],
     /// The files of a saved plan that are not as it saw them; the plan has none then.
     pub(crate) saved_files: Option<&'a [SavedFile]>,
     /// The error of an interrupted run that is here.

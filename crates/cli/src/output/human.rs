@@ -97,6 +97,7 @@ impl Emitter for Human {
         if let Some(follow_up) = row.follow_up {
             text.push_str(&follow_up::text(follow_up, "the user who applies it"));
         }
+        text.push_str(&super::inspect::looked(row.images));
         text.push_str(&plan::ignored(&row.ignored(), row.newly_ignored));
         self.add(&text)
     }

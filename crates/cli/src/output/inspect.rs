@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use model::contents::Server;
-use ops::inspect::{Inspected, Place};
+use ops::inspect::{Inspected, Looked, Place};
 
 use super::{escape, style};
 
@@ -34,6 +34,35 @@ pub(crate) fn text(inspected: &Inspected, terminal: Option<usize>) -> String {
     match &contents.server {
         Some(server) => describe(&mut out, server, width),
         None => row(&mut out, "PostgreSQL", "none: the image has no program `postgres`"),
+    }
+    out
+}
+
+/// Describes what came of looking into the images of a plan; nothing if nobody did.
+pub(crate) fn looked(all: &[Looked]) -> String {
+    let mut out = String::new();
+    for one in all {
+        let name = one.reference.as_deref().unwrap_or("the present image");
+        let text = match (&one.contents, &one.place) {
+            (Some(contents), place) => {
+                let place = match place {
+                    Some(Place::Archive(path)) => format!("in {}", path.display()),
+                    _ => "on the engine".into(),
+                };
+                let holds = match &contents.server {
+                    Some(server) => {
+                        format!("PostgreSQL {}, {} libraries", server.version, server.libraries.len())
+                    }
+                    None => "no PostgreSQL".into(),
+                };
+                format!("inspected {place}: {name}: {holds} ({})", contents.id)
+            }
+            (None, _) => {
+                let why = one.why.as_deref().unwrap_or("it is not there");
+                format!("not inspected: {name}: {why}; what its name tells is used")
+            }
+        };
+        let _ = writeln!(out, "{}", escape(&text));
     }
     out
 }
