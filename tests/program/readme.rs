@@ -46,8 +46,6 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("tar -xzf kasm-db-VERSION", "the archive of a release; packages.rs unpacks one"),
     ("sudo cp -r man", "writes to a folder of the system"),
     ("docker load ", "needs a Docker engine; scripts/long packages runs the image"),
-    ("kasm-db plan --inspect", "needs a Docker engine or an archive; inspect.rs has some"),
-    ("kasm-db inspect ", "needs a Docker engine or an archive; inspect.rs reads some"),
     ("docker run ", "needs a Docker engine; scripts/long packages runs the image"),
     ("sha256sum ", "of the files of a release; packages.rs checks them"),
     ("scripts/measure-", "builds a release, and measures for minutes"),

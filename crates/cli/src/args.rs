@@ -4,6 +4,7 @@ mod audit;
 mod deferred;
 mod format;
 pub(crate) mod help;
+mod images;
 
 use std::path::PathBuf;
 
@@ -16,6 +17,7 @@ pub(crate) use self::audit::{Audit, AuditType};
 use self::deferred::Deferred;
 pub(crate) use self::format::SinkChoice;
 use self::format::{FormatParser, SinkParser};
+pub(crate) use self::images::{Inspect, UpgradePlan};
 use crate::complete;
 use crate::exit;
 use crate::output::Color;
@@ -423,32 +425,6 @@ pub(crate) struct Render {
 
 fn schema_name() -> clap::builder::PossibleValuesParser {
     crate::output::json::schemas::names().collect::<Vec<_>>().into()
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct UpgradePlan {
-    /// The Kasm release to upgrade to [default: that of a newer tree beside the deployment, or of the declared image]
-    #[arg(long, value_name = "RELEASE")]
-    pub(crate) to: Option<String>,
-    /// The output format
-    #[arg(long, value_name = "FORMAT", default_value = "human", value_parser = FormatParser(Report::UpgradePlan))]
-    pub(crate) format: &'static Format,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Inspect {
-    /// An image of the Docker engine, or the path of an archive (`docker save`, OCI) or of the folder of an OCI layout
-    #[arg(value_name = "IMAGE|ARCHIVE|DIR", value_hint = ValueHint::AnyPath)]
-    pub(crate) subject: String,
-    /// The image of an archive that has several
-    #[arg(long, value_name = "REFERENCE")]
-    pub(crate) image: Option<String>,
-    /// The platform of an image that is built for several, such as linux/arm64 [default: that of this machine]
-    #[arg(long, value_name = "OS/ARCH")]
-    pub(crate) platform: Option<String>,
-    /// The output format
-    #[arg(long, value_name = "FORMAT", default_value = "human", value_parser = FormatParser(Report::Inspect))]
-    pub(crate) format: &'static Format,
 }
 
 #[derive(Debug, Args)]

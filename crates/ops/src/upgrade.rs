@@ -1,6 +1,7 @@
 //! The path of an upgrade for a deployment: steps with their commands, what can go wrong, and the way back. Nothing is written.
 
 mod major;
+mod names;
 mod release;
 mod step;
 
@@ -9,10 +10,10 @@ use std::path::Path;
 use model::{DesiredState, Image, Release, Series};
 use render::TargetKind;
 
+use self::names::Names;
 pub use self::step::{Risk, Step};
 use crate::error::Error;
 use crate::opened::Rooted;
-use crate::path::quoted;
 use crate::selection::Selection;
 use crate::target_dir::TargetDir;
 
@@ -49,37 +50,6 @@ pub struct UpgradePath {
     pub to: Side,
     /// What to do, in this order.
     pub steps: Vec<Step>,
-}
-
-/// What the steps are made from.
-pub(crate) struct Names {
-    /// The tree, with all links followed.
-    pub(crate) tree: String,
-    /// The tree of the new release.
-    pub(crate) new_tree: String,
-    /// Whether that is installed already.
-    pub(crate) is_installed: bool,
-    pub(crate) container: String,
-    pub(crate) user: String,
-    pub(crate) database: String,
-    pub(crate) volume: String,
-    pub(crate) compose_file: String,
-    pub(crate) service: String,
-    pub(crate) from: Option<Series>,
-    pub(crate) to: Option<Series>,
-    /// The image at the end.
-    pub(crate) image: String,
-    /// The document.
-    pub(crate) document: String,
-    pub(crate) audits: bool,
-}
-
-impl Names {
-    /// Returns the file that the database is dumped to.
-    pub(crate) fn dump(&self) -> String {
-        let folder = Path::new(&self.tree).parent().unwrap_or(Path::new("/"));
-        folder.join("backups/kasm-db-before-upgrade.tar").display().to_string()
-    }
 }
 
 /// Makes the path of a deployment to a Kasm release, or to what the document declares.
@@ -194,9 +164,4 @@ fn is_kasm(image: &Image) -> bool {
 fn name_of(tree: &str) -> Option<String> {
     let name = Path::new(tree).file_name()?.to_str()?;
     name.starts_with(|c: char| c.is_ascii_digit()).then(|| name.to_string())
-}
-
-/// Returns a path as a shell takes it.
-pub(crate) fn shell(text: &str) -> String {
-    quoted(text).to_string()
 }

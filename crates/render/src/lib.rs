@@ -29,6 +29,7 @@ mod compose;
 mod conf;
 pub mod diff;
 mod file_kind;
+mod image_answers;
 mod images;
 mod kasm_image;
 mod lines;

@@ -113,5 +113,5 @@ fn words(all: &[String]) -> String {
     if all.is_empty() {
         return "none".into();
     }
-    all.iter().map(|one| ops::quoted(one).to_string()).collect::<Vec<_>>().join(" ")
+    all.iter().map(|one| ops::quoted(one)).collect::<Vec<_>>().join(" ")
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use live::Environment;
 use model::{Contents, Image};
 
-use super::{Choice, Place, of_archive, of_engine};
+use super::image::{Choice, Place, of_archive, of_engine};
 
 /// Looks into the images that the plans of a run are about: in archives first, then on the engine.
 #[derive(Debug, Default)]

@@ -5,7 +5,7 @@ use std::io::Read;
 
 use super::fault::Fault;
 use super::limits::Limits;
-use super::seen::{Seen, look};
+use super::seen::{Seen, look, split};
 use super::tar::{Kind, Tar};
 
 /// How many links are followed on the way to a file.
@@ -201,11 +201,6 @@ fn normal(name: &[u8]) -> Result<String, Fault> {
 
 fn parts(path: &str) -> Vec<String> {
     path.split('/').filter(|part| !part.is_empty() && *part != ".").map(String::from).collect()
-}
-
-/// Splits a path into its folder and its name.
-pub(super) fn split(path: &str) -> (&str, &str) {
-    path.rsplit_once('/').unwrap_or(("", path))
 }
 
 fn join(folder: &str, name: &str) -> String {

@@ -4,8 +4,6 @@ use std::io::{self, Read};
 
 use memchr::memmem;
 
-use super::layer::split;
-
 /// What every module for PostgreSQL has (`PG_MODULE_MAGIC`).
 const MAGIC: &[u8] = b"Pg_magic_func";
 
@@ -51,6 +49,11 @@ pub(super) fn look(path: &str, from: &mut impl Read) -> io::Result<Seen> {
         return Ok(control(&String::from_utf8_lossy(&bytes)));
     }
     Ok(Seen::Nothing)
+}
+
+/// Splits a path into its folder and its name.
+pub(super) fn split(path: &str) -> (&str, &str) {
+    path.rsplit_once('/').unwrap_or(("", path))
 }
 
 fn version(program: &[u8]) -> Option<String> {

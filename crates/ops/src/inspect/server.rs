@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use model::contents::{Extension, Server};
 
 use super::fault::Fault;
-use super::layer::{Tree, split};
-use super::seen::Seen;
+use super::layer::Tree;
+use super::seen::{Seen, split};
 
 /// Finds the server: the one that `PATH` finds, or the only one there is; `None` if there is none.
 ///

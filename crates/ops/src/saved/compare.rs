@@ -122,7 +122,7 @@ fn images(saved: &SavedTarget, current: &SavedTarget) -> Vec<String> {
         match current.images.get(index) {
             Some(now) if now == image => {}
             Some(now) if now.id == image.id => {
-                changed.push(format!("{name}: something else was found in it"))
+                changed.push(format!("{name}: something else was found in it"));
             }
             Some(now) => changed.push(format!("{name}: is {} now, and was {}", id(now), id(image))),
             None => changed.push(format!("{name}: was not looked into")),

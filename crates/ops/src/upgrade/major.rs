@@ -1,7 +1,7 @@
 //! The path to another PostgreSQL major within one release of Kasm.
 
+use super::names::{Names, shell};
 use super::step::{Step, back_up, look, verify};
-use super::{Names, shell};
 
 /// Lists the steps: dump, a new volume, restore.
 pub(super) fn steps(names: &Names) -> Vec<Step> {

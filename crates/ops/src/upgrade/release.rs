@@ -1,7 +1,7 @@
 //! The path to another release of Kasm.
 
+use super::names::{Names, shell};
 use super::step::{Step, back_up, look, verify};
-use super::{Names, shell};
 
 /// Lists the steps: the document is applied to the new release before a dump is restored into it.
 pub(super) fn steps(names: &Names, release: &str) -> Vec<Step> {

@@ -1,6 +1,6 @@
 //! A step of an upgrade.
 
-use super::{Names, shell};
+use super::names::{Names, shell};
 
 /// A step: what to run, and what then.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
