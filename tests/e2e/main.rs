@@ -15,6 +15,7 @@ mod causes;
 mod deep;
 mod downtime;
 mod faults;
+mod inspect;
 mod libpq;
 mod log;
 mod log_files;

@@ -158,6 +158,7 @@ fn rows() -> Vec<String> {
                 .to_vec(),
             "render" => ["", " --check"].map(|rest| format!("render --out rendered{rest}")).to_vec(),
             "explain" => vec!["explain KDB402".into()],
+            "upgrade-plan" => vec!["upgrade-plan --to 1.16.0".into()],
             "ansible" => places::TASKS.iter().map(|(task, _)| format!("ansible {task}")).collect(),
             _ => {
                 let values = required.iter().map(|_| " plan.json").collect::<String>();

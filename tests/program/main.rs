@@ -26,6 +26,7 @@ mod help;
 mod hostile_server;
 mod ignore;
 mod import;
+mod inspect;
 mod jobs;
 mod json;
 mod json_rows;
@@ -57,6 +58,7 @@ mod state_folder;
 mod supply_chain;
 mod untrusted;
 mod upgrade;
+mod upgrade_plan;
 mod words;
 mod written;
 

@@ -58,7 +58,7 @@ fn the_same_plan_gives_the_same_file_and_its_owner_alone_can_read_it() {
 fn a_plan_file_binds_every_file_that_was_read_or_looked_for() {
     let (_sandbox, plan) = saved();
     let plan = read(&plan);
-    assert_eq!((&plan["format"], &plan["format_version"]), (&json!("kasm-db/plan/v2"), &json!("2.2")));
+    assert_eq!((&plan["format"], &plan["format_version"]), (&json!("kasm-db/plan/v2"), &json!("2.3")));
     assert_eq!(plan["documents"][0]["path"], "examples/existing/kasm-db.yaml");
     let inputs = plan["targets"][0]["inputs"].as_array().unwrap();
     let of = |path: &str| inputs.iter().find(|input| input["path"] == path).unwrap();

@@ -5,6 +5,7 @@ mod build;
 mod deferred;
 mod format;
 pub(crate) mod help;
+mod images;
 
 use std::path::PathBuf;
 
@@ -18,6 +19,7 @@ pub(crate) use self::build::Build;
 use self::deferred::Deferred;
 pub(crate) use self::format::SinkChoice;
 use self::format::{FormatParser, SinkParser};
+pub(crate) use self::images::{Inspect, UpgradePlan};
 use crate::complete;
 use crate::exit;
 use crate::output::Color;
@@ -82,6 +84,10 @@ pub(crate) enum Command {
     Status(Deferred<Status>),
     /// Read what pgaudit logged
     Audit(Deferred<Audit>),
+    /// Print the path of an upgrade of Kasm or PostgreSQL
+    UpgradePlan(Deferred<UpgradePlan>),
+    /// Show what is in an image: PostgreSQL, libraries, extensions
+    Inspect(Deferred<Inspect>),
     /// Run as the module of Ansible: options from a file, a reply in JSON
     Ansible(Deferred<Ansible>),
     /// Print the JSON Schema of the document or of an output format
@@ -237,6 +243,9 @@ pub(crate) struct Plan {
     /// Exit with 2 if there are changes
     #[arg(long)]
     pub(crate) detailed_exitcode: bool,
+    /// Look into the images on the Docker engine, or in this archive, in place of what is known of their names. May be repeated
+    #[arg(long, value_hint = ValueHint::FilePath, value_name = "ARCHIVE", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    pub(crate) inspect: Option<Vec<String>>,
     /// Save the plan for `kasm-db apply PLAN`
     #[arg(long, value_hint = ValueHint::FilePath, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,

@@ -164,6 +164,8 @@ impl Command {
             Self::Audit(args) => one(Report::AuditEntries, args.format),
             Self::Explain(args) => one(Report::Explain, args.format),
             Self::Resolve(args) => one(Report::Resolve, args.format),
+            Self::UpgradePlan(args) => one(Report::UpgradePlan, args.format),
+            Self::Inspect(args) => one(Report::Inspect, args.format),
             Self::Schema(args) => one(Report::Schema, args.format),
             Self::Completions(_) | Self::Man(_) | Self::Version(_) => (Report::Schema, Vec::new()),
         }

@@ -9,6 +9,7 @@ pub(crate) mod explain;
 pub(crate) mod forget;
 pub(crate) mod history;
 pub(crate) mod import;
+pub(crate) mod inspect;
 pub(crate) mod man;
 pub(crate) mod plan;
 pub(crate) mod recover;
@@ -18,6 +19,7 @@ pub(crate) mod rollback;
 pub(crate) mod schema;
 pub(crate) mod show;
 pub(crate) mod status;
+pub(crate) mod upgrade_plan;
 pub(crate) mod validate;
 pub(crate) mod verify;
 pub(crate) mod version;
@@ -53,7 +55,12 @@ pub(crate) struct Setting {
 
 impl Setting {
     fn selection(&self) -> Selection {
-        Selection { text: self.text.clone(), restart: self.restart, ..self.global.selection() }
+        Selection {
+            text: self.text.clone(),
+            restart: self.restart,
+            environment: self.environment.clone(),
+            ..self.global.selection()
+        }
     }
 
     fn detail(&self) -> Detail {

@@ -102,6 +102,8 @@ fn run(command: &Command, setting: &Setting) -> Result<Outcome, Error> {
         Command::Status(args) => command::status::run(args, setting),
         Command::Verify(args) => command::verify::run(args, setting),
         Command::Resolve(_) => command::resolve::run(setting),
+        Command::UpgradePlan(args) => command::upgrade_plan::run(args, setting),
+        Command::Inspect(args) => command::inspect::run(args, setting),
         Command::Schema(args) => command::schema::run(args, setting),
         Command::Completions(args) => command::completions::run(args, &setting.terminal),
         Command::Man(args) => command::man::run(args, &setting.terminal),

@@ -19,6 +19,7 @@ mod gitlab_terraform;
 mod held;
 mod html;
 pub(crate) mod human;
+pub(crate) mod inspect;
 pub(crate) mod json;
 mod junit;
 mod markdown;
@@ -37,6 +38,7 @@ mod style;
 pub(crate) mod summary;
 mod terminal;
 mod time;
+mod upgrade;
 
 pub(crate) use self::detail::Detail;
 pub(crate) use self::escape::{escape, escape_bytes, escape_json, escape_lines, escape_message, is_unsafe};

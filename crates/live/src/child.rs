@@ -155,6 +155,83 @@ pub(crate) fn answer(job: &Job<'_>) -> Result<Ended, ChildError> {
     run_until(job, &mut |_| {}, &|kept| kept.cut || kept.cut_before, &mut Vec::new())
 }
 
+/// Runs a child whose standard output is too long to keep: `read` gets it as a stream, and returns whether it wants the rest,
+/// of which nothing is kept. A child whose output nobody wants any more is ended, and so is one that takes too long.
+///
+/// # Errors
+/// It cannot be started, or does not end in time.
+pub(crate) fn stream(
+    job: &Job<'_>,
+    read: &mut dyn FnMut(&mut dyn Read) -> bool,
+) -> Result<Ended, ChildError> {
+    let program = job.program.path().display().to_string();
+    let not_started = |why: String| ChildError::Start { program: program.clone(), why };
+    let command = job.program.command();
+    let mut command = command.ok_or_else(|| not_started("it was replaced after it was checked".into()))?;
+    command
+        .args(&job.arguments)
+        .env_clear()
+        .envs(job.environment.of_children())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0);
+    let mut child = command.spawn().map_err(|error| not_started(no_start(job.program.path(), &error)))?;
+    let (send, chunks) = sync_channel(16);
+    if let Some(stdout) = child.stdout.take() {
+        forward(stdout, false, send.clone());
+    }
+    if let Some(stderr) = child.stderr.take() {
+        forward(stderr, true, send.clone());
+    }
+    drop(send);
+    let kept =
+        Kept { limit: job.limit, stdout: Vec::new(), stderr: Vec::new(), cut: false, cut_before: false };
+    let mut output = Output { chunks, kept, chunk: Vec::new(), at: 0, until: Instant::now() + job.timeout };
+    if read(&mut output) {
+        // A child that cannot write its last bytes fails.
+        let _ = std::io::copy(&mut output, &mut std::io::sink());
+    }
+    let mut kept = output.kept;
+    let left = output.until.saturating_duration_since(Instant::now());
+    let chunks = output.chunks;
+    let late = Job { timeout: left.max(GRACE), arguments: Vec::new(), input: String::new(), ..*job };
+    // More of its output comes only if nobody wants it.
+    let status = wait(&mut child, &chunks, &late, &mut |chunk| {
+        kept.take(chunk);
+        !chunk.0
+    });
+    let (status, stopped) = status.ok_or(ChildError::Timeout { program, after: job.timeout })?;
+    let Kept { stdout, stderr, cut, cut_before, .. } = kept;
+    Ok(Ended { status, stopped, stdout, stderr, cut, cut_before })
+}
+
+/// The standard output of a child, as a stream; what it says on standard error is kept meanwhile.
+struct Output {
+    chunks: Receiver<Chunk>,
+    kept: Kept,
+    chunk: Vec<u8>,
+    at: usize,
+    until: Instant,
+}
+
+impl Read for Output {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        while self.at == self.chunk.len() {
+            let left = self.until.saturating_duration_since(Instant::now());
+            match self.chunks.recv_timeout(left) {
+                Ok((false, chunk)) => (self.chunk, self.at) = (chunk, 0),
+                Ok(said) => self.kept.take(&said),
+                Err(RecvTimeoutError::Disconnected) => return Ok(0),
+                Err(RecvTimeoutError::Timeout) => return Err(ErrorKind::TimedOut.into()),
+            }
+        }
+        let read = (&self.chunk[self.at..]).read(buffer)?;
+        self.at += read;
+        Ok(read)
+    }
+}
+
 /// One of the output streams of a child: the end that is read.
 struct Stream {
     end: OwnedFd,

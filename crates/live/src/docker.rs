@@ -171,13 +171,7 @@ impl Docker {
             limit: ANSWER_BYTES,
             commanding,
         };
-        let ended = child::answer(&job).map_err(|error| match &error {
-            ChildError::Start { .. } => Unreachable::new(error.to_string(), "check the docker program"),
-            ChildError::Timeout { .. } => Unreachable::new(
-                format!("`docker {}` did not end within {}", arguments[0], child::seconds(&timeout)),
-                "check that the Docker engine answers: `docker version`",
-            ),
-        })?;
+        let ended = child::answer(&job).map_err(|error| self.not_run(&error, arguments))?;
         if ended.stopped {
             return Err(Unreachable::new(
                 format!("`docker {}` wrote more than {} MiB", arguments[0], ANSWER_BYTES >> 20),
@@ -185,6 +179,35 @@ impl Docker {
             ));
         }
         Ok(ended)
+    }
+
+    /// Runs `docker` whose output is too long to keep.
+    pub(crate) fn stream(
+        &self,
+        arguments: &[&str],
+        timeout: Duration,
+        read: &mut dyn FnMut(&mut dyn std::io::Read) -> bool,
+    ) -> Result<Ended, Unreachable> {
+        let job = Job {
+            program: &self.program,
+            arguments: arguments.iter().map(ToString::to_string).collect(),
+            input: String::new(),
+            environment: &self.environment,
+            timeout,
+            limit: ANSWER_BYTES,
+            commanding: None,
+        };
+        child::stream(&job, read).map_err(|error| self.not_run(&error, arguments))
+    }
+
+    fn not_run(&self, error: &ChildError, arguments: &[&str]) -> Unreachable {
+        match &error {
+            ChildError::Start { .. } => Unreachable::new(error.to_string(), "check the docker program"),
+            ChildError::Timeout { after, .. } => Unreachable::new(
+                format!("`docker {}` did not end within {}", arguments[0], child::seconds(after)),
+                "check that the Docker engine answers: `docker version`",
+            ),
+        }
     }
 
     /// Asks what a container is.

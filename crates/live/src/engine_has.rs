@@ -1,5 +1,6 @@
 //! What the engine has, and what it can get: images, networks, volumes.
 
+use std::io::Read;
 use std::time::Duration;
 
 use crate::docker::{Docker, refused};
@@ -8,6 +9,9 @@ use crate::watch::Commanding;
 
 /// How long an image may take to be pulled.
 const PULL: Duration = Duration::from_secs(30 * 60);
+
+/// How long an image may take to be written as an archive.
+const SAVE: Duration = Duration::from_secs(10 * 60);
 
 /// How the engines say that they do not have something: Docker and Podman.
 const MISSING: &[&str] = &["no such", "not found", "not known", "unable to find"];
@@ -71,6 +75,18 @@ impl Docker {
         match ended.status.success() {
             true => Ok(["name=userns", "name=rootless"].iter().any(|name| words.contains(name))),
             false => Err(refused(&words)),
+        }
+    }
+
+    /// Lets the engine write an image as an archive; `read` gets that as a stream, and returns whether it was read to its end.
+    ///
+    /// # Errors
+    /// The engine does not write it.
+    pub fn save(&self, id: &str, read: &mut dyn FnMut(&mut dyn Read) -> bool) -> Result<(), Unreachable> {
+        let ended = self.stream(&["image", "save", "--", id], SAVE, read)?;
+        match ended.status.success() || ended.stopped {
+            true => Ok(()),
+            false => Err(refused(&self.last_words_of(&ended))),
         }
     }
 

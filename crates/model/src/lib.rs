@@ -21,6 +21,7 @@ pub mod audit;
 mod bounds;
 mod check;
 mod code;
+pub mod contents;
 mod desired;
 mod desired_build;
 mod diagnostic;
@@ -57,6 +58,7 @@ pub mod yaml;
 mod yaml_error;
 
 pub use code::Code;
+pub use contents::Contents;
 pub use desired::{Compare, DesiredPreload, DesiredSetting, DesiredState};
 pub use desired_build::{BuiltExtension, DesiredBuild, Distribution, Origin};
 pub use diagnostic::{Diagnostic, Location, MAX_DIAGNOSTICS, Severity};

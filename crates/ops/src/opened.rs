@@ -2,17 +2,19 @@
 
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use commit::{Lock, Root};
 use model::DesiredState;
 use render::{
-    Found, Managed, ObservedState, Plan, Snapshot, Source, Target, observe, reconcile, reconcile_with,
+    Found, Images, Managed, ObservedState, Plan, Snapshot, Source, Target, observe, reconcile, reconcile_with,
 };
 
 use crate::chroot::Chroot;
 use crate::context::Context;
 use crate::disk::Disk;
 use crate::error::Error;
+use crate::inspect::{Known, Looked};
 use crate::observer::Event;
 use crate::outcome::Outcome;
 use crate::recovery;
@@ -30,6 +32,8 @@ pub struct Rooted {
     pub(crate) root: Root,
     /// The file system that absolute paths are in, with `--root`.
     pub(crate) chroot: Option<Chroot>,
+    /// Who is asked what images hold.
+    pub(crate) images: Option<Arc<Known>>,
 }
 
 /// A target whose files were read, once: a plan, its status and a look at its server see the same bytes.
@@ -55,7 +59,13 @@ impl Rooted {
     pub fn open(dir: &TargetDir, selection: &Selection) -> Result<Self, Error> {
         let chroot = selection.chroot();
         let (target, named) = (dir.target.clone(), dir.folder.clone());
-        Ok(Self { target, named, root: dir.open(chroot.as_ref())?, chroot })
+        Ok(Self {
+            target,
+            named,
+            root: dir.open(chroot.as_ref())?,
+            chroot,
+            images: selection.inspect.clone(),
+        })
     }
 
     /// Returns where the folder is, with all links followed.
@@ -65,7 +75,8 @@ impl Rooted {
 
     /// Reads the files of the target.
     pub fn read(&self) -> Opened<'_> {
-        Opened { rooted: self, observed: observe(&self.target, &self.disk()) }
+        let images = self.images.clone().map(|known| known as Arc<dyn Images>);
+        Opened { rooted: self, observed: observe(&self.target, &self.disk()).with_images(images) }
     }
 
     /// Returns the error that says that an interrupted run is here; `None` if there is none.
@@ -125,6 +136,16 @@ impl<'a> Opened<'a> {
                 plan
             }
         }
+    }
+
+    /// Returns what came of looking into the images that the plan is about; nothing if nobody was asked to.
+    pub(crate) fn looked(&self, desired: &DesiredState) -> Vec<Looked> {
+        let Some(known) = &self.rooted.images else { return Vec::new() };
+        let one = |(image, may_be_named): (model::Image, bool)| Looked {
+            reference: may_be_named.then(|| image.to_string()),
+            ..(*known.look(&image)).clone()
+        };
+        self.observed.images_of(desired).into_iter().map(one).collect()
     }
 
     /// Lists everything that the document asks for, with what the files say.

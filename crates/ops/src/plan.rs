@@ -6,6 +6,7 @@ use render::{Managed, Plan};
 
 use crate::error::Error;
 use crate::follow_up::{FollowUp, planned_follow_up};
+use crate::inspect::Looked;
 use crate::note::Note;
 use crate::opened::Rooted;
 use crate::permissions::Purpose;
@@ -30,6 +31,8 @@ pub struct TargetPlan {
     pub saved: Option<SavedTarget>,
     /// Warnings that the document silences and did not at the last apply.
     pub newly_ignored: Vec<Ignorable>,
+    /// What came of looking into the images.
+    pub images: Vec<Looked>,
     /// The error that says that an interrupted run is here: a plan of files that are half new is still worth a look, but
     /// is not what an apply would make.
     pub interrupted: Option<Error>,
@@ -50,11 +53,21 @@ pub fn plan(
     let opened = rooted.read();
     let made = opened.plan(desired);
     let managed = opened.managed(desired);
+    let images = opened.looked(desired);
     let saved = save.then(|| saved_target(&Planned::new(made.clone(), desired, &opened), &selection.allow));
     let plan = judged(made, desired, &opened, Purpose::Looking, true, selection);
     let follow_up = planned_follow_up(desired, &plan, selection);
     let newly_ignored = newly_ignored(desired, &rooted.root);
-    Ok(TargetPlan { plan, folder: rooted.folder(), managed, follow_up, saved, newly_ignored, interrupted })
+    Ok(TargetPlan {
+        plan,
+        folder: rooted.folder(),
+        managed,
+        follow_up,
+        saved,
+        newly_ignored,
+        images,
+        interrupted,
+    })
 }
 
 /// Returns the warnings that the document silences and did not at the last apply. If that cannot be seen, all are new.

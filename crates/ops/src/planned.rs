@@ -6,6 +6,7 @@ use model::{Code, DesiredState, Diagnostic};
 use render::{Managed, Plan, Snapshot, TargetKind};
 
 use crate::follow_up::{FollowUp, Step, planned_follow_up};
+use crate::inspect::Looked;
 use crate::nearby;
 use crate::opened::{Opened, Rooted};
 use crate::outcome::Outcome;
@@ -27,6 +28,8 @@ pub struct Planned {
     pub folder: String,
     /// What follows the files.
     pub follow_up: Option<FollowUp>,
+    /// What came of looking into the images.
+    pub images: Vec<Looked>,
 }
 
 impl Planned {
@@ -35,7 +38,8 @@ impl Planned {
         let follow_up = FollowUp::of(desired, &plan.target.kind, plan.needs());
         let managed = opened.managed(desired);
         let (folder, snapshot) = (opened.rooted.folder(), opened.snapshot().clone());
-        Self { plan, managed, snapshot, folder, follow_up }
+        let images = opened.looked(desired);
+        Self { plan, managed, snapshot, folder, follow_up, images }
     }
 }
 

@@ -6,12 +6,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use live::Environment;
 use model::Ignorable;
 use model::document::Policy;
 use render::TargetKind;
 
 use crate::chroot::Chroot;
 use crate::error::Error;
+use crate::inspect::Known;
 
 /// What a run is about. Made once from the arguments; the default is `./kasm-db.yaml` and all of its targets.
 #[derive(Clone, Debug)]
@@ -41,6 +43,10 @@ pub struct Selection {
     pub restart: Option<Policy>,
     /// Whether no image is pulled before a database is stopped.
     pub no_pull: bool,
+    /// Who is asked what images hold; otherwise their names are all that is known of them.
+    pub inspect: Option<Arc<Known>>,
+    /// How programs are run that a saved plan needs.
+    pub environment: Environment,
     /// How long to wait for another run.
     pub lock_timeout: Duration,
     /// How many targets are looked at side by side; by default as many as there are cores.
@@ -71,6 +77,8 @@ impl Default for Selection {
             ignore: Vec::new(),
             restart: None,
             no_pull: false,
+            inspect: None,
+            environment: Environment::default(),
             lock_timeout: Duration::ZERO,
             jobs: None,
         }

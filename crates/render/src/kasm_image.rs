@@ -20,6 +20,12 @@ impl ObservedState {
         here.is_none_or(|here| here == series).then_some(image)
     }
 
+    /// Returns the tag that the services of Kasm share, if it is that of a release.
+    pub(crate) fn kasm_release(&self) -> Option<String> {
+        let (image, _) = self.databases.iter().find_map(of_release)?;
+        Release::is_published(&image).then(|| image.tag().map(String::from))?
+    }
+
     fn current_series(&self) -> Option<Series> {
         Release::of(&current_image(&self.main_database()?.database)?).series
     }

@@ -29,6 +29,8 @@ mod compose;
 mod conf;
 pub mod diff;
 mod file_kind;
+mod image_answers;
+mod images;
 mod kasm_image;
 mod lines;
 mod log;
@@ -46,6 +48,7 @@ mod server_files;
 mod source;
 mod target;
 mod text_edit;
+mod upgrade_facts;
 mod variable_names;
 
 pub use adoption::{Adoption, LeftOut, adopt};
@@ -53,6 +56,7 @@ pub use change_kind::ChangeKind;
 pub use compose::{CommandOption, Needed, NeededImage, NeededName, PullPolicy, Variables, read_env};
 pub use conf::ServersFiles;
 pub use file_kind::FileKind;
+pub use images::Images;
 pub use log::{LogFolder, ServerLog};
 pub use managed::{Managed, ManagedKind, managed};
 pub use needs::{ValueBetween, needs_between, values_between};
@@ -67,6 +71,7 @@ pub use server_files::MountedFile;
 pub use source::{Found, Snapshot, Source};
 pub use target::{Target, TargetKind};
 pub use text_edit::{Overlap, Replacement, TextEdit};
+pub use upgrade_facts::UpgradeFacts;
 pub use variable_names::VariableNames;
 
 /// The crate whose documents and diagnostics this one takes and gives.

@@ -1,9 +1,12 @@
 //! What is there: everything that a plan depends on, read once.
 
+use std::sync::Arc;
+
 use model::{Code, Diagnostic, Series};
 
 use crate::compose::{CommandOption, ComposeFile, Database, Mounts, Needed, Stack, from_arguments};
 use crate::conf::{ObservedConf, ServersFiles, located};
+use crate::images::Images;
 use crate::source::{Found, Recorder, Snapshot, Source, join, unreadable};
 use crate::target::{Project, Target, TargetKind};
 
@@ -20,6 +23,8 @@ pub struct ObservedState {
     pub(crate) skipped: Vec<String>,
     pub(crate) findings: Vec<Diagnostic>,
     pub(crate) snapshot: Snapshot,
+    /// Who is asked what images hold.
+    pub(crate) images: Option<Arc<dyn Images>>,
 }
 
 /// A project with a database service.
@@ -65,6 +70,7 @@ pub(crate) fn observe_again(
         skipped: Vec::new(),
         findings: Vec::new(),
         snapshot: Snapshot::default(),
+        images: None,
     };
     state.compose(&recorder, wanted);
     state.conf(&recorder);

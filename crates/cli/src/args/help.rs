@@ -274,6 +274,25 @@ const GROUPS: &[(&str, &[Page])] = &[
                 inert: &["allow", "ignore", "show_secrets", "context", "no_input", "lock_timeout"],
             },
             Page {
+                name: "upgrade-plan",
+                examples: &[
+                    ("Print the path to a Kasm release", "kasm-db upgrade-plan --to 1.16.0"),
+                    ("Write it to a file", "kasm-db upgrade-plan --format markdown > upgrade.md"),
+                ],
+                exits: &[3],
+                inert: &["allow", "ignore", "show_secrets", "context", "no_input", "lock_timeout"],
+            },
+            Page {
+                name: "inspect",
+                examples: &[
+                    ("Show what is in an image of the engine", "kasm-db inspect kasmweb/postgres:1.16.0"),
+                    ("Show what is in an archive, without an engine", "kasm-db inspect postgres.tar"),
+                    ("List the libraries for a program", "kasm-db inspect postgres.tar --format json"),
+                ],
+                exits: &[],
+                inert: ABOUT_NOTHING,
+            },
+            Page {
                 name: "ansible",
                 examples: &[("Run a task of a playbook", "kasm-db ansible arguments.json")],
                 exits: &[2, 3, 4, 6, 7, 8, 9, 10, 64, 130],

@@ -1,10 +1,12 @@
 //! `kasm-db plan`
 
 use std::path::Path;
+use std::sync::Arc;
 
+use ops::inspect::Known;
 use ops::saved::format::{SavedTarget, decode, encode};
 use ops::saved::{document_plan, plan_file};
-use ops::{Documents, Error, Met, Outcome, quoted};
+use ops::{Documents, Error, Met, Outcome, Selection, quoted};
 
 use super::{Setting, outcome_of};
 use crate::args;
@@ -13,7 +15,11 @@ use crate::output::{escape, progress};
 
 /// Shows what would change; writes nothing, but for the files that the command line names.
 pub(crate) fn run(args: &args::Plan, setting: &Setting) -> Result<Outcome, Error> {
-    let selection = setting.selection();
+    let inspect = args.inspect.as_ref().map(|archives| {
+        let archives = archives.iter().filter(|path| !path.is_empty()).map(Into::into).collect();
+        Arc::new(Known::new(archives, setting.environment.clone()))
+    });
+    let selection = Selection { inspect, ..setting.selection() };
     selection.check_allowed()?;
     let documents = Documents::load(&selection)?;
     let heading = documents.are_several() || documents.with_targets().any(|(_, dirs)| dirs.len() > 1);
@@ -51,6 +57,7 @@ pub(crate) fn run(args: &args::Plan, setting: &Setting) -> Result<Outcome, Error
                 folder,
                 follow_up: planned.follow_up.as_ref(),
                 managed: Some(&planned.managed),
+                images: &planned.images,
                 saved_files: None,
                 interrupted: planned.interrupted.as_ref(),
                 saved: None,
@@ -70,7 +77,7 @@ pub(crate) fn run(args: &args::Plan, setting: &Setting) -> Result<Outcome, Error
     }
     results.each(|emitter| emitter.finish())?;
     if let Some(out) = &args.out {
-        save(out, &documents, saved, setting)?;
+        save(out, &documents, saved, &selection, setting)?;
     }
     Ok(outcome)
 }
@@ -79,7 +86,13 @@ pub(crate) fn run(args: &args::Plan, setting: &Setting) -> Result<Outcome, Error
 ///
 /// Its owner alone can read it: it holds no secret, but the SHA-256 of a short file with a password in it lets
 /// who has it try passwords.
-fn save(out: &Path, documents: &Documents, saved: Vec<SavedTarget>, setting: &Setting) -> Result<(), Error> {
+fn save(
+    out: &Path,
+    documents: &Documents,
+    saved: Vec<SavedTarget>,
+    selection: &Selection,
+    setting: &Setting,
+) -> Result<(), Error> {
     let name = out.display().to_string();
     let targets: usize = documents.with_targets().map(|(_, dirs)| dirs.len()).sum();
     if saved.len() < targets || !documents.are_all_usable() {
@@ -89,7 +102,7 @@ fn save(out: &Path, documents: &Documents, saved: Vec<SavedTarget>, setting: &Se
     let plans = documents
         .with_targets()
         .map(|(document, dirs)| document_plan(document, saved.by_ref().take(dirs.len()).collect()));
-    let bytes = encode(&plan_file(plans.collect(), &setting.selection()));
+    let bytes = encode(&plan_file(plans.collect(), selection));
     // What could not be read again must not be taken for a plan.
     decode(&bytes).map_err(|invalid| Error::failed(format!("{name}: not written: the plan {invalid}")))?;
     setting.terminal.private_file(out, &bytes)?;

@@ -8,10 +8,12 @@ use model::explain::Subject as Explained;
 use model::{Diagnostic, Ignorable};
 use ops::audit::{Tally, View};
 use ops::history::History;
+use ops::inspect::{Inspected, Looked};
 use ops::recover::Recovered;
 use ops::review::{By, Difference};
 use ops::saved::format::SavedFile;
 use ops::status::Status;
+use ops::upgrade::UpgradePath;
 use ops::verify::Verified;
 use ops::{Document, Error, Event, FollowUp, Named, Outcome, TargetDir, TargetName};
 use render::{Adoption, Managed, Plan};
@@ -177,6 +179,16 @@ pub(crate) trait Emitter {
         Ok(())
     }
 
+    /// Accepts an image that was looked into.
+    fn inspected(&mut self, _: &Inspected) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Accepts the path of an upgrade.
+    fn upgrade(&mut self, _: &TargetName, _: &UpgradePath) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// Accepts a schema.
     fn schema(&mut self, _name: &str, _: &serde_json::Value) -> Result<(), Error> {
         Ok(())
@@ -274,6 +286,8 @@ pub(crate) struct PlanRow<'a> {
     pub(crate) follow_up: Option<&'a FollowUp>,
     /// What the document asks for, and what is there; unknown of a saved plan.
     pub(crate) managed: Option<&'a [Managed]>,
+    /// What came of looking into the images.
+    pub(crate) images: &'a [Looked],
     /// The files of a saved plan that are not as it saw them; the plan has none then.
     pub(crate) saved_files: Option<&'a [SavedFile]>,
     /// The error of an interrupted run that is here.

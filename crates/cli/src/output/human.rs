@@ -11,6 +11,7 @@ use model::Diagnostic;
 use ops::audit::{Tally, View};
 use ops::history::History;
 use ops::status::Status;
+use ops::upgrade::UpgradePath;
 use ops::verify::Verified;
 use ops::{Document, Error, Named, Outcome, TargetDir, TargetName};
 
@@ -96,6 +97,7 @@ impl Emitter for Human {
         if let Some(follow_up) = row.follow_up {
             text.push_str(&follow_up::text(follow_up, "the user who applies it"));
         }
+        text.push_str(&super::inspect::looked(row.images));
         text.push_str(&plan::ignored(&row.ignored(), row.newly_ignored));
         self.add(&text)
     }
@@ -147,6 +149,10 @@ impl Emitter for Human {
 
     fn history(&mut self, dir: &TargetDir, history: &History) -> Result<(), Error> {
         self.add(&history::history(&dir.target, history, self.detail.verbose > 0))
+    }
+
+    fn upgrade(&mut self, name: &TargetName, path: &UpgradePath) -> Result<(), Error> {
+        self.add(&super::upgrade::text(name, path))
     }
 
     fn tally(&mut self, tally: &Tally, files: usize, view: View) -> Result<(), Error> {

@@ -13,6 +13,7 @@ mod explain;
 mod follows;
 mod history;
 mod import;
+mod inspect;
 pub(crate) mod lines;
 mod part;
 mod plan;
@@ -26,6 +27,7 @@ pub(crate) mod schemas;
 mod show;
 mod status;
 mod target;
+mod upgrade;
 mod validate;
 mod value;
 mod verify;
@@ -38,8 +40,10 @@ use model::Diagnostic;
 use model::explain::Subject as Explained;
 use ops::audit::{CountBy, Tally, View};
 use ops::history::History;
+use ops::inspect::Inspected;
 use ops::recover::Recovered;
 use ops::status::Status;
+use ops::upgrade::UpgradePath;
 use ops::verify::Verified;
 use ops::{Document, Error, Event, Outcome, TargetDir, TargetName};
 
@@ -234,6 +238,21 @@ impl Emitter for Envelope {
                 extends: document.reading.parents.iter().map(|(path, _)| path.clone()).collect(),
                 resolved: document.resolved_value(),
             };
+        }
+        Ok(())
+    }
+
+    fn upgrade(&mut self, name: &TargetName, path: &UpgradePath) -> Result<(), Error> {
+        let row = upgrade::row(name, path);
+        let Part::UpgradePlan(totals) = &mut self.part else { return Ok(()) };
+        totals.add(&row);
+        self.write_target(row, &Scrubber::default());
+        Ok(())
+    }
+
+    fn inspected(&mut self, inspected: &Inspected) -> Result<(), Error> {
+        if let Part::Inspect(part) = &mut self.part {
+            *part = inspect::part(inspected);
         }
         Ok(())
     }

@@ -14,13 +14,17 @@ use super::Detail;
 use super::emitter::{Emitter, Format, PlanHead, PlanRow};
 use super::report::Report;
 use super::sink::Sink;
+use super::upgrade;
 use crate::output::{count, escape, escape_bytes};
 
 /// The format.
 pub(crate) const FORMAT: Format = Format {
     name: "markdown",
-    reports: &[Report::Plan, Report::Show],
-    new: |report, sink, detail| Box::new(Markdown::new(report, sink, detail)),
+    reports: &[Report::Plan, Report::Show, Report::UpgradePlan],
+    new: |report, sink, detail| match report {
+        Report::UpgradePlan => Box::new(upgrade::Markdown::new(sink)),
+        _ => Box::new(Markdown::new(report, sink, detail)),
+    },
     entries: None,
     is_public: true,
 };

@@ -60,6 +60,10 @@ reports! {
     Explain "explain";
     /// A document and those that it extends as one.
     Resolve "resolve";
+    /// What an image holds.
+    Inspect "inspect";
+    /// Paths of upgrades.
+    UpgradePlan "upgrade-plan";
     /// A schema.
     Schema "schema";
 }

@@ -3,7 +3,7 @@
 use render::{Found, Source as _};
 
 use super::format::{
-    DocumentPlan, InputFound, PlanFile, SavedFile, SavedSelection, SavedSeverity, SavedTarget,
+    DocumentPlan, InputFound, PlanFile, SavedFile, SavedImage, SavedSelection, SavedSeverity, SavedTarget,
 };
 use super::record::{documents, saved_target, sha256};
 use crate::document::Document;
@@ -65,7 +65,8 @@ pub(crate) fn standing(saved: &SavedTarget, now: &Planned, selection: &SavedSele
     if !saved.files.is_empty() && saved.files.iter().all(is_done) && now.plan.is_empty() {
         return Standing::Applied;
     }
-    let changed = changed(saved, &current, now);
+    let mut changed = changed(saved, &current, now);
+    changed.extend(images(saved, &current));
     if !changed.is_empty() {
         return Standing::Stale(changed);
     }
@@ -107,6 +108,24 @@ fn changed(saved: &SavedTarget, current: &SavedTarget, now: &Planned) -> Vec<Str
         let is_known = saved.inputs.iter().any(|other| other.path == input.path);
         if input.found == InputFound::File && !is_known {
             changed.push(format!("{}: appeared", input.path));
+        }
+    }
+    changed
+}
+
+/// Returns which images are others now, of those that were looked into.
+fn images(saved: &SavedTarget, current: &SavedTarget) -> Vec<String> {
+    let id = |image: &SavedImage| image.id.clone().unwrap_or_else(|| "not there".into());
+    let mut changed = Vec::new();
+    for (index, image) in saved.images.iter().enumerate() {
+        let name = image.reference.as_deref().unwrap_or("the present image");
+        match current.images.get(index) {
+            Some(now) if now == image => {}
+            Some(now) if now.id == image.id => {
+                changed.push(format!("{name}: something else was found in it"));
+            }
+            Some(now) => changed.push(format!("{name}: is {} now, and was {}", id(now), id(image))),
+            None => changed.push(format!("{name}: was not looked into")),
         }
     }
     changed

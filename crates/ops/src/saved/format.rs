@@ -22,7 +22,7 @@ use crate::follow_up::{FollowUp, Step};
 pub const FORMAT: &str = "kasm-db/plan/v2";
 
 /// Additions raise the second number. A reader takes a larger one, and leaves out what it does not know.
-pub const VERSION: (u32, u32) = (2, 2);
+pub const VERSION: (u32, u32) = (2, 3);
 
 /// Larger than the plan of a thousand targets; what is larger is something else.
 pub const MAX_BYTES: u64 = 8 << 20;
@@ -125,6 +125,9 @@ pub struct SavedSelection {
     pub root: Option<String>,
     /// The blockers that were allowed. Whoever applies must allow them again.
     pub allow: Vec<String>,
+    /// The archives that were looked into, besides the engine; nothing if no image was looked into.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inspect: Option<Vec<String>>,
 }
 
 /// The plan of one target. It is bound to what is below the target's folder, wherever that is.
@@ -148,6 +151,22 @@ pub struct SavedTarget {
     pub restored: Vec<String>,
     /// Every file that the plan was made from.
     pub inputs: Vec<Input>,
+    /// What images hold that were looked into.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub images: Vec<SavedImage>,
+}
+
+/// What an image holds that was looked into.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedImage {
+    /// Its reference; nothing if that may hold a secret.
+    pub reference: Option<String>,
+    /// Its id; nothing if it was not there.
+    pub id: Option<String>,
+    /// The version of its PostgreSQL.
+    pub postgres: Option<String>,
+    /// The libraries that can be preloaded.
+    pub libraries: Option<Vec<String>>,
 }
 
 /// What an apply does after the files are written.

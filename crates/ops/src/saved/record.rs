@@ -6,10 +6,11 @@ use render::{Found, Snapshot, TargetKind, ValueChange, VariableNames};
 
 use super::format::{
     DocumentDigest, DocumentPlan, FORMAT, Input, InputFound, Kind, PlanFile, SavedChange, SavedEdit,
-    SavedFile, SavedFinding, SavedFollows, SavedLocation, SavedSelection, SavedTarget, VERSION,
+    SavedFile, SavedFinding, SavedFollows, SavedImage, SavedLocation, SavedSelection, SavedTarget, VERSION,
 };
 use crate::document::Document;
 use crate::follow_up::FollowUp;
+use crate::inspect::Looked;
 use crate::planned::Planned;
 use crate::selection::{Selection, Tree};
 
@@ -49,12 +50,16 @@ fn saved_selection(selection: &Selection) -> SavedSelection {
         installer,
         root: selection.root.as_deref().map(text),
         allow: selection.allow.clone(),
+        inspect: selection
+            .inspect
+            .as_ref()
+            .map(|known| known.archives().iter().map(|path| text(path)).collect()),
     }
 }
 
 /// Records the plan of a target.
 pub fn saved_target(planned: &Planned, allow: &[String]) -> SavedTarget {
-    let Planned { plan, snapshot, folder, follow_up, .. } = planned;
+    let Planned { plan, snapshot, folder, follow_up, images, .. } = planned;
     let findings = plan.findings.iter().map(|finding| SavedFinding {
         code: finding.code.id().into(),
         name: finding.code.name().into(),
@@ -85,6 +90,18 @@ pub fn saved_target(planned: &Planned, allow: &[String]) -> SavedTarget {
         skipped: plan.skipped.clone(),
         restored: plan.restored.clone(),
         inputs: inputs(snapshot),
+        images: images.iter().map(image).collect(),
+    }
+}
+
+fn image(looked: &Looked) -> SavedImage {
+    let contents = looked.contents.as_ref();
+    let server = contents.and_then(|contents| contents.server.as_ref());
+    SavedImage {
+        reference: looked.reference.clone(),
+        id: contents.map(|contents| contents.id.clone()),
+        postgres: server.map(|server| server.version.clone()),
+        libraries: server.map(|server| server.libraries.clone()),
     }
 }
 

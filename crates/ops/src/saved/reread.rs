@@ -1,5 +1,7 @@
 //! Reads again what a saved plan was made from.
 
+use std::sync::Arc;
+
 use model::DesiredState;
 
 use super::compare::{Standing, common, standing};
@@ -8,6 +10,7 @@ use crate::document::{Document, load};
 use crate::document_search::{Named, named_documents};
 use crate::documents::is_parent;
 use crate::error::Error;
+use crate::inspect::Known;
 use crate::opened::Rooted;
 use crate::outcome::Outcome;
 use crate::planned::Planned;
@@ -90,7 +93,12 @@ fn chosen(saved: &PlanFile, selection: &Selection) -> Result<Selection, Error> {
                 .help("remove the option: a saved plan has its own targets"));
         }
     };
-    Ok(Selection { targets: saved.targets.clone(), tree, ..selection.clone() })
+    let known = |archives: &Vec<String>| {
+        let archives = archives.iter().map(std::path::PathBuf::from).collect();
+        Arc::new(Known::new(archives, selection.environment.clone()))
+    };
+    let inspect = saved.inspect.as_ref().map(known);
+    Ok(Selection { targets: saved.targets.clone(), tree, inspect, ..selection.clone() })
 }
 
 impl Reread {

@@ -146,7 +146,7 @@ fn problems(conf: &ObservedConf, draft: &mut Draft) {
 fn resulting_image(desired: &DesiredState, observed: &ObservedState) -> (Option<Image>, Option<Series>) {
     let current = observed.main_database().and_then(|d| image::current(&d.database));
     let image = desired.image().cloned().or(current);
-    let known = image.as_ref().and_then(|image| Release::of(image).series);
+    let known = image.as_ref().and_then(|image| observed.series_of(image));
     // A server of another major would not start on this data.
     let of_data = observed.data.as_ref().map(|data| data.series);
     let declared = desired.postgres_major().map(Series::from);
@@ -350,7 +350,7 @@ fn libraries(desired: &DesiredState, observed: &ObservedState, conf: &ObservedCo
     for library in &libraries {
         let name = String::from_utf8_lossy(&pgconf::library_name(library)).into_owned();
         for image in &images {
-            if Release::of(image).has_library(&name) == Some(false) {
+            if observed.has_library(image, &name) == Some(false) {
                 let such_as = fitting.as_ref().map_or("kasmweb/postgres", Image::as_str);
                 let mut finding = Diagnostic::error(
                     Code::LibraryMissing,

@@ -77,7 +77,7 @@ fn one(
              name {image} to what they build"
         )));
     }
-    let wanted = Release::of(image).series.or(desired.postgres_major().map(Series::from));
+    let wanted = observed.series_of(image).or(desired.postgres_major().map(Series::from));
     majors(desired, wanted, found.as_ref(), observed_database, observed, draft);
     let needs = match observed.target.kind {
         TargetKind::Installer => Needs::Nothing,
@@ -159,7 +159,7 @@ pub(super) fn majors(
     }
     // What the data directory itself says is worth more than the name of an image.
     let (Some(found), Some(wanted), None) = (found, wanted, &observed.data) else { return };
-    let Some(old) = Release::of(found).series else {
+    let Some(old) = observed.series_of(found) else {
         let message = format!(
             "the PostgreSQL major of {found} is not known; the data directory must be one of {wanted}"
         );

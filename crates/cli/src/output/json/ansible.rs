@@ -132,6 +132,7 @@ impl Emitter for Module {
                     folder,
                     follow_up: *follow_up,
                     managed: None,
+                    images: &[],
                     saved_files: None,
                     interrupted: None,
                     saved: None,

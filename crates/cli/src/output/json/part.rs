@@ -9,8 +9,8 @@ use super::target::{Row, Sum};
 use super::words::Outcome;
 use super::writer::pretty;
 use super::{
-    apply, build, entries, explain, history, import, plan, recover, render, resolve, rollback, schema, show,
-    status, validate, verify,
+    apply, build, entries, explain, history, import, inspect, plan, recover, render, resolve, rollback,
+    schema, show, status, upgrade, validate, verify,
 };
 use crate::output::report::Report;
 
@@ -36,6 +36,8 @@ pub(super) enum Part {
     Summary(entries::Span, entries::Totals),
     Explain(explain::Part),
     Resolve(resolve::Part),
+    Inspect(inspect::Part),
+    UpgradePlan(upgrade::Totals),
     Schema(schema::Part),
 }
 
@@ -58,7 +60,8 @@ impl List {
             | Report::Verify
             | Report::History
             | Report::Rollback
-            | Report::Recover => Some(Self::Targets),
+            | Report::Recover
+            | Report::UpgradePlan => Some(Self::Targets),
             Report::Validate | Report::Render | Report::Build => Some(Self::Documents),
             Report::AuditCount | Report::AuditSummary => Some(Self::Counts),
             Report::Import
@@ -66,6 +69,7 @@ impl List {
             | Report::AuditEntries
             | Report::Explain
             | Report::Resolve
+            | Report::Inspect
             | Report::Schema => None,
         }
     }
@@ -102,6 +106,8 @@ impl Part {
             Report::AuditSummary => Self::Summary(entries::Span::default(), entries::Totals::default()),
             Report::Explain => Self::Explain(explain::Part::default()),
             Report::Resolve => Self::Resolve(resolve::Part::default()),
+            Report::Inspect => Self::Inspect(inspect::Part::default()),
+            Report::UpgradePlan => Self::UpgradePlan(upgrade::Totals::default()),
             Report::Schema => Self::Schema(schema::Part::default()),
         }
     }
@@ -115,6 +121,7 @@ impl Part {
             Self::Count(counted, _) => json(counted),
             Self::Summary(span, _) => json(span),
             Self::Resolve(part) => json(part),
+            Self::Inspect(part) => json(part),
             Self::Schema(part) => json(part),
             _ => Value::Null,
         }
@@ -137,6 +144,8 @@ impl Part {
             Self::Import(part) => json(&part.totals()),
             Self::Explain(part) => json(&part.totals()),
             Self::Resolve(_) => json(&resolve::Totals::default()),
+            Self::Inspect(part) => json(&part.totals()),
+            Self::UpgradePlan(totals) => json(totals),
             Self::Schema(_) => json(&schema::Totals::default()),
         }
     }
@@ -155,6 +164,7 @@ impl Part {
             Self::Status(totals) => target(totals, about, outcome, errors),
             Self::Verify(totals) => target(totals, about, outcome, errors),
             Self::History(totals) => target(totals, about, outcome, errors),
+            Self::UpgradePlan(totals) => target(totals, about, outcome, errors),
             Self::Recover(totals) => target(totals, about, outcome, errors),
             Self::Validate(totals) => counted(totals, &validate::failed(about, outcome, errors)),
             Self::Render(totals) => counted(totals, &render::failed(about, outcome, errors)),
@@ -168,6 +178,7 @@ impl Part {
             | Self::Summary(..)
             | Self::Explain(_)
             | Self::Resolve(_)
+            | Self::Inspect(_)
             | Self::Schema(_) => None,
         }
     }

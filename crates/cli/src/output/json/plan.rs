@@ -1,5 +1,6 @@
 //! Plans.
 
+use ops::inspect::{Looked, Place};
 use std::collections::BTreeMap;
 
 use ops::saved::format::SavedFile;
@@ -37,6 +38,43 @@ pub(super) struct Part {
     ignored: Vec<IgnoredRow>,
     /// Names that are new under `ignore` since the last apply.
     newly_ignored: Vec<&'static str>,
+    /// What came of looking into the images; empty if nobody was asked to, and for a saved plan.
+    images: Vec<ImageRow>,
+}
+
+/// What came of looking into an image.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct ImageRow {
+    /// Its reference; null if that may hold a secret.
+    reference: Option<String>,
+    /// Whether the plan uses what was found in it; otherwise what its name tells.
+    inspected: bool,
+    /// Its id.
+    id: Option<String>,
+    /// The archive that it was found in; null for the engine.
+    archive: Option<String>,
+    /// The version of its PostgreSQL; null if it has none.
+    postgres: Option<String>,
+    /// Why it was not looked into.
+    why: Option<String>,
+}
+
+impl ImageRow {
+    fn of(looked: &Looked) -> Self {
+        let contents = looked.contents.as_ref();
+        let server = contents.and_then(|contents| contents.server.as_ref());
+        Self {
+            reference: looked.reference.clone(),
+            inspected: contents.is_some(),
+            id: contents.map(|contents| contents.id.clone()),
+            archive: match &looked.place {
+                Some(Place::Archive(path)) => Some(path.display().to_string()),
+                _ => None,
+            },
+            postgres: server.map(|server| server.version.clone()),
+            why: looked.why.clone(),
+        }
+    }
 }
 
 /// Warnings that were silenced.
@@ -60,6 +98,7 @@ impl Default for Part {
             skipped: Vec::new(),
             ignored: Vec::new(),
             newly_ignored: Vec::new(),
+            images: Vec::new(),
         }
     }
 }
@@ -196,6 +235,7 @@ pub(super) fn row(row: &PlanRow<'_>, detail: Detail) -> Row<Part> {
             skipped: plan.skipped.clone(),
             ignored: IgnoredRow::of(row.ignored()),
             newly_ignored: row.newly_ignored.iter().map(|one| one.name()).collect(),
+            images: row.images.iter().map(ImageRow::of).collect(),
         },
         errors: Vec::new(),
         warnings: Vec::new(),

@@ -10,8 +10,8 @@ use super::problem::Problem;
 use super::target::Row;
 use super::words::Outcome;
 use super::{
-    ansible, apply, build, entries, events, explain, history, import, plan, recover, render, resolve,
-    rollback, schema, show, status, validate, verify,
+    ansible, apply, build, entries, events, explain, history, import, inspect, plan, recover, render,
+    resolve, rollback, schema, show, status, upgrade, validate, verify,
 };
 use crate::output::report::Report;
 
@@ -165,6 +165,8 @@ fn own(report: Report, members: &mut Members, generator: &mut SchemaGenerator) -
         }
         Report::Explain => part!(explain::Part, explain::Totals),
         Report::Resolve => part!(resolve::Part, resolve::Totals),
+        Report::Inspect => part!(inspect::Part, inspect::Totals),
+        Report::UpgradePlan => rows!("targets", targets, Row<upgrade::Part>, upgrade::Totals),
         Report::Schema => part!(schema::Part, schema::Totals),
     };
     totals.to_value()

@@ -1,0 +1,108 @@
+//! The path of an upgrade, for the trees of the examples and of real installers.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::print_stderr, reason = "a test says what it looked at")]
+
+use std::fs;
+
+use serde_json::Value;
+use testing::Sandbox;
+
+use crate::PROGRAM;
+
+const DOCUMENT: &str = "schema: kasm-db/v1\nimage: kasmweb/postgres:1.15.0\npreload: {libraries: [pgaudit]}\n\
+                        audit: {classes: [read, write]}\ntargets: [{name: a, deployment: opt/kasm/1.15.0}]\n";
+
+/// Returns a sandbox with a deployment of a release.
+fn tree(release: &str, image: &str) -> Sandbox {
+    let sandbox = Sandbox::new(PROGRAM);
+    let from = sandbox.target("existing").join("docker/docker-compose.yaml");
+    let text =
+        fs::read_to_string(from).unwrap().replace("1.11.0", release).replace("postgres:12-alpine", image);
+    let docker = sandbox.root().join("opt/kasm").join(release).join("docker");
+    fs::create_dir_all(&docker).unwrap();
+    fs::write(docker.join("docker-compose.yaml"), text).unwrap();
+    let conf = docker.with_file_name("conf").join("database");
+    fs::create_dir_all(&conf).unwrap();
+    fs::write(conf.join("postgresql.conf"), "#shared_preload_libraries = ''\n").unwrap();
+    fs::write(sandbox.root().join("kasm-db.yaml"), DOCUMENT.replace("1.15.0", release)).unwrap();
+    sandbox
+}
+
+#[test]
+fn the_path_to_a_release_applies_the_document_to_the_installer_before_the_dump_is_restored() {
+    let sandbox = tree("1.15.0", "postgres:12-alpine");
+    let before = sandbox.contents(sandbox.root());
+    insta::assert_snapshot!("upgrade_plan_release", sandbox.run("upgrade-plan --to 1.16.0").expect(0).stdout);
+    assert_eq!(sandbox.contents(sandbox.root()), before, "it writes nothing");
+    let run = sandbox.run("upgrade-plan --to 1.16.0 --format json").expect(0);
+    let value: Value = serde_json::from_slice(&run.bytes).unwrap();
+    let target = &value["targets"][0];
+    assert_eq!(
+        (&target["upgrades"], &target["to"]["postgres_major"]),
+        (&"kasm_release".into(), &"14".into())
+    );
+    let titles = target["steps"].as_array().unwrap().iter().map(|step| step["title"].as_str().unwrap());
+    let place = |text: &str| titles.clone().position(|title| title.starts_with(text)).unwrap();
+    assert!(place("Apply the document") < place("Upgrade with"));
+    assert_eq!(place("Verify"), titles.clone().count() - 1);
+    assert!(!run.stdout.contains("dummy-db-password"));
+}
+
+#[test]
+fn a_tree_that_is_installed_already_gets_its_files_before_its_database_is_restored() {
+    let sandbox = tree("1.15.0", "postgres:12-alpine");
+    let newer = sandbox.root().join("opt/kasm/1.16.0/docker");
+    fs::create_dir_all(&newer).unwrap();
+    fs::write(newer.join("docker-compose.yaml"), "services: {}\n").unwrap();
+    insta::assert_snapshot!(
+        "upgrade_plan_installed",
+        sandbox.run("upgrade-plan --format markdown").expect(0).stdout
+    );
+}
+
+#[test]
+fn the_path_to_a_postgresql_major_makes_a_volume_and_keeps_the_old_one() {
+    let sandbox = tree("1.15.0", "postgres:12-alpine");
+    sandbox.edit(&sandbox.root().join("kasm-db.yaml"), "kasmweb/postgres:1.15.0", "postgres:16-alpine");
+    insta::assert_snapshot!("upgrade_plan_major", sandbox.run("upgrade-plan").expect(0).stdout);
+}
+
+#[test]
+fn nothing_to_upgrade_to_and_targets_that_cannot_be_upgraded_are_errors() {
+    let sandbox = tree("1.15.0", "postgres:12-alpine");
+    let says = |arguments: &str, text: &str| {
+        let run = sandbox.run(arguments).expect(64);
+        assert!(run.stderr.contains(text), "{}", run.stderr);
+    };
+    says("upgrade-plan", "the document asks for no upgrade");
+    says("upgrade-plan --to 1.15.0", "is Kasm 1.15.0 already");
+    says("upgrade-plan --to a/b", "not a Kasm release");
+    says("upgrade-plan --installer opt/kasm/1.15.0 --to 1.16.0", "only a deployment can be upgraded");
+}
+
+#[test]
+fn the_trees_of_real_releases_have_a_path() {
+    let Some(corpus) = testing::folder_from("KASM_DB_CORPUS") else {
+        eprintln!("KASM_DB_CORPUS is not set: no real trees");
+        return;
+    };
+    for (release, to, majors) in [("1.12.0", "1.16.0", ("12", "14")), ("1.16.0", "1.19.0", ("14", "16"))] {
+        let sandbox = Sandbox::new(PROGRAM);
+        let tree = sandbox.root().join("opt/kasm").join(release);
+        let from = corpus.join("kasm").join(release);
+        fs::create_dir_all(tree.join("docker")).unwrap();
+        fs::copy(from.join("docker/docker-compose-all.yaml"), tree.join("docker/docker-compose.yaml"))
+            .unwrap();
+        let document = DOCUMENT.replace("1.15.0", release);
+        fs::write(sandbox.root().join("kasm-db.yaml"), document).unwrap();
+        let run = sandbox.run(&format!("upgrade-plan --to {to} --format json")).expect(0);
+        let value: Value = serde_json::from_slice(&run.bytes).unwrap();
+        let target = &value["targets"][0];
+        assert_eq!(target["from"]["kasm_release"], release, "{value}");
+        let major = |side: &str| target[side]["postgres_major"].as_str().unwrap().to_string();
+        assert_eq!((major("from").as_str(), major("to").as_str()), majors);
+        assert!(run.stdout.contains("docker exec -i kasm_db"), "{}", run.stdout);
+        assert!(run.stdout.contains(&format!("kasm_db_{release}")), "{}", run.stdout);
+    }
+}
