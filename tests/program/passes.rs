@@ -64,7 +64,7 @@ fn whatever_fails_in_any_target_keeps_all_of_them_from_being_written() {
             let before = sandbox.seen(sandbox.root());
             let run = sandbox.run("apply -y").expect(code);
             assert_eq!((conf(&sandbox, "a"), conf(&sandbox, "b")), (OLD.into(), OLD.into()), "{how}: {run}");
-            assert!(run.stdout.contains("  a: not started\n"), "{how}: {run}");
+            assert!(run.stdout.contains("  a    not started\n"), "{how}: {run}");
             let after = sandbox.seen(sandbox.root());
             let changed = before.iter().filter(|(path, seen)| after.get(*path) != Some(seen)).count();
             assert_eq!(changed, 0, "{how}: {run}");
@@ -135,8 +135,10 @@ fn a_target_that_changes_while_another_one_is_written_ends_the_run_with_what_was
     let run = sandbox.run("apply -y").expect(10);
     assert!(run.stderr.contains("b/postgresql.conf changed since the plan was made"), "{run}");
     assert!(run.stderr.contains("partly applied: 1 of 3 targets written\n"), "{run}");
+    let table = "  b  failed\n  c  not started\n  a  applied: 1 change in 1 file, needs a restart\n\
+                 3 targets: 1 failed, 1 not started, 1 applied\n";
+    assert!(run.stdout.ends_with(&format!("\nTargets:\n{table}")), "{run}");
     let targets = "  a: applied\n  b: failed\n  c: not started\n";
-    assert!(run.stdout.ends_with(&format!("\nTargets:\n{targets}")), "{run}");
     assert!(
         run.stderr.contains(&format!("targets written\n{targets}  = help: fix the error above")),
         "{run}"
@@ -187,4 +189,37 @@ fn a_dry_run_checks_all_targets_and_says_once_that_nothing_was_written() {
     assert_eq!(run.stderr.matches("Dry run: nothing was written.").count(), 1, "{run}");
     assert_eq!(run.stdout.matches("not applied, as this is a dry run").count(), 2, "{run}");
     assert_eq!((conf(&sandbox, "a"), conf(&sandbox, "b")), (OLD.into(), OLD.into()));
+}
+
+#[test]
+fn plans_of_several_targets_end_with_how_they_end_and_one_alone_does_not() {
+    let sandbox = targets(&["a", "b", "c"], "");
+    write(sandbox.root().join("a/postgresql.conf"), NEW).unwrap();
+    spoil(&sandbox, "c", "blocker");
+    let table = "\nTargets:\n  c  blocked: conf-include\n  b  1 change in 1 file, needs a reload\n  a  no changes\n\
+                 3 targets: 1 blocked, 1 would change, 1 without changes\n";
+    let run = sandbox.run("plan").expect(4);
+    assert!(run.stdout.ends_with(table), "{run}");
+    let run = sandbox.run("-q plan").expect(4);
+    assert!(run.stdout.ends_with(table), "{run}");
+    let run = sandbox.run("plan --target b").expect(0);
+    assert!(!run.stdout.contains("Targets:"), "{run}");
+}
+
+#[test]
+fn beyond_fifty_targets_those_without_changes_are_only_counted() {
+    let names: Vec<_> = (0..60).map(|number| format!("t{number}")).collect();
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    for (number, shown) in [(50, 49), (51, 0), (60, 0)] {
+        let sandbox = targets(&names[..number], "");
+        for name in &names[1..number] {
+            write(sandbox.root().join(name).join("postgresql.conf"), NEW).unwrap();
+        }
+        let run = sandbox.run("-q plan").expect(0);
+        let table = run.stdout.split("\nTargets:\n").nth(1).unwrap();
+        assert!(table.starts_with("  t0"), "{run}");
+        assert_eq!(table.matches("no changes").count(), shown, "{run}");
+        let counts = format!("{number} targets: 1 would change, {} without changes\n", number - 1);
+        assert!(table.ends_with(&counts), "{run}");
+    }
 }

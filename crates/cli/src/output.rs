@@ -22,6 +22,7 @@ pub(crate) mod json;
 mod junit;
 mod markdown;
 mod newer;
+mod outcomes;
 pub(crate) mod panic;
 pub(crate) mod patch;
 mod plural;
