@@ -192,6 +192,99 @@ fn a_dry_run_checks_all_targets_and_says_once_that_nothing_was_written() {
 }
 
 #[test]
+fn beyond_the_failures_that_are_allowed_the_first_pass_writes_nothing() {
+    let sandbox = targets(&["one", "fine", "two"], "");
+    spoil(&sandbox, "one", "hard link");
+    spoil(&sandbox, "two", "blocker");
+    for (allowed, text) in [(0, "allows 0"), (1, "allows 1")] {
+        let run = sandbox.run(&format!("apply -y --keep-going --max-failures {allowed}")).expect(1);
+        let said = format!("Nothing is written: 2 targets failed, and `--max-failures` {text}.\n");
+        assert!(run.stderr.contains(&said) && !run.stderr.contains("Left out"), "{run}");
+        assert_eq!(conf(&sandbox, "fine"), OLD, "{run}");
+        assert!(run.stdout.contains("  fine  not started\n"), "{run}");
+    }
+    let run = sandbox.run("apply -y --keep-going --max-failures 2").expect(10);
+    assert!(run.stderr.contains("Left out, see above: one, two."), "{run}");
+    assert_eq!(conf(&sandbox, "fine"), NEW, "{run}");
+    let run = sandbox.run("apply -y --max-failures 2").expect(64);
+    assert!(run.stderr.contains("--keep-going"), "{run}");
+    sandbox.run("apply -y --keep-going --max-failures many").expect(64);
+}
+
+/// Writes five targets whose database is stopped with a command that fails for `b` and `d`.
+fn two_of_five_fail() -> Sandbox {
+    let sandbox = targets(&["a", "b", "c", "d", "e"], "");
+    let document = sandbox.root().join("kasm-db.yaml");
+    sandbox.edit(&document, "work_mem: 8MB", "max_connections: 50");
+    let stop = sandbox.root().join("stop");
+    // The commands have no argument that names the target, so they count.
+    let count = sandbox.root().join("count");
+    let script =
+        format!("#!/bin/sh\necho >> '{0}'\ncase $(wc -l < '{0}') in 2|4) exit 1 ;; esac\n", count.display());
+    write(&stop, script).unwrap();
+    std::fs::set_permissions(&stop, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let restart = format!(
+        "restart: {{policy: if_needed, stop: ['{}'], start: ['true']}}\nverify: {{connect: none}}\ntargets:\n",
+        stop.display()
+    );
+    sandbox.edit(&document, "targets:\n", &restart);
+    sandbox
+}
+
+#[test]
+fn up_to_the_failures_that_are_allowed_the_second_pass_continues() {
+    for (option, written, ends) in [
+        ("", "ab", "  b  applied, and a step is pending"),
+        ("--keep-going", "ab", "  b  applied, and a step is pending"),
+        ("--keep-going --max-failures 0", "ab", "  b  applied, and a step is pending"),
+        ("--keep-going --max-failures 1", "abcd", "  d  applied, and a step is pending"),
+        ("--keep-going --max-failures 2", "abcde", "  d  applied, and a step is pending"),
+    ] {
+        let sandbox = two_of_five_fail();
+        let run = sandbox.run(&format!("apply -y {option}")).expect(if written == "abcde" { 9 } else { 10 });
+        for name in ["a", "b", "c", "d", "e"] {
+            let is_written = conf(&sandbox, name).contains("max_connections = 50");
+            assert_eq!(is_written, written.contains(name), "{option}, {name}: {run}");
+        }
+        assert!(run.stdout.contains(ends), "{option}: {run}");
+        let stops = option.ends_with(['0', '1']);
+        assert_eq!(run.stderr.contains("The run stops here: "), stops, "{option}: {run}");
+    }
+}
+
+#[test]
+fn failures_of_both_passes_count_together_and_are_in_the_rows() {
+    let sandbox = two_of_five_fail();
+    spoil(&sandbox, "a", "hard link");
+    // `c` is now the second one that is stopped.
+    let run = sandbox.run("apply -y --keep-going --max-failures 1 --format json").expect(10);
+    let value: serde_json::Value = serde_json::from_slice(&run.bytes).unwrap();
+    let ends: Vec<_> =
+        value["targets"].as_array().unwrap().iter().map(|row| row["end"].as_str().unwrap()).collect();
+    assert_eq!(ends, ["failed", "applied", "applied", "not_started", "not_started"], "{run}");
+    assert!(
+        run.stderr.contains("The run stops here: 2 targets failed, and `--max-failures` allows 1.\n"),
+        "{run}"
+    );
+    let run = sandbox.run("apply -y --keep-going --max-failures 0 --format json-lines").expect(1);
+    let lines: Vec<serde_json::Value> =
+        run.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let line = lines.iter().find(|line| line["event"] == "too_many_failed").unwrap();
+    assert_eq!(line["target"], serde_json::Value::Null, "{line}");
+}
+
+#[test]
+fn a_signal_ends_the_run_whatever_may_fail() {
+    let sandbox = two_of_five_fail();
+    let stop = sandbox.root().join("stop");
+    // The command gets the signal's turn: it comes while it runs, and the run ends behind it.
+    write(&stop, "#!/bin/sh\nkill -TERM $PPID\nsleep 1\n").unwrap();
+    sandbox.run("apply -y --keep-going --max-failures 5").expect(130);
+    assert!(conf(&sandbox, "a").contains("max_connections = 50"));
+    assert_eq!(conf(&sandbox, "b"), OLD);
+}
+
+#[test]
 fn plans_of_several_targets_end_with_how_they_end_and_one_alone_does_not() {
     let sandbox = targets(&["a", "b", "c"], "");
     write(sandbox.root().join("a/postgresql.conf"), NEW).unwrap();

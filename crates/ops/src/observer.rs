@@ -121,6 +121,15 @@ pub enum Event<'a> {
     Forgotten(&'a str, bool),
     /// These targets failed before anything was written, and the run continues without them.
     LeftOut(&'a [&'a str]),
+    /// More targets failed than may fail.
+    TooManyFailed {
+        /// How many failed so far.
+        failed: usize,
+        /// How many may fail.
+        allowed: usize,
+        /// Whether targets may have been written before: then the run stops here, and otherwise nothing is written at all.
+        is_second_pass: bool,
+    },
     /// Everything was done but the writing.
     DryRun,
     /// Whoever was asked did not say yes; nothing was written.

@@ -22,6 +22,7 @@ pub(crate) fn run(args: &Apply, setting: &Setting) -> Result<Outcome, Error> {
         no_restart: args.no_restart,
         rollback_on_failure: args.rollback_on_failure,
         keep_going: args.keep_going,
+        max_failures: args.max_failures,
         sslmode: args.sslmode,
     };
     let observer = setting.observer();

@@ -95,6 +95,11 @@ impl Observer for Progress<'_> {
                 let names: Vec<_> = names.iter().map(|name| escape(name)).collect();
                 note(&format!("Left out, see above: {}.\n", names.join(", ")));
             }
+            Event::TooManyFailed { failed, allowed, is_second_pass } => {
+                let failed = count(failed, "target", "targets");
+                let what = if is_second_pass { "The run stops here" } else { "Nothing is written" };
+                note(&format!("{what}: {failed} failed, and `--max-failures` allows {allowed}.\n"));
+            }
             Event::DryRun => note("Dry run: nothing was written.\n"),
             Event::Declined => note("Nothing was written.\n"),
             Event::NotFollowed => note("Nothing was done.\n"),

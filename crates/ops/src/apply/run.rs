@@ -207,8 +207,9 @@ impl Run<'_> {
         self.saved.is_none() && !self.options.yes
     }
 
-    /// Does what the first pass found to do.
-    pub(super) fn finish(&self, locked: &Locked<'_>, checked: Checked<'_>) -> (End, Outcome) {
+    /// Does what the first pass found to do. Returns how the target ended, and whether no other one may follow: a signal ends
+    /// the run, and so does a result that cannot be written.
+    pub(super) fn finish(&self, locked: &Locked<'_>, checked: Checked<'_>) -> ((End, Outcome), bool) {
         self.context.progress.another();
         let begun = self.begin().map_err(|error| (End::Failed, error));
         let finished = begun.and_then(|()| match checked.next {
@@ -221,7 +222,14 @@ impl Run<'_> {
             }
             Next::Nothing(end, outcome) => Ok((end, outcome)),
         });
-        finished.unwrap_or_else(|(end, error)| (end, self.failed(error)))
+        let is_over = |outcome, is_of_result| outcome == Outcome::Interrupted || is_of_result;
+        match finished {
+            Ok((end, outcome)) => ((end, outcome), is_over(outcome, false)),
+            Err((end, error)) => {
+                let is_over = is_over(error.kind, error.is_of_result);
+                ((end, self.failed(error)), is_over)
+            }
+        }
     }
 
     /// Reports how the target ended, and returns it.
