@@ -4,6 +4,7 @@
 //! instead. What others said, the programs that are run and the server, passes a [`Scrubber`] before.
 
 mod annotations;
+mod bar;
 mod detail;
 pub(crate) mod diagnostics;
 pub(crate) mod emitter;

@@ -70,6 +70,11 @@ pub enum Event<'a> {
     Targets(&'a [&'a TargetName]),
     /// What follows is about this target of an apply; `None` if it is about all of them.
     Target(Option<&'a TargetName>),
+    /// The first pass of an apply is done with a target.
+    Looked {
+        /// Whether it keeps the others from being written.
+        has_failed: bool,
+    },
     /// An apply is done with a target, or did not get to it.
     Ended {
         /// The target.

@@ -37,6 +37,7 @@ impl Observer for Progress<'_> {
             true => Ok(()),
             false => self.terminal.result(&scrubber.known(text)),
         };
+        self.terminal.bar.event(&event);
         self.results.each(|emitter| emitter.event(&event, scrubber))?;
         match event {
             Event::Failed(error) => self.terminal.error(error),
@@ -190,7 +191,7 @@ impl Observer for Progress<'_> {
             }
             Event::Reload => progress("reload: SELECT pg_reload_conf();\n"),
             // The command says it of all targets together.
-            Event::Targets(_) | Event::Target(_) | Event::Ended { .. } => {}
+            Event::Targets(_) | Event::Target(_) | Event::Looked { .. } | Event::Ended { .. } => {}
             // What is being done was said already.
             Event::Next(_) | Event::Followed(_) | Event::PutBack => {}
             Event::PuttingBack => note("The database does not come up: restoring the old files.\n"),

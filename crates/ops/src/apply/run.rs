@@ -124,7 +124,10 @@ impl Run<'_> {
         let locked = self.begin().and_then(|()| locked.as_ref().map_err(Error::clone));
         let next = locked.and_then(|locked| self.next(locked, &mut inputs));
         let next = next.unwrap_or_else(|error| Next::Nothing(End::Failed, self.failed(error)));
-        Checked { inputs, next }
+        let checked = Checked { inputs, next };
+        // There is nowhere left to say that this cannot be said.
+        let _ = self.context.tell(Event::Looked { has_failed: checked.has_failed() });
+        checked
     }
 
     fn next<'l>(&self, locked: &'l Locked<'l>, inputs: &mut Inputs) -> Result<Next<'l>, Error> {
