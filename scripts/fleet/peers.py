@@ -69,10 +69,10 @@ def others(fleet, folder):
         with open(script, "w", encoding="ascii") as file:
             file.writelines(f"yq -r .services.db.image {tree}/docker/docker-compose.yaml\n" for tree in fleet.trees[:few])
         found.append(Run("`yq` for each tree: reads an image", ["sh", script], few))
-    ansible = _ansible()
-    if ansible:
+    found_ansible = ansible()
+    if found_ansible:
         hosts = min(PLAYBOOK_HOSTS, max(1, len(fleet.trees) // 10))
-        command, environment = _playbook(fleet, folder, hosts, *ansible)
+        command, environment = _playbook(fleet, folder, hosts, *found_ansible)
         name = "Ansible `replace` and `lineinfile`, `--check --diff`, 2 forks"
         found.append(Run(name, command, hosts, environment=environment))
     return found
@@ -91,8 +91,8 @@ def _augtool(trees, folder):
     return script
 
 
-def _ansible():
-    """Returns ansible-playbook and its environment, from the path or as scripts/get-ansible installed it."""
+def ansible():
+    """Finds ansible-playbook and its environment, from the path or as scripts/get-ansible installed it."""
     if shutil.which("ansible-playbook"):
         return shutil.which("ansible-playbook"), {}
     cache = os.environ.get("KASM_DB_TOOLS") or os.path.expanduser("~/.cache/kasm-db")

@@ -34,7 +34,7 @@ def head(fleet, disk):
     """Returns the machine, and how large the fleet is."""
     size = fleet.bytes / len(fleet.trees) / 1000
     return (
-        f"{len(fleet.trees):,} trees, {size:.0f} kB each, on {_processor()}, {os.cpu_count()} cores, {_memory()}, "
+        f"{len(fleet.trees):,} trees, {size:.0f} kB each, on {processor()}, {os.cpu_count()} cores, {_memory()}, "
         f"Linux {platform.release()}; what is written to disk is on {_filesystem(disk)}.\n"
     )
 
@@ -54,7 +54,7 @@ def scale(whole, sizes, peak):
     """Returns how the time of a tree depends on their number."""
     every = [*sizes.values(), whole]
     rows = [[f"{run.trees:,}", f"{1e6 * run.of_a_tree():,.0f}"] for run in every]
-    return _markdown(["trees", "µs for each tree"], rows) + f"\nPeak memory of `plan` over {whole.trees:,} trees: {peak:.1f} MiB.\n"
+    return markdown(["trees", "µs for each tree"], rows) + f"\nPeak memory of `plan` over {whole.trees:,} trees: {peak:.1f} MiB.\n"
 
 
 def judge(runs, sizes, peak, apply, sed):
@@ -87,7 +87,7 @@ def verdicts(judged, is_judged):
         bar = f"{'at least' if one.is_at_least else 'at most'} {one.bar:g}"
         verdict = ("yes" if one.is_met else "no") if is_judged else "not judged"
         rows.append([one.what, f"{one.measured:.2f}", bar, verdict])
-    return _markdown(["what", "measured", "bar", "met"], rows)
+    return markdown(["what", "measured", "bar", "met"], rows)
 
 
 def peak(run, folder):
@@ -108,15 +108,17 @@ def _table(runs, ratio):
         [run.name, f"{run.trees:,}", f"{statistics.median(run.times):.3f}", f"{1e6 * run.of_a_tree():,.0f}", f"{compute(run):.2f}"]
         for run in runs
     ]
-    return _markdown(["run", "trees", "seconds", "µs for each tree", what], rows)
+    return markdown(["run", "trees", "seconds", "µs for each tree", what], rows)
 
 
-def _markdown(columns, rows):
+def markdown(columns, rows):
+    """Returns a table of Markdown."""
     lines = [columns, ["---", *("---:" for _ in columns[1:])], *rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def _processor():
+def processor():
+    """Returns the name of the processor."""
     with open("/proc/cpuinfo", encoding="utf-8") as file:
         names = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
     return names[0] if names else platform.machine()
