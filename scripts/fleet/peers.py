@@ -79,15 +79,15 @@ def others(fleet, folder):
 
 
 def _augtool(trees, folder):
-    """Writes a script that sets a value in memory and prints what would be saved."""
+    """Writes a script that sets a value and saves the file beside the old one. It cannot read a file with the line ends of Windows."""
     script = os.path.join(folder, "augtool.sh")
     with open(script, "w", encoding="ascii") as file:
         for tree in trees:
             commands = (
                 f"set /augeas/load/P/lens Postgresql.lns\\nset /augeas/load/P/incl /{conf.PATH}\\nload\\n"
-                f"set /files/{conf.PATH}/shared_preload_libraries pgaudit\\nset /augeas/save newfile\\n"
+                f"set /files/{conf.PATH}/shared_preload_libraries pgaudit\\nset /augeas/save newfile\\nsave\\n"
             )
-            file.write(f"printf '{commands}' | augtool --noload --noautoload --root {tree} > /dev/null\n")
+            file.write(f"printf '{commands}' | augtool --noload --noautoload --root {tree} > /dev/null || true\n")
     return script
 
 
