@@ -317,16 +317,23 @@ fn a_lock_that_another_run_holds_keeps_all_targets_from_being_written() {
     let held = File::open(&second).unwrap();
     held.lock().unwrap();
     let run = sandbox.finish(&mut kasm_db(&sandbox, &APPLY)).expect(6);
-    let targets = "  current: not started\n  second: failed\n  third: not started\n";
-    assert!(run.stdout.ends_with(&format!("\nTargets:\n{targets}")), "{run}");
+    let table = "  second   failed\n  current  not started\n  third    not started\n\
+                 3 targets: 1 failed, 2 not started\n";
+    assert!(run.stdout.ends_with(&format!("\nTargets:\n{table}")), "{run}");
     assert!(
         !run.stderr.contains("partly applied") && run.stderr.ends_with("state: nothing changed\n"),
         "{run}"
     );
     assert!(!is_applied(&sandbox.target("existing")) && !is_applied(&second) && !is_applied(&third));
     let run = sandbox.finish(kasm_db(&sandbox, &APPLY).arg("--keep-going")).expect(10);
+    let rows: Vec<_> = run.stdout.split("\nTargets:\n").nth(1).unwrap().lines().collect();
+    assert_eq!(rows[0], "  second   failed", "{run}");
+    assert!(
+        rows[1].starts_with("  current  applied: ") && rows[2].starts_with("  third    applied: "),
+        "{run}"
+    );
+    assert_eq!(rows[3..], ["3 targets: 1 failed, 2 applied"], "{run}");
     let targets = "  current: applied\n  second: failed\n  third: applied\n";
-    assert!(run.stdout.ends_with(&format!("\nTargets:\n{targets}")), "{run}");
     let said =
         format!("\nerror: partly applied: 2 of 3 targets written\n{targets}  = help: fix the error above");
     assert!(run.stderr.contains(&said), "{run}");
@@ -336,8 +343,10 @@ fn a_lock_that_another_run_holds_keeps_all_targets_from_being_written() {
     );
     held.unlock().unwrap();
     let run = sandbox.finish(&mut kasm_db(&sandbox, &APPLY)).expect(0);
-    let targets = "  current: nothing to do\n  second: applied\n  third: nothing to do\n";
-    assert!(run.stdout.ends_with(&format!("\nTargets:\n{targets}")), "{run}");
+    let table = run.stdout.split("\nTargets:\n").nth(1).unwrap();
+    assert!(table.starts_with("  second   applied: "), "{run}");
+    let same = "  current  no changes\n  third    no changes\n3 targets: 1 applied, 2 without changes\n";
+    assert!(table.ends_with(same), "{run}");
 }
 
 #[test]
@@ -352,10 +361,8 @@ fn a_saved_plan_of_several_targets_continues_where_it_was_stopped() {
     held.unlock().unwrap();
     let run = sandbox.run("-q apply plan.json").expect(0);
     assert!(run.stdout.contains("opt/kasm/1.11.0: already applied"), "{run}");
-    assert!(
-        run.stdout.ends_with("  current: nothing to do\n  second: applied\n  third: nothing to do\n"),
-        "{run}"
-    );
+    let same = "  current  no changes\n  third    no changes\n3 targets: 1 applied, 2 without changes\n";
+    assert!(run.stdout.contains("  second   applied: ") && run.stdout.ends_with(same), "{run}");
     // One target that is not as it was keeps all of them from being written to.
     let sandbox = Sandbox::new(PROGRAM);
     three_targets(&sandbox);

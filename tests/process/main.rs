@@ -5,6 +5,7 @@ mod completions;
 mod exchange;
 mod hostile;
 mod interrupts;
+mod progress_line;
 mod question;
 mod swapped;
 mod swapped_files;

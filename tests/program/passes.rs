@@ -64,7 +64,7 @@ fn whatever_fails_in_any_target_keeps_all_of_them_from_being_written() {
             let before = sandbox.seen(sandbox.root());
             let run = sandbox.run("apply -y").expect(code);
             assert_eq!((conf(&sandbox, "a"), conf(&sandbox, "b")), (OLD.into(), OLD.into()), "{how}: {run}");
-            assert!(run.stdout.contains("  a: not started\n"), "{how}: {run}");
+            assert!(run.stdout.contains("  a    not started\n"), "{how}: {run}");
             let after = sandbox.seen(sandbox.root());
             let changed = before.iter().filter(|(path, seen)| after.get(*path) != Some(seen)).count();
             assert_eq!(changed, 0, "{how}: {run}");
@@ -135,8 +135,10 @@ fn a_target_that_changes_while_another_one_is_written_ends_the_run_with_what_was
     let run = sandbox.run("apply -y").expect(10);
     assert!(run.stderr.contains("b/postgresql.conf changed since the plan was made"), "{run}");
     assert!(run.stderr.contains("partly applied: 1 of 3 targets written\n"), "{run}");
+    let table = "  b  failed\n  c  not started\n  a  applied: 1 change in 1 file, needs a restart\n\
+                 3 targets: 1 failed, 1 not started, 1 applied\n";
+    assert!(run.stdout.ends_with(&format!("\nTargets:\n{table}")), "{run}");
     let targets = "  a: applied\n  b: failed\n  c: not started\n";
-    assert!(run.stdout.ends_with(&format!("\nTargets:\n{targets}")), "{run}");
     assert!(
         run.stderr.contains(&format!("targets written\n{targets}  = help: fix the error above")),
         "{run}"
@@ -187,4 +189,130 @@ fn a_dry_run_checks_all_targets_and_says_once_that_nothing_was_written() {
     assert_eq!(run.stderr.matches("Dry run: nothing was written.").count(), 1, "{run}");
     assert_eq!(run.stdout.matches("not applied, as this is a dry run").count(), 2, "{run}");
     assert_eq!((conf(&sandbox, "a"), conf(&sandbox, "b")), (OLD.into(), OLD.into()));
+}
+
+#[test]
+fn beyond_the_failures_that_are_allowed_the_first_pass_writes_nothing() {
+    let sandbox = targets(&["one", "fine", "two"], "");
+    spoil(&sandbox, "one", "hard link");
+    spoil(&sandbox, "two", "blocker");
+    for (allowed, text) in [(0, "allows 0"), (1, "allows 1")] {
+        let run = sandbox.run(&format!("apply -y --keep-going --max-failures {allowed}")).expect(1);
+        let said = format!("Nothing is written: 2 targets failed, and `--max-failures` {text}.\n");
+        assert!(run.stderr.contains(&said) && !run.stderr.contains("Left out"), "{run}");
+        assert_eq!(conf(&sandbox, "fine"), OLD, "{run}");
+        assert!(run.stdout.contains("  fine  not started\n"), "{run}");
+    }
+    let run = sandbox.run("apply -y --keep-going --max-failures 2").expect(10);
+    assert!(run.stderr.contains("Left out, see above: one, two."), "{run}");
+    assert_eq!(conf(&sandbox, "fine"), NEW, "{run}");
+    let run = sandbox.run("apply -y --max-failures 2").expect(64);
+    assert!(run.stderr.contains("--keep-going"), "{run}");
+    sandbox.run("apply -y --keep-going --max-failures many").expect(64);
+}
+
+/// Writes five targets whose database is stopped with a command that fails for `b` and `d`.
+fn two_of_five_fail() -> Sandbox {
+    let sandbox = targets(&["a", "b", "c", "d", "e"], "");
+    let document = sandbox.root().join("kasm-db.yaml");
+    sandbox.edit(&document, "work_mem: 8MB", "max_connections: 50");
+    let stop = sandbox.root().join("stop");
+    // The commands have no argument that names the target, so they count.
+    let count = sandbox.root().join("count");
+    let script =
+        format!("#!/bin/sh\necho >> '{0}'\ncase $(wc -l < '{0}') in 2|4) exit 1 ;; esac\n", count.display());
+    write(&stop, script).unwrap();
+    std::fs::set_permissions(&stop, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let restart = format!(
+        "restart: {{policy: if_needed, stop: ['{}'], start: ['true']}}\nverify: {{connect: none}}\ntargets:\n",
+        stop.display()
+    );
+    sandbox.edit(&document, "targets:\n", &restart);
+    sandbox
+}
+
+#[test]
+fn up_to_the_failures_that_are_allowed_the_second_pass_continues() {
+    for (option, written, ends) in [
+        ("", "ab", "  b  applied, and a step is pending"),
+        ("--keep-going", "ab", "  b  applied, and a step is pending"),
+        ("--keep-going --max-failures 0", "ab", "  b  applied, and a step is pending"),
+        ("--keep-going --max-failures 1", "abcd", "  d  applied, and a step is pending"),
+        ("--keep-going --max-failures 2", "abcde", "  d  applied, and a step is pending"),
+    ] {
+        let sandbox = two_of_five_fail();
+        let run = sandbox.run(&format!("apply -y {option}")).expect(if written == "abcde" { 9 } else { 10 });
+        for name in ["a", "b", "c", "d", "e"] {
+            let is_written = conf(&sandbox, name).contains("max_connections = 50");
+            assert_eq!(is_written, written.contains(name), "{option}, {name}: {run}");
+        }
+        assert!(run.stdout.contains(ends), "{option}: {run}");
+        let stops = option.ends_with(['0', '1']);
+        assert_eq!(run.stderr.contains("The run stops here: "), stops, "{option}: {run}");
+    }
+}
+
+#[test]
+fn failures_of_both_passes_count_together_and_are_in_the_rows() {
+    let sandbox = two_of_five_fail();
+    spoil(&sandbox, "a", "hard link");
+    // `c` is now the second one that is stopped.
+    let run = sandbox.run("apply -y --keep-going --max-failures 1 --format json").expect(10);
+    let value: serde_json::Value = serde_json::from_slice(&run.bytes).unwrap();
+    let ends: Vec<_> =
+        value["targets"].as_array().unwrap().iter().map(|row| row["end"].as_str().unwrap()).collect();
+    assert_eq!(ends, ["failed", "applied", "applied", "not_started", "not_started"], "{run}");
+    assert!(
+        run.stderr.contains("The run stops here: 2 targets failed, and `--max-failures` allows 1.\n"),
+        "{run}"
+    );
+    let run = sandbox.run("apply -y --keep-going --max-failures 0 --format json-lines").expect(1);
+    let lines: Vec<serde_json::Value> =
+        run.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let line = lines.iter().find(|line| line["event"] == "too_many_failed").unwrap();
+    assert_eq!(line["target"], serde_json::Value::Null, "{line}");
+}
+
+#[test]
+fn a_signal_ends_the_run_whatever_may_fail() {
+    let sandbox = two_of_five_fail();
+    let stop = sandbox.root().join("stop");
+    // The command gets the signal's turn: it comes while it runs, and the run ends behind it.
+    write(&stop, "#!/bin/sh\nkill -TERM $PPID\nsleep 1\n").unwrap();
+    sandbox.run("apply -y --keep-going --max-failures 5").expect(130);
+    assert!(conf(&sandbox, "a").contains("max_connections = 50"));
+    assert_eq!(conf(&sandbox, "b"), OLD);
+}
+
+#[test]
+fn plans_of_several_targets_end_with_how_they_end_and_one_alone_does_not() {
+    let sandbox = targets(&["a", "b", "c"], "");
+    write(sandbox.root().join("a/postgresql.conf"), NEW).unwrap();
+    spoil(&sandbox, "c", "blocker");
+    let table = "\nTargets:\n  c  blocked: conf-include\n  b  1 change in 1 file, needs a reload\n  a  no changes\n\
+                 3 targets: 1 blocked, 1 would change, 1 without changes\n";
+    let run = sandbox.run("plan").expect(4);
+    assert!(run.stdout.ends_with(table), "{run}");
+    let run = sandbox.run("-q plan").expect(4);
+    assert!(run.stdout.ends_with(table), "{run}");
+    let run = sandbox.run("plan --target b").expect(0);
+    assert!(!run.stdout.contains("Targets:"), "{run}");
+}
+
+#[test]
+fn beyond_fifty_targets_those_without_changes_are_only_counted() {
+    let names: Vec<_> = (0..60).map(|number| format!("t{number}")).collect();
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    for (number, shown) in [(50, 49), (51, 0), (60, 0)] {
+        let sandbox = targets(&names[..number], "");
+        for name in &names[1..number] {
+            write(sandbox.root().join(name).join("postgresql.conf"), NEW).unwrap();
+        }
+        let run = sandbox.run("-q plan").expect(0);
+        let table = run.stdout.split("\nTargets:\n").nth(1).unwrap();
+        assert!(table.starts_with("  t0"), "{run}");
+        assert_eq!(table.matches("no changes").count(), shown, "{run}");
+        let counts = format!("{number} targets: 1 would change, {} without changes\n", number - 1);
+        assert!(table.ends_with(&counts), "{run}");
+    }
 }

@@ -48,6 +48,7 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("docker load ", "needs a Docker engine; scripts/long packages runs the image"),
     ("docker run ", "needs a Docker engine; scripts/long packages runs the image"),
     ("sha256sum ", "of the files of a release; packages.rs checks them"),
+    ("scripts/simulate-fleet", "builds a release, and measures"),
     ("scripts/measure-", "builds a release, and measures for minutes"),
     ("scripts/circles", "looks at the sources, which are not in the copy"),
     ("scripts/figures", "looks at the sources, which are not in the copy"),

@@ -303,6 +303,10 @@ pub(crate) struct Apply {
     /// Skip targets that cannot be applied instead of writing nothing, and exit with 10
     #[arg(long)]
     pub(crate) keep_going: bool,
+    /// With --keep-going, write nothing if more than N targets fail the checks, and continue after up to N failures while
+    /// writing
+    #[arg(long, value_name = "N", requires = "keep_going", value_parser = whole_number::<usize>)]
+    pub(crate) max_failures: Option<usize>,
     /// The TLS mode of TCP connections, as libpq's sslmode [default: PGSSLMODE, or verify-full]
     #[arg(long, value_name = "MODE", value_parser = sslmode())]
     pub(crate) sslmode: Option<SslMode>,

@@ -91,6 +91,12 @@ impl Command {
         Results::new(choices.iter().map(emitter).collect())
     }
 
+    /// Returns whether standard output gets nothing of the results before their end.
+    pub(crate) fn leaves_output_alone(&self) -> bool {
+        let (_, choices) = self.formats();
+        choices.iter().all(|choice| choice.file.is_some() || choice.format.name == summary::FORMAT.name)
+    }
+
     /// Refuses a file for a result that the run reads, or that gets another result.
     ///
     /// # Errors

@@ -57,6 +57,7 @@ pub fn main() -> ExitCode {
     #[cfg(debug_assertions)]
     break_if_told();
     let environment = Environment::of(std::env::vars_os());
+    terminal.may_show_progress(cli.command.leaves_output_alone(), &environment);
     let shows_repeated = matches!(cli.command, Command::Validate(_) | Command::Plan(_));
     let setting = Setting {
         terminal,
@@ -75,6 +76,7 @@ pub fn main() -> ExitCode {
         error.kind
     });
     setting.progress.over();
+    terminal.bar.end();
     let outcome = setting.results.end(outcome, |error| {
         let error = setting.progress.of_result(error);
         terminal.error(&error);

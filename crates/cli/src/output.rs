@@ -4,6 +4,7 @@
 //! instead. What others said, the programs that are run and the server, passes a [`Scrubber`] before.
 
 mod annotations;
+mod bar;
 pub(crate) mod build;
 mod detail;
 pub(crate) mod diagnostics;
@@ -24,6 +25,7 @@ pub(crate) mod json;
 mod junit;
 mod markdown;
 mod newer;
+mod outcomes;
 pub(crate) mod panic;
 pub(crate) mod patch;
 mod plural;

@@ -67,6 +67,7 @@ fn leave(terminal: Terminal, results: Results, ending: &Ending<'_>) -> ! {
     let code = Exit::from(&error).code();
     let (said, done) = channel();
     let speaks = move || {
+        terminal.bar.end();
         terminal.error(&error);
         results.break_off(&error);
         let _ = said.send(());

@@ -33,7 +33,7 @@ pub struct Applied {
 }
 
 /// Applies documents. If a target fails in the first pass, nothing is written, unless it is to be left out. If one fails
-/// in the second, nothing is written to those after it.
+/// in the second, nothing is written to those after it, unless so many may fail.
 ///
 /// # Errors
 /// A document cannot be read or is not valid, or none names a target: then nothing was written. Errors of a target are
@@ -109,7 +109,7 @@ fn all(
     let each = runs.iter().zip(checked);
     let mut broken = Outcome::Done;
     let ends: Vec<_> = match decided {
-        Ok(None) => write(each, &locked, options),
+        Ok(None) => write(each, &locked, options, context),
         Ok(Some(end)) => each.map(|(run, checked)| run.end(checked.ended(end))).collect(),
         Err(error) => {
             broken = context.failed(&error);
@@ -180,6 +180,11 @@ fn decide(
         if !options.keep_going {
             return Ok(Some(End::NotStarted));
         }
+        if let Some(allowed) = options.max_failures.filter(|allowed| failed.len() > *allowed) {
+            let failed = failed.len();
+            context.tell(Event::TooManyFailed { failed, allowed, is_second_pass: false })?;
+            return Ok(Some(End::NotStarted));
+        }
         let names: Vec<_> = failed.iter().map(|(run, _)| run.dir.target.name.as_str()).collect();
         context.tell(Event::LeftOut(&names))?;
     }
@@ -200,21 +205,34 @@ fn decide(
     Ok(Some(End::Declined))
 }
 
-/// Writes one target after the other: the next one must not follow one that failed.
+/// Writes one target after the other: the next one must not follow one that failed, unless so many may fail.
 fn write<'a>(
-    each: impl Iterator<Item = (&'a Run<'a>, Checked<'a>)>,
+    each: impl ExactSizeIterator<Item = (&'a Run<'a>, Checked<'a>)>,
     locked: &[Result<Locked<'_>, Error>],
     options: &Options,
+    context: &Context<'_>,
 ) -> Vec<(End, Outcome)> {
-    let mut continues = true;
-    let each = each.zip(locked).map(|((run, checked), locked)| {
-        let (Ok(locked), true) = (locked, continues && !checked.has_ended()) else {
+    let each: Vec<_> = each.zip(locked).collect();
+    let mut failed = each.iter().filter(|((_, checked), _)| checked.has_failed()).count();
+    let allowed = options.max_failures.filter(|_| options.keep_going);
+    let (mut continues, mut is_told) = (true, false);
+    let each = each.into_iter().map(|((run, checked), locked)| {
+        let has_ended = checked.has_ended();
+        let (Ok(locked), true) = (locked, continues && !has_ended) else {
+            let too_many = allowed.filter(|allowed| failed > *allowed && !has_ended);
+            if let Some(allowed) = too_many.filter(|_| !std::mem::replace(&mut is_told, true)) {
+                // There is nowhere left to say that this cannot be said.
+                let _ = context.tell(Event::Target(None));
+                let _ = context.tell(Event::TooManyFailed { failed, allowed, is_second_pass: true });
+            }
             return run.end(checked.ended(End::NotStarted));
         };
-        let (end, outcome) = run.finish(locked, checked);
+        let ((end, outcome), is_over) = run.finish(locked, checked);
         // What is left by choice is not a failure.
         let is_left = options.no_restart && outcome == Outcome::Unfinished;
-        continues = outcome == Outcome::Done || is_left;
+        let has_failed = outcome != Outcome::Done && !is_left;
+        failed += usize::from(has_failed);
+        continues = !is_over && (!has_failed || allowed.is_some_and(|allowed| failed <= allowed));
         run.end((end, outcome))
     });
     each.collect()

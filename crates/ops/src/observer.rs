@@ -70,6 +70,11 @@ pub enum Event<'a> {
     Targets(&'a [&'a TargetName]),
     /// What follows is about this target of an apply; `None` if it is about all of them.
     Target(Option<&'a TargetName>),
+    /// The first pass of an apply is done with a target.
+    Looked {
+        /// Whether it keeps the others from being written.
+        has_failed: bool,
+    },
     /// An apply is done with a target, or did not get to it.
     Ended {
         /// The target.
@@ -121,6 +126,15 @@ pub enum Event<'a> {
     Forgotten(&'a str, bool),
     /// These targets failed before anything was written, and the run continues without them.
     LeftOut(&'a [&'a str]),
+    /// More targets failed than may fail.
+    TooManyFailed {
+        /// How many failed so far.
+        failed: usize,
+        /// How many may fail.
+        allowed: usize,
+        /// Whether targets may have been written before: then the run stops here, and otherwise nothing is written at all.
+        is_second_pass: bool,
+    },
     /// Everything was done but the writing.
     DryRun,
     /// Whoever was asked did not say yes; nothing was written.

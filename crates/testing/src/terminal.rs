@@ -17,12 +17,24 @@ pub struct InTerminal {
 
 impl InTerminal {
     /// Starts a program whose standard input and standard error are a terminal.
-    pub fn start(mut command: Command) -> Self {
+    pub fn start(command: Command) -> Self {
+        Self::with(command, false)
+    }
+
+    /// Starts a program whose three standard streams are a terminal.
+    pub fn start_whole(command: Command) -> Self {
+        Self::with(command, true)
+    }
+
+    fn with(mut command: Command, is_whole: bool) -> Self {
         let master = File::from(openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap());
         grantpt(&master).unwrap();
         unlockpt(&master).unwrap();
         let slave = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
         let open = || File::options().read(true).write(true).open(&slave).unwrap();
+        if is_whole {
+            command.stdout(open());
+        }
         let child = command.stdin(open()).stderr(open()).spawn().unwrap();
         Self { child, master, said: String::new() }
     }

@@ -9,7 +9,6 @@ use ops::{Context, Document, Documents, Error, Event, Observer, Outcome, Selecti
 
 use super::Setting;
 use crate::args::Apply;
-use crate::output::escape;
 
 /// Writes what the plan says: for each target all files or none.
 pub(crate) fn run(args: &Apply, setting: &Setting) -> Result<Outcome, Error> {
@@ -23,6 +22,7 @@ pub(crate) fn run(args: &Apply, setting: &Setting) -> Result<Outcome, Error> {
         no_restart: args.no_restart,
         rollback_on_failure: args.rollback_on_failure,
         keep_going: args.keep_going,
+        max_failures: args.max_failures,
         sslmode: args.sslmode,
     };
     let observer = setting.observer();
@@ -46,7 +46,7 @@ pub(crate) fn run(args: &Apply, setting: &Setting) -> Result<Outcome, Error> {
     };
     let Applied { outcome, targets } = applied;
     if targets.len() > 1 {
-        setting.say(&report(&targets))?;
+        setting.results.each(|emitter| emitter.finish())?;
     }
     Ok(outcome)
 }
@@ -81,13 +81,4 @@ fn not_started(documents: &Documents, setting: &Setting, observer: &dyn Observer
             setting.show_met(met);
         },
     )
-}
-
-/// Reports for every target how it ended.
-fn report(targets: &[(TargetName, End)]) -> String {
-    let mut out = String::from("\nTargets:\n");
-    for (name, end) in targets {
-        out.push_str(&format!("  {}: {}\n", escape(&name.label()), end.words()));
-    }
-    out
 }

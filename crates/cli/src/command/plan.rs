@@ -29,6 +29,7 @@ pub(crate) fn run(args: &args::Plan, setting: &Setting) -> Result<Outcome, Error
     let mut begun = false;
     let mut ignored = Vec::new();
     let mut saved: Vec<SavedTarget> = Vec::new();
+    setting.terminal.bar.begin(documents.with_targets().map(|(_, dirs)| dirs.len()).sum());
     let outcome = documents.each_target(
         |_, desired, dir| ops::plan(desired, dir, args.out.is_some(), &selection),
         |met| {
@@ -43,6 +44,9 @@ pub(crate) fn run(args: &args::Plan, setting: &Setting) -> Result<Outcome, Error
                 }
                 results.each(|emitter| emitter.document(&document.name))?;
                 return Ok(Outcome::Done);
+            }
+            if matches!(met, Met::Target(_, _, Err(_))) {
+                setting.terminal.bar.step(true);
             }
             let Some(target) = setting.show_met(met) else { return Ok(Outcome::Done) };
             let planned = target.result;
@@ -69,9 +73,11 @@ pub(crate) fn run(args: &args::Plan, setting: &Setting) -> Result<Outcome, Error
             }
             progress::blockers(&planned.plan, heading, &setting.terminal);
             saved.extend(planned.saved);
+            setting.terminal.bar.step(outcome != Outcome::Done || plan.is_blocked());
             Ok(outcome.worse(outcome_of(plan, args.detailed_exitcode)))
         },
     )?;
+    setting.terminal.bar.end();
     if !begun {
         return Ok(outcome);
     }

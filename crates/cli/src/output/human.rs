@@ -13,10 +13,11 @@ use ops::history::History;
 use ops::status::Status;
 use ops::upgrade::UpgradePath;
 use ops::verify::Verified;
-use ops::{Document, Error, Named, Outcome, TargetDir, TargetName};
+use ops::{Document, Error, Event, Named, Outcome, TargetDir, TargetName};
 
 use super::emitter::{Emitter, Format, PlanHead, PlanRow};
 use super::newer::newer_tree;
+use super::outcomes::Outcomes;
 use super::report::Report;
 use super::sink::Sink;
 use super::{Detail, count, escape};
@@ -25,7 +26,7 @@ use super::{Detail, count, escape};
 pub(crate) const FORMAT: Format = Format {
     name: "human",
     reports: Report::ALL,
-    new: |_, sink, detail| Box::new(Human::new(sink, detail)),
+    new: |report, sink, detail| Box::new(Human::new(report, sink, detail)),
     entries: Some(&entries::Table),
     is_public: false,
 };
@@ -43,6 +44,8 @@ struct Human {
     /// The lines of the targets: they have the width of the longest name.
     lines: Vec<status::Line>,
     totals: Totals,
+    /// How the targets of a plan or an apply end.
+    outcomes: Option<Outcomes>,
 }
 
 /// What all documents came to.
@@ -57,9 +60,11 @@ struct Totals {
 }
 
 impl Human {
-    fn new(sink: Sink, detail: Detail) -> Self {
+    fn new(report: Report, sink: Sink, detail: Detail) -> Self {
         let (lines, totals) = (Vec::new(), Totals::default());
-        Self { sink, detail, begun: false, named: false, several: false, lines, totals }
+        let has_outcomes = matches!(report, Report::Plan | Report::Show | Report::Apply);
+        let outcomes = has_outcomes.then(Outcomes::default);
+        Self { sink, detail, begun: false, named: false, several: false, lines, totals, outcomes }
     }
 
     /// Writes the text of a target, behind those before it.
@@ -79,6 +84,22 @@ impl Emitter for Human {
 
     fn begin_plans(&mut self, head: &PlanHead<'_>) -> Result<(), Error> {
         self.several = head.documents.len() > 1;
+        self.outcomes.iter_mut().for_each(|outcomes| outcomes.begin_plans(head));
+        Ok(())
+    }
+
+    fn read(&mut self, document: &Document) -> Result<(), Error> {
+        self.outcomes.iter_mut().for_each(|outcomes| outcomes.read(document));
+        Ok(())
+    }
+
+    fn event(&mut self, event: &Event<'_>, _: &live::Scrubber) -> Result<(), Error> {
+        self.outcomes.iter_mut().for_each(|outcomes| outcomes.event(event));
+        Ok(())
+    }
+
+    fn error(&mut self, error: &Error) -> Result<(), Error> {
+        self.outcomes.iter_mut().for_each(|outcomes| outcomes.error(error));
         Ok(())
     }
 
@@ -93,6 +114,7 @@ impl Emitter for Human {
     }
 
     fn plan(&mut self, row: &PlanRow<'_>) -> Result<(), Error> {
+        self.outcomes.iter_mut().for_each(|outcomes| outcomes.plan(row));
         let mut text = plan::plan_of(row.plan, row.folder, row.files(), self.detail);
         if let Some(follow_up) = row.follow_up {
             text.push_str(&follow_up::text(follow_up, "the user who applies it"));
@@ -161,6 +183,9 @@ impl Emitter for Human {
     }
 
     fn finish(&mut self) -> Result<(), Error> {
+        if let Some(outcomes) = self.outcomes.as_mut().filter(|outcomes| outcomes.are_several()) {
+            self.sink.text(&format!("\nTargets:\n{}", outcomes.text("  ")))?;
+        }
         self.sink.text(&status::lines(&self.lines))?;
         if !self.detail.quiet && self.lines.iter().any(|line| line.differs) {
             self.sink.text("\nRun `kasm-db verify` for the reason and a fix.\n")?;

@@ -18,6 +18,7 @@ pub(crate) fn report(terminal: Terminal, progress: Progress, results: Results) {
         let error = Error::new(kind, format!("kasm-db broke: this is a bug in it{place}"))
             .help("report it, with the command and this message");
         let error = error.state(state);
+        terminal.bar.end();
         terminal.error(&error);
         results.break_off(&error);
         // Unwinding would run code that expects another world than the one that is left.

@@ -37,6 +37,7 @@ impl Observer for Progress<'_> {
             true => Ok(()),
             false => self.terminal.result(&scrubber.known(text)),
         };
+        self.terminal.bar.event(&event);
         self.results.each(|emitter| emitter.event(&event, scrubber))?;
         match event {
             Event::Failed(error) => self.terminal.error(error),
@@ -94,6 +95,11 @@ impl Observer for Progress<'_> {
             Event::LeftOut(names) => {
                 let names: Vec<_> = names.iter().map(|name| escape(name)).collect();
                 note(&format!("Left out, see above: {}.\n", names.join(", ")));
+            }
+            Event::TooManyFailed { failed, allowed, is_second_pass } => {
+                let failed = count(failed, "target", "targets");
+                let what = if is_second_pass { "The run stops here" } else { "Nothing is written" };
+                note(&format!("{what}: {failed} failed, and `--max-failures` allows {allowed}.\n"));
             }
             Event::DryRun => note("Dry run: nothing was written.\n"),
             Event::Declined => note("Nothing was written.\n"),
@@ -185,7 +191,7 @@ impl Observer for Progress<'_> {
             }
             Event::Reload => progress("reload: SELECT pg_reload_conf();\n"),
             // The command says it of all targets together.
-            Event::Targets(_) | Event::Target(_) | Event::Ended { .. } => {}
+            Event::Targets(_) | Event::Target(_) | Event::Looked { .. } | Event::Ended { .. } => {}
             // What is being done was said already.
             Event::Next(_) | Event::Followed(_) | Event::PutBack => {}
             Event::PuttingBack => note("The database does not come up: restoring the old files.\n"),

@@ -5,10 +5,11 @@ use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
 use anstream::{AutoStream, ColorChoice};
-use live::Scrubber;
+use live::{Environment, Scrubber};
 use ops::output::{OutputFile, Readers};
 use ops::{Error, FilesState, Outcome};
 
+use super::bar::Bar;
 use super::escape::escape_message;
 use super::style;
 use crate::exit::sentence;
@@ -28,6 +29,8 @@ pub(crate) enum Color {
 pub(crate) struct Terminal {
     choice: ColorChoice,
     pub(crate) quiet: bool,
+    /// The line that shows how far the run is. It lives as long as the process, so that everybody who may end the run has it.
+    pub(crate) bar: &'static Bar,
     /// Whether the command can change files: otherwise it is not said that it changed none.
     can_write: bool,
     /// Whether nothing is written to standard error: whoever runs the program may read both streams as one.
@@ -41,7 +44,8 @@ impl Terminal {
             Color::Always => ColorChoice::Always,
             Color::Never => ColorChoice::Never,
         };
-        Self { choice, quiet, can_write, is_silent: false }
+        let bar = Box::leak(Box::default());
+        Self { choice, quiet, bar, can_write, is_silent: false }
     }
 
     /// Returns one that writes results, and nothing else.
@@ -79,9 +83,12 @@ impl Terminal {
             return;
         }
         let choice = self.choice_for(&io::stderr());
-        let mut err = io::stderr().lock();
+        let write = || {
+            let mut err = io::stderr().lock();
+            err.write_all(&coloured(text, choice)).and_then(|()| err.flush())
+        };
         // There is nowhere left to say that this cannot be said.
-        let _ = err.write_all(&coloured(text, choice)).and_then(|()| err.flush());
+        let _ = self.bar.beside(write);
     }
 
     /// Writes the error that ends the run.
@@ -132,6 +139,14 @@ impl Terminal {
         out.is_terminal()
             .then(|| rustix::termios::tcgetwinsize(&out).map_or(80, |size| usize::from(size.ws_col)))
             .filter(|width| *width > 0)
+    }
+
+    /// Decides whether a line shows how far the run is: on standard error, if that is a terminal which results leave alone.
+    /// `is_free` tells that they go elsewhere even if standard output is a terminal.
+    pub(crate) fn may_show_progress(&self, is_free: bool, environment: &Environment) {
+        let is_free = is_free || !io::stdout().is_terminal();
+        let is_able = || io::stderr().is_terminal() && environment.text("TERM") != Some("dumb");
+        self.bar.want(is_free && !self.quiet && !self.is_silent && is_able());
     }
 
     /// Returns whether somebody is there who could answer.

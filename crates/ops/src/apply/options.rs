@@ -19,6 +19,9 @@ pub struct Options {
     pub rollback_on_failure: bool,
     /// Whether a target that fails in the first pass is left out, rather than keeping the others from being written.
     pub keep_going: bool,
+    /// With `keep_going`: how many targets may fail. If more fail in the first pass, nothing is written; up to so many, a target
+    /// that fails in the second pass does not end the run. Without it, the first one that fails there does.
+    pub max_failures: Option<usize>,
     /// How far the server has to prove who it is, over TCP.
     pub sslmode: Option<SslMode>,
 }

@@ -124,7 +124,10 @@ impl Run<'_> {
         let locked = self.begin().and_then(|()| locked.as_ref().map_err(Error::clone));
         let next = locked.and_then(|locked| self.next(locked, &mut inputs));
         let next = next.unwrap_or_else(|error| Next::Nothing(End::Failed, self.failed(error)));
-        Checked { inputs, next }
+        let checked = Checked { inputs, next };
+        // There is nowhere left to say that this cannot be said.
+        let _ = self.context.tell(Event::Looked { has_failed: checked.has_failed() });
+        checked
     }
 
     fn next<'l>(&self, locked: &'l Locked<'l>, inputs: &mut Inputs) -> Result<Next<'l>, Error> {
@@ -207,8 +210,9 @@ impl Run<'_> {
         self.saved.is_none() && !self.options.yes
     }
 
-    /// Does what the first pass found to do.
-    pub(super) fn finish(&self, locked: &Locked<'_>, checked: Checked<'_>) -> (End, Outcome) {
+    /// Does what the first pass found to do. Returns how the target ended, and whether no other one may follow: a signal ends
+    /// the run, and so does a result that cannot be written.
+    pub(super) fn finish(&self, locked: &Locked<'_>, checked: Checked<'_>) -> ((End, Outcome), bool) {
         self.context.progress.another();
         let begun = self.begin().map_err(|error| (End::Failed, error));
         let finished = begun.and_then(|()| match checked.next {
@@ -221,7 +225,14 @@ impl Run<'_> {
             }
             Next::Nothing(end, outcome) => Ok((end, outcome)),
         });
-        finished.unwrap_or_else(|(end, error)| (end, self.failed(error)))
+        let is_over = |outcome, is_of_result| outcome == Outcome::Interrupted || is_of_result;
+        match finished {
+            Ok((end, outcome)) => ((end, outcome), is_over(outcome, false)),
+            Err((end, error)) => {
+                let is_over = is_over(error.kind, error.is_of_result);
+                ((end, self.failed(error)), is_over)
+            }
+        }
     }
 
     /// Reports how the target ended, and returns it.

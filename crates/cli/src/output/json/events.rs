@@ -58,6 +58,8 @@ enum Name {
     Failed,
     /// The target failed before anything was written, and the run continues without it.
     LeftOut,
+    /// More targets failed than `--max-failures` allows: nothing is written, or nothing more.
+    TooManyFailed,
     /// Everything was done but the writing.
     DryRun,
     /// The files of the target are written.
@@ -168,6 +170,7 @@ pub(super) fn each(about: &About, event: &Event<'_>, mut take: impl FnMut(Line))
         Event::LeftOut(names) => names.iter().for_each(|name| {
             take(Line { target: Some((*name).to_string()), ..about.line(Name::LeftOut) });
         }),
+        Event::TooManyFailed { .. } => take(about.line(Name::TooManyFailed)),
         Event::DryRun => take(about.line(Name::DryRun)),
         Event::Applied { report, .. } => {
             take(Line {
