@@ -6,6 +6,7 @@ mod deferred;
 mod format;
 pub(crate) mod help;
 mod images;
+mod writing;
 
 use std::path::PathBuf;
 
@@ -20,6 +21,7 @@ use self::deferred::Deferred;
 pub(crate) use self::format::SinkChoice;
 use self::format::{FormatParser, SinkParser};
 pub(crate) use self::images::{Inspect, UpgradePlan};
+pub(crate) use self::writing::Writing;
 use crate::complete;
 use crate::exit;
 use crate::output::Color;
@@ -190,17 +192,6 @@ fn ignorable() -> impl TypedValueParser<Value = Ignorable> {
         .try_map(move |name| Ignorable::find(&name).ok_or_else(unknown))
 }
 
-/// The most bytes that a message of the history has.
-const MESSAGE: usize = 4096;
-
-fn message(text: &str) -> Result<String, String> {
-    match text.trim() {
-        "" => Err("write at least one word".into()),
-        text if text.len() > MESSAGE => Err(format!("use at most {MESSAGE} bytes")),
-        text => Ok(text.to_string()),
-    }
-}
-
 fn seconds(text: &str) -> Result<u64, String> {
     whole_number(text)
         .map_err(|_: String| "use a whole number of seconds, without a unit, such as `60`".to_string())
@@ -262,26 +253,6 @@ pub(crate) struct Show {
     /// Print a line for each target, the worst first; the same as `--format summary`
     #[arg(long)]
     pub(crate) summary: bool,
-}
-
-/// How files are written.
-#[derive(Debug, Default, Args)]
-pub(crate) struct Writing {
-    /// Do not ask for confirmation
-    #[arg(short, long)]
-    pub(crate) yes: bool,
-    /// Do everything except write
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-    /// Write into the files instead of replacing them, for single-file bind mounts
-    #[arg(long)]
-    pub(crate) in_place: bool,
-    /// Why you make the change; `kasm-db history` shows it
-    #[arg(long, value_name = "TEXT", value_parser = message)]
-    pub(crate) message: Option<String>,
-    /// Pull no image before the database is stopped; a missing image is then refused
-    #[arg(long)]
-    pub(crate) no_pull: bool,
 }
 
 #[derive(Debug, Default, Args)]
