@@ -215,9 +215,11 @@ fn what_fails_fails_the_job<P: Pipelines>() {
     // The forge: a plan whose comment is missing was not seen.
     pipelines.team().forge.state().refuses = true;
     let jobs = pipelines.merge_request();
-    assert!(jobs["plan"].code != 0 && jobs["plan"].log.contains("403"), "{jobs:?}");
+    expect(&jobs, "plan", 75);
+    assert!(jobs["plan"].log.contains("403"), "{jobs:?}");
     let jobs = pipelines.schedule();
-    assert!(jobs["drift"].code != 0 && jobs["drift"].log.contains("403"), "{jobs:?}");
+    expect(&jobs, "drift", 9);
+    assert!(jobs["drift"].log.contains("403"), "{jobs:?}");
     assert_eq!(pipelines.team().contents(), before);
     let kept = fs::read_to_string(pipelines.team().conf()).unwrap();
     assert!(!kept.contains("pgaudit.log ="), "{kept}");

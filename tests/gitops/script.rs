@@ -10,7 +10,7 @@ use crate::forge::TOKEN;
 use crate::team::Team;
 
 /// Prepares the script as a job of GitLab runs it.
-fn script(team: &Team, command: &str) -> Command {
+pub(crate) fn script(team: &Team, command: &str) -> Command {
     let path = repository().join("integrations/ci/kasm-db-ci");
     let mut script = team.command(path, &team.repository());
     script
@@ -28,7 +28,7 @@ fn run(team: &Team, command: &str, variables: &[(&str, &str)]) -> Run {
 }
 
 /// Puts a program in front of the real one of this name.
-fn wrap(team: &Team, name: &str, text: &str) {
+pub(crate) fn wrap(team: &Team, name: &str, text: &str) {
     let path = team.root().join("bin").join(name);
     let _ = fs::remove_file(&path);
     fs::write(&path, text).unwrap();
