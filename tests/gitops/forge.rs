@@ -36,6 +36,8 @@ pub(crate) struct State {
     pub(crate) calls: Vec<String>,
     /// Whether every call is refused.
     pub(crate) refuses: bool,
+    /// What is answered, with this status, to calls whose method begins like this.
+    pub(crate) broken: Option<(&'static str, u16, &'static str)>,
 }
 
 impl State {
@@ -53,8 +55,15 @@ impl State {
         }
     }
 
+    /// Adds comments and issues that two pipelines wrote at once.
+    pub(crate) fn add_own(&mut self) {
+        for (list, mark) in [(&mut self.comments, "plan"), (&mut self.issues, "drift")] {
+            Self::write(list, &json!({"body": format!("<!-- kasm-db {mark} -->\nstale")}));
+        }
+    }
+
     fn write(list: &mut Vec<Entry>, body: &Value) -> Entry {
-        let number = list.len() as u64 + 1;
+        let number = list.last().map_or(0, |last| last.number) + 1;
         let text = |name: &str| body[name].as_str().unwrap_or_default().to_string();
         let text_of = |names: [&str; 2]| names.map(text).concat();
         let entry = Entry {
@@ -66,6 +75,13 @@ impl State {
         };
         list.push(entry.clone());
         entry
+    }
+
+    fn delete(list: &mut Vec<Entry>, number: &str) -> Option<(u16, Value, String)> {
+        let number: u64 = number.parse().ok()?;
+        let index = list.iter().position(|entry| entry.number == number)?;
+        list.remove(index);
+        Some((204, Value::Null, String::new()))
     }
 
     fn update(list: &mut [Entry], number: &str, body: &Value) -> Option<Entry> {
@@ -159,12 +175,17 @@ fn answer(mut reader: impl BufRead, mut writer: impl Write, state: &Mutex<State>
     };
     let mut state = state.lock().unwrap();
     state.calls.push(format!("{method} {target}"));
-    let answered = match is_allowed && !state.refuses {
+    let broken = state.broken.filter(|(start, ..)| method.starts_with(start));
+    let answered = match is_allowed && !state.refuses && broken.is_none() {
         true => route(&mut state, &method, &target, &body),
         false => Some((403, json!({"message": "Forbidden"}), String::new())),
     };
     let (status, value, link) = answered.unwrap_or_else(|| (404, json!({"message": target}), String::new()));
-    let text = value.to_string();
+    let (status, text) = match broken {
+        Some((_, status, text)) => (status, text.to_string()),
+        None if value.is_null() => (status, String::new()),
+        None => (status, value.to_string()),
+    };
     let head = format!(
         "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {}\r\n{link}Connection: close\r\n\r\n",
         text.len()
@@ -206,6 +227,9 @@ fn route(state: &mut State, method: &str, target: &str, body: &Value) -> Option<
         ("PATCH", ["repos", "team", "kasm", "issues", "comments", id]) => {
             done(State::update(&mut state.comments, id, body)?, on_github)
         }
+        ("DELETE", ["repos", "team", "kasm", "issues", "comments", id]) => {
+            State::delete(&mut state.comments, id)
+        }
         ("GET", ["repos", "team", "kasm", "issues"]) => page(kept(&state.issues), on_github),
         ("POST", ["repos", "team", "kasm", "issues"]) => {
             done(State::write(&mut state.issues, body), on_github)
@@ -222,6 +246,9 @@ fn route(state: &mut State, method: &str, target: &str, body: &Value) -> Option<
         }
         ("PUT", ["api", "v4", "projects", "3", "merge_requests", "7", "notes", id]) => {
             done(State::update(&mut state.comments, id, body)?, on_gitlab)
+        }
+        ("DELETE", ["api", "v4", "projects", "3", "merge_requests", "7", "notes", id]) => {
+            State::delete(&mut state.comments, id)
         }
         ("GET", ["api", "v4", "projects", "3", "issues"]) => page(kept(&state.issues), on_gitlab),
         ("POST", ["api", "v4", "projects", "3", "issues"]) => {

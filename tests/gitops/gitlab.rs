@@ -1,8 +1,10 @@
 //! Runs the team's pipeline with gitlab-ci-local: each job in a copy of the repository, with the artifacts of the jobs before.
 
 use std::fs;
+use std::path::Path;
 
-use testing::copy;
+use serde_json::Value;
+use testing::{Run, copy};
 
 use crate::forge::TOKEN;
 use crate::pipelines::{Job, Jobs, Pipelines};
@@ -59,9 +61,9 @@ impl Pipelines for GitLab {
 }
 
 impl GitLab {
-    fn run(&self, arguments: &[&str]) -> Jobs {
+    /// Runs jobs with these arguments of gitlab-ci-local, on a host of this root.
+    fn local(&self, arguments: &[&str], root: &Path) -> Run {
         let (team, tools) = (&self.team, &self.team.tools);
-        let _ = fs::remove_dir_all(team.repository().join(".gitlab-ci-local/output"));
         let mut command = team.command(tools.node(), &team.repository());
         command
             .arg(tools.node_modules.join("gitlab-ci-local/dist/index.js"))
@@ -75,13 +77,18 @@ impl GitLab {
             format!("CI_API_V4_URL=http://127.0.0.1:{}/api/v4", team.forge.port),
             "CI_PROJECT_ID=3".into(),
             format!("KASM_DB_TOKEN={TOKEN}"),
-            format!("KASM_DB_ROOT={}", team.host().display()),
+            format!("KASM_DB_ROOT={}", root.display()),
             format!("PYTHONPATH={}", tools.python.display()),
         ];
         for variable in &variables {
             command.args(["--variable", variable]);
         }
-        let run = team.finish(&mut command);
+        team.finish(&mut command)
+    }
+
+    fn run(&self, arguments: &[&str]) -> Jobs {
+        let _ = fs::remove_dir_all(self.team.repository().join(".gitlab-ci-local/output"));
+        let run = self.local(arguments, &self.team.host());
         let mut jobs = Jobs::new();
         for name in ["validate", "plan", "apply", "drift"] {
             let job = format!("kasm-db:{name}");
@@ -105,4 +112,32 @@ impl GitLab {
         assert!(!jobs.is_empty(), "{run}");
         jobs
     }
+}
+
+#[test]
+fn a_plan_of_another_machine_is_applied_on_the_host() {
+    let Some(team) = Team::new() else { return };
+    let mut pipelines = GitLab::new(team);
+    let team = &pipelines.team;
+    let copied = team.root().join("copied");
+    copy(&team.host(), &copied);
+    let config = team.repository().join(".gitlab-ci.yml");
+    let inputs = format!("policy: policy\n      plan-args: |-\n        --root\n        {}", copied.display());
+    replace(&config, "policy: policy", &inputs);
+    let text = fs::read_to_string(&config).unwrap();
+    fs::write(&config, format!("{text}\"kasm-db:plan\":\n  tags: [planner]\n")).unwrap();
+    team.commit();
+    // The runner of the plan is another one.
+    let jobs = pipelines.local(&["--preview"], Path::new("/")).expect(0).stdout;
+    let jobs: Value = serde_yaml::from_str(&jobs).unwrap();
+    assert_eq!(jobs["kasm-db:plan"]["tags"], serde_json::json!(["planner"]));
+    assert_eq!(jobs["kasm-db:apply"]["tags"], serde_json::json!(["kasm"]));
+    let before = team.contents();
+    let planned = pipelines.local(&["kasm-db:plan"], Path::new("/nowhere")).expect(0);
+    assert!(planned.stdout.contains("2 targets"), "{planned}");
+    let jobs = pipelines.approve();
+    assert_eq!(jobs["apply"].code, 0, "{jobs:?}");
+    assert_ne!(pipelines.team.contents(), before);
+    let kept = copied.join("opt/kasm/1.11.0/conf/database/postgresql.conf");
+    assert!(!fs::read_to_string(kept).unwrap().contains("pgaudit.log ="), "the copy is as it was");
 }

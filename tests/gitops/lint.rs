@@ -115,7 +115,7 @@ fn the_action_and_the_template_have_the_same_inputs() {
     let inputs = inputs["spec"]["inputs"].as_object().unwrap();
     // What GitLab has as jobs or as a variable, and what GitHub has in the workflow.
     let of_github = ["command", "token", "author"];
-    let of_gitlab = ["tags", "environment", "stage", "apply-stage"];
+    let of_gitlab = ["tags", "plan-args", "environment", "stage", "apply-stage"];
     for (name, input) in action["inputs"].as_object().unwrap() {
         if !of_github.contains(&name.as_str()) {
             assert_eq!(inputs[name]["default"], input["default"], "{name}");

@@ -156,14 +156,14 @@ fn one_issue_is_open_while_something_differs<P: Pipelines>() {
     let (all, bodies) = open(&pipelines);
     assert_eq!((all, bodies.len()), (1, 1));
     assert!(bodies[0].starts_with("<!-- kasm-db drift -->\n"), "{}", bodies[0]);
-    assert!(bodies[0].contains("`kasm-db status` ended with 9") && bodies[0].contains("never applied"));
+    assert!(bodies[0].contains("`kasm-db status` exited with 9") && bodies[0].contains("never applied"));
     assert_eq!(pipelines.team().forge.issues()[0].title, "kasm-db: drift");
     // The files alone.
     pipelines.team().change("base.kasm-db.yaml", "\naudit:", "\nverify: {connect: none}\n\naudit:");
     expect(&pipelines.schedule(), "drift", 2);
     let (all, bodies) = open(&pipelines);
     assert_eq!((all, bodies.len()), (1, 1));
-    assert!(bodies[0].contains("`kasm-db status` ended with 2"), "{}", bodies[0]);
+    assert!(bodies[0].contains("`kasm-db status` exited with 2"), "{}", bodies[0]);
     pipelines.push();
     expect(&pipelines.approve(), "apply", 0);
     expect(&pipelines.schedule(), "drift", 0);
@@ -215,9 +215,11 @@ fn what_fails_fails_the_job<P: Pipelines>() {
     // The forge: a plan whose comment is missing was not seen.
     pipelines.team().forge.state().refuses = true;
     let jobs = pipelines.merge_request();
-    assert!(jobs["plan"].code != 0 && jobs["plan"].log.contains("403"), "{jobs:?}");
+    expect(&jobs, "plan", 75);
+    assert!(jobs["plan"].log.contains("403"), "{jobs:?}");
     let jobs = pipelines.schedule();
-    assert!(jobs["drift"].code != 0 && jobs["drift"].log.contains("403"), "{jobs:?}");
+    expect(&jobs, "drift", 9);
+    assert!(jobs["drift"].log.contains("403"), "{jobs:?}");
     assert_eq!(pipelines.team().contents(), before);
     let kept = fs::read_to_string(pipelines.team().conf()).unwrap();
     assert!(!kept.contains("pgaudit.log ="), "{kept}");

@@ -10,7 +10,7 @@ use crate::forge::TOKEN;
 use crate::team::Team;
 
 /// Prepares the script as a job of GitLab runs it.
-fn script(team: &Team, command: &str) -> Command {
+pub(crate) fn script(team: &Team, command: &str) -> Command {
     let path = repository().join("integrations/ci/kasm-db-ci");
     let mut script = team.command(path, &team.repository());
     script
@@ -28,7 +28,7 @@ fn run(team: &Team, command: &str, variables: &[(&str, &str)]) -> Run {
 }
 
 /// Puts a program in front of the real one of this name.
-fn wrap(team: &Team, name: &str, text: &str) {
+pub(crate) fn wrap(team: &Team, name: &str, text: &str) {
     let path = team.root().join("bin").join(name);
     let _ = fs::remove_file(&path);
     fs::write(&path, text).unwrap();
@@ -103,10 +103,19 @@ fn what_an_earlier_step_left_is_not_taken_for_the_plan() {
     assert!(!team.repository().join("kasm-db-ci/plan.json").exists());
     assert!(team.forge.comments()[0].body.contains("### kasm-db plan: failed"));
     run(&team, "apply", &[]).expect(1);
+    // There is no report.
+    let report = team.repository().join("gl-code-quality-report.json");
+    run(&team, "validate", &[]).expect(0);
+    assert!(fs::read_to_string(&report).unwrap().starts_with('['));
+    run(&team, "validate", &[("KASM_DB_CI_ARGS", "--no-such-option")]).expect(64);
+    assert!(!report.exists());
+    fs::write(team.repository().join("wrong.kasm-db.yaml"), "schema: kasm-db/v1\nimag: x\n").unwrap();
+    run(&team, "validate", &[]).expect(3);
+    assert!(fs::read_to_string(&report).unwrap().contains("imag"));
 }
 
 #[test]
-fn a_long_answer_of_a_policy_is_cut_at_a_line_and_ends_no_fence() {
+fn a_long_answer_of_a_policy_is_cut_and_ends_no_fence() {
     let Some(team) = Team::new() else { return };
     let line = "ä````````````````````";
     let conftest = format!("#!/bin/sh\nfor i in $(seq 2000); do echo '{line}'; done\nexit 1\n");
@@ -117,8 +126,17 @@ fn a_long_answer_of_a_policy_is_cut_at_a_line_and_ends_no_fence() {
     assert!(plan.contains("2 of 2 targets would change"), "{body}");
     let fence = "`".repeat(16);
     let inner = rest.strip_prefix(&format!("{fence}\n")).unwrap().split(&fence).next().unwrap();
-    assert!(inner.ends_with("ä```\n…\n") && inner.len() < 4000, "{inner}");
+    assert!(inner.starts_with("ä```\nä```\n") && inner.ends_with("\n…\n") && inner.len() < 4000, "{inner}");
     assert!(rest.contains(&format!("{fence}\n\nCommit ")), "{rest}");
+    // One line of 9,001 bytes: the limit is within a character, and not.
+    for (first, kept) in [("", 1333), ("x", 1332), ("xx", 1332)] {
+        let long = "€".repeat(3000);
+        wrap(&team, "conftest", &format!("#!/bin/sh\necho '{first}{long}'\nexit 1\n"));
+        run(&team, "plan", &[("KASM_DB_CI_POLICY", "policy")]).expect(1);
+        let body = team.forge.comments()[0].body.clone();
+        let wanted = format!("{fence}\n{first}{}\n…\n{fence}\n", "€".repeat(kept));
+        assert!(body.contains(&wanted), "{body}");
+    }
 }
 
 #[test]
