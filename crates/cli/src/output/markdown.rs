@@ -192,7 +192,7 @@ impl Row {
             }
         }
         Self {
-            name: plan.target.name.clone(),
+            name: row.name(),
             rank,
             summary: summary(plan, row.files()),
             database: match plan.needs() {
