@@ -54,7 +54,8 @@ pub(crate) fn run(args: &args::Plan, setting: &Setting) -> Result<Outcome, Error
             let mut planned = target.result;
             let mut outcome = Outcome::Done;
             let label = if several { target.name.label() } else { target.name.target };
-            if let Some(blocker) = overlaps.blocker(label.clone(), &planned.touched) {
+            // One target alone shares nothing.
+            if heading && let Some(blocker) = overlaps.blocker(label.clone(), &planned.touched) {
                 planned.plan.findings.push(blocker);
                 planned.follow_up = None;
             }
