@@ -171,15 +171,49 @@ fn two_targets_of_one_file_are_refused() {
     let text = read_to_string(sandbox.root().join("kasm-db.yaml")).unwrap();
     let again = "  - {name: again, files: {postgresql_conf: a/../a/postgresql.conf}}\n";
     write(sandbox.root().join("kasm-db.yaml"), text + again).unwrap();
-    let run = sandbox.run("apply -y").expect(1);
+    let said = "/a/postgresql.conf would be changed for the target `a`, and belongs to `again`, too";
+    for command in ["plan", "plan --out saved", "apply -y", "apply saved"] {
+        let run = sandbox.run(command).expect(4);
+        assert!(run.stderr.contains(said), "{command}: {run}");
+        assert_eq!(run.stderr.contains("KDB512"), command.starts_with("plan"), "{command}: {run}");
+    }
+    let shown = sandbox.run("show saved").expect(0);
+    assert!(shown.stderr.contains(said), "{shown}");
+    let rows = sandbox.run("plan --summary").expect(4).stdout;
     assert!(
-        run.stderr
-            .contains("/a/postgresql.conf would be changed for the target `a`, and belongs to `again`, too"),
-        "{run}"
+        rows.contains("again  blocked: shared-file\n") && rows.contains("a      1 change in 1 file"),
+        "{rows}"
     );
     assert_eq!(conf(&sandbox, "a"), OLD);
     sandbox.run("apply -y --target again").expect(0);
     assert_eq!(conf(&sandbox, "a"), NEW);
+    // Now neither of them changes it.
+    sandbox.run("plan --detailed-exitcode").expect(0);
+}
+
+#[test]
+fn targets_of_one_name_are_told_apart_by_their_documents() {
+    let sandbox = targets(&["a"], "");
+    let text = read_to_string(sandbox.root().join("kasm-db.yaml")).unwrap();
+    write(sandbox.root().join("two.yaml"), text).unwrap();
+    let both = "-f kasm-db.yaml -f two.yaml";
+    let said = "would be changed for the target `kasm-db.yaml: a`, and belongs to `two.yaml: a`, too";
+    let applied = sandbox.run(&format!("{both} apply -y")).expect(4);
+    assert!(applied.stderr.contains(said), "{applied}");
+    assert_eq!(conf(&sandbox, "a"), OLD);
+    for (format, part) in [
+        ("human", "\n  two.yaml: a      blocked: shared-file\n"),
+        ("summary", "two.yaml: a      blocked: shared-file\n"),
+        ("markdown", "| `two.yaml: a` | blocked: shared-file |"),
+        ("markdown", "<summary>kasm-db.yaml: a: "),
+        ("html", "kasm-db.yaml: a<"),
+        ("html", "two.yaml: a<"),
+        ("sarif", "\"fullyQualifiedName\": \"two.yaml: a\""),
+    ] {
+        let run = sandbox.run(&format!("{both} plan --format {format}")).expect(4);
+        assert!(run.stdout.contains(part), "{format}: {run}");
+        assert!(run.stderr.contains("two.yaml: a:\n") && run.stderr.contains(said), "{format}: {run}");
+    }
 }
 
 #[test]

@@ -524,6 +524,13 @@ work_mem = '4MB'
         fix "Run kasm-db as root or with sudo. If the record is damaged, `kasm-db rollback` still works."
         example r#".kasm-db/managed
 "#;
+    SharedFile "KDB512" "shared-file" "Two targets of a run share a file, and one of them changes it."
+        why "A plan holds only for the files that it was made from. Once the change for one target is written, the plan of the other is out of date."
+        fix "Merge the targets into one, or plan and apply one after the other with `--target`."
+        example r#"targets:
+  - {name: first, deployment: /opt/kasm/current}
+  - {name: again, deployment: /opt/kasm/1.17.0}    # the folder that `current` leads to
+"#;
     // 6xx: reading.
     Unreadable "KDB601" "unreadable" "A file cannot be read."
         why "It cannot be compared with the document."

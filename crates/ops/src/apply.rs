@@ -8,7 +8,6 @@ mod options;
 mod run;
 
 use std::collections::HashMap;
-use std::path::Path;
 
 pub use self::end::End;
 pub use self::options::Options;
@@ -19,6 +18,7 @@ use crate::error::{Error, FilesState};
 use crate::observer::{Event, Question};
 use crate::opened::{Locked, Rooted};
 use crate::outcome::Outcome;
+use crate::overlap::{self, Overlaps};
 use crate::saved::format::PlanFile;
 use crate::saved::{Reread, Standing, of_target, refuse, stale};
 use crate::trust::check_choice;
@@ -141,29 +141,12 @@ fn lock<'a>(runs: &[Run<'_>], rooted: &'a [Result<Rooted, Error>]) -> Vec<Result
 
 /// Returns the error of two targets of which one changes a file that the plan of the other one was made from.
 fn collision(runs: &[Run<'_>], checked: &[Checked<'_>]) -> Option<Error> {
-    let mut changed = HashMap::new();
-    for (run, checked) in runs.iter().zip(checked) {
-        for path in checked.inputs.changed() {
-            if let Some(first) = changed.insert(path.clone(), run) {
-                return Some(collide(&path, first, run));
-            }
-        }
-    }
-    runs.iter().zip(checked).find_map(|(run, checked)| {
-        checked.inputs.all().find_map(|path| {
-            let first = changed.get(&path).filter(|first| !std::ptr::eq(**first, run))?;
-            Some(collide(&path, first, run))
-        })
-    })
-}
-
-fn collide(path: &Path, first: &Run<'_>, second: &Run<'_>) -> Error {
-    let (first, second) = (&first.dir.target.name, &second.dir.target.name);
-    let message = format!(
-        "{} would be changed for the target `{first}`, and belongs to `{second}`, too",
-        path.display()
-    );
-    Error::failed(message).help("merge them into one target, or apply one after the other with `--target`")
+    let mut overlaps = Overlaps::default();
+    let message = runs
+        .iter()
+        .zip(checked)
+        .find_map(|(run, checked)| overlaps.add(run.name.label(), &checked.inputs.touched()))?;
+    Some(Error::new(Outcome::Refused, message).help(overlap::HELP))
 }
 
 /// Decides between the passes: `None` lets the second one begin, and otherwise this is how the targets end that could be

@@ -88,14 +88,14 @@ pub enum Event<'a> {
     Recovered(&'a Path, &'a Recovery),
     /// A saved plan was applied already.
     AlreadyApplied(&'a str),
-    /// The plan of a target, in its folder; `several` tells whether the run has other targets.
+    /// The plan of a target, in its folder.
     Planned {
         /// The plan, with what is allowed.
         plan: &'a Plan,
         /// Where the target's folder is.
         folder: &'a str,
-        /// Whether the run has other targets.
-        several: bool,
+        /// The name of the target, if the run has others.
+        heading: Option<&'a str>,
         /// What this run does after the files.
         follow_up: Option<&'a FollowUp>,
     },

@@ -9,6 +9,7 @@ use crate::follow_up::{FollowUp, planned_follow_up};
 use crate::inspect::Looked;
 use crate::note::Note;
 use crate::opened::Rooted;
+use crate::overlap::Touched;
 use crate::permissions::Purpose;
 use crate::planned::{Planned, judged};
 use crate::saved::format::SavedTarget;
@@ -36,6 +37,8 @@ pub struct TargetPlan {
     /// The error that says that an interrupted run is here: a plan of files that are half new is still worth a look, but
     /// is not what an apply would make.
     pub interrupted: Option<Error>,
+    /// The files that it was made from.
+    pub touched: Touched,
 }
 
 /// Plans a target.
@@ -58,6 +61,7 @@ pub fn plan(
     let plan = judged(made, desired, &opened, Purpose::Looking, true, selection);
     let follow_up = planned_follow_up(desired, &plan, selection);
     let newly_ignored = newly_ignored(desired, &rooted.root);
+    let touched = Touched::of(&plan, opened.snapshot(), rooted.root.path(), desired);
     Ok(TargetPlan {
         plan,
         folder: rooted.folder(),
@@ -67,6 +71,7 @@ pub fn plan(
         newly_ignored,
         images,
         interrupted,
+        touched,
     })
 }
 

@@ -24,7 +24,7 @@ pub(crate) fn named(run: &Run) -> BTreeSet<Code> {
     ids.map(|id| Code::find(id).unwrap_or_else(|| panic!("{id}: no such code\n{run}"))).collect()
 }
 
-pub(crate) const CODES: [Code; 8] = [
+pub(crate) const CODES: [Code; 9] = [
     Code::Unreadable,
     Code::InsecurePermissions,
     Code::EditedSince,
@@ -33,6 +33,7 @@ pub(crate) const CODES: [Code; 8] = [
     Code::NoLongerDeclared,
     Code::ExtensionLeft,
     Code::RecordUnseen,
+    Code::SharedFile,
 ];
 
 fn run(code: Code) -> Run {
@@ -63,6 +64,11 @@ fn run(code: Code) -> Run {
         Code::RecordUnseen => {
             sandbox.run("apply -y").expect(0);
             std::fs::write(conf.parent().unwrap().parent().unwrap().join(".kasm-db/managed"), "{").unwrap();
+            sandbox.run("plan").expect(4)
+        }
+        Code::SharedFile => {
+            let again = "targets:\n  - {name: again, files: {postgresql_conf: conf/postgresql.conf}}\n";
+            sandbox.edit(&sandbox.root().join("kasm-db.yaml"), "targets:\n", again);
             sandbox.run("plan").expect(4)
         }
         Code::InsecurePermissions => {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ops::inspect::Known;
 use ops::saved::format::{SavedTarget, decode, encode};
 use ops::saved::{document_plan, plan_file};
-use ops::{Documents, Error, Met, Outcome, Selection, quoted};
+use ops::{Documents, Error, Met, Outcome, Overlaps, Selection, quoted};
 
 use super::{Setting, outcome_of};
 use crate::args;
@@ -23,10 +23,12 @@ pub(crate) fn run(args: &args::Plan, setting: &Setting) -> Result<Outcome, Error
     selection.check_allowed()?;
     let documents = Documents::load(&selection)?;
     let heading = documents.are_several() || documents.with_targets().any(|(_, dirs)| dirs.len() > 1);
-    let names = documents.with_targets().map(|(document, _)| document.name.as_str()).collect();
+    let names: Vec<_> = documents.with_targets().map(|(document, _)| document.name.as_str()).collect();
+    let several = names.len() > 1;
     let head = PlanHead { documents: names, stale: None, unknown: None };
     let results = &setting.results;
     let mut begun = false;
+    let mut overlaps = Overlaps::default();
     let mut ignored = Vec::new();
     let mut saved: Vec<SavedTarget> = Vec::new();
     setting.terminal.bar.begin(documents.with_targets().map(|(_, dirs)| dirs.len()).sum());
@@ -49,12 +51,20 @@ pub(crate) fn run(args: &args::Plan, setting: &Setting) -> Result<Outcome, Error
                 setting.terminal.bar.step(true);
             }
             let Some(target) = setting.show_met(met) else { return Ok(Outcome::Done) };
-            let planned = target.result;
+            let mut planned = target.result;
             let mut outcome = Outcome::Done;
+            let label = if several { target.name.label() } else { target.name.target };
+            // One target alone shares nothing.
+            if heading && let Some(blocker) = overlaps.blocker(label.clone(), &planned.touched) {
+                planned.plan.findings.push(blocker);
+                planned.follow_up = None;
+            }
+            let heading = heading.then_some(label.as_str());
             progress::warnings(&planned.plan, heading, &setting.terminal);
             let (plan, folder) = (&planned.plan, planned.folder.as_str());
             let row = PlanRow {
                 document: &target.document,
+                several,
                 plan,
                 ignored: &ignored,
                 newly_ignored: &planned.newly_ignored,

@@ -65,8 +65,9 @@ fn one(
     let Some(desired) = document.desired() else { return Ok(Outcome::Invalid) };
     let (selection, several) = (setting.selection(), dirs.len() > 1);
     let mut see = |plan: &::render::Plan| {
-        progress::warnings(plan, several, &setting.terminal);
-        progress::blockers(plan, several, &setting.terminal);
+        let heading = several.then_some(plan.target.name.as_str());
+        progress::warnings(plan, heading, &setting.terminal);
+        progress::blockers(plan, heading, &setting.terminal);
         let (document, target) = (Some(document.name.as_str()), Some(plan.target.name.as_str()));
         // What cannot be written here cannot be written at the end either, and is an error then.
         let _ = setting.results.each(|emitter| emitter.findings(document, target, &plan.findings));

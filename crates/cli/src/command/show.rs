@@ -3,12 +3,12 @@
 use model::{Code, Diagnostic, Location};
 use ops::saved::format::{DocumentPlan, Kind, PlanFile, SavedFollows, SavedSeverity, SavedTarget};
 use ops::saved::{Standing, managed, of_target, open, reread, stale};
-use ops::{Error, Outcome, Planned};
+use ops::{Error, Outcome, Overlaps, Planned, Touched};
 use render::{Plan, Target, TargetKind, ValueChange};
 
 use super::Setting;
 use crate::args;
-use crate::output::emitter::{PlanHead, PlanRow, SavedRow};
+use crate::output::emitter::{PlanHead, PlanRow, SavedRow, target_name};
 use crate::output::{escape, progress};
 
 /// Shows a saved plan: as `plan` would where it still holds, and else as far as the file tells.
@@ -32,7 +32,8 @@ pub(crate) fn run(args: &args::Show, setting: &Setting) -> Result<Outcome, Error
     let results = &setting.results;
     let documents = saved.plans.iter().map(DocumentPlan::document).collect();
     let head = PlanHead { documents, stale: changed.as_deref(), unknown: unknown.as_ref() };
-    let several = saved.targets().nth(1).is_some();
+    let (several, heading) = (saved.plans.len() > 1, saved.targets().nth(1).is_some());
+    let mut overlaps = Overlaps::default();
     let mut plans = Vec::new();
     for (index, (of, target)) in saved.targets().enumerate() {
         let now = compared.as_ref().and_then(|compared| compared.now.get(index));
@@ -41,7 +42,13 @@ pub(crate) fn run(args: &args::Show, setting: &Setting) -> Result<Outcome, Error
         let mut plan = fresh.map_or_else(|| from_file(target), |(_, planned)| planned.plan.clone());
         plan.allow(&saved.selection.allow);
         plan.ignore(&setting.global.ignore);
-        progress::warnings(&plan, several, terminal);
+        let label = target_name(several, of.document(), &target.name);
+        if let Some((_, planned)) = fresh
+            && let Some(blocker) = overlaps.blocker(label.clone(), &Touched::again(&plan, planned))
+        {
+            plan.findings.push(blocker);
+        }
+        progress::warnings(&plan, heading.then_some(&label), terminal);
         if let Some((Standing::Applied, planned)) = now {
             terminal.note(&format!("{}: already applied\n", escape(&planned.folder)));
         }
@@ -65,6 +72,7 @@ pub(crate) fn run(args: &args::Show, setting: &Setting) -> Result<Outcome, Error
         }
         let row = PlanRow {
             document,
+            several,
             plan: &plan,
             ignored: &[],
             newly_ignored: &[],
@@ -77,7 +85,8 @@ pub(crate) fn run(args: &args::Show, setting: &Setting) -> Result<Outcome, Error
             saved: Some(standing),
         };
         results.each(|emitter| emitter.plan(&row))?;
-        progress::blockers(&plan, several, terminal);
+        let label = row.name();
+        progress::blockers(&plan, heading.then_some(&label), terminal);
     }
     results.each(|emitter| emitter.finish())?;
     Ok(if is_stale { Outcome::Stale } else { Outcome::Done })

@@ -7,7 +7,7 @@ use model::{Code, Diagnostic, Location, Severity};
 use ops::verify::{Looked, Verified};
 use ops::{Document, Error, Outcome, TargetName};
 
-use super::emitter::{Emitter, PlanRow};
+use super::emitter::{Emitter, PlanHead, PlanRow, target_name};
 use super::report::Report;
 use super::sink::Sink;
 
@@ -17,6 +17,8 @@ pub(super) const REPORTS: &[Report] = &[Report::Validate, Report::Plan, Report::
 /// What a run came to.
 pub(super) struct Gathered {
     pub(super) report: Report,
+    /// Whether the plans are of several documents.
+    several: bool,
     /// The worst first.
     pub(super) problems: Vec<Annotation>,
     /// What somebody should know besides: nothing is wrong.
@@ -75,7 +77,8 @@ pub(super) struct Annotated {
 impl Annotated {
     /// Starts a result for people.
     pub(super) fn for_people(report: Report, sink: Sink, text: fn(&Gathered) -> String) -> Self {
-        let gathered = Gathered { report, problems: Vec::new(), notes: Vec::new(), outcome: Outcome::Done };
+        let (problems, notes) = (Vec::new(), Vec::new());
+        let gathered = Gathered { report, several: false, problems, notes, outcome: Outcome::Done };
         Self { sink, gathered, text, is_for_programs: false }
     }
 
@@ -88,6 +91,11 @@ impl Annotated {
 impl Emitter for Annotated {
     fn is_for_programs(&self) -> bool {
         self.is_for_programs
+    }
+
+    fn begin_plans(&mut self, head: &PlanHead<'_>) -> Result<(), Error> {
+        self.gathered.several = head.documents.len() > 1;
+        Ok(())
     }
 
     fn read(&mut self, document: &Document) -> Result<(), Error> {
@@ -159,8 +167,7 @@ impl Gathered {
                 (None, Some((place, _))) => (Some(place), None),
                 both => both,
             };
-            let target = &row.plan.target.name;
-            self.push(Annotation { place, related, ..annotation(finding, row.document, target) });
+            self.push(Annotation { place, related, ..annotation(finding, row.document, &row.name()) });
         }
     }
 
@@ -192,7 +199,10 @@ impl Gathered {
     /// Adds an error of the run or of a target.
     fn error(&mut self, error: &Error) {
         for error in std::iter::once(error).chain(&error.others) {
-            let about = error.target.as_ref().or(error.document.as_ref());
+            let about = match (error.document.as_deref(), error.target.as_deref()) {
+                (Some(document), Some(target)) => target_name(self.several, document, target),
+                (document, target) => target.or(document).unwrap_or_default().to_string(),
+            };
             self.push(Annotation {
                 severity: Severity::Error,
                 code: None,
@@ -200,7 +210,7 @@ impl Gathered {
                 place: None,
                 related: None,
                 document: error.document.as_ref().and_then(|name| below(Path::new(&**name))),
-                about: about.map_or(String::new(), ToString::to_string),
+                about,
             });
         }
     }

@@ -275,6 +275,8 @@ pub(crate) struct PlanHead<'a> {
 pub(crate) struct PlanRow<'a> {
     /// The document that the target is of.
     pub(crate) document: &'a str,
+    /// Whether there are other documents, which may have a target of the same name.
+    pub(crate) several: bool,
     pub(crate) plan: &'a Plan,
     /// Warnings of the document that are silenced.
     pub(crate) ignored: &'a [Diagnostic],
@@ -310,7 +312,17 @@ pub(crate) enum SavedRow {
     Unknown,
 }
 
+/// Returns the name of a target that no other one of the run has.
+pub(crate) fn target_name(several: bool, document: &str, target: &str) -> String {
+    if several { format!("{document}: {target}") } else { target.to_owned() }
+}
+
 impl PlanRow<'_> {
+    /// Returns a name of the target that no other one of the run has.
+    pub(crate) fn name(&self) -> String {
+        target_name(self.several, self.document, &self.plan.target.name)
+    }
+
     /// Counts the silenced warnings of the document and of the target, by their names.
     pub(crate) fn ignored(&self) -> BTreeMap<&'static str, usize> {
         by_name(self.ignored.iter().chain(&self.plan.ignored))

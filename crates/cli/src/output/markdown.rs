@@ -125,7 +125,7 @@ impl Markdown {
         }
         out.push_str("| target | result | database |\n|---|---|---|\n");
         for row in self.rows.iter().take(ROWS) {
-            let _ = writeln!(out, "| {} | {} | {} |", code(&row.name), row.summary, row.database);
+            let _ = writeln!(out, "| {} | {} | {} |", cell(&row.name), row.summary, row.database);
         }
         if self.rows.len() > ROWS {
             let _ = writeln!(out, "\nand {} more targets", self.rows.len() - ROWS);
@@ -192,7 +192,7 @@ impl Row {
             }
         }
         Self {
-            name: plan.target.name.clone(),
+            name: row.name(),
             rank,
             summary: summary(plan, row.files()),
             database: match plan.needs() {
@@ -251,9 +251,9 @@ fn changes(out: &mut String, plan: &Plan) {
     }
     out.push_str("| value | before | after | file |\n|---|---|---|---|\n");
     for change in plan.changes.iter().take(ROWS) {
-        let value = |value: &Option<String>| value.as_ref().map_or("not set".into(), |value| code(value));
+        let value = |value: &Option<String>| value.as_ref().map_or("not set".into(), |value| cell(value));
         let (before, after) = (value(&change.before), value(&change.after));
-        let _ = writeln!(out, "| {} | {before} | {after} | {} |", code(&change.subject), code(&change.path));
+        let _ = writeln!(out, "| {} | {before} | {after} | {} |", cell(&change.subject), cell(&change.path));
     }
     if plan.changes.len() > ROWS {
         let _ = writeln!(out, "\nand {} more changes", plan.changes.len() - ROWS);
@@ -319,12 +319,19 @@ fn fence(text: &str) -> String {
     "`".repeat(longest.max(2) + 1)
 }
 
-/// Writes a text as code, in a cell of a table too.
+/// Writes a text as code in a cell of a table, which a bare `|` would end, even in code.
+fn cell(text: &str) -> String {
+    code(text).replace('|', "\\|")
+}
+
+/// Writes a text as code.
 fn code(text: &str) -> String {
-    let text = escape(text).replace('|', "\\|");
+    let text = escape(text);
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let mark = "`".repeat(longest + 1);
-    let space = if longest > 0 || text.is_empty() { " " } else { "" };
+    // A reader removes one space from both ends, if there is one at each.
+    let is_stripped = text.starts_with(' ') && text.ends_with(' ');
+    let space = if longest > 0 || text.is_empty() || is_stripped { " " } else { "" };
     format!("{mark}{space}{text}{space}{mark}")
 }
 
@@ -335,9 +342,10 @@ fn plain(text: &str) -> String {
     if parts.len().is_multiple_of(2) {
         return html(&text);
     }
-    let part = |(index, part): (usize, &&str)| match index % 2 == 1 && !part.is_empty() {
-        true => code(part),
-        false => html(part),
+    let part = |(index, part): (usize, &&str)| match (index % 2 == 1, part.is_empty()) {
+        (true, true) => html("``"),
+        (true, false) => code(part),
+        (false, _) => html(part),
     };
     parts.iter().enumerate().map(part).collect()
 }
@@ -385,12 +393,14 @@ mod tests {
         assert_eq!(fence("a\n"), "```");
         assert_eq!(fence("````\n"), "`````");
         assert_eq!(code("a`b``c"), "``` a`b``c ```");
-        assert_eq!(code("a|b"), "`a\\|b`");
+        assert_eq!((code("a|b"), cell("a|b")), ("`a|b`".into(), "`a\\|b`".into()));
+        assert_eq!(code(" a "), "`  a  `");
     }
 
     #[test]
     fn nothing_in_a_message_is_markup_or_a_mention() {
         assert_eq!(plain("use `a_b` <script> @anna [x](y)"), "use `a_b` &lt;script&gt; &#64;anna \\[x\\](y)");
         assert_eq!(plain("an odd ` mark"), "an odd &#96; mark");
+        assert_eq!(plain("not `a|b` but ``"), "not `a|b` but &#96;&#96;");
     }
 }

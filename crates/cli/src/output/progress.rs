@@ -45,15 +45,15 @@ impl Observer for Progress<'_> {
             Event::AlreadyApplied(folder) => {
                 result(&format!("{}: already applied, no changes.\n", escape(folder)))?;
             }
-            Event::Planned { plan, folder, several, follow_up } => {
-                warnings(plan, several, self.terminal);
+            Event::Planned { plan, folder, heading, follow_up } => {
+                warnings(plan, heading, self.terminal);
                 let mut text = plan::plan(plan, folder, self.detail);
                 if let Some(follow_up) = follow_up {
                     text.push_str(&follow_up::text(follow_up, &who()));
                 }
                 text.push_str(&plan::ignored(&by_name(&plan.ignored), &[]));
                 result(&text)?;
-                blockers(plan, several, self.terminal);
+                blockers(plan, heading, self.terminal);
             }
             Event::AllowAgain(names) => {
                 let flags: Vec<_> = names.iter().map(|name| format!("--allow {name}")).collect();
@@ -314,15 +314,15 @@ fn leftovers(report: &Report, terminal: &Terminal) {
 /// Shows the warnings of a plan, which come before it.
 ///
 /// Of several targets, `heading` says whose they are: the plans themselves go to another stream.
-pub(crate) fn warnings(plan: &Plan, heading: bool, terminal: &Terminal) {
+pub(crate) fn warnings(plan: &Plan, heading: Option<&str>, terminal: &Terminal) {
     let warnings: Vec<_> = plan.warnings().cloned().collect();
-    show(&warnings, heading.then_some(plan.target.name.as_str()), terminal);
+    show(&warnings, heading, terminal);
 }
 
 /// Shows the blockers of a plan, which come after it: the last lines on a terminal are those that are read.
-pub(crate) fn blockers(plan: &Plan, heading: bool, terminal: &Terminal) {
+pub(crate) fn blockers(plan: &Plan, heading: Option<&str>, terminal: &Terminal) {
     let blockers: Vec<_> = plan.blockers().cloned().collect();
-    show(&blockers, heading.then_some(plan.target.name.as_str()), terminal);
+    show(&blockers, heading, terminal);
     if plan.is_blocked() {
         terminal.state(FilesState::NothingChanged);
     }

@@ -7,7 +7,7 @@ use render::{Found, Plan, Snapshot, Source};
 
 use crate::error::Error;
 use crate::opened::Rooted;
-use crate::path::normalize;
+use crate::overlap::Touched;
 
 /// Every file that a plan was made from.
 #[derive(Default)]
@@ -35,20 +35,10 @@ impl Inputs {
         Self { folder: rooted.root.path().to_path_buf(), files: snapshot.files().map(input).collect() }
     }
 
-    /// Returns the paths of the files that are there.
-    pub(super) fn all(&self) -> impl Iterator<Item = PathBuf> {
-        let files = self.files.iter().filter(|input| matches!(input.found, Found::Yes(_)));
-        files.map(|input| self.path(input))
-    }
-
-    /// Returns the paths of the files that the plan changes.
-    pub(super) fn changed(&self) -> impl Iterator<Item = PathBuf> {
-        self.files.iter().filter(|input| input.is_changed).map(|input| self.path(input))
-    }
-
-    fn path(&self, input: &Input) -> PathBuf {
-        // An absolute path stays what it is.
-        normalize(&self.folder.join(&input.path))
+    /// Returns the files that are there.
+    pub(super) fn touched(&self) -> Touched {
+        let there = self.files.iter().filter(|input| matches!(input.found, Found::Yes(_)));
+        Touched::below(&self.folder, there.map(|input| (input.path.as_str(), input.is_changed)))
     }
 
     /// Compares them with what a source has now.

@@ -149,8 +149,9 @@ impl Run<'_> {
             false => follow_up,
         });
         let follow_up = follow_up.as_ref().filter(|_| !self.options.files_only && !self.options.no_restart);
-        let several = self.several;
-        self.context.tell(Event::Planned { plan: &plan, folder: &folder, several, follow_up })?;
+        let label = self.name.label();
+        let heading = self.several.then_some(label.as_str());
+        self.context.tell(Event::Planned { plan: &plan, folder: &folder, heading, follow_up })?;
         if let Some(stale) = stale.filter(|_| restarts) {
             self.context.tell(Event::Stale(&stale))?;
         }

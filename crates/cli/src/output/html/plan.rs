@@ -44,7 +44,7 @@ pub(super) fn entry(row: &PlanRow<'_>, detail: Detail) -> Entry {
         found(plan),
     ];
     let has_section = rank != Rank::Same || !row.newly_ignored.is_empty();
-    Entry { name: plan.target.name.clone(), rank, cells, section: has_section.then(|| section(row, detail)) }
+    Entry { name: row.name(), rank, cells, section: has_section.then(|| section(row, detail)) }
 }
 
 /// Writes what becomes of the target.

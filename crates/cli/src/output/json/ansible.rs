@@ -126,6 +126,7 @@ impl Emitter for Module {
                 let document = self.rows.row().document.clone().unwrap_or_default();
                 self.planned(&PlanRow {
                     document: &document,
+                    several: false,
                     plan,
                     ignored: &[],
                     newly_ignored: &[],
