@@ -43,6 +43,61 @@ fn no_result_replaces_the_document_or_another_result() {
     sandbox.run("show p --format json=p").expect(64);
 }
 
+/// Refuses the arguments, and leaves every file as it is.
+#[track_caller]
+fn refuses(sandbox: &Sandbox, arguments: &str) {
+    let before = sandbox.contents(sandbox.root());
+    let run = sandbox.run(arguments).expect(64);
+    assert!(run.stderr.contains("is read by this run"), "{arguments}: {run}");
+    assert_eq!(sandbox.contents(sandbox.root()), before, "{arguments}");
+}
+
+#[test]
+fn no_result_replaces_a_file_that_the_run_reads() {
+    let sandbox = one("extends: base/kasm-db.yaml\nsettings: {work_mem: 8MB}\n", "include 'more.conf'\n");
+    let root = sandbox.root();
+    create_dir(root.join("base")).unwrap();
+    write(root.join("base/kasm-db.yaml"), "schema: kasm-db/v1\n").unwrap();
+    write(root.join("t/more.conf"), "").unwrap();
+    sandbox.run("plan --out saved").expect(0);
+    sandbox.run("apply -y").expect(0);
+    std::os::unix::fs::symlink("t", root.join("link")).unwrap();
+    let files = [
+        "base/kasm-db.yaml",
+        "base/../base/kasm-db.yaml",
+        "t/postgresql.conf",
+        "t/../t/more.conf",
+        "link/more.conf",
+        ".kasm-db/managed",
+        ".kasm-db/other",
+    ];
+    for file in files {
+        refuses(&sandbox, &format!("plan --format json={file}"));
+        refuses(&sandbox, &format!("plan --format json --format human={file}"));
+        refuses(&sandbox, &format!("plan --out {file} --format json=other"));
+    }
+    refuses(&sandbox, "plan -R -f . --format json=kasm-db.yaml");
+    refuses(&sandbox, "plan -R -f . --target nothing --format json=kasm-db.yaml");
+    refuses(&sandbox, "plan -R -f . --allow nothing --format json=kasm-db.yaml");
+    sandbox.run("plan --format json=t/other --format human=link/new --out t/plan").expect(0);
+    // What was not there when the plan was saved cannot be compared with it any more; a plan of now can.
+    sandbox.run("plan --out saved").expect(0);
+    refuses(&sandbox, "show saved --format json=base/kasm-db.yaml");
+    refuses(&sandbox, "show saved --format json=t/more.conf");
+    refuses(&sandbox, "show saved --format json=kasm-db.yaml");
+    sandbox.run("show saved --format json=other").expect(0);
+}
+
+#[test]
+fn two_results_never_go_to_one_file_however_it_is_spelt() {
+    let sandbox = one("settings: {work_mem: 8MB}\n", "");
+    std::os::unix::fs::symlink("t", sandbox.root().join("link")).unwrap();
+    for (first, second) in [("p", "./p"), ("t/p", "t/../t/p"), ("t/p", "link/p"), ("p", "t/../p")] {
+        refuses(&sandbox, &format!("plan --format json={first} --format human={second}"));
+        refuses(&sandbox, &format!("plan --format json={first} --out {second}"));
+    }
+}
+
 #[test]
 fn a_declared_class_is_one_that_is_audited() {
     for (classes, audits) in

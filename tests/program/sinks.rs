@@ -85,16 +85,3 @@ fn a_run_that_fails_leaves_the_files_of_results_for_people_as_they_are() {
     let human = sandbox.run("plan").expect(0).bytes;
     assert!(fs::read(&file).unwrap() == human, "the file is not whole");
 }
-
-#[test]
-fn a_result_may_go_to_a_file_that_the_run_reads() {
-    let (sandbox, conf) = two_targets();
-    let before = fs::read(&conf).unwrap();
-    for format in ["human", "json"] {
-        let alone = sandbox.run(&format!("plan --format {format}")).expect(0);
-        let run = sandbox.run(&format!("plan --format {format}=one/{CONF} --jobs 1")).expect(0);
-        assert_eq!(run.stderr, alone.stderr);
-        assert!(fs::read(&conf).unwrap() == alone.bytes, "{run}");
-        fs::write(&conf, &before).unwrap();
-    }
-}

@@ -108,7 +108,9 @@ impl Documents {
         each(selection.jobs_for(named.len()), named.into_iter(), read, |(named, read)| {
             if let Ok(document) = &read {
                 parents.add(document);
+                selection.outputs.check_document(document)?;
             }
+            selection.outputs.check_file(&named.path)?;
             all.push((named, read));
             Ok::<(), Error>(())
         })?;

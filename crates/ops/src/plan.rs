@@ -36,6 +36,8 @@ pub struct TargetPlan {
     /// The error that says that an interrupted run is here: a plan of files that are half new is still worth a look, but
     /// is not what an apply would make.
     pub interrupted: Option<Error>,
+    /// The error that says that a result of the run would overwrite a file that the plan was made from.
+    pub overwritten: Option<Error>,
 }
 
 /// Plans a target.
@@ -51,6 +53,7 @@ pub fn plan(
     let rooted = Rooted::open(dir, selection)?;
     let interrupted = rooted.interrupted();
     let opened = rooted.read();
+    let overwritten = selection.outputs.check_target(rooted.root.path(), opened.snapshot()).err();
     let made = opened.plan(desired);
     let managed = opened.managed(desired);
     let images = opened.looked(desired);
@@ -67,6 +70,7 @@ pub fn plan(
         newly_ignored,
         images,
         interrupted,
+        overwritten,
     })
 }
 

@@ -20,8 +20,9 @@ pub(crate) fn run(args: &args::Plan, setting: &Setting) -> Result<Outcome, Error
         Arc::new(Known::new(archives, setting.environment.clone()))
     });
     let selection = Selection { inspect, ..setting.selection() };
-    selection.check_allowed()?;
+    // Before any other error: one would be written to the files of results, which must not be documents.
     let documents = Documents::load(&selection)?;
+    selection.check_allowed()?;
     let heading = documents.are_several() || documents.with_targets().any(|(_, dirs)| dirs.len() > 1);
     let names = documents.with_targets().map(|(document, _)| document.name.as_str()).collect();
     let head = PlanHead { documents: names, stale: None, unknown: None };
@@ -50,6 +51,9 @@ pub(crate) fn run(args: &args::Plan, setting: &Setting) -> Result<Outcome, Error
             }
             let Some(target) = setting.show_met(met) else { return Ok(Outcome::Done) };
             let planned = target.result;
+            if let Some(error) = planned.overwritten {
+                return Err(error);
+            }
             let mut outcome = Outcome::Done;
             progress::warnings(&planned.plan, heading, &setting.terminal);
             let (plan, folder) = (&planned.plan, planned.folder.as_str());
