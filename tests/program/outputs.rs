@@ -99,6 +99,34 @@ fn two_results_never_go_to_one_file_however_it_is_spelt() {
 }
 
 #[test]
+fn a_format_with_an_empty_file_is_wrong_usage() {
+    let sandbox = one("settings: {work_mem: 8MB}\n", "");
+    for format in ["html", "json"] {
+        let run = sandbox.run(&format!("plan --format {format}=")).expect(64);
+        assert!(run.stderr.contains("add a file after `=`, or remove `=`"), "{run}");
+    }
+}
+
+#[test]
+fn standard_input_is_not_a_plan_and_a_document() {
+    let sandbox = one("settings: {work_mem: 8MB}\n", "");
+    for arguments in ["apply - -f -", "show - -f -"] {
+        let run = sandbox.run(arguments).expect(64);
+        assert!(run.stderr.contains("cannot both be read from standard input"), "{run}");
+    }
+}
+
+#[test]
+fn a_target_that_no_document_has_names_each_that_there_is_once() {
+    let sandbox = one("settings: {work_mem: 8MB}\n", "");
+    let text = read_to_string(sandbox.root().join("kasm-db.yaml")).unwrap();
+    let other = text.replace("]\n", ", {name: u, files: {postgresql_conf: t/postgresql.conf}}]\n");
+    write(sandbox.root().join("other.yaml"), other).unwrap();
+    let run = sandbox.run("plan -f kasm-db.yaml -f other.yaml --target nomatch").expect(64);
+    assert!(run.stderr.contains("use a target that the documents declare: t, u\n"), "{run}");
+}
+
+#[test]
 fn a_declared_class_is_one_that_is_audited() {
     for (classes, audits) in
         [("[ddl]", true), ("[all]", true), ("[all, -ddl]", false), ("[ddl, read, -ddl]", false)]

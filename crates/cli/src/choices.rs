@@ -1,7 +1,7 @@
 //! What the arguments choose.
 
 use std::num::NonZero;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::parser::ValueSource;
@@ -20,7 +20,7 @@ impl Cli {
     /// Moves documents that a command names without `-f` to those of `-f`.
     ///
     /// # Errors
-    /// Folders are to be searched, and none is named.
+    /// Folders are to be searched, and none is named; or standard input is to be two things.
     pub(crate) fn take_documents(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
         let named = match &mut self.command {
             Command::Validate(args) => std::mem::take(&mut args.documents),
@@ -37,6 +37,17 @@ impl Cli {
         if self.global.recursive && self.global.file.is_empty() {
             let message = "`--recursive` needs a folder: add `-f DIR`";
             return Err(Self::command().error(clap::error::ErrorKind::MissingRequiredArgument, message));
+        }
+        let plan = match &self.command {
+            Command::Apply(args) => args.plan.as_deref(),
+            Command::Show(args) => Some(args.plan.as_path()),
+            _ => None,
+        };
+        let stdin = Path::new("-");
+        if plan == Some(stdin) && self.global.file.iter().any(|file| file == stdin) {
+            let message =
+                "the plan and the document cannot both be read from standard input: name a file for one";
+            return Err(Self::command().error(clap::error::ErrorKind::ArgumentConflict, message));
         }
         Ok(())
     }
