@@ -78,6 +78,7 @@ fn no_result_replaces_a_file_that_the_run_reads() {
     }
     refuses(&sandbox, "plan -R -f . --format json=kasm-db.yaml");
     refuses(&sandbox, "plan -R -f . --target nothing --format json=kasm-db.yaml");
+    refuses(&sandbox, "plan -R -f . -f nowhere --format json=kasm-db.yaml");
     refuses(&sandbox, "plan -R -f . --allow nothing --format json=kasm-db.yaml");
     sandbox.run("plan --format json=t/other --format human=link/new --out t/plan").expect(0);
     // What was not there when the plan was saved cannot be compared with it any more; a plan of now can.

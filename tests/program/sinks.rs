@@ -85,3 +85,14 @@ fn a_run_that_fails_leaves_the_files_of_results_for_people_as_they_are() {
     let human = sandbox.run("plan").expect(0).bytes;
     assert!(fs::read(&file).unwrap() == human, "the file is not whole");
 }
+
+#[test]
+fn a_run_that_fails_early_replaces_no_file_of_a_later_target() {
+    let (sandbox, _) = two_targets();
+    let conf = sandbox.root().join("two").join(CONF);
+    let before = fs::read(&conf).unwrap();
+    // The patch of the first target is refused, and ends the run.
+    let run = sandbox.run(&format!("plan --jobs 1 --format patch --format json=two/{CONF}")).expect(64);
+    assert!(run.stderr.contains("is read by this run"), "{run}");
+    assert_eq!(fs::read(&conf).unwrap(), before);
+}

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory as _};
 use ops::output::Readers;
-use ops::{Error, Outputs, Selection, Tree};
+use ops::{Error, Outputs, Selection, Tree, has_document_name};
 
 use crate::args::{Cli, Command, Global, SinkChoice};
 use crate::output::emitter::Format;
@@ -135,6 +135,15 @@ impl Command {
             Self::Show(args) => inputs.push(args.plan.clone()),
             _ => {}
         }
+        // The error of a search that fails must not replace one of the documents that it would have found.
+        let folders =
+            global.file.iter().filter_map(|path| path.canonicalize().ok().filter(|_| global.recursive));
+        let folders: Vec<_> = folders.collect();
+        let is_below = |path: &PathBuf| folders.iter().any(|folder| path.starts_with(folder));
+        let is_document = |path: &&PathBuf| {
+            has_document_name(path) && path.canonicalize().is_ok_and(|path| is_below(&path))
+        };
+        inputs.extend(outputs.iter().filter(is_document).cloned());
         Outputs::new(outputs, &inputs)
     }
 

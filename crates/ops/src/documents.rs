@@ -108,7 +108,7 @@ impl Documents {
         each(selection.jobs_for(named.len()), named.into_iter(), read, |(named, read)| {
             if let Ok(document) = &read {
                 parents.add(document);
-                selection.outputs.check_document(document)?;
+                document.paths().try_for_each(|path| selection.outputs.check_file(path))?;
             }
             selection.outputs.check_file(&named.path)?;
             all.push((named, read));

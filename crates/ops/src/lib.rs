@@ -92,7 +92,7 @@ pub use opened::{Opened, Rooted};
 pub use outcome::{Outcome, WORST_FIRST};
 pub use outputs::Outputs;
 pub use path::quoted;
-pub use plan::{TargetPlan, plan};
+pub use plan::{TargetPlan, check_outputs, plan};
 pub use planned::{Planned, outcome_of, outcome_of_blockers};
 pub use progress::{Ending, PATIENCE, Progress, Signalled};
 pub use selection::{Selection, Tree, use_or};

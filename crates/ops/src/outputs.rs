@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use render::{Found, Snapshot};
 
-use crate::document::Document;
 use crate::error::Error;
 
 /// kasm-db's own folder in that of a target.
@@ -44,25 +43,21 @@ impl Outputs {
         Ok(outputs)
     }
 
+    /// Returns whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
     /// Returns whether one of them was refused: then none of them is written.
     pub fn are_refused(&self) -> bool {
         self.refused.load(Ordering::Relaxed)
-    }
-
-    /// Refuses a document, or one that it extends, that a result would overwrite.
-    ///
-    /// # Errors
-    /// There is one.
-    pub fn check_document(&self, document: &Document) -> Result<(), Error> {
-        let parents = document.reading.parents.iter().map(|(path, _)| Path::new(path));
-        std::iter::once(Path::new(&document.name)).chain(parents).try_for_each(|path| self.check_file(path))
     }
 
     /// Refuses a file that a result would overwrite.
     ///
     /// # Errors
     /// There is such a result.
-    pub(crate) fn check_file(&self, path: &Path) -> Result<(), Error> {
+    pub fn check_file(&self, path: &Path) -> Result<(), Error> {
         // Without results in files nobody looks where inputs are; standard input is nowhere.
         if self.all.is_empty() || path == Path::new("-") {
             return Ok(());

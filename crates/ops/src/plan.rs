@@ -4,6 +4,7 @@ use commit::Root;
 use model::{DesiredState, Ignorable};
 use render::{Managed, Plan};
 
+use crate::documents::Documents;
 use crate::error::Error;
 use crate::follow_up::{FollowUp, planned_follow_up};
 use crate::inspect::Looked;
@@ -71,6 +72,22 @@ pub fn plan(
         images,
         interrupted,
         overwritten,
+    })
+}
+
+/// Refuses results in files that the run would have read, if it ended before it got to every target.
+///
+/// # Errors
+/// There is such a result.
+pub fn check_outputs(documents: &Documents, selection: &Selection) -> Result<(), Error> {
+    if selection.outputs.is_empty() {
+        return Ok(());
+    }
+    let mut dirs = documents.with_targets().flat_map(|(_, dirs)| dirs);
+    dirs.try_for_each(|dir| match Rooted::open(dir, selection) {
+        Ok(rooted) => selection.outputs.check_target(rooted.root.path(), rooted.read().snapshot()),
+        // Nothing of it can be read.
+        Err(_) => Ok(()),
     })
 }
 

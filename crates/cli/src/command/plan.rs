@@ -80,7 +80,9 @@ pub(crate) fn run(args: &args::Plan, setting: &Setting) -> Result<Outcome, Error
             setting.terminal.bar.step(outcome != Outcome::Done || plan.is_blocked());
             Ok(outcome.worse(outcome_of(plan, args.detailed_exitcode)))
         },
-    )?;
+    );
+    // What is wrong is written to the files of results: none of them may be one of a target that the run did not get to.
+    let outcome = outcome.or_else(|error| ops::check_outputs(&documents, &selection).and(Err(error)))?;
     setting.terminal.bar.end();
     if !begun {
         return Ok(outcome);

@@ -5,7 +5,7 @@ use std::path::Path;
 use model::{Code, Diagnostic, Location};
 use ops::saved::format::{DocumentPlan, Kind, PlanFile, SavedFollows, SavedSeverity, SavedTarget};
 use ops::saved::{Standing, managed, of_target, open, reread, stale};
-use ops::{Error, Outcome, Planned};
+use ops::{Document, Error, Outcome, Planned};
 use render::{Plan, Target, TargetKind, ValueChange};
 
 use super::Setting;
@@ -133,7 +133,8 @@ impl Compared {
 /// Compares a saved plan with what is there.
 fn compare(saved: &PlanFile, setting: &Setting) -> Result<Compared, Error> {
     let reread = reread(saved, &setting.selection())?;
-    reread.documents.iter().try_for_each(|document| setting.outputs.check_document(document))?;
+    let mut read = reread.documents.iter().flat_map(Document::paths);
+    read.try_for_each(|path| setting.outputs.check_file(path))?;
     Ok(match reread.plan(saved)? {
         Ok(now) => {
             for (_, planned) in &now {
