@@ -43,6 +43,90 @@ fn no_result_replaces_the_document_or_another_result() {
     sandbox.run("show p --format json=p").expect(64);
 }
 
+/// Refuses the arguments, and leaves every file as it is.
+#[track_caller]
+fn refuses(sandbox: &Sandbox, arguments: &str) {
+    let before = sandbox.contents(sandbox.root());
+    let run = sandbox.run(arguments).expect(64);
+    assert!(run.stderr.contains("is read by this run"), "{arguments}: {run}");
+    assert_eq!(sandbox.contents(sandbox.root()), before, "{arguments}");
+}
+
+#[test]
+fn no_result_replaces_a_file_that_the_run_reads() {
+    let sandbox = one("extends: base/kasm-db.yaml\nsettings: {work_mem: 8MB}\n", "include 'more.conf'\n");
+    let root = sandbox.root();
+    create_dir(root.join("base")).unwrap();
+    write(root.join("base/kasm-db.yaml"), "schema: kasm-db/v1\n").unwrap();
+    write(root.join("t/more.conf"), "").unwrap();
+    sandbox.run("plan --out saved").expect(0);
+    sandbox.run("apply -y").expect(0);
+    std::os::unix::fs::symlink("t", root.join("link")).unwrap();
+    let files = [
+        "base/kasm-db.yaml",
+        "base/../base/kasm-db.yaml",
+        "t/postgresql.conf",
+        "t/../t/more.conf",
+        "link/more.conf",
+        ".kasm-db/managed",
+        ".kasm-db/other",
+    ];
+    for file in files {
+        refuses(&sandbox, &format!("plan --format json={file}"));
+        refuses(&sandbox, &format!("plan --format json --format human={file}"));
+        refuses(&sandbox, &format!("plan --out {file} --format json=other"));
+    }
+    refuses(&sandbox, "plan -R -f . --format json=kasm-db.yaml");
+    refuses(&sandbox, "plan -R -f . --target nothing --format json=kasm-db.yaml");
+    refuses(&sandbox, "plan -R -f . -f nowhere --format json=kasm-db.yaml");
+    refuses(&sandbox, "plan -R -f . --allow nothing --format json=kasm-db.yaml");
+    sandbox.run("plan --format json=t/other --format human=link/new --out t/plan").expect(0);
+    // What was not there when the plan was saved cannot be compared with it any more; a plan of now can.
+    sandbox.run("plan --out saved").expect(0);
+    refuses(&sandbox, "show saved --format json=base/kasm-db.yaml");
+    refuses(&sandbox, "show saved --format json=t/more.conf");
+    refuses(&sandbox, "show saved --format json=kasm-db.yaml");
+    sandbox.run("show saved --format json=other").expect(0);
+}
+
+#[test]
+fn two_results_never_go_to_one_file_however_it_is_spelt() {
+    let sandbox = one("settings: {work_mem: 8MB}\n", "");
+    std::os::unix::fs::symlink("t", sandbox.root().join("link")).unwrap();
+    for (first, second) in [("p", "./p"), ("t/p", "t/../t/p"), ("t/p", "link/p"), ("p", "t/../p")] {
+        refuses(&sandbox, &format!("plan --format json={first} --format human={second}"));
+        refuses(&sandbox, &format!("plan --format json={first} --out {second}"));
+    }
+}
+
+#[test]
+fn a_format_with_an_empty_file_is_wrong_usage() {
+    let sandbox = one("settings: {work_mem: 8MB}\n", "");
+    for format in ["html", "json"] {
+        let run = sandbox.run(&format!("plan --format {format}=")).expect(64);
+        assert!(run.stderr.contains("add a file after `=`, or remove `=`"), "{run}");
+    }
+}
+
+#[test]
+fn standard_input_is_not_a_plan_and_a_document() {
+    let sandbox = one("settings: {work_mem: 8MB}\n", "");
+    for arguments in ["apply - -f -", "show - -f -"] {
+        let run = sandbox.run(arguments).expect(64);
+        assert!(run.stderr.contains("cannot both be read from standard input"), "{run}");
+    }
+}
+
+#[test]
+fn a_target_that_no_document_has_names_each_that_there_is_once() {
+    let sandbox = one("settings: {work_mem: 8MB}\n", "");
+    let text = read_to_string(sandbox.root().join("kasm-db.yaml")).unwrap();
+    let other = text.replace("]\n", ", {name: u, files: {postgresql_conf: t/postgresql.conf}}]\n");
+    write(sandbox.root().join("other.yaml"), other).unwrap();
+    let run = sandbox.run("plan -f kasm-db.yaml -f other.yaml --target nomatch").expect(64);
+    assert!(run.stderr.contains("use a target that the documents declare: t, u\n"), "{run}");
+}
+
 #[test]
 fn a_declared_class_is_one_that_is_audited() {
     for (classes, audits) in

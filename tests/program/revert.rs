@@ -195,3 +195,22 @@ fn what_is_kept_of_secret_files_only_its_owner_can_read() {
     case.run("apply -y").expect(0);
     assert_eq!(mode(), 0o600);
 }
+
+#[test]
+fn a_saved_plan_is_stale_if_the_record_cannot_be_read_any_longer() {
+    for text in ["", "garbage"] {
+        let case = Case::new();
+        case.run("apply -y").expect(0);
+        case.commit(BARE);
+        case.run("plan --out plan.json").expect(0);
+        let managed = case.sandbox.target("existing").join(".kasm-db/managed");
+        fs::write(&managed, text).unwrap();
+        let before = case.contents();
+        for command in ["show plan.json", "apply plan.json"] {
+            let run = case.run(command).expect(5);
+            assert!(run.stderr.contains(".kasm-db/managed: cannot be read any longer"), "{run}");
+            assert!(!run.stderr.contains("was edited"), "{run}");
+        }
+        assert_eq!(case.contents(), before);
+    }
+}

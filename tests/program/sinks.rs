@@ -87,14 +87,12 @@ fn a_run_that_fails_leaves_the_files_of_results_for_people_as_they_are() {
 }
 
 #[test]
-fn a_result_may_go_to_a_file_that_the_run_reads() {
-    let (sandbox, conf) = two_targets();
+fn a_run_that_fails_early_replaces_no_file_of_a_later_target() {
+    let (sandbox, _) = two_targets();
+    let conf = sandbox.root().join("two").join(CONF);
     let before = fs::read(&conf).unwrap();
-    for format in ["human", "json"] {
-        let alone = sandbox.run(&format!("plan --format {format}")).expect(0);
-        let run = sandbox.run(&format!("plan --format {format}=one/{CONF} --jobs 1")).expect(0);
-        assert_eq!(run.stderr, alone.stderr);
-        assert!(fs::read(&conf).unwrap() == alone.bytes, "{run}");
-        fs::write(&conf, &before).unwrap();
-    }
+    // The patch of the first target is refused, and ends the run.
+    let run = sandbox.run(&format!("plan --jobs 1 --format patch --format json=two/{CONF}")).expect(64);
+    assert!(run.stderr.contains("is read by this run"), "{run}");
+    assert_eq!(fs::read(&conf).unwrap(), before);
 }

@@ -1,13 +1,13 @@
 //! What the arguments choose.
 
 use std::num::NonZero;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory as _};
 use ops::output::Readers;
-use ops::{Error, Selection, Tree};
+use ops::{Error, Outputs, Selection, Tree, has_document_name};
 
 use crate::args::{Cli, Command, Global, SinkChoice};
 use crate::output::emitter::Format;
@@ -20,7 +20,7 @@ impl Cli {
     /// Moves documents that a command names without `-f` to those of `-f`.
     ///
     /// # Errors
-    /// Folders are to be searched, and none is named.
+    /// Folders are to be searched, and none is named; or standard input is to be two things.
     pub(crate) fn take_documents(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
         let named = match &mut self.command {
             Command::Validate(args) => std::mem::take(&mut args.documents),
@@ -37,6 +37,17 @@ impl Cli {
         if self.global.recursive && self.global.file.is_empty() {
             let message = "`--recursive` needs a folder: add `-f DIR`";
             return Err(Self::command().error(clap::error::ErrorKind::MissingRequiredArgument, message));
+        }
+        let plan = match &self.command {
+            Command::Apply(args) => args.plan.as_deref(),
+            Command::Show(args) => Some(args.plan.as_path()),
+            _ => None,
+        };
+        let stdin = Path::new("-");
+        if plan == Some(stdin) && self.global.file.iter().any(|file| file == stdin) {
+            let message =
+                "the plan and the document cannot both be read from standard input: name a file for one";
+            return Err(Self::command().error(clap::error::ErrorKind::ArgumentConflict, message));
         }
         Ok(())
     }
@@ -76,7 +87,7 @@ impl Global {
 
 impl Command {
     /// Starts the results of the command: one for every choice, or one for people.
-    pub(crate) fn results(&self, terminal: Terminal, detail: Detail) -> Results {
+    pub(crate) fn results(&self, terminal: Terminal, detail: Detail, outputs: &Outputs) -> Results {
         let (report, choices) = self.formats();
         let mut streams = false;
         // What others must not see is not for them to read in a file either.
@@ -84,7 +95,7 @@ impl Command {
         let emitter = |choice: &SinkChoice| {
             let sink = match &choice.file {
                 None if !std::mem::replace(&mut streams, true) => Sink::stream(terminal),
-                file => Sink::whole(terminal, file.clone(), readers),
+                file => Sink::whole(terminal, file.clone(), readers, outputs.clone()),
             };
             ((choice.format.new)(report, sink, detail), choice.file.is_some())
         };
@@ -97,11 +108,11 @@ impl Command {
         choices.iter().all(|choice| choice.file.is_some() || choice.format.name == summary::FORMAT.name)
     }
 
-    /// Refuses a file for a result that the run reads, or that gets another result.
+    /// Returns the files that results go to, and refuses one that the command line names as an input or for another result.
     ///
     /// # Errors
-    /// There is one.
-    pub(crate) fn check_outputs(&self, global: &Global) -> Result<(), Error> {
+    /// There is one, or a result that others read would show secrets.
+    pub(crate) fn check_outputs(&self, global: &Global) -> Result<Outputs, Error> {
         let (_, choices) = self.formats();
         let public = choices.iter().find(|choice| choice.format.is_public);
         if let Some(public) = public.filter(|_| global.show_secrets) {
@@ -112,31 +123,28 @@ impl Command {
             return Err(Error::usage(message).help("remove `--show-secrets`, or use another format"));
         }
         let mut outputs: Vec<_> = choices.into_iter().filter_map(|choice| choice.file).collect();
-        let saved = match self {
+        let mut inputs = global.file.clone();
+        if inputs.is_empty() {
+            inputs.push(PathBuf::from("kasm-db.yaml"));
+        }
+        match self {
             Self::Plan(args) => {
                 outputs.extend(args.out.clone());
-                None
+                inputs.extend(args.inspect.iter().flatten().map(PathBuf::from));
             }
-            Self::Show(args) => Some(args.plan.clone()),
-            _ => None,
+            Self::Show(args) => inputs.push(args.plan.clone()),
+            _ => {}
+        }
+        // The error of a search that fails must not replace one of the documents that it would have found.
+        let folders =
+            global.file.iter().filter_map(|path| path.canonicalize().ok().filter(|_| global.recursive));
+        let folders: Vec<_> = folders.collect();
+        let is_below = |path: &PathBuf| folders.iter().any(|folder| path.starts_with(folder));
+        let is_document = |path: &&PathBuf| {
+            has_document_name(path) && path.canonicalize().is_ok_and(|path| is_below(&path))
         };
-        if outputs.is_empty() {
-            return Ok(());
-        }
-        let named =
-            if global.file.is_empty() { vec![PathBuf::from("kasm-db.yaml")] } else { global.file.clone() };
-        let real = |path: &PathBuf| path.canonicalize().unwrap_or_else(|_| path.clone());
-        let mut taken: Vec<_> = named.iter().chain(&saved).map(real).collect();
-        for output in &outputs {
-            let output = real(output);
-            if taken.contains(&output) {
-                let message =
-                    format!("{} is read by this run, or gets another result of it", output.display());
-                return Err(Error::usage(message).help("write the result to a file of its own"));
-            }
-            taken.push(output);
-        }
-        Ok(())
+        inputs.extend(outputs.iter().filter(is_document).cloned());
+        Outputs::new(outputs, &inputs)
     }
 
     /// Returns what the command reports, and in which formats.

@@ -30,7 +30,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use live::Environment;
 use model::document::Policy;
-use ops::{Document, Documents, Error, FilesState, Met, Outcome, Progress, Selection, TargetDir};
+use ops::{Document, Documents, Error, FilesState, Met, Outcome, Outputs, Progress, Selection, TargetDir};
 
 use crate::args::Global;
 use crate::output::results::Results;
@@ -51,6 +51,8 @@ pub(crate) struct Setting {
     pub(crate) text: Option<Arc<str>>,
     /// Replaces `restart.policy` of the documents.
     pub(crate) restart: Option<Policy>,
+    /// The files that results go to.
+    pub(crate) outputs: Outputs,
 }
 
 impl Setting {
@@ -58,6 +60,7 @@ impl Setting {
         Selection {
             text: self.text.clone(),
             restart: self.restart,
+            outputs: self.outputs.clone(),
             environment: self.environment.clone(),
             ..self.global.selection()
         }

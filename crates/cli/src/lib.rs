@@ -46,12 +46,15 @@ pub fn main() -> ExitCode {
     let terminal = Terminal::new(cli.global.color, cli.global.quiet, cli.command.can_write());
     let terminal = if cli.command.is_module() { terminal.silent() } else { terminal };
     // A result must not be written to begin with where it would destroy something.
-    if let Err(error) = cli.command.check_outputs(&cli.global) {
-        terminal.error(&error);
-        return Exit::from(&error).into();
-    }
+    let outputs = match cli.command.check_outputs(&cli.global) {
+        Ok(outputs) => outputs,
+        Err(error) => {
+            terminal.error(&error);
+            return Exit::from(&error).into();
+        }
+    };
     let progress = Progress::default();
-    let results = cli.command.results(terminal, cli.global.detail());
+    let results = cli.command.results(terminal, cli.global.detail(), &outputs);
     output::panic::report(terminal, progress.clone(), results.clone());
     signals::watch(terminal, progress.clone(), results.clone());
     #[cfg(debug_assertions)]
@@ -69,6 +72,7 @@ pub fn main() -> ExitCode {
         said: std::sync::Mutex::default(),
         text: None,
         restart: None,
+        outputs,
     };
     let outcome = run(&cli.command, &setting).unwrap_or_else(|error| {
         let error = setting.progress.of_result(error);

@@ -35,6 +35,12 @@ pub struct Document {
 }
 
 impl Document {
+    /// Lists the paths of the document and of those that it extends.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        let parents = self.reading.parents.iter().map(|(path, _)| Path::new(path));
+        std::iter::once(Path::new(&self.name)).chain(parents)
+    }
+
     /// Returns the bytes of the document or of one that it extends, by the path in a diagnostic.
     pub fn text(&self, path: &str) -> &[u8] {
         let parent = self.reading.parents.iter().find(|(parent, _)| parent == path);

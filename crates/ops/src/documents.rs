@@ -108,7 +108,9 @@ impl Documents {
         each(selection.jobs_for(named.len()), named.into_iter(), read, |(named, read)| {
             if let Ok(document) = &read {
                 parents.add(document);
+                document.paths().try_for_each(|path| selection.outputs.check_file(path))?;
             }
+            selection.outputs.check_file(&named.path)?;
             all.push((named, read));
             Ok::<(), Error>(())
         })?;

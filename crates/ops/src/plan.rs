@@ -4,6 +4,7 @@ use commit::Root;
 use model::{DesiredState, Ignorable};
 use render::{Managed, Plan};
 
+use crate::documents::Documents;
 use crate::error::Error;
 use crate::follow_up::{FollowUp, planned_follow_up};
 use crate::inspect::Looked;
@@ -39,6 +40,8 @@ pub struct TargetPlan {
     pub interrupted: Option<Error>,
     /// The files that it was made from.
     pub touched: Touched,
+    /// The error that says that a result of the run would overwrite a file that the plan was made from.
+    pub overwritten: Option<Error>,
 }
 
 /// Plans a target.
@@ -54,6 +57,7 @@ pub fn plan(
     let rooted = Rooted::open(dir, selection)?;
     let interrupted = rooted.interrupted();
     let opened = rooted.read();
+    let overwritten = selection.outputs.check_target(rooted.root.path(), opened.snapshot()).err();
     let made = opened.plan(desired);
     let managed = opened.managed(desired);
     let images = opened.looked(desired);
@@ -72,6 +76,23 @@ pub fn plan(
         images,
         interrupted,
         touched,
+        overwritten,
+    })
+}
+
+/// Refuses results in files that the run would have read, if it ended before it got to every target.
+///
+/// # Errors
+/// There is such a result.
+pub fn check_outputs(documents: &Documents, selection: &Selection) -> Result<(), Error> {
+    if selection.outputs.is_empty() {
+        return Ok(());
+    }
+    let mut dirs = documents.with_targets().flat_map(|(_, dirs)| dirs);
+    dirs.try_for_each(|dir| match Rooted::open(dir, selection) {
+        Ok(rooted) => selection.outputs.check_target(rooted.root.path(), rooted.read().snapshot()),
+        // Nothing of it can be read.
+        Err(_) => Ok(()),
     })
 }
 

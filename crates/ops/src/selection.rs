@@ -14,6 +14,7 @@ use render::TargetKind;
 use crate::chroot::Chroot;
 use crate::error::Error;
 use crate::inspect::Known;
+use crate::outputs::Outputs;
 
 /// What a run is about. Made once from the arguments; the default is `./kasm-db.yaml` and all of its targets.
 #[derive(Clone, Debug)]
@@ -51,6 +52,8 @@ pub struct Selection {
     pub lock_timeout: Duration,
     /// How many targets are looked at side by side; by default as many as there are cores.
     pub jobs: Option<NonZero<usize>>,
+    /// The files that results go to, which the run must not read.
+    pub outputs: Outputs,
 }
 
 /// A tree that is named without a document.
@@ -81,6 +84,7 @@ impl Default for Selection {
             environment: Environment::default(),
             lock_timeout: Duration::ZERO,
             jobs: None,
+            outputs: Outputs::default(),
         }
     }
 }

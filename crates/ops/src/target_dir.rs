@@ -1,5 +1,6 @@
 //! From the targets of a document, or a tree that is named without one, to folders on disk.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use commit::Root;
@@ -110,17 +111,20 @@ pub(crate) fn check_chosen<'a>(
     selection: &Selection,
 ) -> Result<(), Error> {
     let documents: Vec<_> = documents.into_iter().collect();
-    let names: Vec<&str> =
+    let mut names: Vec<&str> =
         documents.iter().flat_map(|desired| desired.targets()).map(|target| target.name.as_str()).collect();
+    // Several documents may have targets of the same name.
+    let mut seen = HashSet::new();
+    names.retain(|name| seen.insert(*name));
     // Without any target there is something else to say, and a tree of the command line stands for all.
     let is_open = !names.is_empty() && named_tree(selection).is_none();
     for pattern in selection.targets.iter().filter(|_| is_open) {
         if !names.iter().any(|name| matches(pattern, name)) {
-            let whose = if documents.len() > 1 { "the documents" } else { "the document" };
+            let whose = if documents.len() > 1 { "the documents declare" } else { "the document declares" };
             let error = Error::usage(format!("no target matches `{pattern}`"));
             return Err(match model::nearest(pattern, names.iter().copied()) {
                 Some(meant) => error.help(use_or("targets", &[meant], &names)),
-                None => error.help(format!("use a target that {whose} declares: {}", names.join(", "))),
+                None => error.help(format!("use a target that {whose}: {}", names.join(", "))),
             });
         }
     }

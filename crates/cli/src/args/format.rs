@@ -67,7 +67,7 @@ impl TypedValueParser for SinkParser {
         argument: Option<&clap::Arg>,
         value: &std::ffi::OsStr,
     ) -> Result<SinkChoice, clap::Error> {
-        let text = clap::builder::StringValueParser::new().parse_ref(command, argument, value)?;
+        let text = has_file.parse_ref(command, argument, value)?;
         let (name, file) = text
             .split_once('=')
             .map_or((text.as_str(), None), |(name, file)| (name, Some(PathBuf::from(file))));
@@ -77,5 +77,13 @@ impl TypedValueParser for SinkParser {
 
     fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
         Some(Box::new(FormatParser(self.0).formats().map(|format| PossibleValue::new(format.name))))
+    }
+}
+
+/// Refuses a format with an empty name of a file.
+fn has_file(text: &str) -> Result<String, &'static str> {
+    match text.split_once('=') {
+        Some((_, "")) => Err("add a file after `=`, or remove `=`"),
+        _ => Ok(text.to_string()),
     }
 }

@@ -38,6 +38,7 @@ pub(crate) fn run(args: &Ansible, setting: &Setting) -> Result<Outcome, Error> {
 /// Returns the setting of the command that is run: nothing of the caller's `-f`, `--target` and the like holds for it.
 fn inner(options: &Options, setting: &Setting) -> Setting {
     Setting {
+        outputs: setting.outputs.clone(),
         terminal: setting.terminal,
         progress: setting.progress.clone(),
         environment: setting.environment.clone(),

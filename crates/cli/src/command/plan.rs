@@ -20,8 +20,9 @@ pub(crate) fn run(args: &args::Plan, setting: &Setting) -> Result<Outcome, Error
         Arc::new(Known::new(archives, setting.environment.clone()))
     });
     let selection = Selection { inspect, ..setting.selection() };
-    selection.check_allowed()?;
+    // Before any other error: one would be written to the files of results, which must not be documents.
     let documents = Documents::load(&selection)?;
+    selection.check_allowed()?;
     let heading = documents.are_several() || documents.with_targets().any(|(_, dirs)| dirs.len() > 1);
     let names: Vec<_> = documents.with_targets().map(|(document, _)| document.name.as_str()).collect();
     let several = names.len() > 1;
@@ -52,6 +53,9 @@ pub(crate) fn run(args: &args::Plan, setting: &Setting) -> Result<Outcome, Error
             }
             let Some(target) = setting.show_met(met) else { return Ok(Outcome::Done) };
             let mut planned = target.result;
+            if let Some(error) = planned.overwritten {
+                return Err(error);
+            }
             let mut outcome = Outcome::Done;
             let label = if several { target.name.label() } else { target.name.target };
             // One target alone shares nothing.
@@ -86,7 +90,9 @@ pub(crate) fn run(args: &args::Plan, setting: &Setting) -> Result<Outcome, Error
             setting.terminal.bar.step(outcome != Outcome::Done || plan.is_blocked());
             Ok(outcome.worse(outcome_of(plan, args.detailed_exitcode)))
         },
-    )?;
+    );
+    // What is wrong is written to the files of results: none of them may be one of a target that the run did not get to.
+    let outcome = outcome.or_else(|error| ops::check_outputs(&documents, &selection).and(Err(error)))?;
     setting.terminal.bar.end();
     if !begun {
         return Ok(outcome);

@@ -1,9 +1,11 @@
 //! `kasm-db show`
 
+use std::path::Path;
+
 use model::{Code, Diagnostic, Location};
 use ops::saved::format::{DocumentPlan, Kind, PlanFile, SavedFollows, SavedSeverity, SavedTarget};
 use ops::saved::{Standing, managed, of_target, open, reread, stale};
-use ops::{Error, Outcome, Overlaps, Planned, Touched};
+use ops::{Document, Error, Outcome, Overlaps, Planned, Touched};
 use render::{Plan, Target, TargetKind, ValueChange};
 
 use super::Setting;
@@ -17,6 +19,7 @@ pub(crate) fn run(args: &args::Show, setting: &Setting) -> Result<Outcome, Error
     let saved = open(&args.plan, &setting.selection())?;
     let (compared, unknown) = match compare(&saved, setting) {
         Ok(compared) => (Some(compared), None),
+        Err(error) if setting.outputs.are_refused() => return Err(error),
         Err(error) => {
             let message = format!("cannot tell whether the plan still holds: {}", error.message);
             setting.warning(&message, error.help.as_deref());
@@ -138,8 +141,16 @@ impl Compared {
 
 /// Compares a saved plan with what is there.
 fn compare(saved: &PlanFile, setting: &Setting) -> Result<Compared, Error> {
-    Ok(match reread(saved, &setting.selection())?.plan(saved)? {
-        Ok(now) => Compared { common: Vec::new(), now },
+    let reread = reread(saved, &setting.selection())?;
+    let mut read = reread.documents.iter().flat_map(Document::paths);
+    read.try_for_each(|path| setting.outputs.check_file(path))?;
+    Ok(match reread.plan(saved)? {
+        Ok(now) => {
+            for (_, planned) in &now {
+                setting.outputs.check_target(Path::new(&planned.folder), &planned.snapshot)?;
+            }
+            Compared { common: Vec::new(), now }
+        }
         Err(common) => Compared { common, now: Vec::new() },
     })
 }

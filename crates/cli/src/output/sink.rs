@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anstream::ColorChoice;
-use ops::Error;
 use ops::output::{OutputFile, Readers};
+use ops::{Error, Outputs};
 
 use super::held::Held;
 use super::terminal::{Terminal, coloured, ended};
@@ -25,6 +25,7 @@ struct Place {
     path: PathBuf,
     file: Result<Arc<OutputFile>, Error>,
     readers: Readers,
+    outputs: Outputs,
 }
 
 impl Place {
@@ -40,10 +41,16 @@ impl Sink {
     }
 
     /// Accepts a file, or else standard output, and writes nothing before the result is complete. A run that fails leaves
-    /// a file as it is, which may be one that the run reads; and several results on standard output are not mixed.
-    pub(crate) fn whole(terminal: Terminal, file: Option<PathBuf>, readers: Readers) -> Self {
+    /// a file as it is; and several results on standard output are not mixed.
+    pub(crate) fn whole(
+        terminal: Terminal,
+        file: Option<PathBuf>,
+        readers: Readers,
+        outputs: Outputs,
+    ) -> Self {
         // What is wrong with the folder of the file is told when the result is complete.
-        let file = file.map(|path| Place { file: OutputFile::open(&path).map(Arc::new), path, readers });
+        let file =
+            file.map(|path| Place { file: OutputFile::open(&path).map(Arc::new), path, readers, outputs });
         let held = match file.as_ref().and_then(|place| place.file.as_ref().ok()) {
             None => Held::new(&std::env::temp_dir()),
             Some(file) => {
@@ -97,6 +104,8 @@ impl Sink {
         let Some(held) = self.held.take_if(|_| self.complete) else { return Ok(()) };
         match &self.file {
             None => held.write_to(&mut stdout().lock()).or_else(|error| ended(&error)),
+            // What was refused is an input.
+            Some(place) if place.outputs.are_refused() => Ok(()),
             Some(place) => place.write(held).map_err(|error| Error { is_of_result: true, ..error }),
         }
     }

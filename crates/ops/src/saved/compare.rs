@@ -1,5 +1,6 @@
 //! What has changed since a plan was saved.
 
+use model::Code;
 use render::{Found, Source as _};
 
 use super::format::{
@@ -69,6 +70,16 @@ pub(crate) fn standing(saved: &SavedTarget, now: &Planned, selection: &SavedSele
     changed.extend(images(saved, &current));
     if !changed.is_empty() {
         return Standing::Stale(changed);
+    }
+    // No input shows it: what is recorded is not a file of the target.
+    let is_unseen = |target: &SavedTarget| {
+        let mut blockers = target.findings.iter().filter(|finding| finding.severity == SavedSeverity::Error);
+        blockers.any(|finding| finding.code == Code::RecordUnseen.id())
+    };
+    match (is_unseen(saved), is_unseen(&current)) {
+        (false, true) => return Standing::Stale(vec![".kasm-db/managed: cannot be read any longer".into()]),
+        (true, false) => return Standing::Stale(vec![".kasm-db/managed: can be read now".into()]),
+        _ => {}
     }
     // Of what was set before, a plan that was made from a copy knows nothing.
     if saved.restored != current.restored {
