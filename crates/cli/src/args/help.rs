@@ -419,10 +419,10 @@ fn overview(command: &Command) -> String {
         for page in *pages {
             let about = command.find_subcommand(page.name).and_then(Command::get_about);
             let _ =
-                writeln!(text, "  {:<12} {}", page.name, about.map(ToString::to_string).unwrap_or_default());
+                writeln!(text, "  {:<13} {}", page.name, about.map(ToString::to_string).unwrap_or_default());
         }
     }
-    let _ = writeln!(text, "  {:<12} Print the help of a command", "help");
+    let _ = writeln!(text, "  {:<13} Print the help of a command", "help");
     let _ = write!(text, "\n{style}Global options:{style:#}\n{{options}}{{after-help}}");
     text
 }
