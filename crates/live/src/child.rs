@@ -164,19 +164,7 @@ pub(crate) fn stream(
     job: &Job<'_>,
     read: &mut dyn FnMut(&mut dyn Read) -> bool,
 ) -> Result<Ended, ChildError> {
-    let program = job.program.path().display().to_string();
-    let not_started = |why: String| ChildError::Start { program: program.clone(), why };
-    let command = job.program.command();
-    let mut command = command.ok_or_else(|| not_started("it was replaced after it was checked".into()))?;
-    command
-        .args(&job.arguments)
-        .env_clear()
-        .envs(job.environment.of_children())
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .process_group(0);
-    let mut child = command.spawn().map_err(|error| not_started(no_start(job.program.path(), &error)))?;
+    let mut child = spawn(job, Stdio::null())?;
     let (send, chunks) = sync_channel(16);
     if let Some(stdout) = child.stdout.take() {
         forward(stdout, false, send.clone());
@@ -185,8 +173,7 @@ pub(crate) fn stream(
         forward(stderr, true, send.clone());
     }
     drop(send);
-    let kept =
-        Kept { limit: job.limit, stdout: Vec::new(), stderr: Vec::new(), cut: false, cut_before: false };
+    let kept = Kept::new(job.limit);
     let mut output = Output { chunks, kept, chunk: Vec::new(), at: 0, until: Instant::now() + job.timeout };
     if read(&mut output) {
         // A child that cannot write its last bytes fails.
@@ -201,7 +188,7 @@ pub(crate) fn stream(
         kept.take(chunk);
         !chunk.0
     });
-    let (status, stopped) = status.ok_or(ChildError::Timeout { program, after: job.timeout })?;
+    let (status, stopped) = status.ok_or_else(|| late_of(job))?;
     let Kept { stdout, stderr, cut, cut_before, .. } = kept;
     Ok(Ended { status, stopped, stdout, stderr, cut, cut_before })
 }
@@ -260,20 +247,7 @@ fn run_until(
     is_enough: &dyn Fn(&Kept) -> bool,
     streams: &mut Vec<Stream>,
 ) -> Result<Ended, ChildError> {
-    let program = job.program.path().display().to_string();
-    let not_started = |why: String| ChildError::Start { program: program.clone(), why };
-    let command = job.program.command();
-    let mut command = command.ok_or_else(|| not_started("it was replaced after it was checked".into()))?;
-    command
-        .args(&job.arguments)
-        .env_clear()
-        .envs(job.environment.of_children())
-        .stdin(if job.input.is_empty() { Stdio::null() } else { Stdio::piped() })
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        // A group of its own, so that what it started ends with it.
-        .process_group(0);
-    let mut child = command.spawn().map_err(|error| not_started(no_start(job.program.path(), &error)))?;
+    let mut child = spawn(job, if job.input.is_empty() { Stdio::null() } else { Stdio::piped() })?;
     if let Some(commanding) = job.commanding {
         commanding.started(child.id());
     }
@@ -293,8 +267,7 @@ fn run_until(
         streams.extend(forward(stderr, true, send.clone()));
     }
     drop(send);
-    let mut kept =
-        Kept { limit: job.limit, stdout: Vec::new(), stderr: Vec::new(), cut: false, cut_before: false };
+    let mut kept = Kept::new(job.limit);
     let status = wait(&mut child, &chunks, job, &mut |chunk| {
         watch(&chunk.1);
         kept.take(chunk);
@@ -309,8 +282,30 @@ fn run_until(
             cut: kept.cut,
             cut_before: kept.cut_before,
         }),
-        None => Err(ChildError::Timeout { program, after: job.timeout }),
+        None => Err(late_of(job)),
     }
+}
+
+/// Starts a child with pipes for its output.
+fn spawn(job: &Job<'_>, stdin: Stdio) -> Result<Child, ChildError> {
+    let path = job.program.path();
+    let not_started = |why: String| ChildError::Start { program: path.display().to_string(), why };
+    let command = job.program.command();
+    let mut command = command.ok_or_else(|| not_started("it was replaced after it was checked".into()))?;
+    command
+        .args(&job.arguments)
+        .env_clear()
+        .envs(job.environment.of_children())
+        .stdin(stdin)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        // A group of its own, so that what it started ends with it.
+        .process_group(0);
+    command.spawn().map_err(|error| not_started(no_start(path, &error)))
+}
+
+fn late_of(job: &Job<'_>) -> ChildError {
+    ChildError::Timeout { program: job.program.path().display().to_string(), after: job.timeout }
 }
 
 /// Returns why a program that is there does not start: of a script, the system's words are about another file.
@@ -335,6 +330,10 @@ struct Kept {
 }
 
 impl Kept {
+    fn new(limit: usize) -> Self {
+        Self { limit, stdout: Vec::new(), stderr: Vec::new(), cut: false, cut_before: false }
+    }
+
     fn take(&mut self, (is_error, bytes): &Chunk) {
         if *is_error {
             self.stderr.extend(bytes);
