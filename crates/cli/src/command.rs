@@ -202,6 +202,17 @@ impl Setting {
     }
 }
 
+/// Returns the document of a command that takes one; `what` is what it cannot do to several.
+fn only_document<'a>(documents: &'a Documents, what: &str) -> Result<&'a Document, Error> {
+    let all: Vec<_> = documents.documents().collect();
+    let [document] = all[..] else {
+        let names: Vec<_> = all.iter().map(|document| document.name.as_str()).collect();
+        let message = format!("cannot {what}: {}", names.join(", "));
+        return Err(Error::usage(message).help("name one document"));
+    };
+    Ok(document)
+}
+
 /// A target that a run met, and what came of it.
 struct Target<T> {
     document: String,

@@ -7,7 +7,7 @@ use ops::build::{Builder, Caller, Context, Wanted, context};
 use ops::output::OutputFolder;
 use ops::{Document, Documents, Error, Outcome};
 
-use super::Setting;
+use super::{Setting, only_document};
 use crate::args::Build;
 use crate::output::build::check;
 use crate::output::emitter::BuildRow;
@@ -29,12 +29,7 @@ pub(crate) fn run(args: &Build, setting: &Setting) -> Result<Outcome, Error> {
     if !setting.show_documents(&documents) {
         return Ok(Outcome::Invalid);
     }
-    let all: Vec<_> = documents.documents().collect();
-    let [document] = &all[..] else {
-        let names: Vec<_> = all.iter().map(|document| document.name.as_str()).collect();
-        let message = format!("cannot build several documents at once: {}", names.join(", "));
-        return Err(Error::usage(message).help("name one document"));
-    };
+    let document = only_document(&documents, "build several documents at once")?;
     let Some(desired) = document.desired() else { return Ok(Outcome::Invalid) };
     one(document, desired, args, builder, setting)
         .map_err(|error| Error { document: Some(document.name.as_str().into()), ..error })

@@ -2,7 +2,7 @@
 
 use ops::{Documents, Error, Outcome};
 
-use super::Setting;
+use super::{Setting, only_document};
 
 /// Prints a document and those that it extends as one.
 pub(crate) fn run(setting: &Setting) -> Result<Outcome, Error> {
@@ -10,12 +10,7 @@ pub(crate) fn run(setting: &Setting) -> Result<Outcome, Error> {
     if !setting.show_documents(&documents) {
         return Ok(Outcome::Invalid);
     }
-    let all: Vec<_> = documents.documents().collect();
-    let [document] = &all[..] else {
-        let names: Vec<_> = all.iter().map(|document| document.name.as_str()).collect();
-        let message = format!("cannot resolve several documents into one: {}", names.join(", "));
-        return Err(Error::usage(message).help("name one document"));
-    };
+    let document = only_document(&documents, "resolve several documents into one")?;
     setting.say(&document.resolved())?;
     setting.results.each(|emitter| emitter.resolved(document))?;
     Ok(Outcome::Done)
