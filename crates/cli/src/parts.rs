@@ -42,7 +42,7 @@ pub fn decode(bytes: &[u8]) -> Result<PlanFile, String> {
 /// Writes a plan file.
 #[must_use]
 pub fn encode(plan: &PlanFile) -> Vec<u8> {
-    format::encode(&plan.0)
+    format::encode(plan.0.clone())
 }
 
 /// Writes what a terminal would obey as `\u{…}`.

@@ -124,7 +124,7 @@ fn save(
     let plans = documents
         .with_targets()
         .map(|(document, dirs)| document_plan(document, saved.by_ref().take(dirs.len()).collect()));
-    let bytes = encode(&plan_file(plans.collect(), selection));
+    let bytes = encode(plan_file(plans.collect(), selection));
     // What could not be read again must not be taken for a plan.
     decode(&bytes).map_err(|invalid| Error::failed(format!("{name}: not written: the plan {invalid}")))?;
     setting.terminal.private_file(out, &bytes)?;

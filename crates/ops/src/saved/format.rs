@@ -391,9 +391,9 @@ impl fmt::Display for Invalid {
 }
 
 /// Writes a plan file.
-pub fn encode(plan: &PlanFile) -> Vec<u8> {
+pub fn encode(plan: PlanFile) -> Vec<u8> {
     // These structs hold nothing that JSON cannot: no maps with other keys than text, no NaN.
-    let mut text = serde_json::to_vec_pretty(&Whole::from(plan.clone())).unwrap_or_default();
+    let mut text = serde_json::to_vec_pretty(&Whole::from(plan)).unwrap_or_default();
     text.push(b'\n');
     text
 }
