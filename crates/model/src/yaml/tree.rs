@@ -100,7 +100,7 @@ impl Tree {
 
     /// Returns the node that `id` stands for, behind an alias if it is one.
     pub fn resolve(&self, id: NodeId) -> NodeId {
-        // An alias can only name an earlier node that is no alias itself.
+        // An alias can only name an earlier node that is not an alias itself.
         if let Kind::Alias(target) = self.written(id).kind { target } else { id }
     }
 

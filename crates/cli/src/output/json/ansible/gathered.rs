@@ -24,7 +24,7 @@ pub(super) struct Gathered {
     pub(super) problems: Vec<Problem>,
     /// What holds for the files after the errors so far; nothing if nothing changed.
     state: Option<FilesState>,
-    /// Whether a step is left to a later run, which is no failure.
+    /// Whether a step is left to a later run, which is not a failure.
     pub(super) is_left: bool,
     /// What a server needs to do as the document says; nothing if none was asked.
     pub(super) server_needs: Option<Needs>,

@@ -27,7 +27,7 @@ fn failure(reply: &Reply, asked: Asked, state: FilesState) -> String {
     if asked.state == State::Present {
         let is_written = reply.apply.iter().any(|row| !row.own.written.is_empty());
         let state = match state {
-            // The checks of the server have failed, which is no error of a step.
+            // The checks of the server have failed, which is not an error of a step.
             FilesState::NothingChanged if is_written && reply.pending.is_none() => Some(FilesState::AllDone),
             FilesState::NothingChanged if is_written => Some(FilesState::NotFollowed),
             FilesState::NothingChanged if reply.changed => None,
