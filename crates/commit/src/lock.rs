@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::fs::TryLockError;
+use std::io::Read as _;
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
@@ -20,6 +21,9 @@ use crate::recover::{self, Recovery};
 use crate::root::Root;
 use crate::set;
 use crate::state::{StateDir, forget};
+
+/// How often the kernel's list of locks is read if it may have left one out.
+const LISTINGS: usize = 4;
 
 /// Short enough that a person does not notice, long enough that waiting costs nothing.
 const POLL: Duration = Duration::from_millis(20);
@@ -235,21 +239,59 @@ fn holder(held: &std::fs::File) -> Option<u32> {
     }
 }
 
-/// Lists the processes that hold a lock on an inode of the number that is open.
+/// Lists the processes that hold a lock on the file that is open, as far as the kernel's list tells its file.
 fn holders(held: &std::fs::File) -> Vec<u32> {
     let Ok(metadata) = held.metadata() else { return Vec::new() };
-    let (inode, locks) = (metadata.ino().to_string(), std::fs::read_to_string("/proc/locks"));
-    let locks = locks.unwrap_or_default();
-    // `1: FLOCK  ADVISORY  WRITE 4711 fe:00:1234 0 EOF`. By the inode alone: the device is written as the kernel
-    // numbers it, which on btrfs and overlayfs is not what stat says.
-    let found = locks.lines().filter_map(|line| {
+    for _ in 0..LISTINGS {
+        let Ok((list, is_exact)) = listing() else { return Vec::new() };
+        let found = holders_of(&list, metadata.dev(), metadata.ino());
+        if is_exact || !found.is_empty() {
+            return found;
+        }
+    }
+    Vec::new()
+}
+
+/// Reads the kernel's list of locks, and tells whether it is of one moment: a read gives a few dozen locks at most, and
+/// what is locked or unlocked between two reads moves the others, so that one is left out or comes twice.
+fn listing() -> std::io::Result<(String, bool)> {
+    let mut file = std::fs::File::open("/proc/locks")?;
+    // In one read as much as the kernel gives: `read_to_string` would begin with a read of one lock.
+    let (mut list, mut buffer, mut reads) = (Vec::new(), vec![0; 1 << 16], 0);
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => return Ok((String::from_utf8_lossy(&list).into_owned(), reads < 2)),
+            Ok(count) => {
+                list.extend_from_slice(&buffer[..count]);
+                reads += 1;
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Finds the processes that hold a lock on an inode, each once.
+fn holders_of(list: &str, device: u64, inode: u64) -> Vec<u32> {
+    let device = format!("{:02x}:{:02x}", rustix::fs::major(device), rustix::fs::minor(device));
+    let inode = inode.to_string();
+    // `1: FLOCK  ADVISORY  WRITE 4711 fe:00:1234 0 EOF`
+    let found = list.lines().filter_map(|line| {
         let mut words = line.split_whitespace().skip(1);
         let (kind, _, access) = (words.next()?, words.next()?, words.next()?);
-        let (pid, place) = (words.next()?, words.next()?);
-        let is_it = kind == "FLOCK" && access == "WRITE" && place.rsplit(':').next() == Some(&inode);
-        is_it.then(|| pid.parse().ok()).flatten()
+        let (pid, place) = (words.next()?.parse().ok()?, words.next()?);
+        let (on, of) = place.rsplit_once(':')?;
+        (kind == "FLOCK" && access == "WRITE" && of == inode).then_some((on, pid))
     });
-    found.collect()
+    let mut found: Vec<(&str, u32)> = found.collect();
+    found.sort_unstable();
+    found.dedup();
+    // The device is written as the kernel numbers it, which on btrfs and overlayfs is not what stat says: there the
+    // inode alone has to do.
+    if found.iter().any(|(on, _)| *on == device) {
+        found.retain(|(on, _)| *on == device);
+    }
+    found.into_iter().map(|(_, pid)| pid).collect()
 }
 
 impl Drop for Lock<'_> {
@@ -260,5 +302,47 @@ impl Drop for Lock<'_> {
             let _ = file.unlock();
         }
         let _ = self.held.unlock();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::holders_of;
+
+    const LIST: &str = "\
+1: POSIX  ADVISORY  WRITE 11 00:1c:40 0 EOF
+2: FLOCK  ADVISORY  WRITE 12 00:1c:41 0 EOF
+2: -> FLOCK  ADVISORY  WRITE 13 00:1c:41 0 EOF
+3: FLOCK  ADVISORY  READ  14 00:1c:42 0 EOF
+4: FLOCK  ADVISORY  WRITE 15 fe:00:41 0 EOF
+5: FLOCK  ADVISORY  WRITE 12 00:1c:41 0 EOF
+6: FLOCK  ADVISORY  WRITE 16 103:00:43 0 EOF
+";
+
+    fn found(major: u32, minor: u32, inode: u64) -> Vec<u32> {
+        holders_of(LIST, rustix::fs::makedev(major, minor), inode)
+    }
+
+    #[test]
+    fn a_lock_that_the_kernel_lists_twice_has_one_holder() {
+        assert_eq!(found(0, 0x1c, 41), [12]);
+    }
+
+    #[test]
+    fn an_inode_of_the_same_number_on_another_device_is_not_meant() {
+        assert_eq!(found(0xfe, 0, 41), [15]);
+        assert_eq!(found(0x103, 0, 43), [16]);
+    }
+
+    #[test]
+    fn where_the_kernel_numbers_the_device_in_another_way_the_inode_tells() {
+        assert_eq!(found(0, 0x77, 43), [16]);
+        assert_eq!(found(0, 0x77, 41), [12, 15]);
+    }
+
+    #[test]
+    fn a_lock_of_another_kind_is_not_the_one() {
+        assert_eq!(found(0, 0x1c, 40), []);
+        assert_eq!(found(0, 0x1c, 42), []);
     }
 }
