@@ -121,61 +121,62 @@ impl Command {
     }
 }
 
-/// Options of several commands. `help.rs` knows which ones have an effect on which command.
+/// Options of several commands, which can be in front of a command or behind it: see [`Deferred`]. `help.rs` knows which
+/// ones have an effect on which command.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
     /// The document, or `-` for standard input [default: ./kasm-db.yaml]. May be repeated
-    #[arg(short, long, global = true, value_hint = ValueHint::AnyPath, value_name = "FILE|DIR", env = "KASM_DB_FILE")]
+    #[arg(short, long, value_hint = ValueHint::AnyPath, value_name = "FILE|DIR", env = "KASM_DB_FILE")]
     pub(crate) file: Vec<PathBuf>,
     /// Read every kasm-db.yaml and *.kasm-db.yaml below the given folders
-    #[arg(short = 'R', long, global = true)]
+    #[arg(short = 'R', long)]
     pub(crate) recursive: bool,
     /// Use only the targets with this name; `*` and `?` match. May be repeated
-    #[arg(long, global = true, add = complete::targets(), value_name = "NAME|GLOB", env = "KASM_DB_TARGET", value_delimiter = ',')]
+    #[arg(long, add = complete::targets(), value_name = "NAME|GLOB", env = "KASM_DB_TARGET", value_delimiter = ',')]
     pub(crate) target: Vec<String>,
     /// Use this installed tree instead of the document's targets
-    #[arg(long, global = true, value_hint = ValueHint::DirPath, value_name = "DIR", conflicts_with_all = ["installer", "target"])]
+    #[arg(long, value_hint = ValueHint::DirPath, value_name = "DIR", conflicts_with_all = ["installer", "target"])]
     pub(crate) deployment: Option<PathBuf>,
     /// Use this unpacked installer instead of the document's targets
-    #[arg(long, global = true, value_hint = ValueHint::DirPath, value_name = "DIR", conflicts_with = "target")]
+    #[arg(long, value_hint = ValueHint::DirPath, value_name = "DIR", conflicts_with = "target")]
     pub(crate) installer: Option<PathBuf>,
     /// Resolve absolute paths of targets below this folder, a copy of a host's files
-    #[arg(long, global = true, value_hint = ValueHint::DirPath, value_name = "DIR", env = "KASM_DB_ROOT")]
+    #[arg(long, value_hint = ValueHint::DirPath, value_name = "DIR", env = "KASM_DB_ROOT")]
     pub(crate) root: Option<PathBuf>,
     /// The folder that contains all documents; links and `extends` must not leave it [default: the Git work tree of the
     /// document, or its folder]
-    #[arg(long, global = true, value_hint = ValueHint::DirPath, value_name = "DIR")]
+    #[arg(long, value_hint = ValueHint::DirPath, value_name = "DIR")]
     pub(crate) top: Option<PathBuf>,
     /// Override the named blocker. May be repeated
-    #[arg(long, global = true, add = complete::blockers(), value_name = "NAME", value_delimiter = ',')]
+    #[arg(long, add = complete::blockers(), value_name = "NAME", value_delimiter = ',')]
     pub(crate) allow: Vec<String>,
     /// Do not show the named warning. May be repeated
-    #[arg(long, global = true, value_name = "NAME", value_delimiter = ',', value_parser = ignorable())]
+    #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = ignorable())]
     pub(crate) ignore: Vec<Ignorable>,
     /// Show values and comments that are hidden by default
-    #[arg(long, global = true)]
+    #[arg(long)]
     pub(crate) show_secrets: bool,
     /// The number of lines around each change in a diff
-    #[arg(long, global = true, value_name = "N", default_value_t = render::diff::CONTEXT, value_parser = whole_number::<usize>)]
+    #[arg(long, value_name = "N", default_value_t = render::diff::CONTEXT, value_parser = whole_number::<usize>)]
     pub(crate) context: usize,
     /// When to use colours
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", env = "KASM_DB_COLOR")]
+    #[arg(long, value_name = "WHEN", default_value = "auto", env = "KASM_DB_COLOR")]
     pub(crate) color: Color,
     /// Print results and errors only: no warnings, diffs or progress
-    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    #[arg(short, long, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
     /// Print more: also files that are in sync or skipped
-    #[arg(short, long, global = true, action = ArgAction::Count)]
+    #[arg(short, long, action = ArgAction::Count)]
     pub(crate) verbose: u8,
     /// Do not prompt; implied without a terminal
-    #[arg(long, global = true)]
+    #[arg(long)]
     pub(crate) no_input: bool,
     /// The number of seconds to wait for another run
-    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 0, env = "KASM_DB_LOCK_TIMEOUT", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 0, env = "KASM_DB_LOCK_TIMEOUT", value_parser = seconds)]
     pub(crate) lock_timeout: u64,
     /// The number of targets to read in parallel [default: the number of cores]
-    #[arg(long, global = true, value_name = "N", env = "KASM_DB_JOBS", value_parser = jobs)]
+    #[arg(long, value_name = "N", env = "KASM_DB_JOBS", value_parser = jobs)]
     pub(crate) jobs: Option<u16>,
 }
 

@@ -6,9 +6,10 @@ use clap::builder::Resettable;
 use clap::error::Error;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 
-use super::help;
+use super::{Global, help};
 
-/// Arguments of one command of many. To describe all of them would take longer than validating a document.
+/// Arguments of one command of many, with the global options. To describe all of them, or to give all commands the global
+/// options, would take longer than validating a document.
 #[derive(Debug)]
 pub(crate) struct Deferred<T>(Box<T>);
 
@@ -40,7 +41,10 @@ impl<T: Args> Args for Deferred<T> {
 fn keeping_about(command: Command, augment: fn(Command) -> Command) -> Command {
     let about = Resettable::from(command.get_about().cloned());
     let long = Resettable::from(command.get_long_about().cloned());
-    help::complete(augment(command).about(about).long_about(long))
+    // The parser copies what is given behind a command to those in front of it, so that they are read in one place.
+    let global = Global::augment_args(Command::default());
+    let global = global.get_arguments().map(|argument| argument.clone().global(true));
+    help::complete(augment(command).args(global).about(about).long_about(long))
 }
 
 impl<T: FromArgMatches> FromArgMatches for Deferred<T> {

@@ -366,7 +366,7 @@ pub(super) fn grouped(command: Command) -> Command {
 /// have no effect on it.
 pub(super) fn complete(mut command: Command) -> Command {
     let Some(page) = page(command.get_name()) else { return command };
-    // Global options have been copied to the command already. One that is changed goes behind the command's own.
+    // One that is changed goes behind the command's own.
     let global = command.get_arguments().filter(|argument| argument.is_global_set());
     let global: Vec<_> = global.map(|argument| argument.get_id().clone()).collect();
     for id in global {
