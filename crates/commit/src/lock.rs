@@ -1,11 +1,11 @@
 //! One writer at a time.
 
-use std::cell::RefCell;
 use std::fs::TryLockError;
 use std::io::Read as _;
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -30,14 +30,16 @@ const POLL: Duration = Duration::from_millis(20);
 
 /// Proves that no other process commits beneath the root; dropping it unlocks.
 ///
-/// It can be given to another thread, but not shared with one.
+/// Threads that share it write one after the other.
 #[derive(Debug)]
 pub struct Lock<'root> {
     root: &'root Root,
     held: std::fs::File,
     /// The lock file of the state directory, once it is there. Unlike the root, which whoever can read it can lock, it is
-    /// its owner's alone. Its cell keeps the lock from being shared: two threads of one process would commit at once.
-    file: RefCell<Option<std::fs::File>>,
+    /// its owner's alone.
+    file: Mutex<Option<std::fs::File>>,
+    /// Whose turn it is to write.
+    turn: Mutex<()>,
 }
 
 impl<'root> Lock<'root> {
@@ -53,7 +55,7 @@ impl<'root> Lock<'root> {
         if let Some(file) = &file {
             wait(root, file, timeout, started)?;
         }
-        Ok(Lock { root, held, file: RefCell::new(file) })
+        Ok(Lock { root, held, file: Mutex::new(file), turn: Mutex::default() })
     }
 
     /// Locks the lock file, unless it is held already: the first write makes it.
@@ -64,7 +66,7 @@ impl<'root> Lock<'root> {
                 file.metadata().map_err(|error| Error::io(self.root.path(), Operation::Lock, error))?;
             Ok::<_, Error>(FileInfo::of(&found))
         };
-        let mut held = self.file.borrow_mut();
+        let mut held = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(held) = held.as_ref()
             && info(held)?.is_same(&info(&file)?)
         {
@@ -96,6 +98,7 @@ impl<'root> Lock<'root> {
     /// # Errors
     /// As [`Lock::commit`].
     pub fn commit_with(&self, changes: &[Change], options: &Options) -> Result<Report, Box<CommitError>> {
+        let _turn = self.turn();
         set::commit(self.root.dir(), changes, options, &|state| self.hold(state))
     }
 
@@ -115,6 +118,7 @@ impl<'root> Lock<'root> {
     /// neither its old nor its new content. Then nothing was written. Any other: call it again once the cause
     /// is gone.
     pub fn recover(&self) -> Result<Recovery, Error> {
+        let _turn = self.turn();
         recover::recover(self.root.dir(), &|state| self.hold(state))
     }
 
@@ -131,6 +135,7 @@ impl<'root> Lock<'root> {
     /// # Errors
     /// [`Error::InsecureState`], [`Error::NewerLayout`], [`Error::Io`].
     pub fn set_follow_up(&self, bytes: &[u8]) -> Result<(), Error> {
+        let _turn = self.turn();
         self.state()?.set_follow_up(bytes)
     }
 
@@ -139,7 +144,13 @@ impl<'root> Lock<'root> {
     /// # Errors
     /// [`Error::InsecureState`], [`Error::NewerLayout`], [`Error::Io`].
     pub fn set_managed(&self, bytes: &[u8]) -> Result<(), Error> {
+        let _turn = self.turn();
         self.state()?.set_managed(bytes)
+    }
+
+    /// Waits until no other thread of this process writes beneath the root.
+    fn turn(&self) -> MutexGuard<'_, ()> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Opens the state directory to write there.
@@ -158,6 +169,7 @@ impl<'root> Lock<'root> {
     /// # Errors
     /// [`Error::Interrupted`] if a commit is under way; [`Error::InsecureState`], [`Error::Io`].
     pub fn forget(&self) -> Result<bool, Error> {
+        let _turn = self.turn();
         let Some(state) = StateDir::open(self.root.dir())? else { return Ok(false) };
         self.hold(&state)?;
         if state.has_journal()? {
@@ -172,6 +184,7 @@ impl<'root> Lock<'root> {
     /// # Errors
     /// [`Error::InsecureState`], [`Error::Io`].
     pub fn clear_follow_up(&self) -> Result<(), Error> {
+        let _turn = self.turn();
         match StateDir::open(self.root.dir())? {
             Some(state) => state.clear_follow_up(),
             None => Ok(()),
@@ -298,7 +311,7 @@ impl Drop for Lock<'_> {
     /// Closing the file would do, but for a child process that is just being started: until it runs its program
     /// it has a copy of the descriptor. Nothing is left to do if it fails: the file is closed right after.
     fn drop(&mut self) {
-        if let Some(file) = self.file.get_mut() {
+        if let Some(file) = self.file.get_mut().unwrap_or_else(PoisonError::into_inner) {
             let _ = file.unlock();
         }
         let _ = self.held.unlock();

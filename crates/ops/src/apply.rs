@@ -1,19 +1,23 @@
-//! Applying, in two passes: the first checks every target and writes nothing, and the second writes one target after the
-//! other, all files of it or none, and does what follows them.
+//! Applying, in two passes: the first checks every target and writes nothing, and the second writes each target, all files of
+//! it or none, and does what follows them.
 
 mod end;
 mod follow_up;
 mod inputs;
 mod options;
 mod run;
+mod second_pass;
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 
 pub use self::end::End;
 pub use self::options::Options;
 use self::run::{Checked, Run};
+use self::second_pass::Item;
 use crate::context::Context;
 use crate::documents::{Declared, Documents, TargetName};
+use crate::each::each;
 use crate::error::{Error, FilesState};
 use crate::observer::{Event, Question};
 use crate::opened::{Locked, Rooted};
@@ -103,17 +107,20 @@ fn all(
     // From here to the end nobody else applies to any of them: what is read now is what the plans are made from.
     let rooted: Vec<_> = runs.iter().map(Run::open).collect();
     let locked = lock(&runs, &rooted);
-    let checked: Vec<_> = runs.iter().zip(&locked).map(|(run, locked)| run.check(locked)).collect();
+    let checked = check(&runs, &locked, context);
     // From here on it is about all of them, until a target begins again.
     let decided = context.tell(Event::Target(None)).and_then(|()| decide(&runs, &checked, options, context));
-    let each = runs.iter().zip(checked);
+    let each = runs.iter().zip(checked).zip(&locked);
     let mut broken = Outcome::Done;
     let ends: Vec<_> = match decided {
-        Ok(None) => write(each, &locked, options, context),
-        Ok(Some(end)) => each.map(|(run, checked)| run.end(checked.ended(end))).collect(),
+        Ok(None) => {
+            let item = |((run, checked), locked)| Item { run, checked, locked };
+            second_pass::write(each.map(item).collect(), options, context)
+        }
+        Ok(Some(end)) => each.map(|((run, checked), _)| run.end(checked.ended(end))).collect(),
         Err(error) => {
             broken = context.failed(&error);
-            each.map(|(run, checked)| run.end(checked.ended(End::NotStarted))).collect()
+            each.map(|((run, checked), _)| run.end(checked.ended(End::NotStarted))).collect()
         }
     };
     // There is nowhere left to say that this cannot be said.
@@ -137,6 +144,23 @@ fn lock<'a>(runs: &[Run<'_>], rooted: &'a [Result<Rooted, Error>]) -> Vec<Result
         held.as_ref().map(|locked| locked.with(rooted)).map_err(Error::clone)
     });
     each.collect()
+}
+
+/// Performs the first pass: targets are examined side by side, and each is reported when those before it are.
+fn check<'a>(
+    runs: &'a [Run<'a>],
+    locked: &'a [Result<Locked<'a>, Error>],
+    context: &Context<'_>,
+) -> Vec<Checked<'a>> {
+    let mut checked = Vec::with_capacity(runs.len());
+    let examine =
+        |(run, locked): (&'a Run<'a>, &'a Result<Locked<'a>, Error>)| (run, locked, run.examine(locked));
+    let report = |(run, locked, examined): (&'a Run<'a>, &'a Result<Locked<'a>, Error>, _)| {
+        checked.push(run.check(locked, examined));
+        Ok::<(), Infallible>(())
+    };
+    let Ok(()) = each(context.selection.jobs_for(runs.len()), runs.iter().zip(locked), examine, report);
+    checked
 }
 
 /// Returns the error of two targets of which one changes a file that the plan of the other one was made from.
@@ -186,39 +210,6 @@ fn decide(
     }
     context.tell(if is_any_ready { Event::Declined } else { Event::NotFollowed })?;
     Ok(Some(End::Declined))
-}
-
-/// Writes one target after the other: the next one must not follow one that failed, unless so many may fail.
-fn write<'a>(
-    each: impl ExactSizeIterator<Item = (&'a Run<'a>, Checked<'a>)>,
-    locked: &[Result<Locked<'_>, Error>],
-    options: &Options,
-    context: &Context<'_>,
-) -> Vec<(End, Outcome)> {
-    let each: Vec<_> = each.zip(locked).collect();
-    let mut failed = each.iter().filter(|((_, checked), _)| checked.has_failed()).count();
-    let allowed = options.max_failures.filter(|_| options.keep_going);
-    let (mut continues, mut is_told) = (true, false);
-    let each = each.into_iter().map(|((run, checked), locked)| {
-        let has_ended = checked.has_ended();
-        let (Ok(locked), true) = (locked, continues && !has_ended) else {
-            let too_many = allowed.filter(|allowed| failed > *allowed && !has_ended);
-            if let Some(allowed) = too_many.filter(|_| !std::mem::replace(&mut is_told, true)) {
-                // There is nowhere left to say that this cannot be said.
-                let _ = context.tell(Event::Target(None));
-                let _ = context.tell(Event::TooManyFailed { failed, allowed, is_second_pass: true });
-            }
-            return run.end(checked.ended(End::NotStarted));
-        };
-        let ((end, outcome), is_over) = run.finish(locked, checked);
-        // What is left by choice is not a failure.
-        let is_left = options.no_restart && outcome == Outcome::Unfinished;
-        let has_failed = outcome != Outcome::Done && !is_left;
-        failed += usize::from(has_failed);
-        continues = !is_over && (!has_failed || allowed.is_some_and(|allowed| failed <= allowed));
-        run.end((end, outcome))
-    });
-    each.collect()
 }
 
 /// Returns the error of a run that stopped when some of its targets were written.

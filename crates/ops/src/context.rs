@@ -19,7 +19,7 @@ pub struct Context<'a> {
     pub progress: Progress,
     /// Why the run is made.
     pub(crate) message: Option<String>,
-    observer: &'a dyn Observer,
+    observer: &'a (dyn Observer + Sync),
     scrubber: Scrubber,
 }
 
@@ -29,7 +29,7 @@ impl<'a> Context<'a> {
         selection: &'a Selection,
         environment: Environment,
         progress: Progress,
-        observer: &'a dyn Observer,
+        observer: &'a (dyn Observer + Sync),
     ) -> Self {
         Self { selection, environment, progress, message: None, observer, scrubber: Scrubber::default() }
     }

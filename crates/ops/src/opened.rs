@@ -1,7 +1,6 @@
 //! A target on its way through a run: its folder open, its files read once, its lock held.
 
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
 use std::sync::Arc;
 
 use commit::{Lock, Root};
@@ -47,8 +46,8 @@ pub struct Opened<'a> {
 #[derive(Debug)]
 pub(crate) struct Locked<'a> {
     pub(crate) rooted: &'a Rooted,
-    /// Targets of one folder share it.
-    pub(crate) lock: Rc<Lock<'a>>,
+    /// Targets of one folder share it, and write one after the other.
+    pub(crate) lock: Arc<Lock<'a>>,
 }
 
 impl Rooted {
@@ -114,14 +113,14 @@ impl Rooted {
             }
             error
         })?;
-        Ok(Locked { rooted: self, lock: Rc::new(lock) })
+        Ok(Locked { rooted: self, lock: Arc::new(lock) })
     }
 }
 
 impl<'a> Locked<'a> {
     /// Returns another target of the same folder under the same lock.
     pub(crate) fn with(&self, rooted: &'a Rooted) -> Self {
-        Self { rooted, lock: Rc::clone(&self.lock) }
+        Self { rooted, lock: Arc::clone(&self.lock) }
     }
 }
 

@@ -20,7 +20,8 @@ pub struct Progress(Arc<Mutex<State>>);
 /// Whoever holds the lock can neither be interrupted nor start to write.
 #[derive(Debug, Default)]
 struct State {
-    writing: bool,
+    /// How many threads write files just now.
+    writing: usize,
     /// Whether files of this run are in place.
     applied: bool,
     /// Whether files of this run were in place, and are as before.
@@ -76,7 +77,7 @@ impl Progress {
     /// Accepts a signal, and tells what it does.
     pub fn signal(&self, name: &'static str) -> Signalled<'_> {
         let mut state = self.lock();
-        if state.writing {
+        if state.writing > 0 {
             state.came.get_or_insert((name, Instant::now()));
             return Signalled::Waits;
         }
@@ -97,7 +98,7 @@ impl Progress {
     /// Returns what a run that breaks off here leaves: whether files are just being written, or have been.
     pub fn standing(&self) -> (bool, bool) {
         // Whoever panics may hold the lock; nothing is written while it is held.
-        self.0.try_lock().map_or((false, false), |state| (state.writing, state.applied))
+        self.0.try_lock().map_or((false, false), |state| (state.writing > 0, state.applied))
     }
 
     /// Records that files are written that are not those of a target.
@@ -148,10 +149,23 @@ impl Progress {
         state.done = step.is_none();
     }
 
-    /// Starts to write; from here on a signal ends nothing until [`Writing::end`].
+    /// Starts to write; from here on a signal ends nothing until [`Writing::end`], and until that of whoever else writes.
     pub(crate) fn writing(&self) -> Writing<'_> {
-        self.lock().writing = true;
+        self.lock().writing += 1;
         Writing(self)
+    }
+
+    /// Starts to write a target.
+    ///
+    /// # Errors
+    /// A signal came while another one was written: no other is begun.
+    pub(crate) fn writing_target(&self) -> Result<Writing<'_>, Error> {
+        let mut state = self.lock();
+        if let Some((name, _)) = state.came {
+            return Err(state.error(name));
+        }
+        state.writing += 1;
+        Ok(Writing(self))
     }
 
     /// Returns the error that ends the run if a signal came while it had to wait.
@@ -207,7 +221,7 @@ impl Writing<'_> {
 
 impl Drop for Writing<'_> {
     fn drop(&mut self) {
-        self.0.lock().writing = false;
+        self.0.lock().writing -= 1;
     }
 }
 
@@ -278,6 +292,18 @@ mod tests {
             drop(ending);
             thread.join().unwrap();
         }
+    }
+
+    #[test]
+    fn a_signal_waits_for_all_who_write_and_nobody_else_begins() {
+        let progress = Progress::default();
+        let (one, other) = (progress.writing_target().unwrap(), progress.writing_target().unwrap());
+        assert!(matches!(progress.signal("SIGTERM"), Signalled::Waits));
+        assert_eq!(progress.writing_target().map(drop).unwrap_err().kind, Outcome::Interrupted);
+        assert_eq!(one.end(true).unwrap_err().state, FilesState::Applied);
+        assert!(matches!(progress.signal("SIGTERM"), Signalled::Waits));
+        assert_eq!(other.end(false).unwrap_err().kind, Outcome::Interrupted);
+        assert!(matches!(progress.signal("SIGTERM"), Signalled::Ends(_)));
     }
 
     #[test]

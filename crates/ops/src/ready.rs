@@ -1,5 +1,7 @@
 //! A change of files that was checked: written by an apply and by a rollback in the same way.
 
+use std::path::PathBuf;
+
 use commit::{Change, CommitError, Options, Report, State};
 use render::{FileKind, Needs};
 
@@ -35,6 +37,8 @@ pub(crate) fn in_place(needs: Needs, mut kinds: impl Iterator<Item = FileKind>) 
 
 /// A change that was written.
 pub(crate) struct Written {
+    /// The folder.
+    pub(crate) root: PathBuf,
     pub(crate) report: Report,
     /// What follows it.
     pub(crate) record: Option<Record>,
@@ -51,7 +55,7 @@ impl Ready<'_> {
     /// Writes all files or none, and what follows them beside them. A signal waits for the end.
     pub(crate) fn write(&self, context: &Context<'_>) -> Result<Written, Error> {
         let record = self.bound()?;
-        let writing = context.progress.writing();
+        let writing = context.progress.writing_target()?;
         let committed = self.commit(record.as_ref());
         if committed.is_ok() {
             let root = self.locked.rooted.root.path();
@@ -63,7 +67,8 @@ impl Ready<'_> {
         }
         let interrupted = writing.end(committed.is_ok());
         let report = committed.map_err(|error| failed(&error, interrupted.as_ref().err()))?;
-        Ok(Written { report, record: record.filter(|_| self.record.is_some()), interrupted })
+        let root = self.locked.rooted.root.path().to_path_buf();
+        Ok(Written { root, report, record: record.filter(|_| self.record.is_some()), interrupted })
     }
 
     /// Returns the record that is written with the files, bound to the generation that they become. What an earlier run has

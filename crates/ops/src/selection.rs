@@ -56,6 +56,9 @@ pub struct Selection {
     pub outputs: Outputs,
 }
 
+/// How many targets are written at a time, for each core.
+const WRITERS: usize = 4;
+
 /// A tree that is named without a document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Tree {
@@ -129,9 +132,21 @@ impl Selection {
         if targets <= 1 {
             return 1;
         }
-        let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
         self.jobs.map_or_else(cores, NonZero::get).min(targets)
     }
+
+    /// Returns how many of so many targets are written side by side.
+    pub(crate) fn writers_for(&self, targets: usize) -> usize {
+        if targets <= 1 {
+            return 1;
+        }
+        // A target waits for the disk most of the time.
+        self.jobs.map_or_else(|| WRITERS * cores(), NonZero::get).min(targets)
+    }
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, NonZero::get)
 }
 
 /// Returns what to use instead of an unknown name, and the other names there are.

@@ -86,14 +86,19 @@ impl Run<'_> {
 
     /// Looks, as the files are as they should be, for what an earlier run left, and for what the server itself needs to do
     /// as they say; or else returns how the target ends.
-    pub(super) fn settle(&self, locked: &Locked<'_>, opened: &Opened<'_>) -> Result<Next<'static>, Error> {
+    /// `opened` is what was read, if that is to be looked at.
+    pub(super) fn settle(
+        &self,
+        locked: &Locked<'_>,
+        opened: Option<&Opened<'_>>,
+    ) -> Result<Next<'static>, Error> {
         let ended = |outcome| Ok(Next::Nothing(End::Nothing, outcome));
         let left = pending(&locked.rooted.root)?;
-        if !self.goes_on() || self.options.dry_run {
+        let Some(opened) = opened.filter(|_| !self.options.dry_run) else {
             let Some(record) = left else { return ended(Outcome::Done) };
             self.context.tell(Event::Unfinished(record.follow_up.step))?;
             return ended(Outcome::Unfinished);
-        }
+        };
         if let Some(record) = left {
             return Ok(Next::Follow(Pending::Begun(Box::new(record))));
         }

@@ -17,11 +17,11 @@ use crate::follow_up::record::Record;
 use crate::follow_up::{FollowUp, Step, planned_follow_up};
 use crate::note::Note;
 use crate::observer::Event;
-use crate::opened::{Locked, Rooted};
+use crate::opened::{Locked, Opened, Rooted};
 use crate::outcome::Outcome;
 use crate::permissions::Purpose;
 use crate::planned::{Planned, judged, outcome_of};
-use crate::ready::{Ready, in_place};
+use crate::ready::{Ready, Written, in_place};
 use crate::saved::format::{SavedSelection, SavedTarget};
 use crate::saved::{Standing, refuse, standing};
 use crate::target_dir::TargetDir;
@@ -73,6 +73,38 @@ pub(super) enum Pending {
     Needed(Box<Record>),
 }
 
+/// What was found of a target, before anything was said of it.
+pub(super) enum Examined<'a> {
+    /// Its saved plan was applied already; its folder.
+    Applied(String),
+    /// Its plan.
+    Planned {
+        /// As it holds for the run.
+        plan: Box<Plan>,
+        /// Where the target's folder is.
+        folder: String,
+        /// What the plan was made from.
+        inputs: Inputs,
+        /// The files as they were read, if what follows them is to be looked at.
+        opened: Option<Box<Opened<'a>>>,
+        /// What came of the checks before the first write, if they were made.
+        checks: Option<Result<(), Error>>,
+    },
+}
+
+/// The files of a target that were written, with the plan.
+pub(super) struct Wrote {
+    plan: Plan,
+    written: Written,
+}
+
+impl Wrote {
+    /// Returns whether a signal came meanwhile.
+    pub(super) fn is_interrupted(&self) -> bool {
+        self.written.interrupted.is_err()
+    }
+}
+
 /// A plan that was checked.
 pub(super) struct Prepared<'a> {
     ready: Ready<'a>,
@@ -118,11 +150,36 @@ impl Run<'_> {
         rooted.lock_to_write(self.options.dry_run, self.context)
     }
 
-    /// Reads, plans and checks; writes nothing.
-    pub(super) fn check<'l>(&self, locked: &'l Result<Locked<'l>, Error>) -> Checked<'l> {
+    /// Reads and plans; says nothing, so that several targets can be examined side by side.
+    ///
+    /// # Errors
+    /// The lock is not held, or the saved plan is stale.
+    pub(super) fn examine<'l>(&self, locked: &'l Result<Locked<'l>, Error>) -> Result<Examined<'l>, Error> {
+        let locked = locked.as_ref().map_err(Error::clone)?;
+        let opened = locked.rooted.read();
+        let planned = Planned::new(opened.plan(self.desired), self.desired, &opened);
+        if self.standing(&planned)? == Standing::Applied {
+            return Ok(Examined::Applied(planned.folder));
+        }
+        let Planned { plan, snapshot, folder, .. } = planned;
+        let selection = self.context.selection;
+        let plan = judged(plan, self.desired, &opened, Purpose::Applying, self.goes_on(), selection);
+        let inputs = Inputs::of(&snapshot, &plan, locked.rooted);
+        let is_to_check = self.several && !self.goes_on() && !plan.is_blocked() && !plan.is_empty();
+        let checks = is_to_check.then(|| self.ready(locked, &plan, false)?.check());
+        let opened = self.goes_on().then(|| Box::new(opened));
+        Ok(Examined::Planned { plan: Box::new(plan), folder, inputs, opened, checks })
+    }
+
+    /// Reports what was found, and checks the rest; writes nothing.
+    pub(super) fn check<'l>(
+        &self,
+        locked: &'l Result<Locked<'l>, Error>,
+        examined: Result<Examined<'l>, Error>,
+    ) -> Checked<'l> {
         let mut inputs = Inputs::default();
-        let locked = self.begin().and_then(|()| locked.as_ref().map_err(Error::clone));
-        let next = locked.and_then(|locked| self.next(locked, &mut inputs));
+        let begun = self.begin().and_then(|()| Ok((locked.as_ref().map_err(Error::clone)?, examined?)));
+        let next = begun.and_then(|(locked, examined)| self.next(locked, examined, &mut inputs));
         let next = next.unwrap_or_else(|error| Next::Nothing(End::Failed, self.failed(error)));
         let checked = Checked { inputs, next };
         // There is nowhere left to say that this cannot be said.
@@ -130,17 +187,24 @@ impl Run<'_> {
         checked
     }
 
-    fn next<'l>(&self, locked: &'l Locked<'l>, inputs: &mut Inputs) -> Result<Next<'l>, Error> {
-        let opened = locked.rooted.read();
-        let planned = Planned::new(opened.plan(self.desired), self.desired, &opened);
-        if self.standing(&planned)? == Standing::Applied {
-            self.context.tell(Event::AlreadyApplied(&planned.folder))?;
-            return Ok(Next::Nothing(End::Nothing, Outcome::Done));
-        }
-        let Planned { plan, snapshot, folder, .. } = planned;
-        let mut plan =
-            judged(plan, self.desired, &opened, Purpose::Applying, self.goes_on(), self.context.selection);
-        let Seen { findings, also, stale, pulls, .. } = self.look_ahead(&plan, &opened)?;
+    fn next<'l>(
+        &self,
+        locked: &'l Locked<'l>,
+        examined: Examined<'l>,
+        inputs: &mut Inputs,
+    ) -> Result<Next<'l>, Error> {
+        let (mut plan, folder, found, opened, checks) = match examined {
+            Examined::Planned { plan, folder, inputs, opened, checks } => {
+                (*plan, folder, inputs, opened, checks)
+            }
+            Examined::Applied(folder) => {
+                self.context.tell(Event::AlreadyApplied(&folder))?;
+                return Ok(Next::Nothing(End::Nothing, Outcome::Done));
+            }
+        };
+        let seen =
+            opened.as_deref().map_or_else(|| Ok(Seen::default()), |opened| self.look_ahead(&plan, opened));
+        let Seen { findings, also, stale, pulls, .. } = seen?;
         plan.findings.extend(findings);
         let restarts = stale.is_some() && plan.needs() == Needs::Reload;
         let follow_up = planned_follow_up(self.desired, &plan, self.context.selection);
@@ -166,34 +230,34 @@ impl Run<'_> {
             return Ok(Next::Nothing(end, outcome));
         }
         self.say_what_to_pull(&pulls)?;
-        *inputs = Inputs::of(&snapshot, &plan, locked.rooted);
+        *inputs = found;
         if plan.is_empty() {
-            return self.settle(locked, &opened);
+            return self.settle(locked, opened.as_deref());
         }
-        let prepared = self.prepare(locked, plan, restarts)?;
+        let pulls = !pulls.is_empty();
+        if let Some(checks) = checks {
+            return checks.map(|()| Next::Write { prepared: None, restarts, pulls });
+        }
+        let ready = self.ready(locked, &plan, restarts)?;
         // The commit makes the same checks; here they come before a question, and before another target is written.
         if self.several || self.options.dry_run || self.may_ask() {
-            prepared.ready.check()?;
+            ready.check()?;
         }
-        Ok(Next::Write {
-            prepared: (!self.several).then(|| Box::new(prepared)),
-            restarts,
-            pulls: !pulls.is_empty(),
-        })
+        let prepared = (!self.several).then(|| Box::new(Prepared { ready, plan }));
+        Ok(Next::Write { prepared, restarts, pulls })
     }
 
-    fn prepare<'l>(&self, locked: &'l Locked<'l>, plan: Plan, restarts: bool) -> Result<Prepared<'l>, Error> {
-        let ready = Ready {
+    fn ready<'l>(&self, locked: &'l Locked<'l>, plan: &Plan, restarts: bool) -> Result<Ready<'l>, Error> {
+        Ok(Ready {
             locked,
             what: "apply".into(),
             changes: plan.files.iter().map(change).collect(),
             in_place: self.options.in_place
                 || !restarts && in_place(plan.needs(), plan.files.iter().map(|file| file.kind)),
-            record: self.follow_up(&plan, locked.rooted, restarts)?,
+            record: self.follow_up(plan, locked.rooted, restarts)?,
             note: Note::of(self.context).document(self.document).changes(&plan.changes),
-            sets: sets(self.desired, &plan),
-        };
-        Ok(Prepared { ready, plan })
+            sets: sets(self.desired, plan),
+        })
     }
 
     /// Returns whether somebody is asked before the second pass.
@@ -226,14 +290,58 @@ impl Run<'_> {
             }
             Next::Nothing(end, outcome) => Ok((end, outcome)),
         });
-        let is_over = |outcome, is_of_result| outcome == Outcome::Interrupted || is_of_result;
+        self.finished(finished)
+    }
+
+    /// Reports the error of a target that did not end well. Returns how the target ended, and whether no other one may follow.
+    fn finished(&self, finished: Result<(End, Outcome), (End, Error)>) -> ((End, Outcome), bool) {
         match finished {
-            Ok((end, outcome)) => ((end, outcome), is_over(outcome, false)),
+            Ok((end, outcome)) => ((end, outcome), outcome == Outcome::Interrupted),
             Err((end, error)) => {
-                let is_over = is_over(error.kind, error.is_of_result);
+                let is_over = error.kind == Outcome::Interrupted || error.is_of_result;
                 ((end, self.failed(error)), is_over)
             }
         }
+    }
+
+    /// Returns whether nothing of this run comes before or after the files.
+    pub(super) fn ends_with_files(&self, checked: &Checked<'_>) -> bool {
+        !self.goes_on()
+            && matches!(checked.next, Next::Write { prepared: None, restarts: false, pulls: false })
+    }
+
+    /// Writes the files of a target that ends with them; says nothing, so that several can be written side by side. `None` if
+    /// a signal has ended the run before.
+    pub(super) fn write_files(
+        &self,
+        locked: &Locked<'_>,
+        checked: &Checked<'_>,
+    ) -> Option<Result<Wrote, Error>> {
+        if self.context.progress.interrupted().is_err() {
+            return None;
+        }
+        let wrote = self
+            .planned_again(locked, &checked.inputs, false)
+            .and_then(|Prepared { ready, plan }| Ok(Wrote { plan, written: ready.write(self.context)? }));
+        Some(wrote)
+    }
+
+    /// Reports what was written. `is_first` tells that nobody has said of a signal yet that it ends the run. Returns as
+    /// [`Run::finish`] does.
+    pub(super) fn report(&self, wrote: Result<Wrote, Error>, is_first: bool) -> ((End, Outcome), bool) {
+        self.context.progress.another();
+        let begun = self.begin().map_err(|error| (End::Failed, error));
+        let told = begun.and_then(|()| {
+            let Wrote { plan, written } = wrote.map_err(|error| (End::Failed, error))?;
+            self.tell_of(&plan, &written)?;
+            let outcome = written.outcome();
+            match written.interrupted {
+                Err(error) if is_first => Err((End::Applied, error)),
+                Err(error) => Ok((End::Applied, error.kind)),
+                Ok(()) => Ok((End::Applied, outcome)),
+            }
+        });
+        self.finished(told)
     }
 
     /// Reports how the target ended, and returns it.
@@ -269,20 +377,7 @@ impl Run<'_> {
                 inputs.check(&locked.rooted.disk()).map_err(before)?;
                 *prepared
             }
-            None => {
-                let opened = locked.rooted.read();
-                inputs.check(opened.snapshot()).map_err(before)?;
-                let selection = self.context.selection;
-                let plan = judged(
-                    opened.plan(self.desired),
-                    self.desired,
-                    &opened,
-                    Purpose::Applying,
-                    self.goes_on(),
-                    selection,
-                );
-                self.prepare(locked, plan, restarts).map_err(before)?
-            }
+            None => self.planned_again(locked, inputs, restarts).map_err(before)?,
         };
         let Prepared { ready, plan } = prepared;
         if pulls {
@@ -295,11 +390,7 @@ impl Run<'_> {
         }
         let written = ready.write(self.context).map_err(before)?;
         let after = |error: Error| (End::Applied, error);
-        let root = locked.rooted.root.path();
-        let is_all = written.record.is_none();
-        self.context
-            .tell(Event::Applied { plan: &plan, root, is_all, report: &written.report })
-            .map_err(|error| after(error.after_files()))?;
+        self.tell_of(&plan, &written)?;
         if let Some(record) = &written.record {
             self.context.tell(Event::Next(Some(record.follow_up.step))).map_err(after)?;
         }
@@ -314,6 +405,29 @@ impl Run<'_> {
             outcome = outcome.worse(followed);
         }
         Ok((End::Applied, outcome))
+    }
+
+    /// Plans once more: the plans of several targets are not kept.
+    ///
+    /// # Errors
+    /// Something that the plan was made from has changed since.
+    fn planned_again<'l>(
+        &self,
+        locked: &'l Locked<'l>,
+        inputs: &Inputs,
+        restarts: bool,
+    ) -> Result<Prepared<'l>, Error> {
+        let opened = locked.rooted.read();
+        inputs.check(opened.snapshot())?;
+        let (plan, selection) = (opened.plan(self.desired), self.context.selection);
+        let plan = judged(plan, self.desired, &opened, Purpose::Applying, self.goes_on(), selection);
+        Ok(Prepared { ready: self.ready(locked, &plan, restarts)?, plan })
+    }
+
+    fn tell_of(&self, plan: &Plan, written: &Written) -> Result<(), (End, Error)> {
+        let (is_all, report) = (written.record.is_none(), &written.report);
+        let told = self.context.tell(Event::Applied { plan, root: &written.root, is_all, report });
+        told.map_err(|error| (End::Applied, error.after_files()))
     }
 
     /// Returns how a saved plan stands; any other is fresh.
