@@ -3,7 +3,7 @@
 import os
 import subprocess
 
-from . import faults, trace, tree
+from . import faults, side_by_side, trace, tree
 from .scenario import OUTSIDE, ROOT, Broken, Scenario, argv
 
 DOCUMENT = """\
@@ -86,6 +86,10 @@ class Kasm:
             "{BOX}/" + ROOT,
         ]
 
+    def _several(self, *more):
+        document = "{BOX}/" + side_by_side.DOCUMENT
+        return [self.binary, "-f", document, "apply", *QUIET, "--jobs", str(len(side_by_side.NAMES)), *more]
+
     def _recover(self, place="--deployment"):
         return self._kasm("recover", place=place) if self.recovers else None
 
@@ -97,7 +101,7 @@ class Kasm:
     def existing(self, name="existing"):
         """A deployment: four compose files and postgresql.conf."""
         box = self._template(name, DEPLOYMENT, BEFORE)
-        return Scenario(name, box, self._apply(), self._recover())
+        return Scenario(name, box, self._apply(), self._recover(), several=self._several())
 
     def installer(self):
         """The tree that an installer's archive unpacks to."""
@@ -109,7 +113,7 @@ class Kasm:
         """Another tag of the image, where everything else is as wanted."""
         box = self._template("tag", DEPLOYMENT, ("1.12.0", "read, write, ddl"))
         self._run(box, self._apply(document="before"))
-        return Scenario("tag", box, self._apply(), self._recover())
+        return Scenario("tag", box, self._apply(), self._recover(), several=self._several())
 
     def rollback(self):
         """The way back over the last of two applies."""
@@ -139,7 +143,8 @@ class Kasm:
         if not self._says("apply", "--in-place"):
             return None
         box = self._template("in-place", DEPLOYMENT, BEFORE)
-        return Scenario("in-place", box, self._apply("--in-place"), self._recover(), in_place=True)
+        several = self._several("--in-place")
+        return Scenario("in-place", box, self._apply("--in-place"), self._recover(), in_place=True, several=several)
 
     def _fixture(self, name, state):
         """A box with what version 0.1.0 left; all of it belongs to root."""

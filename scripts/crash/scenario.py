@@ -20,10 +20,12 @@ class Scenario:
 
     `files` is a template: the box that every run starts from, with `root`, `outside` and what else the command
     reads. In an argument `{BOX}` stands for the box. `recover` is the command that mends without knowing what
-    was wanted, and `again` the one that leads to the new state; either may be None.
+    was wanted, and `again` the one that leads to the new state; either may be None. `several` is the command for a
+    box with a box for each of several targets; see side_by_side.py.
     """
 
-    def __init__(self, name, files, command, recover=None, again=None, old=None, new=None, in_place=False):
+    def __init__(self, name, files, command, recover=None, again=None, old=None, new=None, in_place=False,
+                 several=None):  # fmt: skip
         self.name, self.files, self.command, self.recover, self.in_place = (
             name,
             files,
@@ -31,6 +33,7 @@ class Scenario:
             recover,
             in_place,
         )
+        self.several = several
         self.again = again if again is not None else command
         # A command that only mends may lead to either state, and `again` is that command.
         self.mends = again == recover and recover is not None

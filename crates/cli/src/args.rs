@@ -4,27 +4,29 @@ mod audit;
 mod build;
 mod deferred;
 mod format;
+mod global;
 pub(crate) mod help;
 mod images;
+mod numbers;
 mod writing;
 
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValue, TypedValueParser};
-use clap::{ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueHint};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueHint};
 use live::SslMode;
-use model::Ignorable;
 
 pub(crate) use self::audit::{Audit, AuditType};
 pub(crate) use self::build::Build;
 use self::deferred::Deferred;
 pub(crate) use self::format::SinkChoice;
 use self::format::{FormatParser, SinkParser};
+pub(crate) use self::global::Global;
 pub(crate) use self::images::{Inspect, UpgradePlan};
+use self::numbers::{generation, whole_number};
 pub(crate) use self::writing::Writing;
 use crate::complete;
 use crate::exit;
-use crate::output::Color;
 use crate::output::emitter::Format;
 use crate::output::report::Report;
 
@@ -119,93 +121,6 @@ impl Command {
     pub(crate) fn is_module(&self) -> bool {
         matches!(self, Self::Ansible(_))
     }
-}
-
-/// Options of several commands, which can be in front of a command or behind it: see [`Deferred`]. `help.rs` knows which
-/// ones have an effect on which command.
-#[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "Global options")]
-pub(crate) struct Global {
-    /// The document, or `-` for standard input [default: ./kasm-db.yaml]. May be repeated
-    #[arg(short, long, value_hint = ValueHint::AnyPath, value_name = "FILE|DIR", env = "KASM_DB_FILE")]
-    pub(crate) file: Vec<PathBuf>,
-    /// Read every kasm-db.yaml and *.kasm-db.yaml below the given folders
-    #[arg(short = 'R', long)]
-    pub(crate) recursive: bool,
-    /// Use only the targets with this name; `*` and `?` match. May be repeated
-    #[arg(long, add = complete::targets(), value_name = "NAME|GLOB", env = "KASM_DB_TARGET", value_delimiter = ',')]
-    pub(crate) target: Vec<String>,
-    /// Use this installed tree instead of the document's targets
-    #[arg(long, value_hint = ValueHint::DirPath, value_name = "DIR", conflicts_with_all = ["installer", "target"])]
-    pub(crate) deployment: Option<PathBuf>,
-    /// Use this unpacked installer instead of the document's targets
-    #[arg(long, value_hint = ValueHint::DirPath, value_name = "DIR", conflicts_with = "target")]
-    pub(crate) installer: Option<PathBuf>,
-    /// Resolve absolute paths of targets below this folder, a copy of a host's files
-    #[arg(long, value_hint = ValueHint::DirPath, value_name = "DIR", env = "KASM_DB_ROOT")]
-    pub(crate) root: Option<PathBuf>,
-    /// The folder that contains all documents; links and `extends` must not leave it [default: the Git work tree of the
-    /// document, or its folder]
-    #[arg(long, value_hint = ValueHint::DirPath, value_name = "DIR")]
-    pub(crate) top: Option<PathBuf>,
-    /// Override the named blocker. May be repeated
-    #[arg(long, add = complete::blockers(), value_name = "NAME", value_delimiter = ',')]
-    pub(crate) allow: Vec<String>,
-    /// Do not show the named warning. May be repeated
-    #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = ignorable())]
-    pub(crate) ignore: Vec<Ignorable>,
-    /// Show values and comments that are hidden by default
-    #[arg(long)]
-    pub(crate) show_secrets: bool,
-    /// The number of lines around each change in a diff
-    #[arg(long, value_name = "N", default_value_t = render::diff::CONTEXT, value_parser = whole_number::<usize>)]
-    pub(crate) context: usize,
-    /// When to use colours
-    #[arg(long, value_name = "WHEN", default_value = "auto", env = "KASM_DB_COLOR")]
-    pub(crate) color: Color,
-    /// Print results and errors only: no warnings, diffs or progress
-    #[arg(short, long, conflicts_with = "verbose")]
-    pub(crate) quiet: bool,
-    /// Print more: also files that are in sync or skipped
-    #[arg(short, long, action = ArgAction::Count)]
-    pub(crate) verbose: u8,
-    /// Do not prompt; implied without a terminal
-    #[arg(long)]
-    pub(crate) no_input: bool,
-    /// The number of seconds to wait for another run
-    #[arg(long, value_name = "SECONDS", default_value_t = 0, env = "KASM_DB_LOCK_TIMEOUT", value_parser = seconds)]
-    pub(crate) lock_timeout: u64,
-    /// The number of targets to read in parallel [default: the number of cores]
-    #[arg(long, value_name = "N", env = "KASM_DB_JOBS", value_parser = jobs)]
-    pub(crate) jobs: Option<u16>,
-}
-
-/// Reads a number; what Rust's parser says of a text is not for users.
-fn whole_number<N: std::str::FromStr>(text: &str) -> Result<N, String> {
-    text.parse().map_err(|_| "use a whole number".to_string())
-}
-
-/// Reads the name of a warning that can be silenced.
-fn ignorable() -> impl TypedValueParser<Value = Ignorable> {
-    let values = Ignorable::ALL.iter().map(|one| PossibleValue::new(one.name()));
-    let unknown = || "unknown warning".to_string();
-    clap::builder::PossibleValuesParser::new(values)
-        .try_map(move |name| Ignorable::find(&name).ok_or_else(unknown))
-}
-
-fn seconds(text: &str) -> Result<u64, String> {
-    whole_number(text)
-        .map_err(|_: String| "use a whole number of seconds, without a unit, such as `60`".to_string())
-}
-
-fn generation(text: &str) -> Result<u64, String> {
-    whole_number(text)
-        .map_err(|_: String| "use a whole number; `kasm-db history` lists the generations".to_string())
-}
-
-fn jobs(text: &str) -> Result<u16, String> {
-    let jobs = text.parse().ok().filter(|jobs| (1..=1024).contains(jobs));
-    jobs.ok_or_else(|| "use a whole number from 1 to 1024".to_string())
 }
 
 #[derive(Debug, Args)]

@@ -28,7 +28,6 @@
 //!
 //! # Limitations
 //! - Linux only, as [`commit`] is.
-//! - `apply` writes one target after the other.
 
 pub mod apply;
 pub mod audit;

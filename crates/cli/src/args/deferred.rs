@@ -6,7 +6,8 @@ use clap::builder::Resettable;
 use clap::error::Error;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 
-use super::{Global, help};
+use super::global::Global;
+use super::help;
 
 /// Arguments of one command of many, with the global options. To describe all of them, or to give all commands the global
 /// options, would take longer than validating a document.

@@ -165,3 +165,6 @@ impl Pass<'_> {
         ends
     }
 }
+
+#[cfg(test)]
+mod tests;
