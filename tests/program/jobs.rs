@@ -74,3 +74,55 @@ fn a_folder_to_review_is_the_same_with_any_number_of_jobs() {
         sandbox.run(&format!("render -f a.kasm-db.yaml --out one --check --jobs {jobs}")).expect(0);
     }
 }
+
+/// Writes documents with one target each, of which `t3` is blocked.
+fn small(number: usize) -> (Sandbox, Vec<std::path::PathBuf>) {
+    let sandbox = Sandbox::new(PROGRAM);
+    let one = |index: usize| {
+        let folder = sandbox.root().join(format!("many/t{index}"));
+        std::fs::create_dir_all(&folder).unwrap();
+        let more = if index == 3 { "include 'nowhere.conf'\n" } else { "" };
+        std::fs::write(folder.join("postgresql.conf"), format!("work_mem = 4MB\n{more}")).unwrap();
+        let text = format!(
+            "schema: kasm-db/v1\npostgres_major: 14\nsettings: {{work_mem: 8MB}}\n\
+             targets: [{{name: t{index}, files: {{postgresql_conf: postgresql.conf}}}}]\n"
+        );
+        std::fs::write(folder.join("kasm-db.yaml"), text).unwrap();
+        folder.join("postgresql.conf")
+    };
+    let files = (0..number).map(one).collect();
+    (sandbox, files)
+}
+
+#[test]
+fn an_apply_says_and_does_the_same_whatever_the_number_of_jobs() {
+    let apply = |jobs: usize, format: &str| {
+        let (sandbox, files) = small(14);
+        let run = sandbox.run(&format!("apply -y --keep-going -R -f many --jobs {jobs} --format {format}"));
+        let run = run.expect(10);
+        let texts: Vec<_> = files.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
+        assert_eq!(texts.iter().filter(|text| *text == "work_mem = 8MB\n").count(), 13, "{run}");
+        (run.stdout, run.stderr, texts)
+    };
+    for format in ["human", "json", "summary"] {
+        let one = apply(1, format);
+        for jobs in [2, 5, 40] {
+            assert_eq!(apply(jobs, format), one, "{format}, {jobs} jobs");
+        }
+    }
+}
+
+#[test]
+fn an_apply_raises_its_limit_of_open_files() {
+    let (sandbox, files) = small(60);
+    let run = |limit: &str| {
+        let script =
+            format!("ulimit -n {limit} && exec {PROGRAM} apply -y --keep-going -R -f many --color never");
+        sandbox.finish(sandbox.command("sh").args(["-c", &script]))
+    };
+    let refused = run("40").expect(1);
+    assert!(refused.stderr.contains("too many open files"), "{refused}");
+    assert_eq!(std::fs::read_to_string(&files[0]).unwrap(), "work_mem = 4MB\n");
+    run("4096 && ulimit -Sn 40").expect(10);
+    assert_eq!(std::fs::read_to_string(&files[59]).unwrap(), "work_mem = 8MB\n");
+}

@@ -1,11 +1,12 @@
 //! `kasm-db apply`
 
-use live::Scrubber;
 use std::path::Path;
 
+use live::Scrubber;
 use ops::apply::{Applied, End, Options, apply, apply_saved};
 use ops::saved::{open, reread};
 use ops::{Context, Document, Documents, Error, Event, Observer, Outcome, Selection, TargetName};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::Setting;
 use crate::args::Apply;
@@ -14,6 +15,7 @@ use crate::args::Apply;
 pub(crate) fn run(args: &Apply, setting: &Setting) -> Result<Outcome, Error> {
     let selection = Selection { no_pull: args.writing.no_pull, ..setting.selection() };
     selection.check_allowed()?;
+    allow_open_files();
     let options = Options {
         yes: args.writing.yes,
         dry_run: args.writing.dry_run,
@@ -49,6 +51,15 @@ pub(crate) fn run(args: &Apply, setting: &Setting) -> Result<Outcome, Error> {
         setting.results.each(|emitter| emitter.finish())?;
     }
     Ok(outcome)
+}
+
+/// Lets the run have as many files open as it may: the folders and locks of all targets are open until its end, and by default
+/// a process may have 1,024. What cannot be raised is an error where it matters.
+fn allow_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current.is_some() && limit.current != limit.maximum {
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+    }
 }
 
 /// Names the plan file in what is said of the plan.
