@@ -4,7 +4,7 @@
 //! needed to plan, and may be a secret of another application: it is said as it is written, `${NAME}`.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::Diagnostic;
 
@@ -26,13 +26,21 @@ impl VariableNames {
                 _ => None,
             })
         };
-        let uses: Vec<&[u8]> = files().flat_map(uses).collect();
+        Self::of_files(files, may_set)
+    }
+
+    /// Finds them; a file for which `may_set` is false sets none of the names that are used.
+    fn of_files<'a, F: Iterator<Item = &'a [u8]>>(
+        files: impl Fn() -> F,
+        may_set: fn(&[u8], &BTreeSet<&[u8]>) -> bool,
+    ) -> Self {
+        let uses: BTreeSet<&[u8]> = files().flat_map(uses).collect();
         if uses.is_empty() {
             return Self(Vec::new());
         }
-        let is_used = |name: &str| uses.contains(&name.as_bytes());
+        let is_used = |name: &str| uses.contains(name.as_bytes());
         let mut names = BTreeMap::new();
-        for (name, value) in files().flat_map(read_env) {
+        for (name, value) in files().filter(|file| may_set(file, &uses)).flat_map(read_env) {
             let Some(value) = value.filter(|_| is_used(&name)) else { continue };
             for form in forms(&name, &value).filter(|form| is_telling(form)) {
                 names.insert(form, name.clone());
@@ -98,12 +106,89 @@ fn forms(name: &str, value: &str) -> impl Iterator<Item = String> {
     })
 }
 
+/// Returns whether one of the names is somewhere in front of an equals sign or a colon. Most files that are read are no files
+/// of variables, and to look for statements in them takes as long as half of the plan.
+fn may_set(file: &[u8], names: &BTreeSet<&[u8]>) -> bool {
+    memchr::memchr2_iter(b'=', b':', file).any(|at| {
+        // Whatever may be a part of a blank between the two, of ASCII or not.
+        let is_blank = |byte: &u8| matches!(byte, b'\t' | 0x0b | 0x0c | b'\r' | b' ' | 0xc2 | 0x85 | 0xa0);
+        let end = file[..at].iter().rposition(|byte| !is_blank(byte)).map_or(0, |last| last + 1);
+        let start = file[..end].iter().rposition(|byte| !is_of_name(byte)).map_or(0, |last| last + 1);
+        names.contains(&file[start..end])
+    })
+}
+
+fn is_of_name(byte: &u8) -> bool {
+    byte.is_ascii_alphanumeric() || *byte == b'_'
+}
+
 /// Returns the names behind the dollar signs of a text.
 fn uses(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     memchr::memchr_iter(b'$', text).filter_map(|at| {
         let rest = &text[at + 1..];
         let rest = rest.strip_prefix(b"{").unwrap_or(rest);
-        let end = rest.iter().position(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_');
+        let end = rest.iter().position(|byte| !is_of_name(byte));
         Some(&rest[..end.unwrap_or(rest.len())]).filter(|name| !name.is_empty())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Pieces of files of variables and of others, and what is between a name and its value.
+    fn file() -> impl Strategy<Value = String> {
+        let piece = prop::sample::select(vec![
+            "KEY",
+            "OTHER",
+            "KEY_2",
+            "${KEY}",
+            "$OTHER",
+            "${KEY_2:-x}",
+            "export ",
+            "=",
+            ":",
+            " = ",
+            "\t:",
+            "\u{a0}=",
+            "\u{85}:",
+            "\u{3000}=",
+            ".",
+            "-",
+            "'",
+            "\"",
+            "#",
+            " #",
+            "\n",
+            "\r\n",
+            "\r",
+            "Zq7secret",
+            "/opt/kasm",
+            "\u{feff}",
+            "\u{fffd}",
+            " ",
+        ]);
+        prop::collection::vec(piece, 0..30).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn a_file_that_is_left_out_sets_nothing_that_is_used(
+            texts in prop::collection::vec(file(), 1..4),
+            cut in any::<prop::sample::Index>(),
+        ) {
+            let mut files: Vec<Vec<u8>> = texts.into_iter().map(String::into_bytes).collect();
+            // Not all bytes are text.
+            if let Some(file) = files.first_mut().filter(|file| !file.is_empty()) {
+                file.remove(cut.index(file.len()));
+            }
+            let all = || files.iter().map(Vec::as_slice);
+            let whole = VariableNames::of_files(all, |_, _| true);
+            prop_assert_eq!(VariableNames::of_files(all, may_set).0, whole.0);
+        }
+    }
 }
