@@ -44,7 +44,11 @@ fn keeping_about(command: Command, augment: fn(Command) -> Command) -> Command {
     let long = Resettable::from(command.get_long_about().cloned());
     // The parser copies what is given behind a command to those in front of it, so that they are read in one place.
     let global = Global::augment_args(Command::default());
-    let global = global.get_arguments().map(|argument| argument.clone().global(true));
+    let name = command.get_name().to_string();
+    let global = global.get_arguments().cloned().map(|argument| {
+        let is_inert = help::is_inert(&name, argument.get_id().as_str());
+        argument.global(true).hide(is_inert)
+    });
     help::complete(augment(command).args(global).about(about).long_about(long))
 }
 

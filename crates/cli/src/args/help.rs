@@ -362,18 +362,17 @@ pub(super) fn grouped(command: Command) -> Command {
     command.help_template(template)
 }
 
-/// Completes a command whose arguments have been described: with its examples and exit codes, and without the options that
-/// have no effect on it.
-pub(super) fn complete(mut command: Command) -> Command {
-    let Some(page) = page(command.get_name()) else { return command };
-    // One that is changed goes behind the command's own.
-    let global = command.get_arguments().filter(|argument| argument.is_global_set());
-    let global: Vec<_> = global.map(|argument| argument.get_id().clone()).collect();
-    for id in global {
-        let has_effect = !page.inert.contains(&id.as_str());
-        command = command.mut_arg(id, |argument| if has_effect { argument } else { argument.hide(true) });
+/// Returns whether a global option has no effect on a command.
+pub(super) fn is_inert(command: &str, option: &str) -> bool {
+    page(command).is_some_and(|page| page.inert.contains(&option))
+}
+
+/// Completes a command whose arguments have been described: with its examples and exit codes.
+pub(super) fn complete(command: Command) -> Command {
+    match page(command.get_name()) {
+        Some(page) => command.after_help(below(&style(), page)),
+        None => command,
     }
-    command.after_help(below(&style(), page))
 }
 
 /// Options that a run without documents and targets must not have: whoever gives one expects something of it. `-f` and

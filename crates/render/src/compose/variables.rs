@@ -136,7 +136,10 @@ fn braced(inner: &str, variables: &Variables, depth: usize) -> Result<String, St
 /// one that variables make longer than anything it could stand for. What follows a line that Compose refuses is read on
 /// from the next one.
 pub fn read_env(bytes: &[u8]) -> Variables {
-    let text = String::from_utf8_lossy(bytes).replace("\r\n", "\n");
+    let mut text = String::from_utf8_lossy(bytes);
+    if text.contains('\r') {
+        text = text.replace("\r\n", "\n").into();
+    }
     let mut variables = Variables::new();
     let mut rest = text.strip_prefix('\u{feff}').unwrap_or(&text);
     let mut room = MAX_GROWTH_OF_FILE;
