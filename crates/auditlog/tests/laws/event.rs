@@ -30,6 +30,14 @@ impl Event {
         }
         self
     }
+
+    /// Returns it as one that is uncertain: with its time alone.
+    pub(crate) fn without_names(mut self) -> Self {
+        if let Self::Entry(entry) = &mut self {
+            entry.head[1..].iter_mut().for_each(String::clear);
+        }
+        self
+    }
 }
 
 struct Events(Vec<Event>);

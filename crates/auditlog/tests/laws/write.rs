@@ -19,8 +19,8 @@ pub(crate) enum Format {
 #[derive(Clone, Debug)]
 pub(crate) struct Record {
     time: String,
-    user: String,
-    database: String,
+    pub(crate) user: String,
+    pub(crate) database: String,
     host: String,
     port: Option<u16>,
     pid: u32,
