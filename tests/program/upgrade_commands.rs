@@ -25,6 +25,8 @@ struct Shape {
     document: &'static str,
     text: String,
     compose: String,
+    /// The override file beside it; empty for none.
+    override_file: &'static str,
     arguments: &'static str,
     /// Whether the new tree is installed.
     is_installed: bool,
@@ -40,6 +42,7 @@ impl Shape {
                 "image: kasmweb/postgres:1.15.0\npreload: {libraries: [pgaudit]}\naudit: {classes: [write]}\n"
                     .into(),
             compose: SERVICE.replace("VOLUME", "kasm_db_1.15.0:/var/lib/postgresql/data") + KASM + EXTERNAL,
+            override_file: "",
             arguments: "--to 1.16.0",
             is_installed: false,
         }
@@ -66,9 +69,33 @@ impl Commands {
     /// Asks for the path, and runs it with programs that only say what they were called with.
     #[track_caller]
     fn of(shape: &Shape) -> Self {
+        let mut commands = Self::asked(shape);
+        let bin = commands.stubs();
+        for program in ["sudo", "docker", "kasm-db", "timeout", "sed", "grep", "id"] {
+            let calls = commands.sandbox.root().join("calls");
+            let text = format!("#!/bin/bash\nprintf '%s\\n' {program} \"$@\" >> '{}'\n", calls.display());
+            fs::write(bin.join(program), text).unwrap();
+            fs::set_permissions(bin.join(program), PermissionsExt::from_mode(0o755)).unwrap();
+        }
+        commands.calls = commands.lines.iter().map(|line| commands.call(line)).collect();
+        commands
+    }
+
+    fn stubs(&self) -> PathBuf {
+        let bin = self.sandbox.root().join("stubs");
+        fs::create_dir_all(&bin).unwrap();
+        bin
+    }
+
+    /// Asks for the path.
+    #[track_caller]
+    fn asked(shape: &Shape) -> Self {
         let sandbox = Sandbox::new(PROGRAM);
         let tree = sandbox.root().join(shape.folder);
         lay_out(&tree, &shape.compose);
+        if !shape.override_file.is_empty() {
+            fs::write(tree.join("docker/docker-compose.override.yaml"), shape.override_file).unwrap();
+        }
         if shape.is_installed {
             lay_out(&tree.with_file_name("1.16.0"), &shape.compose.replace("1.15.0", "1.16.0"));
         }
@@ -88,25 +115,16 @@ impl Commands {
         let run = sandbox.finish(&mut command).expect(0);
         let value: Value = serde_json::from_slice(&run.bytes).unwrap();
         let lines = lines_of(&value["targets"][0]["steps"]);
-        let mut commands = Self { sandbox, lines, calls: Vec::new(), value };
-        commands.calls = commands.lines.iter().map(|line| commands.call(line)).collect();
-        commands
+        Self { sandbox, lines, calls: Vec::new(), value }
     }
 
     /// Runs a line with programs in the way that say what they were called with.
     #[track_caller]
     fn call(&self, line: &str) -> Vec<String> {
-        let bin = self.sandbox.root().join("stubs");
         let calls = self.sandbox.root().join("calls");
-        fs::create_dir_all(&bin).unwrap();
-        for program in ["sudo", "docker", "kasm-db", "timeout", "sed", "grep", "id"] {
-            let text = format!("#!/bin/bash\nprintf '%s\\n' {program} \"$@\" >> '{}'\n", calls.display());
-            fs::write(bin.join(program), text).unwrap();
-            fs::set_permissions(bin.join(program), PermissionsExt::from_mode(0o755)).unwrap();
-        }
         let _ = fs::remove_file(&calls);
         let mut command = self.sandbox.command("bash");
-        let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+        let path = format!("{}:{}", self.stubs().display(), std::env::var("PATH").unwrap());
         let run = self.sandbox.finish(command.args(["-c", line]).env("PATH", path));
         // The only one that looks at the host itself.
         assert!(run.code == Some(0) || line.starts_with("test "), "{line}: {}", run.stderr);
@@ -192,6 +210,13 @@ fn shapes() -> Vec<(&'static str, Shape)> {
             Shape::with(|shape| shape.text += "verify: {user: \"k'user\", database: \"my;db$x\"}\n"),
         ),
         (
+            "another volume in an override file",
+            Shape::with(|shape| {
+                another_major(shape);
+                shape.override_file = "services: {db: {volumes: ['other:/var/lib/postgresql/data']}}\nvolumes: {other: {external: true, name: kasm_other}}\n";
+            }),
+        ),
+        (
             "a volume of Compose's own",
             Shape::with(|shape| {
                 another_major(shape);
@@ -228,7 +253,7 @@ fn a_shell_reads_every_command_and_every_path_in_it_is_there() {
 #[test]
 fn kasm_is_stopped_before_its_script_opens_the_data_and_starts_again_after_it_was_restored() {
     for (name, shape) in shapes() {
-        let commands = Commands::of(&shape);
+        let commands = Commands::asked(&shape);
         let steps = commands.value["targets"][0]["steps"].as_array().unwrap();
         let all: Vec<&str> = steps
             .iter()
@@ -297,7 +322,7 @@ fn names_that_a_shell_would_split_reach_the_programs_whole() {
 fn the_command_for_the_document_changes_the_image_alone() {
     let change = |line: &str| {
         let shape = Shape::with(|shape| shape.text = format!("{line}\npostgres_major: 12\n"));
-        let commands = Commands::of(&shape);
+        let commands = Commands::asked(&shape);
         for command in
             commands.lines.iter().filter(|line| line.starts_with("sed ") || line.starts_with("grep "))
         {
@@ -317,4 +342,30 @@ fn the_command_for_the_document_changes_the_image_alone() {
     );
     let pinned = format!("image: kasmweb/postgres:1.15.0@sha256:{}", "1".repeat(64));
     assert_eq!(change(&pinned), "image: kasmweb/postgres:1.16.0");
+}
+
+#[test]
+fn the_volume_is_the_one_that_has_the_data() {
+    let volume =
+        |shape: &Shape| Commands::of(shape).with("docker volume create").first().map(|call| call[4].clone());
+    let (_, shape) = shapes().into_iter().find(|(name, _)| name.starts_with("another volume")).unwrap();
+    assert_eq!(volume(&shape).unwrap(), "kasm_other_pg15");
+    let shape = Shape::with(|shape| {
+        another_major(shape);
+        shape.compose = shape.compose.replace("    volumes:\n", "    volumes:\n      - certs:/certs\n")
+            + "  certs:\n    external: true\n";
+    });
+    assert_eq!(volume(&shape).unwrap(), "kasm_db_1.15.0_pg15");
+    for name in ["a volume of Compose's own", "a folder of the host with the data"] {
+        let (_, shape) = shapes().into_iter().find(|(other, _)| *other == name).unwrap();
+        assert_eq!(volume(&shape), None, "{name}");
+        let commands = Commands::asked(&shape);
+        let steps = &commands.value["targets"][0]["steps"];
+        let titles: Vec<&str> =
+            steps.as_array().unwrap().iter().map(|step| step["title"].as_str().unwrap()).collect();
+        assert!(
+            titles.contains(&"Give the database a new place for its data, by hand"),
+            "{name}: {titles:?}"
+        );
+    }
 }

@@ -84,8 +84,55 @@ fn nothing_to_upgrade_to_and_targets_that_cannot_be_upgraded_are_errors() {
     };
     says("upgrade-plan", "the document asks for no upgrade");
     says("upgrade-plan --to 1.15.0", "is Kasm 1.15.0 already");
-    says("upgrade-plan --to a/b", "not a Kasm release");
+    for to in ["a/b", "latest", "1.16", "1.16.0-rolling"] {
+        says(&format!("upgrade-plan --to {to}"), "not a Kasm release");
+    }
+    says("upgrade-plan --to 1.14.0", "is Kasm 1.15.0, which is later than 1.14.0");
+    let document = fs::File::open(sandbox.root().join("kasm-db.yaml")).unwrap();
+    let mut command = sandbox.command(PROGRAM);
+    let run = sandbox
+        .finish(command.args(["upgrade-plan", "-f", "-", "--to", "1.16.0"]).stdin(document))
+        .expect(64);
+    assert!(run.stderr.contains("the document is standard input"), "{}", run.stderr);
     says("upgrade-plan --installer opt/kasm/1.15.0 --to 1.16.0", "only a deployment can be upgraded");
+}
+
+#[test]
+fn a_rolling_image_of_the_same_release_is_no_upgrade() {
+    let sandbox = tree("1.15.0", "kasmweb/postgres:1.15.0");
+    sandbox.edit(&sandbox.root().join("kasm-db.yaml"), "postgres:1.15.0", "postgres:1.15.0-rolling");
+    let run = sandbox.run("upgrade-plan").expect(64);
+    assert!(run.stderr.contains("the document asks for no upgrade"), "{}", run.stderr);
+}
+
+#[test]
+fn a_tree_without_the_scripts_of_the_path_has_none() {
+    let sandbox = tree("1.15.0", "postgres:12-alpine");
+    let root = sandbox.root().join("opt/kasm");
+    fs::remove_file(root.join("1.15.0/bin/utils/db_backup")).unwrap();
+    let run = sandbox.run("upgrade-plan --to 1.16.0").expect(1);
+    assert!(run.stderr.contains("1.15.0: bin/utils/db_backup is not there"), "{}", run.stderr);
+    fs::rename(root.join("1.15.0"), root.join("kasm")).unwrap();
+    let run = sandbox.run("upgrade-plan --to 1.16.0 --deployment opt/kasm/kasm").expect(1);
+    assert!(run.stderr.contains("kasm is not named by its release"), "{}", run.stderr);
+    fs::write(
+        root.join("kasm/docker/docker-compose.yaml"),
+        "services: {kasm_api: {image: 'kasmweb/api:1.15.0'}}\n",
+    )
+    .unwrap();
+    let run = sandbox.run("upgrade-plan --to 1.16.0 --deployment opt/kasm/kasm").expect(1);
+    assert!(run.stderr.contains("no compose file has a database service"), "{}", run.stderr);
+}
+
+#[test]
+fn a_copy_of_a_hosts_files_gets_the_paths_of_the_host() {
+    let sandbox = tree("1.15.0", "postgres:12-alpine");
+    let root = sandbox.root().display();
+    let run = sandbox
+        .run(&format!("upgrade-plan --root {root} --deployment /opt/kasm/1.15.0 --to 1.16.0"))
+        .expect(0);
+    assert!(run.stdout.contains("sudo /opt/kasm/1.15.0/bin/stop\n"), "{}", run.stdout);
+    assert!(!run.stdout.contains("[ROOT]"), "{}", run.stdout);
 }
 
 #[test]

@@ -56,7 +56,8 @@ pub struct UpgradePath {
 
 /// The scripts of Kasm that the path calls, in the old tree and in the new one.
 const OLD_SCRIPTS: &[&str] = &["bin/start", "bin/stop", "bin/utils/db_backup"];
-const NEW_SCRIPTS: &[&str] = &["bin/start", "bin/stop", "bin/utils/db_restore", "bin/utils/db_upgrade"];
+const NEW_SCRIPTS: &[&str] = &["bin/start", "bin/stop", RESTORE, "bin/utils/db_upgrade"];
+const RESTORE: &str = "bin/utils/db_restore";
 
 /// Makes the path of a deployment to a Kasm release, or to what the document declares.
 ///
@@ -68,6 +69,12 @@ pub fn path(
     to: Option<&str>,
     selection: &Selection,
 ) -> Result<UpgradePath, Error> {
+    if selection.documents.iter().any(|path| path.as_os_str() == "-") {
+        return Err(Error::usage(
+            "the document is standard input, which the commands of the path could not read again",
+        )
+        .help("name a file"));
+    }
     let rooted = Rooted::open(dir, selection)?;
     if rooted.target.kind != TargetKind::Deployment {
         return Err(Error::usage("only a deployment can be upgraded")
@@ -78,7 +85,11 @@ pub fn path(
         let message = format!("{}: no compose file has a database service", rooted.folder());
         return Err(Error::failed(message).help("an external database is upgraded by whoever runs it"));
     };
-    let tree = rooted.folder();
+    // The commands are for the host itself, also if its files are looked at in a copy.
+    let tree = match &rooted.chroot {
+        Some(chroot) => inside(chroot.path(), rooted.root.path()),
+        None => rooted.folder(),
+    };
     let newer = rooted.newer_tree();
     let newer_name =
         newer.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
@@ -94,7 +105,7 @@ pub fn path(
     };
     let needed = match kind {
         Kind::Release => OLD_SCRIPTS.to_vec(),
-        Kind::Major => [OLD_SCRIPTS, NEW_SCRIPTS].concat(),
+        Kind::Major => [OLD_SCRIPTS, &[RESTORE]].concat(),
     };
     if let Some(script) = needed.into_iter().find(|script| !rooted.root.path().join(script).exists()) {
         return Err(Error::failed(format!("{tree}: {script} is not there")).help(
@@ -137,6 +148,7 @@ pub fn path(
         major_document: major_place.map(|place| place.path.clone()),
         names_tree: dir.folder.file_name().is_none_or(|name| name != "current"),
         document,
+        top: selection.top.as_ref().map(|top| top.display().to_string()),
         audits: desired.audits(),
         tree,
     };
@@ -162,11 +174,24 @@ pub fn path(
     })
 }
 
-/// Checks that a release is one, and a later one.
+/// Returns the path on the host of a folder in a copy of its files.
+fn inside(copy: &Path, folder: &Path) -> String {
+    let rest = folder.strip_prefix(copy).unwrap_or(folder);
+    Path::new("/").join(rest).display().to_string()
+}
+
+/// Checks that a release is one, and a later one, and that the tree is where Kasm's scripts look for it.
 fn check_release(release: &str, own: Option<&str>, tree: &str) -> Result<Kind, Error> {
     let later = "name a later release with `--to`, such as `--to 1.16.0`";
-    if numbers(release).is_none() {
+    if numbers(release).is_none_or(|numbers| numbers.len() < 3) {
         return Err(Error::usage(format!("`--to {release}`: not a Kasm release")).help(later));
+    }
+    if name_of(tree).is_none() {
+        let message = format!("{tree} is not named by its release, as Kasm's scripts expect it");
+        return Err(Error::failed(message).help(
+            "upgrade by the documentation of whoever made this deployment; `kasm-db plan --installer kasm_release` shows what the document \
+             changes in a new release",
+        ));
     }
     match own {
         Some(own) if own == release => {

@@ -55,7 +55,7 @@ impl ObservedState {
                 .map(|data| data.series)
                 .or_else(|| Release::of(image.as_ref()?).series),
             image: image.filter(Release::is_published),
-            volume: own(&needed.volumes),
+            volume: main.database.data_volume(),
             release: self.kasm_release(),
         })
     }

@@ -33,6 +33,8 @@ pub(crate) struct Names {
     pub(crate) image: Declared,
     /// The document.
     pub(crate) document: String,
+    /// The folder that `--top` names.
+    pub(crate) top: Option<String>,
     /// The document that says `postgres_major`, if one does.
     pub(crate) major_document: Option<String>,
     /// Whether the document names the tree by its version, so that it names the old one after the upgrade.
@@ -98,10 +100,20 @@ impl Names {
 
     /// Returns the call of a command on this target, with the document if it would not be found.
     pub(crate) fn kasm_db(&self, command: &str, arguments: &str) -> String {
-        match self.document.as_str() {
-            "kasm-db.yaml" => format!("kasm-db {command} {arguments}"),
-            document => format!("kasm-db {command} -f {} {arguments}", shell(document)),
-        }
+        let document = match self.document.as_str() {
+            "kasm-db.yaml" => String::new(),
+            document => format!(" -f {}", shell(document)),
+        };
+        format!("kasm-db {command}{}{document} {arguments}", self.top())
+    }
+
+    /// Returns the call that checks the document.
+    pub(crate) fn validate(&self) -> String {
+        format!("kasm-db validate{} {}", self.top(), shell(&self.document))
+    }
+
+    fn top(&self) -> String {
+        self.top.as_ref().map(|top| format!(" --top {}", shell(top))).unwrap_or_default()
     }
 
     /// Returns the call of a command on a deployment: its files belong to root and to the server's user.

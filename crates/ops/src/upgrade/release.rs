@@ -30,7 +30,7 @@ pub(super) fn steps(names: &Names, release: &str) -> Vec<Step> {
 fn back(names: &Names) -> String {
     let (tree, new_tree) = (shell(&names.tree), shell(&names.new_tree));
     format!(
-        "`sudo {new_tree}/bin/stop`, `sudo ln -sfn {tree} {}`, `sudo {tree}/bin/start`, and undo the change of the document. The old tree and {} \
+        "`sudo {new_tree}/bin/stop` (if it is there), `sudo ln -sfn {tree} {}`, `sudo {tree}/bin/start`, and undo the change of the document. The old tree and {} \
          are as they were; what was written to the new database since is not in them.",
         shell(&names.current()),
         names.data(),
@@ -40,7 +40,6 @@ fn back(names: &Names) -> String {
 fn declare(names: &Names, release: &str) -> Step {
     let title = "Declare the image of the new release";
     let brings = format!("Kasm {release} brings {}.", of(names));
-    let check = format!("kasm-db validate {}", shell(&names.document));
     let step = match &names.image {
         Declared::Already(image) => {
             Step::new(title, format!("{brings} The document declares {image} already."))
@@ -75,7 +74,7 @@ fn declare(names: &Names, release: &str) -> Step {
         }
         _ => step,
     };
-    let step = step.run(check);
+    let step = step.run(names.validate());
     let step = if names.to.is_none() && names.image.image().is_some() {
         step.risk(
             "the PostgreSQL major of the image is not known to kasm-db",
@@ -108,12 +107,15 @@ fn apply_to_installer(names: &Names) -> Step {
     )
     .run(names.kasm_db("plan", "--installer kasm_release"))
     .run(names.kasm_db("apply", "--installer kasm_release"));
-    step.risk("kasm_release is not there", "unpack the installer of the new release beside the document")
-        .risk(
-            "`plan` reports major-change as a warning",
-            "this is expected: the installer makes a new volume, and restores the dump into it",
-        )
-        .back("Unpack the installer once more. The deployment was not touched.")
+    step.risk(
+        "kasm_release is not there",
+        "unpack the installer of the new release in the folder that you run the commands in",
+    )
+    .risk(
+        "`plan` reports major-change as a warning",
+        "this is expected: the installer makes a new volume, and restores the dump into it",
+    )
+    .back("Unpack the installer once more. The deployment was not touched.")
 }
 
 fn upgrade(names: &Names) -> Step {
