@@ -65,7 +65,7 @@ pub(crate) fn has_no_engine(what: &str) -> bool {
     none
 }
 
-fn compose() -> &'static str {
+pub(crate) fn compose() -> &'static str {
     static COMPOSE: OnceLock<String> = OnceLock::new();
     COMPOSE.get_or_init(|| {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scripts/get-compose");
@@ -77,7 +77,7 @@ fn compose() -> &'static str {
 }
 
 /// The user that the server runs as in the image: the files must be its, as Kasm's installer makes them.
-fn server_user() -> u32 {
+pub(crate) fn server_user() -> u32 {
     static USER: OnceLock<u32> = OnceLock::new();
     *USER.get_or_init(|| {
         if engine().is_none() {

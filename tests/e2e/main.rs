@@ -33,4 +33,5 @@ mod stale;
 mod steps;
 mod tcp;
 mod upgrade;
+mod upgrade_path;
 mod verify;

@@ -58,6 +58,7 @@ mod state_folder;
 mod supply_chain;
 mod untrusted;
 mod upgrade;
+mod upgrade_commands;
 mod upgrade_plan;
 mod words;
 mod written;

@@ -32,8 +32,12 @@ impl Rooted {
 
 /// Reads the version that a folder is named by: `1.16.1`.
 fn version(folder: &Path) -> Option<Vec<u32>> {
-    let name = folder.file_name()?.to_str()?;
-    let numbers: Option<Vec<u32>> = name.split('.').map(number).collect();
+    numbers(folder.file_name()?.to_str()?)
+}
+
+/// Reads a version as the numbers that it is compared by; `None` if it is not one.
+pub(crate) fn numbers(text: &str) -> Option<Vec<u32>> {
+    let numbers: Option<Vec<u32>> = text.split('.').map(number).collect();
     numbers.filter(|numbers| numbers.len() > 1)
 }
 

@@ -133,6 +133,12 @@ impl Database {
         needed::read(&self.stack, &self.own, self.others.as_deref())
     }
 
+    /// Returns the volume with the data, if Compose does not make it.
+    pub(crate) fn data_volume(&self) -> Option<String> {
+        let Host::Volume(Some(key)) = self.mounts.host(self.data.as_deref()?)? else { return None };
+        needed::external_volume(&self.stack, &self.own, &key)
+    }
+
     /// Returns the image of every other service: with its variables replaced, or as it is written where one is not known.
     pub(crate) fn other_images(&self) -> Option<BTreeMap<&str, Option<String>>> {
         let image = |service: &Service| {

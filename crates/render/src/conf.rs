@@ -139,7 +139,7 @@ impl ServerFiles<'_> {
         match self.mounts.host(path) {
             Some(Host::Path(host)) => located(self.source, &host, self.installed)
                 .ok_or_else(|| format!("{host} is not on this host")),
-            Some(Host::Volume) => Err("it lies in a volume that Docker keeps".into()),
+            Some(Host::Volume(_)) => Err("it lies in a volume that Docker keeps".into()),
             Some(Host::Unknown) => Err("no file sets the variable in the path of its volume".into()),
             None if self.main == self.beside => Ok(path.to_string()),
             None => {

@@ -46,7 +46,7 @@ fn of_release(observed: &ObservedDatabase) -> Option<(Image, Series)> {
 }
 
 /// Returns whether an image is one of Kasm's own, also in a mirror: `example.org/proxy/kasmweb/api`.
-fn is_of_kasm(image: &Image) -> bool {
+pub(crate) fn is_of_kasm(image: &Image) -> bool {
     let repository = image.repository();
     repository.rsplit('/').nth(1) == Some("kasmweb") && !repository.ends_with(&format!("/{REPOSITORY}"))
 }

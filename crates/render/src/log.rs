@@ -118,7 +118,7 @@ impl ObservedState {
                 };
                 LogFolder::Host(below.or_else(copy).unwrap_or(host))
             }
-            Some(Host::Volume) => LogFolder::Volume(folder),
+            Some(Host::Volume(_)) => LogFolder::Volume(folder),
             // Without a container, the path is one of this host.
             None if self.main_database().is_none() => LogFolder::Host(folder),
             Some(Host::Unknown) | None => LogFolder::Container(folder),

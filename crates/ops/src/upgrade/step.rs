@@ -1,6 +1,6 @@
 //! A step of an upgrade.
 
-use super::names::{Names, shell};
+use super::names::{Declared, Names, shell};
 
 /// A step: what to run, and what then.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,19 +31,6 @@ impl Step {
         Self { title: title.into(), why: why.into(), ..Self::default() }
     }
 
-    /// Names the document in the commands that read it, if they would not find it.
-    pub(super) fn of_document(mut self, document: &str) -> Self {
-        if document != "kasm-db.yaml" {
-            for command in &mut self.commands {
-                let own = command.strip_prefix("kasm-db ").and_then(|rest| rest.split_once(" --"));
-                if let Some((name, rest)) = own {
-                    *command = format!("kasm-db {name} -f {} --{rest}", shell(document));
-                }
-            }
-        }
-        self
-    }
-
     pub(super) fn run(mut self, command: impl Into<String>) -> Self {
         self.commands.push(command.into());
         self
@@ -62,30 +49,58 @@ impl Step {
 
 /// Looks at what is there before anything changes.
 pub(super) fn look(names: &Names) -> Step {
-    let tree = shell(&names.tree);
-    Step::new(
-        "Check the old deployment",
-        "An upgrade of a deployment that is not as the document says carries its faults along.",
-    )
-    .run(format!("kasm-db status --deployment {tree}"))
-    .run(format!("kasm-db verify --deployment {tree}"))
-    .risk("a check fails", "follow its help before you continue")
-    .back("Nothing was changed.")
+    let step = match &names.image {
+        // Whatever the document says, it is not what runs.
+        Declared::Already(image) => Step::new(
+            "Check that the old database answers",
+            format!("The document declares {image}, which does not run yet: `status` and `verify` would report the difference."),
+        )
+        .run(format!("sudo {}", names.exec("", "pg_isready --host=localhost")))
+        .risk("it does not answer", "see `sudo docker logs` of the container before you continue"),
+        _ => Step::new(
+            "Check the old deployment",
+            "An upgrade of a deployment that is not as the document says carries its faults along.",
+        )
+        .run(names.on(&names.tree, "status", ""))
+        .run(names.on(&names.tree, "verify", ""))
+        .risk("a check fails", "follow its help before you continue"),
+    };
+    step.back("Nothing was changed.")
 }
 
-/// Dumps the database by Kasm's own script.
+/// Stops Kasm, and dumps the database by Kasm's own script.
 pub(super) fn back_up(names: &Names) -> Step {
-    let (tree, dump) = (shell(&names.tree), names.dump());
-    let folder = dump.rsplit_once('/').map_or("/", |(folder, _)| folder);
+    let (tree, dump) = (shell(&names.tree), shell(&names.dump()));
+    let databases = format!(
+        "psql --username={} --dbname={} --tuples-only --no-align --command={}",
+        shell(&names.user),
+        shell(&names.database),
+        shell("SELECT datname FROM pg_database WHERE NOT datistemplate"),
+    );
     let step = Step::new(
-        "Back up the database",
-        "No other PostgreSQL major can read the data directory: the dump is what is restored, and what you return to.",
+        "Stop Kasm, and back up the database",
+        "The dump is what is restored. Kasm's script opens the data directory with a server of its own: with Kasm \
+         running, two servers would write to it. What is written after the dump is lost.",
     )
-    .run(format!("sudo mkdir -p {}", shell(folder)))
-    .run(format!("sudo bash {tree}/bin/utils/db_backup -f {} -p {tree}", shell(&dump)))
-    .run(format!("sudo cat {} | sudo docker exec -i {} pg_restore --list > /dev/null", shell(&dump), names.container))
-    .risk("the disk is full, or the file is empty", "free space, and run it again")
-    .risk("pg_restore says that the file is not a valid archive", "do not continue: dump it again");
+    .run(format!("sudo mkdir -p {}", shell(&names.backups())))
+    .run(format!("sudo {}", names.exec("", &databases)))
+    .run(names.save_roles())
+    .run(format!("sudo {tree}/bin/stop"))
+    .run(names.db_backup())
+    .run(format!("sudo tar --list --file {dump} restore.sql"))
+    .risk(
+        format!("a database besides {} and postgres is listed", names.database),
+        "Kasm's script does not dump it: dump it with `pg_dump` before you stop Kasm, and restore it at the end",
+    )
+    .risk("the disk is full", "free space, and run it again")
+    .risk("tar fails, or does not find restore.sql", "the dump is not whole: do not continue, dump it again");
+    let step = match names.has_kasm {
+        true => step,
+        false => step.risk(
+            "Kasm runs on other hosts with this database",
+            "stop it there first: `sudo /opt/kasm/bin/stop`",
+        ),
+    };
     let step = match names.audits {
         true => step.risk(
             "the audit log grows by the statements of pg_dump",
@@ -93,28 +108,25 @@ pub(super) fn back_up(names: &Names) -> Step {
         ),
         false => step,
     };
-    step.back("Nothing was changed. Keep the file until the new database has proved itself.")
+    step.back(format!("`sudo {tree}/bin/start`. Nothing was changed. Keep both files until the new database has proved itself."))
 }
 
 /// Returns the step that proves the result.
 pub(super) fn verify(names: &Names, tree: &str) -> Step {
-    let tree = shell(tree);
     let step = Step::new(
         "Verify the new database",
         "What ALTER DATABASE had set is not restored; verify asks the running server, and looks for the entry of a statement of each class.",
     )
-    .run(format!("kasm-db status --deployment {tree}"))
-    .run(format!("kasm-db verify --deployment {tree}"));
+    .run(names.on(tree, "status", ""))
+    .run(names.on(tree, "verify", ""));
+    let apply = names.on(tree, "apply", "");
     let step = match names.audits {
         true => step
             .risk(
                 "a class is not logged",
-                "run `kasm-db apply` with this tree, which brings the declared settings into force",
+                format!("run `{apply}`, which brings the declared settings into force"),
             )
-            .risk(
-                "the extension is missing in a database",
-                "run `kasm-db apply` with this tree, which creates it",
-            ),
+            .risk("the extension is missing in a database", format!("run `{apply}`, which creates it")),
         false => step,
     };
     step.risk("a setting differs", "follow the help of the check")

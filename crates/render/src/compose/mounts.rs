@@ -21,8 +21,8 @@ struct Mount {
 pub(crate) enum Host {
     /// At this path: absolute, or relative to the files' root.
     Path(String),
-    /// In a volume that Docker keeps.
-    Volume,
+    /// In a volume that Docker keeps: with its key in the project, if it has one.
+    Volume(Option<String>),
     /// At a path that a variable names which no file sets.
     Unknown,
 }
@@ -32,7 +32,7 @@ impl Host {
     pub(crate) fn path(self) -> Option<String> {
         match self {
             Self::Path(path) => Some(path),
-            Self::Volume | Self::Unknown => None,
+            Self::Volume(_) | Self::Unknown => None,
         }
     }
 }
@@ -107,7 +107,7 @@ fn volume(stack: &Stack, layer: &Layer, item: NodeId) -> Option<Mount> {
             (Some("bind"), Some(Some(source))) => path(layer, &source),
             (Some("bind"), _) => Host::Unknown,
             (Some("volume"), Some(Some(name))) => named(stack, &name),
-            _ => Host::Volume,
+            _ => Host::Volume(None),
         };
         return Some(mount(&target, source));
     }
@@ -119,7 +119,7 @@ fn volume(stack: &Stack, layer: &Layer, item: NodeId) -> Option<Mount> {
         (Some(drive), Some(_)) if drive.len() == 1 && drive.as_bytes()[0].is_ascii_alphabetic() => None,
         (Some(_), Some(target)) if target.contains(UNKNOWN) => None,
         (Some(source), Some(target)) if source.contains(UNKNOWN) => Some(mount(target, Host::Unknown)),
-        (Some(target), None) => (!target.contains(UNKNOWN)).then(|| mount(target, Host::Volume)),
+        (Some(target), None) => (!target.contains(UNKNOWN)).then(|| mount(target, Host::Volume(None))),
         (Some(source), Some(target)) => {
             // A bare word is the name of a volume.
             let is_path = source.starts_with(['/', '.', '~']);
@@ -139,7 +139,7 @@ fn named(stack: &Stack, name: &str) -> Host {
         let declared = file.find(file.find(layer.document, "volumes")?.value, name)?;
         Some((layer, file.find(declared.value, "driver_opts")?.value))
     });
-    let Some((layer, options)) = options else { return Host::Volume };
+    let Some((layer, options)) = options else { return Host::Volume(Some(name.to_string())) };
     let file = stack.file(layer);
     let binds = key(stack, layer, file, options, "o")
         .is_some_and(|options| options.split(',').any(|option| matches!(option.trim(), "bind" | "rbind")));
@@ -148,7 +148,7 @@ fn named(stack: &Stack, name: &str) -> Host {
             Some(device) if device.starts_with('/') => path(layer, &device),
             _ => Host::Unknown,
         },
-        _ => Host::Volume,
+        _ => Host::Volume(Some(name.to_string())),
     }
 }
 
@@ -169,7 +169,7 @@ fn config(stack: &Stack, layer: &Layer, item: NodeId) -> Option<Mount> {
         Some((layer, file.find(declared.value, "file")?.value))
     });
     let source = source.map(|(layer, id)| resolved(stack, layer, id).map(|source| path(layer, &source)));
-    Some(mount(&target, source.map_or(Host::Volume, |source| source.unwrap_or(Host::Unknown))))
+    Some(mount(&target, source.map_or(Host::Volume(None), |source| source.unwrap_or(Host::Unknown))))
 }
 
 fn mount(target: &str, source: Host) -> Mount {

@@ -116,6 +116,12 @@ pub(crate) fn read(stack: &Stack, database: &Service, others: Option<&[Service]>
     reader.needed
 }
 
+/// Returns the name of the volume that a key stands for, if Compose does not make it.
+pub(crate) fn external_volume(stack: &Stack, database: &Service, key: &str) -> Option<String> {
+    let mut reader = Reader { stack, needed: Needed::default(), seen: BTreeSet::new() };
+    reader.external(database, "volumes", key).map(|found| found.name)
+}
+
 fn place_of(stack: &Stack, service: &Service) -> Option<Location> {
     let part = service.parts.last()?;
     Some(at(stack, &stack.layers[part.layer], part.service.key))
