@@ -56,8 +56,8 @@ pub struct Selection {
     pub outputs: Outputs,
 }
 
-/// How many targets are written at a time, for each core.
-const WRITERS: usize = 4;
+/// How many targets are written at a time.
+const WRITERS: usize = 16;
 
 /// A tree that is named without a document.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -140,8 +140,8 @@ impl Selection {
         if targets <= 1 {
             return 1;
         }
-        // A target waits for the disk most of the time.
-        self.jobs.map_or_else(|| WRITERS * cores(), NonZero::get).min(targets)
+        // A target waits for the disk most of the time, so the number of cores says little.
+        self.jobs.map_or(WRITERS, NonZero::get).min(targets)
     }
 }
 

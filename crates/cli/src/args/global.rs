@@ -64,7 +64,7 @@ pub(crate) struct Global {
     /// The number of seconds to wait for another run
     #[arg(long, value_name = "SECONDS", default_value_t = 0, env = "KASM_DB_LOCK_TIMEOUT", value_parser = seconds)]
     pub(crate) lock_timeout: u64,
-    /// The number of targets to work on in parallel [default: one for each core, and four for each core to write]
+    /// The number of targets to work on in parallel [default: one for each core, and 16 to write]
     #[arg(long, value_name = "N", env = "KASM_DB_JOBS", value_parser = jobs)]
     pub(crate) jobs: Option<u16>,
 }
