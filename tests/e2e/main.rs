@@ -11,6 +11,7 @@ mod apply;
 mod audited;
 mod bed;
 mod build;
+mod builders;
 mod causes;
 mod deep;
 mod downtime;

@@ -13,7 +13,9 @@ if command -v apk > /dev/null; then
 else
     export DEBIAN_FRONTEND=noninteractive
     apt-get update
-    apt-get install --yes --no-install-recommends curl gcc libc6-dev libkrb5-dev make "postgresql-server-dev-$PG_MAJOR"
+    # Without the terminal that apt makes for dpkg, which draws its progress in one.
+    apt-get install --yes --no-install-recommends --option=Dpkg::Use-Pty=0 \
+        curl gcc libc6-dev libkrb5-dev make "postgresql-server-dev-$PG_MAJOR"
     curl --fail --location --output "/tmp/$name.tar.gz" "$url"
 fi
 echo "$sha256  /tmp/$name.tar.gz" | sha256sum -c -

@@ -73,7 +73,7 @@ pub(super) fn text(input: &Input<'_>) -> String {
     let _ = writeln!(out, "RUN sh /tmp/prove.sh /tmp/kasm-db-proof {}", arguments.join(" "));
     let _ = write!(
         out,
-        "\nFROM image\nCOPY --from=proof /tmp/kasm-db-proof {DOCUMENTS}proof.txt\nARG REVISION=\n"
+        "\nFROM image\nCOPY --chown=0:0 --from=proof /tmp/kasm-db-proof {DOCUMENTS}proof.txt\nARG REVISION=\n"
     );
     for (name, value) in labels(input) {
         let _ = writeln!(out, "LABEL {name}={value}");

@@ -1,0 +1,181 @@
+//! `kasm-db build` with each builder: images that prove themselves, and what two builds of one context differ in.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use crate::bed::{Bed, Run, STOCK, docker, finish, has_no_engine};
+use crate::build::{BASE, Image, document, image_of};
+
+/// A package that has nothing of pgaudit.
+const WITHOUT: &str = "{name: pgaudit, package: postgresql-common}";
+
+/// Says that a program is missing; with `CI=true` that is a failure.
+fn is_missing(program: &str) -> bool {
+    let is_missing = Command::new(program).arg("--version").output().is_err();
+    if is_missing {
+        let counts = std::env::var("CI").is_ok_and(|value| value == "true");
+        assert!(!counts, "{program} is missing: `scripts/test tools` installs it");
+        eprintln!("e2e: {program} is missing, and nothing shows that it builds an image");
+    }
+    is_missing
+}
+
+/// A store of podman and buildah, with the base of `kasm-db build`.
+struct Store {
+    folder: TempDir,
+}
+
+impl Store {
+    fn new() -> Self {
+        let store = Self { folder: tempfile::Builder::new().prefix("kasm-db-store-").tempdir().unwrap() };
+        let at = |name: &str| store.at(name).display().to_string();
+        // A container of root may not have more rights than this process, and crun wants control groups of another kind.
+        let conf = "[containers]\ndefault_ulimits = [\"nofile=1024:1024\", \"nproc=1024:1024\"]\n\
+                    [engine]\nruntime = \"runc\"\ncgroup_manager = \"cgroupfs\"\nevents_logger = \"none\"\n";
+        fs::write(at("containers.conf"), conf).unwrap();
+        let storage = format!(
+            "[storage]\ndriver = \"overlay\"\ngraphroot = \"{}\"\nrunroot = \"{}\"\n",
+            at("data"),
+            at("run")
+        );
+        fs::write(at("storage.conf"), storage).unwrap();
+        docker(&["save", "--output", &at("base.tar"), BASE]);
+        store.podman(&["load", "--quiet", "--input", &at("base.tar")]);
+        fs::remove_file(at("base.tar")).unwrap();
+        // An archive of Docker has the short name.
+        store.podman(&["tag", &format!("localhost/{BASE}"), &format!("docker.io/library/{BASE}")]);
+        store.podman(&["untag", &format!("localhost/{BASE}"), &format!("localhost/{BASE}")]);
+        store
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn choose<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+        command
+            .env("CONTAINERS_CONF", self.at("containers.conf"))
+            .env("CONTAINERS_STORAGE_CONF", self.at("storage.conf"))
+            .env("BUILDAH_ISOLATION", "chroot")
+    }
+
+    /// Runs podman; fails the test where it fails.
+    fn podman(&self, arguments: &[&str]) -> String {
+        let output = self.choose(Command::new("podman").args(arguments)).output().unwrap();
+        assert!(output.status.success(), "podman {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Runs `kasm-db` with this store.
+    fn run(&self, bed: &Bed, arguments: &str) -> Run {
+        finish(self.choose(&mut bed.command(arguments)))
+    }
+}
+
+/// What podman leaves mounted could not be removed.
+impl Drop for Store {
+    fn drop(&mut self) {
+        let mounted = self.at("data/overlay");
+        let _ = Command::new("umount").args(["--recursive", "--lazy"]).arg(mounted).output();
+    }
+}
+
+#[test]
+fn podman_and_buildah_build_the_same_image_twice_and_none_that_does_not_audit() {
+    if has_no_engine("that podman and buildah build an image")
+        || is_missing("podman")
+        || is_missing("buildah")
+    {
+        return;
+    }
+    let (bed, store) = (Bed::new(STOCK), Store::new());
+    let image = image_of(&bed);
+    for builder in ["podman", "buildah"] {
+        document(&bed, &image, "name: pgaudit");
+        let build = |file: &str| {
+            let run = format!(
+                "build --run --save {file} --network host --builder {builder} --no-cache --timestamp 0"
+            );
+            let says = format!("{builder} built it, and it proved itself");
+            store.run(&bed, &run).expect(0).says(&[&says]);
+            store.podman(&["image", "inspect", "--format", "{{.Id}}", &image])
+        };
+        // The id is the digest of the configuration, which has the digests of the layers: names, owners, modes, times, contents.
+        assert_eq!(build("one.tar"), build("two.tar"), "{builder}");
+        let bytes = |file: &str| fs::read(bed.root.join(file)).unwrap();
+        assert!(bytes("one.tar") == bytes("two.tar"), "the archives of {builder} differ");
+        let kept = "{{json .Config.Entrypoint}}{{json .Config.Cmd}}{{json .Config.Env}}{{json .Config.User}}\
+                    {{json .Config.Volumes}}{{json .Config.StopSignal}}";
+        let inspect = |name: &str| store.podman(&["image", "inspect", "--format", kept, name]);
+        assert_eq!(inspect(&image), inspect(BASE), "what the base sets stays");
+        store.podman(&["image", "rm", "--force", &image]);
+        document(&bed, &image, WITHOUT);
+        let run = store.run(&bed, &format!("build --run --network host --builder {builder}")).expect(1);
+        run.says(&["the server does not start with shared_preload_libraries = 'pgaudit,pg_stat_statements'"]);
+        assert_eq!(
+            store.podman(&["image", "ls", "--quiet", &image]),
+            "",
+            "nothing has the name of the image"
+        );
+        // The archive is one for the engine of the host, too.
+        let loaded = Image(image.clone());
+        bed.run("build --load one.tar --builder docker").expect(0);
+        let proof = "/usr/share/doc/kasm-db/proof.txt";
+        let proof = docker(&["run", "--rm", "--network", "none", "--entrypoint", "cat", &loaded.0, proof]);
+        assert!(proof.ends_with("audited: DDL\naudited: READ\naudited: WRITE\n"), "{builder}: {proof}");
+    }
+}
+
+/// Returns what each layer of an archive holds, without times; the layers of the base are left out.
+fn added(archive: &Path) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let script = r#"
+        set -eu
+        tar -xf "$1" -C "$2"
+        cd "$2"
+        for layer in $(jq -r '.[0].Layers[2:][]' manifest.json); do
+            mkdir content
+            tar -xpf "$layer" -C content --numeric-owner
+            (cd content && find . -printf '%P %y %m %U:%G %l\n' | sort && find . -type f -print0 | sort -z | xargs -0 sha256sum)
+            rm -rf content
+        done"#;
+    let output =
+        Command::new("sh").args(["-c", script, "sh"]).arg(archive).arg(folder.path()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn two_images_of_docker_and_of_buildkit_differ_in_times_alone() {
+    if has_no_engine("that two images differ in times alone") {
+        return;
+    }
+    let bed = Bed::new(STOCK);
+    let image = Image(image_of(&bed));
+    // The client of the engine's own package: a newer one has BuildKit in a plugin, which may not be there.
+    let path = format!("/usr/bin:{}", bed.path());
+    for kind in ["0", "1"] {
+        let run = |arguments: &str| {
+            let arguments = format!("{arguments} --network host --builder docker --no-cache --timestamp 0");
+            finish(bed.command(&arguments).env("PATH", &path).env("DOCKER_BUILDKIT", kind))
+        };
+        document(&bed, &image.0, "name: pgaudit");
+        let build = |file: &str| {
+            let run = run(&format!("build --run --save {file}")).expect(0);
+            let is_buildkit = run.stderr.contains("exporting layers");
+            assert_eq!(is_buildkit, kind == "1", "{}", run.stderr);
+            added(&bed.root.join(file))
+        };
+        let one = build("one.tar");
+        assert_eq!(one, build("two.tar"), "DOCKER_BUILDKIT={kind}");
+        assert!(one.contains("usr/share/doc/kasm-db/proof.txt f 644 0:0 \n"), "{one}");
+        docker(&["image", "rm", "--force", &image.0]);
+        document(&bed, &image.0, WITHOUT);
+        let run = run("build --run").expect(1);
+        run.says(&["the server does not start with shared_preload_libraries = 'pgaudit,pg_stat_statements'"]);
+        assert_eq!(docker(&["image", "ls", "--quiet", &image.0]), "", "nothing has the name of the image");
+    }
+}
