@@ -13,7 +13,7 @@ use crate::build::{BASE, Image, document, image_of};
 const WITHOUT: &str = "{name: pgaudit, package: postgresql-common}";
 
 /// Says that a program is missing; with `CI=true` that is a failure.
-fn is_missing(program: &str) -> bool {
+pub(crate) fn is_missing(program: &str) -> bool {
     let is_missing = Command::new(program).arg("--version").output().is_err();
     if is_missing {
         let counts = std::env::var("CI").is_ok_and(|value| value == "true");
@@ -23,13 +23,13 @@ fn is_missing(program: &str) -> bool {
     is_missing
 }
 
-/// A store of podman and buildah, with the base of `kasm-db build`.
-struct Store {
+/// A store of podman and buildah, with a base of the engine.
+pub(crate) struct Store {
     folder: TempDir,
 }
 
 impl Store {
-    fn new() -> Self {
+    pub(crate) fn with(base: &str) -> Self {
         let store = Self { folder: tempfile::Builder::new().prefix("kasm-db-store-").tempdir().unwrap() };
         let at = |name: &str| store.at(name).display().to_string();
         // A container of root may not have more rights than this process, and crun wants control groups of another kind.
@@ -42,12 +42,14 @@ impl Store {
             at("run")
         );
         fs::write(at("storage.conf"), storage).unwrap();
-        docker(&["save", "--output", &at("base.tar"), BASE]);
+        docker(&["save", "--output", &at("base.tar"), base]);
         store.podman(&["load", "--quiet", "--input", &at("base.tar")]);
         fs::remove_file(at("base.tar")).unwrap();
         // An archive of Docker has the short name.
-        store.podman(&["tag", &format!("localhost/{BASE}"), &format!("docker.io/library/{BASE}")]);
-        store.podman(&["untag", &format!("localhost/{BASE}"), &format!("localhost/{BASE}")]);
+        if !base.contains('/') {
+            store.podman(&["tag", &format!("localhost/{base}"), &format!("docker.io/library/{base}")]);
+            store.podman(&["untag", &format!("localhost/{base}"), &format!("localhost/{base}")]);
+        }
         store
     }
 
@@ -63,14 +65,14 @@ impl Store {
     }
 
     /// Runs podman; fails the test where it fails.
-    fn podman(&self, arguments: &[&str]) -> String {
+    pub(crate) fn podman(&self, arguments: &[&str]) -> String {
         let output = self.choose(Command::new("podman").args(arguments)).output().unwrap();
         assert!(output.status.success(), "podman {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
     }
 
     /// Runs `kasm-db` with this store.
-    fn run(&self, bed: &Bed, arguments: &str) -> Run {
+    pub(crate) fn run(&self, bed: &Bed, arguments: &str) -> Run {
         finish(self.choose(&mut bed.command(arguments)))
     }
 }
@@ -91,7 +93,7 @@ fn podman_and_buildah_build_the_same_image_twice_and_none_that_does_not_audit() 
     {
         return;
     }
-    let (bed, store) = (Bed::new(STOCK), Store::new());
+    let (bed, store) = (Bed::new(STOCK), Store::with(BASE));
     let image = image_of(&bed);
     for builder in ["podman", "buildah"] {
         document(&bed, &image, "name: pgaudit");
@@ -176,6 +178,16 @@ fn two_images_of_docker_and_of_buildkit_differ_in_times_alone() {
         document(&bed, &image.0, WITHOUT);
         let run = run("build --run").expect(1);
         run.says(&["the server does not start with shared_preload_libraries = 'pgaudit,pg_stat_statements'"]);
+        // A context for Alpine is read to its first compilation; this base has nothing of Alpine but the name.
+        let text = fs::read_to_string(bed.root.join("kasm-db.yaml")).unwrap();
+        let text = text.replace(BASE, STOCK).replace(WITHOUT, "name: pgaudit");
+        fs::write(bed.root.join("kasm-db.yaml"), text).unwrap();
+        let run = finish(
+            bed.command("build --run --network host --builder docker")
+                .env("PATH", &path)
+                .env("DOCKER_BUILDKIT", kind),
+        );
+        run.expect(1).says(&["sh /tmp/compile.sh pgaudit", "PG_MAJOR: parameter not set"]);
         assert_eq!(docker(&["image", "ls", "--quiet", &image.0]), "", "nothing has the name of the image");
     }
 }

@@ -13,6 +13,7 @@ mod bed;
 mod build;
 mod builders;
 mod causes;
+mod compiled;
 mod deep;
 mod downtime;
 mod faults;
