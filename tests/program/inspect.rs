@@ -307,3 +307,46 @@ fn a_saved_plan_is_stale_if_the_image_is_another() {
     fs::write(sandbox.root().join("image.tar"), first).unwrap();
     sandbox.run("apply plan.json").expect(0);
 }
+
+/// Returns what of a text is about images.
+fn about_images(text: &str) -> String {
+    let lines = text.lines().filter(|line| line.contains("inspected ") || line.contains("not inspected: "));
+    // Of HTML, from the heading on; the rest of the page is one line.
+    let lines = lines.map(|line| match line.split_once("<h3>Images</h3>") {
+        Some((_, list)) => list.split_once("</ul>").unwrap().0,
+        None => line,
+    });
+    lines.fold(String::new(), |all, line| all + line + "\n")
+}
+
+#[test]
+fn every_format_of_a_plan_and_of_a_saved_one_says_which_images_were_inspected() {
+    let sandbox = planned(&[server("12.1")]);
+    sandbox.run("plan --inspect=image.tar --out plan.json").expect(0);
+    let mut all = String::new();
+    for format in ["human", "markdown", "html"] {
+        let plan = about_images(
+            &sandbox.run(&format!("plan --inspect=image.tar --format {format}")).expect(0).stdout,
+        );
+        let show = about_images(&sandbox.run(&format!("show plan.json --format {format}")).expect(0).stdout);
+        assert_eq!(plan, show, "{format}");
+        all.push_str(&format!("----- {format}\n{plan}"));
+    }
+    let images = |command: &str| {
+        let run = sandbox.run(&format!("{command} --format json")).expect(0);
+        serde_json::from_slice::<Value>(&run.bytes).unwrap()["targets"][0]["images"].clone()
+    };
+    assert_eq!(images("plan --inspect=image.tar"), images("show plan.json"));
+    all.push_str(&format!("----- json\n{:#}\n", images("show plan.json")));
+    // Also where the plan no longer holds.
+    fs::write(sandbox.root().join("image.tar"), saved("example.org/own/db:1", &[server("12.2")])).unwrap();
+    let stale = sandbox.run("show plan.json").expect(5);
+    assert!(
+        stale.stdout.contains("inspected in image.tar: example.org/own/db:1: PostgreSQL 12.1"),
+        "{stale}"
+    );
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path("snapshots");
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!("inspected_images", all));
+}
