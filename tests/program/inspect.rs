@@ -196,10 +196,31 @@ fn hostile_archives_are_refused_and_nothing_is_written() {
 }
 
 #[test]
-fn a_layer_in_zstd_and_an_archive_of_several_images_say_what_to_do() {
-    let zstd = b"\x28\xb5\x2f\xfd\0\0\0\0".repeat(100);
-    let run = sandbox(&saved("a:1", &[zstd])).run("inspect image.tar").expect(1);
-    assert!(run.stderr.contains("a layer is compressed with zstd"), "{}", run.stderr);
+fn layers_and_archives_in_zstd_are_read() {
+    let layers = vec![server("14.1"), tar(&[("etc/more", b'0', "", &b"more ".repeat(100_000))])];
+    let files = archive::packed("a:1", &[("amd64", layers.clone())], "zstd");
+    let sandbox = sandbox(b"");
+    write_layout(&sandbox.root().join("layout"), &files);
+    let plain = {
+        fs::write(sandbox.root().join("plain.tar"), saved("a:1", &layers)).unwrap();
+        postgres(&sandbox, "plain.tar")
+    };
+    assert_eq!(postgres(&sandbox, "layout"), plain);
+    fs::write(sandbox.root().join("image.tar"), piped("zstd", &["-c"], &saved("a:1", &layers))).unwrap();
+    assert_eq!(postgres(&sandbox, "image.tar"), plain);
+    // A layer that ends too early.
+    let packed = piped("zstd", &["-c"], &layers[1]);
+    let cut = saved("a:1", &[packed[..packed.len() - 8].to_vec()]);
+    fs::write(sandbox.root().join("image.tar"), cut).unwrap();
+    let run = sandbox.run("inspect image.tar").expect(1);
+    assert!(run.stderr.contains("its compressed data is damaged"), "{}", run.stderr);
+}
+
+#[test]
+fn a_layer_in_xz_and_an_archive_of_several_images_say_what_to_do() {
+    let xz = b"\xfd7zXZ\0\0\0".repeat(100);
+    let run = sandbox(&saved("a:1", &[xz])).run("inspect image.tar").expect(1);
+    assert!(run.stderr.contains("a layer is compressed with xz"), "{}", run.stderr);
     assert!(run.stderr.contains("--dest-compress-format gzip"), "{}", run.stderr);
     let (one, two) = (server("14.1"), server("15.1"));
     let configs = [&one, &two].map(|layer| archive::config(std::slice::from_ref(layer), "amd64"));
