@@ -136,7 +136,7 @@ fn debian(bed: &Bed) -> Image {
         fs::create_dir_all(&sources).unwrap();
         for (from, to) in [
             ("sources.list.d/debian.sources", "sources.list.d/debian.sources"),
-            ("sources.list", "system.list"),
+            ("sources.list", "sources.list.d/system.list"),
         ] {
             let from = Path::new("/etc/apt").join(from);
             if from.exists() {
