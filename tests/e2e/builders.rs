@@ -1,7 +1,7 @@
 //! `kasm-db build` with each builder: images that prove themselves, and what two builds of one context differ in.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use tempfile::TempDir;
@@ -131,28 +131,9 @@ fn podman_and_buildah_build_the_same_image_twice_and_none_that_does_not_audit() 
     }
 }
 
-/// Returns what each layer of an archive holds, without times; the layers of the base are left out.
-fn added(archive: &Path) -> String {
-    let folder = tempfile::tempdir().unwrap();
-    let script = r#"
-        set -eu
-        tar -xf "$1" -C "$2"
-        cd "$2"
-        for layer in $(jq -r '.[0].Layers[2:][]' manifest.json); do
-            mkdir content
-            tar -xpf "$layer" -C content --numeric-owner
-            (cd content && find . -printf '%P %y %m %U:%G %l\n' | sort && find . -type f -print0 | sort -z | xargs -0 sha256sum)
-            rm -rf content
-        done"#;
-    let output =
-        Command::new("sh").args(["-c", script, "sh"]).arg(archive).arg(folder.path()).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
-
 #[test]
-fn two_images_of_docker_and_of_buildkit_differ_in_times_alone() {
-    if has_no_engine("that two images differ in times alone") {
+fn two_images_of_docker_and_of_buildkit_have_the_same_layers() {
+    if has_no_engine("that two images have the same layers") {
         return;
     }
     let bed = Bed::new(STOCK);
@@ -165,15 +146,19 @@ fn two_images_of_docker_and_of_buildkit_differ_in_times_alone() {
             finish(bed.command(&arguments).env("PATH", &path).env("DOCKER_BUILDKIT", kind))
         };
         document(&bed, &image.0, "name: pgaudit");
-        let build = |file: &str| {
-            let run = run(&format!("build --run --save {file}")).expect(0);
+        // Names, owners, modes, times and contents. This engine is too old for more: its configuration has the time of the build,
+        // and the id of a container.
+        let layers = [0, 1].map(|_| {
+            let run = run("build --run").expect(0);
             let is_buildkit = run.stderr.contains("exporting layers");
             assert_eq!(is_buildkit, kind == "1", "{}", run.stderr);
-            added(&bed.root.join(file))
-        };
-        let one = build("one.tar");
-        assert_eq!(one, build("two.tar"), "DOCKER_BUILDKIT={kind}");
-        assert!(one.contains("usr/share/doc/kasm-db/proof.txt f 644 0:0 \n"), "{one}");
+            docker(&["image", "inspect", "--format", "{{json .RootFS.Layers}}", &image.0])
+        });
+        assert_eq!(layers[0], layers[1], "DOCKER_BUILDKIT={kind}");
+        let proof = "stat --format '%u:%g %a' /usr/share/doc/kasm-db/proof.txt";
+        let proof =
+            docker(&["run", "--rm", "--network", "none", "--entrypoint", "sh", &image.0, "-c", proof]);
+        assert_eq!(proof, "0:0 644\n");
         docker(&["image", "rm", "--force", &image.0]);
         document(&bed, &image.0, WITHOUT);
         let run = run("build --run").expect(1);

@@ -48,3 +48,7 @@ add /etc/ld.so.cache
     done < /tmp/new
     printf '\n  ]\n}\n'
 } > /added/usr/share/doc/kasm-db/packages.cdx.json
+# The time of everything, if the same image is to come of it again.
+if [ -n "${SOURCE_DATE_EPOCH-}" ]; then
+    find /added -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
+fi
