@@ -3,10 +3,10 @@
 use crate::bed::{Bed, STOCK, docker, has_no_engine};
 
 /// The base that `scripts/with-engine` makes: without pgaudit, and with a package of it in its own sources.
-const BASE: &str = "postgres:15-bookworm";
+pub(crate) const BASE: &str = "postgres:15-bookworm";
 
 /// A document that builds an image of this name; `extension` is that of the image.
-fn document(bed: &Bed, image: &str, extension: &str) {
+pub(crate) fn document(bed: &Bed, image: &str, extension: &str) {
     let text = format!(
         "schema: kasm-db/v1\nimage: {image}\npreload:\n  libraries: [pgaudit, pg_stat_statements]\naudit:\n  \
          classes: [read, write, ddl]\nbuild:\n  base: {BASE}\n  extensions:\n    - {extension}\n    \
@@ -18,12 +18,12 @@ fn document(bed: &Bed, image: &str, extension: &str) {
     std::fs::write(bed.root.join("kasm-db.yaml"), text).unwrap();
 }
 
-fn image_of(bed: &Bed) -> String {
+pub(crate) fn image_of(bed: &Bed) -> String {
     format!("kasm-db.test/postgres:15-{}", bed.name)
 }
 
 /// Removes an image when the test ends.
-struct Image(String);
+pub(crate) struct Image(pub(crate) String);
 
 impl Drop for Image {
     fn drop(&mut self) {

@@ -275,9 +275,31 @@ fn each_builder_gets_its_arguments_and_its_output_is_shown_without_secrets() {
         assert!(built.stdout.contains("image.tar: "), "{built}");
         assert!(sandbox.root().join("image.tar").exists() && !sandbox.root().join("image.tar.part").exists());
         run("build --load image.tar");
+        run("build --run --no-cache --timestamp 1700000000");
         all.push_str(&text(&sandbox, "log"));
     }
     snapshot("build_builders", &all);
+}
+
+#[test]
+fn a_health_check_that_is_lost_with_the_form_of_the_image_is_said() {
+    for (builder, has, lost) in [
+        ("podman", "{[CMD-SHELL pg_isready] 0s 5s 0s 0}", true),
+        ("buildah", "{[CMD-SHELL pg_isready] 5s 0s 0s 0}", true),
+        ("podman", "<nil>", false),
+        ("docker", "{[CMD-SHELL pg_isready] 0s 5s 0s 0}", false),
+    ] {
+        let sandbox = sandbox(&document("postgres:16-bookworm"));
+        let script = format!("case $* in *inspect*postgres:16-bookworm) echo '{has}' ;; esac\n");
+        let path = format!("{}:/usr/bin:/bin", program(&sandbox, builder, &script));
+        for (arguments, is_said) in [("build --run --timestamp 0", lost), ("build --run", false)] {
+            let mut command = sandbox.command(PROGRAM);
+            command.args(arguments.split(' ')).args(["--builder", builder]).env("PATH", &path);
+            let run = sandbox.finish(&mut command).expect(0);
+            let says = "warning: postgres:16-bookworm has a health check, and registry.example.com/kasm/postgres:1.2 has none";
+            assert_eq!(run.stderr.contains(says), is_said, "{builder}: {run}");
+        }
+    }
 }
 
 #[test]

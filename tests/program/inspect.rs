@@ -196,10 +196,31 @@ fn hostile_archives_are_refused_and_nothing_is_written() {
 }
 
 #[test]
-fn a_layer_in_zstd_and_an_archive_of_several_images_say_what_to_do() {
-    let zstd = b"\x28\xb5\x2f\xfd\0\0\0\0".repeat(100);
-    let run = sandbox(&saved("a:1", &[zstd])).run("inspect image.tar").expect(1);
-    assert!(run.stderr.contains("a layer is compressed with zstd"), "{}", run.stderr);
+fn layers_and_archives_in_zstd_are_read() {
+    let layers = vec![server("14.1"), tar(&[("etc/more", b'0', "", &b"more ".repeat(100_000))])];
+    let files = archive::packed("a:1", &[("amd64", layers.clone())], "zstd");
+    let sandbox = sandbox(b"");
+    write_layout(&sandbox.root().join("layout"), &files);
+    let plain = {
+        fs::write(sandbox.root().join("plain.tar"), saved("a:1", &layers)).unwrap();
+        postgres(&sandbox, "plain.tar")
+    };
+    assert_eq!(postgres(&sandbox, "layout"), plain);
+    fs::write(sandbox.root().join("image.tar"), piped("zstd", &["-c"], &saved("a:1", &layers))).unwrap();
+    assert_eq!(postgres(&sandbox, "image.tar"), plain);
+    // A layer that ends too early.
+    let packed = piped("zstd", &["-c"], &layers[1]);
+    let cut = saved("a:1", &[packed[..packed.len() - 8].to_vec()]);
+    fs::write(sandbox.root().join("image.tar"), cut).unwrap();
+    let run = sandbox.run("inspect image.tar").expect(1);
+    assert!(run.stderr.contains("its compressed data is damaged"), "{}", run.stderr);
+}
+
+#[test]
+fn a_layer_in_xz_and_an_archive_of_several_images_say_what_to_do() {
+    let xz = b"\xfd7zXZ\0\0\0".repeat(100);
+    let run = sandbox(&saved("a:1", &[xz])).run("inspect image.tar").expect(1);
+    assert!(run.stderr.contains("a layer is compressed with xz"), "{}", run.stderr);
     assert!(run.stderr.contains("--dest-compress-format gzip"), "{}", run.stderr);
     let (one, two) = (server("14.1"), server("15.1"));
     let configs = [&one, &two].map(|layer| archive::config(std::slice::from_ref(layer), "amd64"));
@@ -306,4 +327,47 @@ fn a_saved_plan_is_stale_if_the_image_is_another() {
     );
     fs::write(sandbox.root().join("image.tar"), first).unwrap();
     sandbox.run("apply plan.json").expect(0);
+}
+
+/// Returns what of a text is about images.
+fn about_images(text: &str) -> String {
+    let lines = text.lines().filter(|line| line.contains("inspected ") || line.contains("not inspected: "));
+    // Of HTML, from the heading on; the rest of the page is one line.
+    let lines = lines.map(|line| match line.split_once("<h3>Images</h3>") {
+        Some((_, list)) => list.split_once("</ul>").unwrap().0,
+        None => line,
+    });
+    lines.fold(String::new(), |all, line| all + line + "\n")
+}
+
+#[test]
+fn every_format_of_a_plan_and_of_a_saved_one_says_which_images_were_inspected() {
+    let sandbox = planned(&[server("12.1")]);
+    sandbox.run("plan --inspect=image.tar --out plan.json").expect(0);
+    let mut all = String::new();
+    for format in ["human", "markdown", "html"] {
+        let plan = about_images(
+            &sandbox.run(&format!("plan --inspect=image.tar --format {format}")).expect(0).stdout,
+        );
+        let show = about_images(&sandbox.run(&format!("show plan.json --format {format}")).expect(0).stdout);
+        assert_eq!(plan, show, "{format}");
+        all.push_str(&format!("----- {format}\n{plan}"));
+    }
+    let images = |command: &str| {
+        let run = sandbox.run(&format!("{command} --format json")).expect(0);
+        serde_json::from_slice::<Value>(&run.bytes).unwrap()["targets"][0]["images"].clone()
+    };
+    assert_eq!(images("plan --inspect=image.tar"), images("show plan.json"));
+    all.push_str(&format!("----- json\n{:#}\n", images("show plan.json")));
+    // Also where the plan no longer holds.
+    fs::write(sandbox.root().join("image.tar"), saved("example.org/own/db:1", &[server("12.2")])).unwrap();
+    let stale = sandbox.run("show plan.json").expect(5);
+    assert!(
+        stale.stdout.contains("inspected in image.tar: example.org/own/db:1: PostgreSQL 12.1"),
+        "{stale}"
+    );
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path("snapshots");
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!("inspected_images", all));
 }

@@ -24,9 +24,24 @@ const PASSED_ON: &[&str] = &[
     "SSH_AUTH_SOCK",
 ];
 
+/// What a program that builds images gets besides: where podman and buildah keep images and how they run a step, and which of
+/// its builders Docker uses, is often said in no other way.
+const OF_BUILDERS: &[&str] = &[
+    "CONTAINERS_CONF",
+    "CONTAINERS_STORAGE_CONF",
+    "CONTAINERS_REGISTRIES_CONF",
+    "BUILDAH_ISOLATION",
+    "DOCKER_BUILDKIT",
+    "BUILDX_BUILDER",
+];
+
 /// Environment variables. A clone shares them.
 #[derive(Clone, Default)]
-pub struct Environment(Arc<BTreeMap<OsString, OsString>>);
+pub struct Environment {
+    variables: Arc<BTreeMap<OsString, OsString>>,
+    /// What children get besides what all of them get.
+    more: &'static [&'static str],
+}
 
 impl Environment {
     /// Accepts variables; of two with the same name the first counts, as for `getenv`.
@@ -35,12 +50,18 @@ impl Environment {
         for (name, value) in variables {
             all.entry(name).or_insert(value);
         }
-        Self(Arc::new(all))
+        Self { variables: Arc::new(all), more: &[] }
+    }
+
+    /// Returns the same variables for a program that builds images, which gets those that are for such programs, too.
+    #[must_use]
+    pub fn of_builders(&self) -> Self {
+        Self { variables: self.variables.clone(), more: OF_BUILDERS }
     }
 
     /// Returns the value of a variable.
     pub fn get(&self, name: &str) -> Option<&OsStr> {
-        self.0.get(OsStr::new(name)).map(OsString::as_os_str)
+        self.variables.get(OsStr::new(name)).map(OsString::as_os_str)
     }
 
     /// Returns the value of a variable that is set to a text; an empty one counts as not set.
@@ -50,7 +71,8 @@ impl Environment {
 
     /// Lists the environment of every child: messages come in English, in UTF-8.
     pub(crate) fn of_children(&self) -> Vec<(OsString, OsString)> {
-        let passed = PASSED_ON.iter().filter_map(|name| Some((name.into(), self.get(name)?.to_os_string())));
+        let names = PASSED_ON.iter().chain(self.more);
+        let passed = names.filter_map(|name| Some((name.into(), self.get(name)?.to_os_string())));
         passed.chain([("LC_ALL".into(), "C.UTF-8".into())]).collect()
     }
 }
@@ -58,7 +80,7 @@ impl Environment {
 /// Shows the names alone: values may be passwords.
 impl fmt::Debug for Environment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.0.keys()).finish()
+        f.debug_set().entries(self.variables.keys()).finish()
     }
 }
 
@@ -68,11 +90,20 @@ mod tests {
 
     #[test]
     fn children_get_what_is_listed_and_nothing_of_it_is_shown() {
-        let pairs = [("PATH", "/bin"), ("PGPASSWORD", "hunter2"), ("PATH", "/other"), ("EMPTY", "")];
+        let pairs = [
+            ("PATH", "/bin"),
+            ("PGPASSWORD", "hunter2"),
+            ("PATH", "/other"),
+            ("EMPTY", ""),
+            ("CONTAINERS_CONF", "/x.conf"),
+        ];
         let environment = Environment::of(pairs.map(|(name, value)| (name.into(), value.into())));
         let children: Vec<(OsString, OsString)> =
             vec![("PATH".into(), "/bin".into()), ("LC_ALL".into(), "C.UTF-8".into())];
         assert_eq!(environment.of_children(), children);
+        let builders = environment.of_builders().of_children();
+        let conf = ("CONTAINERS_CONF".into(), "/x.conf".into());
+        assert_eq!(builders, [&children[..1], &[conf], &children[1..]].concat());
         assert_eq!((environment.text("EMPTY"), environment.text("PGPASSWORD")), (None, Some("hunter2")));
         assert!(!format!("{environment:?}").contains("hunter2"));
     }

@@ -19,7 +19,7 @@ use crate::review::folder::{Folder, Kind, Seal, list};
 use crate::review::{Brought, Difference, How};
 
 pub use self::base::with_base;
-pub use self::builder::{Builder, Caller, Wanted, load, run, save};
+pub use self::builder::{Builder, Built, Caller, Wanted, load, run, save};
 
 /// The list of the files of a context.
 pub const LIST: &str = ".kasm-db-build";

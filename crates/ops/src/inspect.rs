@@ -11,6 +11,7 @@ mod pieces;
 mod seen;
 mod server;
 mod tar;
+mod zstd;
 
 pub use self::image::{Choice, Inspected, Place, inspect, of_archive, of_engine};
 pub use self::known::{Known, Looked};

@@ -140,9 +140,15 @@ impl<'a> Opened<'a> {
     /// Returns what came of looking into the images that the plan is about; nothing if nobody was asked to.
     pub(crate) fn looked(&self, desired: &DesiredState) -> Vec<Looked> {
         let Some(known) = &self.rooted.images else { return Vec::new() };
-        let one = |(image, may_be_named): (model::Image, bool)| Looked {
-            reference: may_be_named.then(|| image.to_string()),
-            ..(*known.look(&image)).clone()
+        let one = |(image, may_be_named): (model::Image, bool)| {
+            let mut looked = (*known.look(&image)).clone();
+            if may_be_named {
+                looked.reference = Some(image.to_string());
+            } else {
+                // An error may name it.
+                looked.why = None;
+            }
+            looked
         };
         self.observed.images_of(desired).into_iter().map(one).collect()
     }

@@ -10,7 +10,7 @@ mod reread;
 pub use compare::Standing;
 pub use managed::managed;
 pub use open::open;
-pub use record::{document_plan, plan_file, saved_target};
+pub use record::{document_plan, plan_file, saved_image, saved_target};
 pub use reread::{Reread, of_target, reread, stale};
 
 pub(crate) use compare::standing;

@@ -78,6 +78,11 @@ pub(crate) fn saved(name: &str, layers: &[Vec<u8>]) -> Vec<u8> {
 
 /// Returns the files of an OCI layout with an image for each of these architectures.
 pub(crate) fn layout(name: &str, images: &[(&str, Vec<Vec<u8>>)]) -> Vec<(String, Vec<u8>)> {
+    packed(name, images, "gzip")
+}
+
+/// Returns such a layout whose layers a program compressed.
+pub(crate) fn packed(name: &str, images: &[(&str, Vec<Vec<u8>>)], program: &str) -> Vec<(String, Vec<u8>)> {
     let mut files = vec![("oci-layout".to_string(), br#"{"imageLayoutVersion":"1.0.0"}"#.to_vec())];
     let mut blob = |bytes: Vec<u8>| {
         let digest = sha256(&bytes);
@@ -87,7 +92,7 @@ pub(crate) fn layout(name: &str, images: &[(&str, Vec<Vec<u8>>)]) -> Vec<(String
     let mut manifests = Vec::new();
     for (architecture, layers) in images {
         let config = blob(config(layers, architecture).into_bytes());
-        let packed: Vec<_> = layers.iter().map(|layer| blob(piped("gzip", &["-c"], layer))).collect();
+        let packed: Vec<_> = layers.iter().map(|layer| blob(piped(program, &["-c"], layer))).collect();
         let packed: Vec<_> =
             packed.iter().map(|digest| format!(r#"{{"digest":"sha256:{digest}"}}"#)).collect();
         let manifest =

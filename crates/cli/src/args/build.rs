@@ -38,6 +38,12 @@ pub(crate) struct Build {
     /// The network of the builder, such as `host`
     #[arg(long, value_name = "NAME", requires = "run")]
     pub(crate) network: Option<String>,
+    /// Repeat every step, also those whose result the builder has kept
+    #[arg(long, requires = "run")]
+    pub(crate) no_cache: bool,
+    /// The time of everything that is added, in seconds since 1970, so that the same packages give the same image
+    #[arg(long, value_name = "SECONDS", requires = "run")]
+    pub(crate) timestamp: Option<u32>,
     /// The output format
     #[arg(long, value_name = "FORMAT", default_value = "human", value_parser = FormatParser(Report::Build))]
     pub(crate) format: &'static Format,

@@ -116,8 +116,10 @@ fn build(
     builder: Option<Builder>,
     setting: &Setting,
 ) -> Result<Builder, Error> {
-    let declared = desired.build().map(|build| build.platforms.as_slice()).unwrap_or_default();
-    let platform = match (&args.platform, declared) {
+    let Some(declared) = desired.build() else {
+        return Err(Error::failed(format!("{} does not say what the image is built from", document.name)));
+    };
+    let platform = match (&args.platform, declared.platforms.as_slice()) {
         (Some(platform), _) => Some(platform.as_str()),
         (None, []) => None,
         (None, [platform]) => Some(platform.as_str()),
@@ -128,10 +130,20 @@ fn build(
     };
     let path = PathBuf::from(&document.name);
     let network = args.network.as_deref();
-    let wanted = Wanted { image, folder, document: &path, platform, network };
-    let used = ops::build::run(builder, &wanted, &caller(setting), &mut |line| said(setting, line))?;
-    setting.say(&format!("{}: {} built it, and it proved itself.\n", escape(image.as_str()), used.name()))?;
-    Ok(used)
+    let (base, timestamp, no_cache) = (&declared.base, args.timestamp, args.no_cache);
+    let wanted = Wanted { image, base, folder, document: &path, platform, network, timestamp, no_cache };
+    let built = ops::build::run(builder, &wanted, &caller(setting), &mut |line| said(setting, line))?;
+    let name = built.builder.name();
+    setting.say(&format!("{}: {name} built it, and it proved itself.\n", escape(image.as_str())))?;
+    if built.lost_health_check {
+        let base = escape(base.as_str());
+        let message = format!("{base} has a health check, and {} has none", escape(image.as_str()));
+        setting.warning(
+            &message,
+            Some("build without `--timestamp` to keep it: the form of OCI has no place for it"),
+        );
+    }
+    Ok(built.builder)
 }
 
 /// Returns who runs a builder.

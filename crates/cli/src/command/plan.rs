@@ -66,6 +66,7 @@ pub(crate) fn run(args: &args::Plan, setting: &Setting) -> Result<Outcome, Error
             let heading = heading.then_some(label.as_str());
             progress::warnings(&planned.plan, heading, &setting.terminal);
             let (plan, folder) = (&planned.plan, planned.folder.as_str());
+            let images: Vec<_> = planned.images.iter().map(ops::saved::saved_image).collect();
             let row = PlanRow {
                 document: &target.document,
                 several,
@@ -75,7 +76,7 @@ pub(crate) fn run(args: &args::Plan, setting: &Setting) -> Result<Outcome, Error
                 folder,
                 follow_up: planned.follow_up.as_ref(),
                 managed: Some(&planned.managed),
-                images: &planned.images,
+                images: &images,
                 saved_files: None,
                 interrupted: planned.interrupted.as_ref(),
                 saved: None,

@@ -82,7 +82,7 @@ pub(crate) fn run(args: &args::Show, setting: &Setting) -> Result<Outcome, Error
             folder: &target.folder,
             follow_up: follow_up.as_ref(),
             managed: managed.as_deref(),
-            images: &[],
+            images: &target.images,
             saved_files: (!is_fresh).then_some(&target.files[..]),
             interrupted: None,
             saved: Some(standing),

@@ -8,10 +8,10 @@ use model::explain::Subject as Explained;
 use model::{Diagnostic, Ignorable};
 use ops::audit::{Tally, View};
 use ops::history::History;
-use ops::inspect::{Inspected, Looked};
+use ops::inspect::Inspected;
 use ops::recover::Recovered;
 use ops::review::{By, Difference};
-use ops::saved::format::SavedFile;
+use ops::saved::format::{SavedFile, SavedImage};
 use ops::status::Status;
 use ops::upgrade::UpgradePath;
 use ops::verify::Verified;
@@ -289,7 +289,7 @@ pub(crate) struct PlanRow<'a> {
     /// What the document asks for, and what is there; unknown of a saved plan.
     pub(crate) managed: Option<&'a [Managed]>,
     /// What came of looking into the images.
-    pub(crate) images: &'a [Looked],
+    pub(crate) images: &'a [SavedImage],
     /// The files of a saved plan that are not as it saw them; the plan has none then.
     pub(crate) saved_files: Option<&'a [SavedFile]>,
     /// The error of an interrupted run that is here.

@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 
 use model::contents::Server;
-use ops::inspect::{Inspected, Looked, Place};
+use ops::inspect::{Inspected, Place};
+use ops::saved::format::SavedImage;
 
-use super::{escape, style};
+use super::{count, escape, style};
 
 /// The width of what stands in front of a value.
 const LABEL: usize = 13;
@@ -38,33 +39,25 @@ pub(crate) fn text(inspected: &Inspected, terminal: Option<usize>) -> String {
     out
 }
 
-/// Describes what came of looking into the images of a plan; nothing if nobody did.
-pub(crate) fn looked(all: &[Looked]) -> String {
-    let mut out = String::new();
-    for one in all {
-        let name = one.reference.as_deref().unwrap_or("the present image");
-        let text = match (&one.contents, &one.place) {
-            (Some(contents), place) => {
-                let place = match place {
-                    Some(Place::Archive(path)) => format!("in {}", path.display()),
-                    _ => "on the engine".into(),
-                };
-                let holds = match &contents.server {
-                    Some(server) => {
-                        format!("PostgreSQL {}, {} libraries", server.version, server.libraries.len())
-                    }
-                    None => "no PostgreSQL".into(),
-                };
-                format!("inspected {place}: {name}: {holds} ({})", contents.id)
-            }
-            (None, _) => {
-                let why = one.why.as_deref().unwrap_or("it is not there");
-                format!("not inspected: {name}: {why}; what its name tells is used")
-            }
-        };
-        let _ = writeln!(out, "{}", escape(&text));
-    }
-    out
+/// Describes what came of looking into the images of a plan, a line for each; nothing if nobody did.
+pub(crate) fn looked(all: &[SavedImage]) -> String {
+    all.iter().map(|one| format!("{}\n", escape(&line(one)))).collect()
+}
+
+/// Describes what came of looking into an image, not escaped.
+pub(crate) fn line(image: &SavedImage) -> String {
+    let name = image.reference.as_deref().unwrap_or("the present image");
+    let Some(id) = &image.id else {
+        let why = image.why.as_deref().unwrap_or("it is not there");
+        return format!("not inspected: {name}: {why}; what its name tells is used");
+    };
+    let place = image.archive.as_ref().map_or("on the engine".into(), |archive| format!("in {archive}"));
+    let libraries = image.libraries.as_ref().map_or(0, Vec::len);
+    let holds = match &image.postgres {
+        Some(version) => format!("PostgreSQL {version}, {}", count(libraries, "library", "libraries")),
+        None => "no PostgreSQL".into(),
+    };
+    format!("inspected {place}: {name}: {holds} ({id})")
 }
 
 fn describe(out: &mut String, server: &Server, width: usize) {

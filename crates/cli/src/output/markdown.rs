@@ -14,7 +14,7 @@ use super::Detail;
 use super::emitter::{Emitter, Format, PlanHead, PlanRow};
 use super::report::Report;
 use super::sink::Sink;
-use super::upgrade;
+use super::{inspect, upgrade};
 use crate::output::{count, escape, escape_bytes};
 
 /// The format.
@@ -177,6 +177,9 @@ impl Row {
         let mut details = String::new();
         list(&mut details, &plan.findings.iter().map(problem).collect::<Vec<_>>());
         changes(&mut details, plan);
+        for image in row.images {
+            let _ = writeln!(details, "- {}", plain(&inspect::line(image)));
+        }
         for (name, number) in row.ignored() {
             let _ = writeln!(details, "- ignored: {} ({number})", code(name));
         }

@@ -40,6 +40,8 @@ pub struct Caller<'a> {
 pub struct Wanted<'a> {
     /// The name of the image.
     pub image: &'a Image,
+    /// The base that it is built on.
+    pub base: &'a Image,
     /// The folder with the context.
     pub folder: &'a Path,
     /// The document, whose commit becomes a label.
@@ -48,6 +50,18 @@ pub struct Wanted<'a> {
     pub platform: Option<&'a str>,
     /// The network of the steps; that of the builder without one.
     pub network: Option<&'a str>,
+    /// The time of everything that is added, in seconds since 1970; the time of the build without one.
+    pub timestamp: Option<u32>,
+    /// Whether every step is repeated.
+    pub no_cache: bool,
+}
+
+/// How an image was built.
+pub struct Built {
+    /// The builder.
+    pub builder: Builder,
+    /// Whether the health check of the base was lost with the form of the image.
+    pub lost_health_check: bool,
 }
 
 impl Builder {
@@ -76,12 +90,40 @@ impl Builder {
         option("build-arg", &format!("REVISION={revision}"));
         wanted.platform.iter().for_each(|platform| option("platform", platform));
         wanted.network.iter().for_each(|network| option("network", network));
-        // The others take the form of OCI, which has no health check: that of the base would be lost.
-        if self != Self::Docker {
-            option("format", "docker");
+        if let Some(timestamp) = wanted.timestamp {
+            match self {
+                // Docker has no option for it. BuildKit knows this argument.
+                Self::Docker => option("build-arg", &format!("SOURCE_DATE_EPOCH={timestamp}")),
+                Self::Podman | Self::Buildah => option("timestamp", &timestamp.to_string()),
+            }
+        }
+        // The others take the form of OCI, which has no health check: that of the base would be lost. Docker's form has the
+        // id of a container, which is another one each time.
+        match (self, wanted.timestamp) {
+            (Self::Docker, _) => {}
+            (_, None) => option("format", "docker"),
+            (_, Some(_)) => option("format", "oci"),
+        }
+        if wanted.no_cache {
+            arguments.push("--no-cache".into());
         }
         arguments.push(wanted.folder.display().to_string());
         arguments
+    }
+
+    /// Returns the arguments that show the health check of an image; `None` if it is never lost.
+    fn health_check(self, image: &Image) -> Option<Vec<String>> {
+        let image = image.to_string();
+        match self {
+            Self::Docker => None,
+            Self::Podman => {
+                Some(vec!["image".into(), "inspect".into(), "--format={{.HealthCheck}}".into(), image])
+            }
+            Self::Buildah => {
+                let format = "--format={{.Docker.Config.Healthcheck}}".into();
+                Some(vec!["inspect".into(), "--type=image".into(), format, image])
+            }
+        }
     }
 
     /// Returns the arguments that write an image to an archive.
@@ -137,11 +179,17 @@ pub fn run(
     wanted: &Wanted<'_>,
     caller: &Caller<'_>,
     tell: &mut dyn FnMut(&str),
-) -> Result<Builder, Error> {
+) -> Result<Built, Error> {
     let (builder, program) = found(chosen, caller.environment)?;
     let revision = crate::git_commit::checked_out(wanted.document).unwrap_or_default();
     child(&program, builder.build(wanted, &revision), caller, tell)?;
-    Ok(builder)
+    let mut lost_health_check = false;
+    if let (Some(_), Some(question)) = (wanted.timestamp, builder.health_check(wanted.base)) {
+        let mut answer = String::new();
+        child(&program, question, caller, &mut |line| answer.push_str(line))?;
+        lost_health_check = !matches!(answer.trim(), "" | "<nil>");
+    }
+    Ok(Built { builder, lost_health_check })
 }
 
 /// Writes an image to an archive, whole or not at all.
@@ -199,11 +247,12 @@ fn child(
     let shown = format!("{} {}", program.path().display(), arguments.join(" "));
     // A signal waits for it for a while, and ends it then: it would continue by itself.
     let commanding = caller.progress.commanding(&shown);
+    let environment = caller.environment.of_builders();
     let job = Job {
         program,
         arguments,
         input: String::new(),
-        environment: caller.environment,
+        environment: &environment,
         timeout: TIMEOUT,
         limit: 16 << 10,
         commanding: Some(&*commanding),

@@ -13,7 +13,9 @@ if command -v apk > /dev/null; then
 else
     export DEBIAN_FRONTEND=noninteractive
     apt-get update
-    apt-get install --yes --no-install-recommends curl gcc libc6-dev libkrb5-dev make "postgresql-server-dev-$PG_MAJOR"
+    # Without the terminal that apt makes for dpkg, which draws its progress in one.
+    apt-get install --yes --no-install-recommends --option=Dpkg::Use-Pty=0 \
+        curl gcc libc6-dev libkrb5-dev make "postgresql-server-dev-$PG_MAJOR"
     curl --fail --location --output "/tmp/$name.tar.gz" "$url"
 fi
 echo "$sha256  /tmp/$name.tar.gz" | sha256sum -c -
@@ -22,3 +24,9 @@ tar -xf "/tmp/$name.tar.gz" -C "/tmp/$name" --strip-components=1
 # Without the bitcode for the just-in-time compiler, whose compiler the base does not have.
 make -C "/tmp/$name" USE_PGXS=1 with_llvm=no
 make -C "/tmp/$name" USE_PGXS=1 with_llvm=no DESTDIR=/added install
+# Whatever its mode in the context is.
+chmod 644 /added/usr/share/doc/kasm-db/sources.cdx.json
+# The time of everything, if the same image is to come of it again.
+if [ -n "${SOURCE_DATE_EPOCH-}" ]; then
+    find /added -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
+fi

@@ -10,6 +10,9 @@ use super::input::Input;
 /// Where in the image the proof and the bills of materials are.
 const DOCUMENTS: &str = "/usr/share/doc/kasm-db/";
 
+/// What a builder may set as the time of everything that is added. The final stage does not have it.
+const TIME: &str = "ARG SOURCE_DATE_EPOCH\n";
+
 /// Stands behind the base on the first line with `FROM`.
 const AS_BASE: &str = " AS base";
 
@@ -28,19 +31,20 @@ pub(super) fn text(input: &Input<'_>) -> String {
     let _ = writeln!(out, "FROM {base}{AS_BASE}");
     let has_certificates = !input.certificates.is_empty();
     if has_certificates {
-        out.push_str("\nFROM base AS certificates\nUSER root\n");
+        let _ = write!(out, "\nFROM base AS certificates\nUSER root\n{TIME}");
         out.push_str("COPY certificates/ /usr/local/share/ca-certificates/\nCOPY certificates.sh /tmp/\n");
         out.push_str("RUN sh /tmp/certificates.sh\n");
     }
     let from = if has_certificates { "certificates" } else { "base" };
     let packages = input.packages();
     if !packages.is_empty() {
-        let _ = write!(out, "\nFROM {from} AS packages\nUSER root\nCOPY install.sh /tmp/\n");
+        let _ = write!(out, "\nFROM {from} AS packages\nUSER root\n{TIME}COPY install.sh /tmp/\n");
         let _ = writeln!(out, "RUN sh /tmp/install.sh {}", packages.join(" "));
     }
     let sources = input.sources();
     if !sources.is_empty() {
-        let _ = write!(out, "\nFROM {from} AS compiled\nUSER root\nCOPY compile.sh /tmp/\n");
+        let _ = write!(out, "\nFROM {from} AS compiled\nUSER root\n{TIME}COPY compile.sh /tmp/\n");
+        let _ = writeln!(out, "COPY sources.cdx.json /added{DOCUMENTS}");
         if !input.is_alpine() {
             let _ = writeln!(out, "ENV PG_MAJOR={}", input.build.major);
         }
@@ -50,14 +54,13 @@ pub(super) fn text(input: &Input<'_>) -> String {
     }
     out.push_str("\nFROM base AS image\n");
     if has_certificates {
-        out.push_str("COPY certificates/ /usr/local/share/ca-certificates/\n");
         out.push_str("COPY --from=certificates /added/ /\n");
     }
     if !packages.is_empty() {
         out.push_str("COPY --from=packages /added/ /\n");
     }
     if !sources.is_empty() {
-        let _ = writeln!(out, "COPY --from=compiled /added/ /\nCOPY sources.cdx.json {DOCUMENTS}");
+        out.push_str("COPY --from=compiled /added/ /\n");
     }
     let proof = &input.proof;
     let mut arguments = vec![
@@ -69,12 +72,9 @@ pub(super) fn text(input: &Input<'_>) -> String {
         arguments.push(format!("'{}'", proof.classes));
         arguments.push(format!("'{}'", proof.logged.join(" ")));
     }
-    let _ = write!(out, "\nFROM image AS proof\nCOPY prove.sh /tmp/\nUSER postgres\n");
-    let _ = writeln!(out, "RUN sh /tmp/prove.sh /tmp/kasm-db-proof {}", arguments.join(" "));
-    let _ = write!(
-        out,
-        "\nFROM image\nCOPY --from=proof /tmp/kasm-db-proof {DOCUMENTS}proof.txt\nARG REVISION=\n"
-    );
+    let _ = write!(out, "\nFROM image AS proof\n{TIME}COPY prove.sh /tmp/\nUSER postgres\n");
+    let _ = writeln!(out, "RUN sh /tmp/prove.sh /tmp/added{DOCUMENTS}proof.txt {}", arguments.join(" "));
+    out.push_str("\nFROM image\nCOPY --chown=0:0 --from=proof /tmp/added/ /\nARG REVISION=\n");
     for (name, value) in labels(input) {
         let _ = writeln!(out, "LABEL {name}={value}");
     }

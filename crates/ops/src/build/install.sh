@@ -18,7 +18,8 @@ add() {
 mkdir -p /added/usr/share/doc/kasm-db
 installed > /tmp/before
 apt-get update
-apt-get install --yes --no-install-recommends "$@"
+# Without the terminal that apt makes for dpkg, which draws its progress in one.
+apt-get install --yes --no-install-recommends --option=Dpkg::Use-Pty=0 "$@"
 installed > /tmp/after
 comm -13 /tmp/before /tmp/after > /tmp/new
 
@@ -47,3 +48,7 @@ add /etc/ld.so.cache
     done < /tmp/new
     printf '\n  ]\n}\n'
 } > /added/usr/share/doc/kasm-db/packages.cdx.json
+# The time of everything, if the same image is to come of it again.
+if [ -n "${SOURCE_DATE_EPOCH-}" ]; then
+    find /added -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
+fi

@@ -83,4 +83,9 @@ if [ -n "$classes" ]; then
         echo "audited: $class" >> "$folder/proof"
     done
 fi
+mkdir -p "$(dirname "$file")"
 cp "$folder/proof" "$file"
+# The time of everything, if the same image is to come of it again.
+if [ -n "${SOURCE_DATE_EPOCH-}" ]; then
+    find "${file%%/usr/*}" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
+fi

@@ -56,8 +56,7 @@ impl Fault {
     pub(super) fn help(&self) -> Option<String> {
         Some(match self {
             Self::Compressed { what: "the archive", method } => {
-                let program = if *method == "zstd" { "zstd" } else { *method };
-                format!("decompress it first: `{program} -d FILE`")
+                format!("decompress it first: `{method} -d FILE`")
             }
             Self::Compressed { .. } => {
                 "copy the image with other layers: `skopeo copy --dest-compress-format gzip oci-archive:FILE oci-archive:OTHER`"

@@ -11,6 +11,7 @@ use super::fault::Fault;
 use super::layer::Layer;
 use super::limits::Limits;
 use super::tar::{Kind, Tar};
+use super::zstd::Zstd;
 
 /// The longest description that is read.
 const LONGEST_TEXT: u64 = 4 << 20;
@@ -48,6 +49,7 @@ impl Pieces {
         let mut from = Headed::new(from)?;
         match method(&from.head) {
             Some("gzip") => Self::of_tar(limits.counted(MultiGzDecoder::new(from)), limits),
+            Some("zstd") => Self::of_tar(limits.counted(Zstd::new(from)), limits),
             Some(method) => Err(Fault::Compressed { what: "the archive", method }),
             None if from.head.is_empty() => Err(Fault::malformed("it is empty")),
             None => Self::of_tar(&mut from, limits),
@@ -102,6 +104,10 @@ impl Piece {
         let content = match method(&from.head) {
             Some("gzip") => {
                 let layer = Layer::read(limits.counted(MultiGzDecoder::new(&mut from)), limits);
+                Content::Layer(checked(layer)?)
+            }
+            Some("zstd") => {
+                let layer = Layer::read(limits.counted(Zstd::new(&mut from)), limits);
                 Content::Layer(checked(layer)?)
             }
             Some(method) => Content::Layer(Err(Fault::Compressed { what: "a layer", method })),

@@ -131,7 +131,10 @@ fn images(saved: &SavedTarget, current: &SavedTarget) -> Vec<String> {
     for (index, image) in saved.images.iter().enumerate() {
         let name = image.reference.as_deref().unwrap_or("the present image");
         match current.images.get(index) {
-            Some(now) if now == image => {}
+            // Where it was found does not matter.
+            Some(now)
+                if (&now.id, &now.postgres, &now.libraries, &now.reference)
+                    == (&image.id, &image.postgres, &image.libraries, &image.reference) => {}
             Some(now) if now.id == image.id => {
                 changed.push(format!("{name}: something else was found in it"));
             }

@@ -163,10 +163,14 @@ pub struct SavedImage {
     pub reference: Option<String>,
     /// Its id; nothing if it was not there.
     pub id: Option<String>,
-    /// The version of its PostgreSQL.
     pub postgres: Option<String>,
-    /// The libraries that can be preloaded.
     pub libraries: Option<Vec<String>>,
+    /// The archive that it was found in; nothing for the engine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub archive: Option<String>,
+    /// Why it was not looked into.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
 }
 
 /// What an apply does after the files are written.

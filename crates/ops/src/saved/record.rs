@@ -10,7 +10,7 @@ use super::format::{
 };
 use crate::document::Document;
 use crate::follow_up::FollowUp;
-use crate::inspect::Looked;
+use crate::inspect::{Looked, Place};
 use crate::planned::Planned;
 use crate::selection::{Selection, Tree};
 
@@ -90,11 +90,12 @@ pub fn saved_target(planned: &Planned, allow: &[String]) -> SavedTarget {
         skipped: plan.skipped.clone(),
         restored: plan.restored.clone(),
         inputs: inputs(snapshot),
-        images: images.iter().map(image).collect(),
+        images: images.iter().map(saved_image).collect(),
     }
 }
 
-fn image(looked: &Looked) -> SavedImage {
+/// Records what came of looking into an image.
+pub fn saved_image(looked: &Looked) -> SavedImage {
     let contents = looked.contents.as_ref();
     let server = contents.and_then(|contents| contents.server.as_ref());
     SavedImage {
@@ -102,6 +103,11 @@ fn image(looked: &Looked) -> SavedImage {
         id: contents.map(|contents| contents.id.clone()),
         postgres: server.map(|server| server.version.clone()),
         libraries: server.map(|server| server.libraries.clone()),
+        archive: match &looked.place {
+            Some(Place::Archive(path)) => Some(path.display().to_string()),
+            _ => None,
+        },
+        why: looked.why.clone(),
     }
 }
 

@@ -13,7 +13,7 @@ use super::text::{badge, code, shown, value, words};
 use crate::output::emitter::{PlanRow, SavedRow};
 use crate::output::human::follow_up;
 use crate::output::human::plan::cost;
-use crate::output::{Detail, count};
+use crate::output::{Detail, count, inspect};
 
 /// The columns of the table.
 pub(super) const COLUMNS: &[&str] =
@@ -43,7 +43,7 @@ pub(super) fn entry(row: &PlanRow<'_>, detail: Detail) -> Entry {
         settings(row),
         found(plan),
     ];
-    let has_section = rank != Rank::Same || !row.newly_ignored.is_empty();
+    let has_section = rank != Rank::Same || !row.newly_ignored.is_empty() || !row.images.is_empty();
     Entry { name: row.name(), rank, cells, section: has_section.then(|| section(row, detail)) }
 }
 
@@ -176,6 +176,10 @@ fn section(row: &PlanRow<'_>, detail: Detail) -> Markup {
         @if !plan.files.is_empty() { h3 { "Files" } }
         @for file in &plan.files { (diff::file(file, detail, &mut left)) }
         @if let Some(steps) = row.follow_up { h3 { "After the files" } (follows(steps)) }
+        @if !row.images.is_empty() {
+            h3 { "Images" }
+            ul { @for image in row.images { li { (shown(&inspect::line(image))) } } }
+        }
         (ignored(row))
     }
 }

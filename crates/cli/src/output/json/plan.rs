@@ -1,9 +1,8 @@
 //! Plans.
 
-use ops::inspect::{Looked, Place};
 use std::collections::BTreeMap;
 
-use ops::saved::format::SavedFile;
+use ops::saved::format::{SavedFile, SavedImage};
 use render::diff::{hunks, redacted_hunks, unified};
 use render::{FileChange, Managed, ValueChange};
 use schemars::JsonSchema;
@@ -38,7 +37,7 @@ pub(super) struct Part {
     ignored: Vec<IgnoredRow>,
     /// Names that are new under `ignore` since the last apply.
     newly_ignored: Vec<&'static str>,
-    /// What came of looking into the images; empty if nobody was asked to, and for a saved plan.
+    /// What came of looking into the images; empty if nobody was asked to.
     images: Vec<ImageRow>,
 }
 
@@ -60,19 +59,14 @@ pub(super) struct ImageRow {
 }
 
 impl ImageRow {
-    fn of(looked: &Looked) -> Self {
-        let contents = looked.contents.as_ref();
-        let server = contents.and_then(|contents| contents.server.as_ref());
+    fn of(image: &SavedImage) -> Self {
         Self {
-            reference: looked.reference.clone(),
-            inspected: contents.is_some(),
-            id: contents.map(|contents| contents.id.clone()),
-            archive: match &looked.place {
-                Some(Place::Archive(path)) => Some(path.display().to_string()),
-                _ => None,
-            },
-            postgres: server.map(|server| server.version.clone()),
-            why: looked.why.clone(),
+            reference: image.reference.clone(),
+            inspected: image.id.is_some(),
+            id: image.id.clone(),
+            archive: image.archive.clone(),
+            postgres: image.postgres.clone(),
+            why: image.why.clone(),
         }
     }
 }
