@@ -119,11 +119,7 @@ impl Pass<'_> {
     /// Writes a target that something may follow.
     fn by_itself(&self, item: Item<'_>) -> (End, Outcome) {
         let Item { run, checked, locked } = item;
-        let Ok(locked) = locked
-            .as_ref()
-            .map_err(drop)
-            .and_then(|locked| (!self.has_stopped()).then_some(locked).ok_or(()))
-        else {
+        let Some(locked) = locked.as_ref().ok().filter(|_| !self.has_stopped()) else {
             return self.not_begun(run, checked);
         };
         let ((end, outcome), is_over) = run.finish(locked, checked);
