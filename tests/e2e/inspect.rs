@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
@@ -19,11 +21,20 @@ printf '%s' "$2" | postgres --single -F -D /tmp/data -c shared_preload_libraries
 "#;
 
 fn inspect(subject: &str) -> Value {
+    let home = tempfile::tempdir().unwrap();
+    let out = inspect_from(home.path(), subject);
+    serde_json::from_slice::<Value>(&out).unwrap()["image"].clone()
+}
+
+/// Looks into an image as a user with this folder, whose caches are in it.
+fn inspect_from(home: &Path, subject: &str) -> Vec<u8> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kasm-db"));
     command.args(["inspect", subject, "--format", "json"]).env("DOCKER_HOST", engine().unwrap());
-    let out = command.output().unwrap();
+    command.env("HOME", home).env_remove("XDG_CACHE_HOME");
+    let path = format!("{}:{}", home.join("bin").display(), std::env::var("PATH").unwrap());
+    let out = command.env("PATH", path).output().unwrap();
     assert!(out.status.success(), "{out:?}");
-    serde_json::from_slice::<Value>(&out.stdout).unwrap()["image"].clone()
+    out.stdout
 }
 
 fn names(value: &Value) -> BTreeSet<String> {
@@ -118,4 +129,45 @@ fn an_archive_says_what_the_engine_says_and_an_image_without_postgresql_is_told(
     docker(&["rmi", &name]);
     assert_eq!(found["postgres"], Value::Null);
     assert!(found["id"].as_str().unwrap().starts_with("sha256:"), "{found}");
+}
+
+#[test]
+fn a_second_look_reads_an_image_of_the_engine_no_more() {
+    if has_no_engine("looking into images twice") {
+        return;
+    }
+    let home = tempfile::tempdir().unwrap();
+    let (bin, read) = (home.path().join("bin"), home.path().join("read"));
+    std::fs::create_dir(&bin).unwrap();
+    let docker_path =
+        String::from_utf8(Command::new("which").arg("docker").output().unwrap().stdout).unwrap();
+    // The real program, and how many bytes it answers each question with.
+    let counting = format!(
+        "#!/bin/bash\nset -o pipefail\n{} \"$@\" | tee >(wc -c | sed \"s/^/$1 $2 /\" >> {})\n",
+        docker_path.trim(),
+        read.display()
+    );
+    std::fs::write(bin.join("docker"), counting).unwrap();
+    std::fs::set_permissions(bin.join("docker"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let name = format!("kasm-db/again:{}", std::process::id());
+    docker(&["tag", BARE, &name]);
+    let first = inspect_from(home.path(), BARE);
+    let second = inspect_from(home.path(), BARE);
+    let other = inspect_from(home.path(), &name);
+    docker(&["rmi", &name]);
+    assert_eq!(first, second);
+    assert_eq!(String::from_utf8(first).unwrap().replace(BARE, &name), String::from_utf8(other).unwrap());
+    // What counts may end after what is counted.
+    let bytes = |what: &str| -> Vec<u64> {
+        let text = std::fs::read_to_string(&read).unwrap();
+        text.lines().filter_map(|line| line.strip_prefix(what)?.trim().parse().ok()).collect()
+    };
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while bytes("image inspect").len() < 3 || bytes("image save").is_empty() {
+        assert!(std::time::Instant::now() < deadline, "{}", std::fs::read_to_string(&read).unwrap());
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let (asked, saved) = (bytes("image inspect"), bytes("image save"));
+    assert_eq!((asked.len(), saved.len()), (3, 1));
+    assert!(saved[0] > 100 << 20 && asked.iter().all(|bytes| *bytes < 200), "{asked:?} {saved:?}");
 }

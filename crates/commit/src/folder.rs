@@ -59,6 +59,11 @@ impl Folder {
         Ok(Folder { dir: created(&Dir::open_resolved(top)?, beneath)? })
     }
 
+    /// Accepts an open folder.
+    pub(crate) fn of(dir: Dir) -> Folder {
+        Folder { dir }
+    }
+
     /// Returns the path of the folder, without links.
     pub fn path(&self) -> &Path {
         self.dir.path()

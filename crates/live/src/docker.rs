@@ -287,10 +287,14 @@ impl Docker {
     /// # Errors
     /// The engine does not answer.
     pub fn image_id(&self, reference: &str) -> Result<Option<String>, Unreachable> {
-        let ended = self.run(&["image", "inspect", "--format", "{{.ID}}", "--", reference], String::new())?;
+        Ok(self.image(reference, "{{.ID}}")?.filter(|id| !id.is_empty()))
+    }
+
+    /// Returns what the engine says of an image in a format of Docker; `None` if it does not have it.
+    pub(crate) fn image(&self, reference: &str, format: &str) -> Result<Option<String>, Unreachable> {
+        let ended = self.run(&["image", "inspect", "--format", format, "--", reference], String::new())?;
         if ended.status.success() {
-            let id = String::from_utf8_lossy(&ended.stdout).trim().to_string();
-            return Ok((!id.is_empty()).then_some(id));
+            return Ok(Some(String::from_utf8_lossy(&ended.stdout).trim().to_string()));
         }
         let words = self.last_words_of(&ended);
         let lower = words.to_lowercase();

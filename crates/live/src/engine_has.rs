@@ -25,7 +25,30 @@ pub enum Kind {
     Volume,
 }
 
+/// What the engine means by a reference.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EngineImage {
+    /// The id.
+    pub id: String,
+    /// The operating system and the architecture, without a variant: `linux/arm64`.
+    pub platform: String,
+}
+
 impl Docker {
+    /// Returns the image that a reference means now, if the engine has it.
+    ///
+    /// # Errors
+    /// The engine does not answer.
+    pub fn engine_image(&self, reference: &str) -> Result<Option<EngineImage>, Unreachable> {
+        // Podman's images have no field for the variant.
+        let Some(said) = self.image(reference, "{{.ID}}\n{{.Os}}/{{.Architecture}}")? else {
+            return Ok(None);
+        };
+        let (id, platform) = said.split_once('\n').unwrap_or((&said, ""));
+        let image = EngineImage { id: id.trim().into(), platform: platform.trim().into() };
+        Ok(Some(image).filter(|image| !image.id.is_empty()))
+    }
+
     /// Returns which of these images the engine does not have.
     ///
     /// # Errors

@@ -87,7 +87,7 @@ pub use caller::Caller;
 pub use check::{Check, Fact, Remedy, Source, Subject, Verdict};
 pub use checks::{Restored, checks, restored_checks};
 pub use docker::{ComposeLabels, Container, Docker};
-pub use engine_has::Kind;
+pub use engine_has::{EngineImage, Kind};
 pub use environment::Environment;
 pub use facts::Facts;
 pub use gather::{Options, Proof, gather};

@@ -27,6 +27,9 @@ pub(crate) struct Inspect {
     /// The platform of an image that is built for several, such as linux/arm64 [default: that of this machine]
     #[arg(long, value_name = "OS/ARCH")]
     pub(crate) platform: Option<String>,
+    /// Look into the image again, also if what it holds is in the cache
+    #[arg(long)]
+    pub(crate) no_cache: bool,
     /// The output format
     #[arg(long, value_name = "FORMAT", default_value = "human", value_parser = FormatParser(Report::Inspect))]
     pub(crate) format: &'static Format,

@@ -1,7 +1,7 @@
 //! `kasm-db inspect`
 
 use model::Image;
-use ops::inspect::{Choice, inspect};
+use ops::inspect::{Cache, Choice, inspect};
 use ops::{Error, Outcome};
 
 use super::Setting;
@@ -14,7 +14,9 @@ pub(crate) fn run(args: &Inspect, setting: &Setting) -> Result<Outcome, Error> {
         Image::parse(image).map_err(|error| Error::usage(format!("`--image {image}`: {error}")))
     });
     let choice = Choice { image: image.transpose()?, platform: args.platform.clone() };
-    let inspected = inspect(&args.subject, &choice, &setting.environment)?;
+    let cache = Cache::of(&setting.environment);
+    let cache = if args.no_cache { cache.renewed() } else { cache };
+    let inspected = inspect(&args.subject, &choice, &setting.environment, &cache)?;
     setting.say(&text(&inspected, setting.terminal.width()))?;
     setting.results.each(|emitter| emitter.inspected(&inspected))?;
     Ok(Outcome::Done)

@@ -37,9 +37,13 @@ pub(crate) fn sync_file(file: &File, path: &Path) -> Result<(), Error> {
 pub(crate) fn trusted(dir: &Dir) -> Result<(), Error> {
     let found =
         rustix::fs::fstat(dir.as_fd()).map_err(|errno| Error::io(dir.path(), Operation::Inspect, errno))?;
-    let (uid, mode) = (found.st_uid, found.st_mode & 0o7777);
+    own(dir.path(), found.st_uid, found.st_mode & 0o7777)
+}
+
+/// Refuses what has an owner or a mode that lets others than root and this user write to it.
+pub(crate) fn own(path: &Path, uid: u32, mode: u32) -> Result<(), Error> {
     if (uid != 0 && uid != rustix::process::geteuid().as_raw()) || mode & 0o022 != 0 {
-        return Err(Error::InsecureState { path: dir.path().to_path_buf(), uid, mode });
+        return Err(Error::InsecureState { path: path.to_path_buf(), uid, mode });
     }
     Ok(())
 }

@@ -23,6 +23,8 @@ pub(super) struct Wanted<'a> {
     pub(super) image: Option<&'a Image>,
     /// Its platform; if it is not said, that of this machine.
     pub(super) platform: Option<&'a str>,
+    /// The id that its bytes are to prove, in hexadecimal digits.
+    pub(super) id: Option<&'a str>,
 }
 
 /// An image as an archive has it.
@@ -32,6 +34,8 @@ pub(super) struct Archived {
     /// Its configuration.
     pub(super) config: Value,
     pub(super) tree: Tree,
+    /// Whether the wanted id and its platform can mean no other bytes than those that were read.
+    pub(super) is_proved: bool,
 }
 
 /// Reads an image from a path.
@@ -126,6 +130,7 @@ impl Store<'_> {
             return Err(Fault::malformed("its configuration names other layers than its manifest"));
         }
         let mut tree = Tree::default();
+        let mut is_by_config = true;
         for (name, digest) in layers.iter().zip(&digests) {
             let piece = self.piece(name)?;
             let piece =
@@ -136,6 +141,8 @@ impl Store<'_> {
             if own != piece.sha256 || !is_right {
                 return Err(damaged(name));
             }
+            // What a compressed layer becomes is not hashed.
+            is_by_config &= !piece.is_compressed;
             match &piece.content {
                 Content::Layer(Ok(layer)) => tree.add(layer),
                 Content::Layer(Err(fault)) => return Err(again(fault)),
@@ -150,7 +157,34 @@ impl Store<'_> {
                 return Err(Fault::Platform { wanted: wanted.into(), there: vec![own] });
             }
         }
-        Ok(Archived { id: format!("sha256:{id}"), config, tree })
+        let platform = index::platform(&config).unwrap_or_default();
+        let made = (id.clone(), layers);
+        let is_proved = wanted.id.is_some_and(|wanted| match wanted == id {
+            true => is_by_config,
+            false => self.leads_to(wanted, &made, &platform),
+        });
+        Ok(Archived { id: format!("sha256:{id}"), config, tree, is_proved })
+    }
+
+    /// Returns whether a manifest with this digest, or the only one for the platform in an index with it, is of this
+    /// configuration and these layers, which are named by their digests. An engine that keeps images as registries do has no
+    /// other id for them.
+    fn leads_to(&mut self, digest: &str, made: &(String, Vec<String>), platform: &str) -> bool {
+        let is_of = |text: &[u8]| {
+            let named =
+                |layers: Vec<String>| layers.iter().map(|layer| format!("blobs/sha256/{layer}")).collect();
+            index::manifest(text).is_ok_and(|(config, layers)| *made == (config, named(layers)))
+        };
+        let Ok(text) = self.blob(digest) else { return false };
+        let Ok(mut images) = index::index(&text, &mut |digest| self.blob(digest)) else {
+            return is_of(&text);
+        };
+        let own = without_variant(platform);
+        images.retain(|image| image.platform.as_deref().is_none_or(|other| without_variant(other) == own));
+        match &images[..] {
+            [Described { made: Made::Manifest(only), .. }] => self.blob(only).is_ok_and(|text| is_of(&text)),
+            _ => false,
+        }
     }
 }
 
@@ -191,8 +225,13 @@ fn is_reference(name: &str) -> bool {
 }
 
 /// Returns whether a platform is the wanted one, which may leave out the variant.
-fn same_platform(own: &str, wanted: &str) -> bool {
+pub(super) fn same_platform(own: &str, wanted: &str) -> bool {
     own == wanted || own.strip_prefix(wanted).is_some_and(|rest| rest.starts_with('/'))
+}
+
+/// Returns `linux/arm64` of `linux/arm64/v8`.
+fn without_variant(platform: &str) -> &str {
+    platform.match_indices('/').nth(1).map_or(platform, |(at, _)| &platform[..at])
 }
 
 /// Returns the platform of this machine in the words of images.

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use live::{Caller, Docker, Environment, Scrubber};
 use model::{Contents, Image};
 
-use super::archive::{Archived, Wanted, open, read};
+use super::archive::{Archived, Wanted, open, read, same_platform};
+use super::cache::Cache;
 use super::fault::Fault;
 use super::limits::Limits;
-use super::{index, server};
+use super::{cache, index, server};
 use crate::error::Error;
 use crate::outcome::Outcome;
 use crate::path::quoted;
@@ -47,7 +48,12 @@ pub struct Choice {
 ///
 /// # Errors
 /// There is no such image, it cannot be read, or it is not what it should be.
-pub fn inspect(subject: &str, choice: &Choice, environment: &Environment) -> Result<Inspected, Error> {
+pub fn inspect(
+    subject: &str,
+    choice: &Choice,
+    environment: &Environment,
+    cache: &Cache,
+) -> Result<Inspected, Error> {
     let path = Path::new(subject);
     // A reference has no dot or slash in front.
     let is_path = subject.starts_with(['/', '.']) || path.exists() || subject.ends_with(".tar");
@@ -64,7 +70,7 @@ pub fn inspect(subject: &str, choice: &Choice, environment: &Environment) -> Res
         if !is_id {
             image?;
         }
-        let found = of_engine(subject, choice, environment)?.ok_or_else(|| {
+        let found = of_engine(subject, choice, environment, cache)?.ok_or_else(|| {
             Error::failed(format!("the engine does not have the image {subject}"))
                 .help(format!("run `docker pull {}`, or name an archive of it", quoted(subject)))
         })?;
@@ -78,12 +84,12 @@ pub fn inspect(subject: &str, choice: &Choice, environment: &Environment) -> Res
 /// # Errors
 /// It cannot be read.
 pub fn of_archive(path: &Path, choice: &Choice) -> Result<Contents, Error> {
-    let wanted = Wanted { image: choice.image.as_ref(), platform: choice.platform.as_deref() };
+    let wanted = Wanted { image: choice.image.as_ref(), platform: choice.platform.as_deref(), id: None };
     let found = open(path, wanted, &Limits::default()).and_then(|archived| contents(&archived));
     found.map_err(|fault| of_fault(&path.display().to_string(), &fault))
 }
 
-/// Looks into an image of the engine; `None` if it does not have it.
+/// Looks into an image of the engine, or into the cache for its id; `None` if the engine does not have it.
 ///
 /// # Errors
 /// The engine does not answer, or the image cannot be read.
@@ -91,23 +97,42 @@ pub fn of_engine(
     reference: &str,
     choice: &Choice,
     environment: &Environment,
+    cache: &Cache,
 ) -> Result<Option<Contents>, Error> {
     let scrubber = Scrubber::default();
     let caller = Caller { environment, scrubber: &scrubber };
     let unreachable = |error: live::Unreachable| Error::failed(error.why).help(error.fix);
     let docker = Docker::find(&caller).map_err(unreachable)?;
-    let Some(id) = docker.image_id(reference).map_err(unreachable)? else { return Ok(None) };
-    let wanted = Wanted { image: None, platform: choice.platform.as_deref() };
+    let Some(image) = docker.engine_image(reference).map_err(unreachable)? else { return Ok(None) };
+    let id = image.id;
+    // The id may be that of an index: together with a platform it means one image.
+    let is_it = |contents: &Contents| {
+        let is_of = |platform: &str| same_platform(&contents.platform, platform);
+        is_of(&image.platform) && choice.platform.as_deref().is_none_or(is_of)
+    };
+    let digits = cache::digits(&id);
+    if let Some(contents) = digits.and_then(|digits| cache.get(digits)).filter(is_it) {
+        return Ok(Some(Contents { id, ..contents }));
+    }
+    let wanted = Wanted { image: None, platform: choice.platform.as_deref(), id: digits };
     let mut found = None;
+    let mut is_proved = false;
     let saved = docker.save(&id, &mut |from| {
-        let read = read(from, wanted, &Limits::default()).and_then(|archived| contents(&archived));
+        let archived = read(from, wanted, &Limits::default());
+        is_proved = archived.as_ref().is_ok_and(|archived| archived.is_proved);
+        let read = archived.and_then(|archived| contents(&archived));
         let is_read = read.is_ok();
         found = Some(read);
         is_read
     });
     match (found, saved) {
         // An engine may count something else than the configuration: what it says is what it is asked for next time.
-        (Some(Ok(contents)), Ok(())) => Ok(Some(Contents { id, ..contents })),
+        (Some(Ok(contents)), Ok(())) => {
+            if let Some(digits) = digits.filter(|_| is_proved && is_it(&contents)) {
+                cache.put(digits, &contents);
+            }
+            Ok(Some(Contents { id, ..contents }))
+        }
         // What the engine says is better than that its archive ends too early.
         (None | Some(Ok(_) | Err(Fault::Io(_) | Fault::NoImage)), Err(error)) => Err(unreachable(error)),
         (Some(Err(fault)), _) => Err(of_fault(reference, &fault)),

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use live::Environment;
 use model::{Contents, Image};
 
+use super::cache::Cache;
 use super::image::{Choice, Place, of_archive, of_engine};
 
 /// Looks into the images that the plans of a run are about: in archives first, then on the engine.
@@ -61,7 +62,8 @@ impl Known {
                 Err(error) => why = Some(error.message),
             }
         }
-        match of_engine(image.as_str(), &choice, &self.environment) {
+        let cache = Cache::of(&self.environment);
+        match of_engine(image.as_str(), &choice, &self.environment, &cache) {
             Ok(Some(contents)) => return found(Place::Engine, contents),
             Ok(None) => why = why.or_else(|| Some("the engine does not have it".into())),
             Err(error) => why = why.or(Some(error.message)),
