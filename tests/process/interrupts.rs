@@ -176,6 +176,63 @@ fn a_signal_while_files_are_written_leaves_all_or_none_and_says_which() {
     assert!(kept >= 1, "{kept} signals came before");
 }
 
+/// Writes documents in folders of their own, with a target each.
+fn many(number: usize) -> Sandbox {
+    let sandbox = Sandbox::new(PROGRAM);
+    for index in 0..number {
+        let folder = sandbox.root().join(format!("many/t{index}"));
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("postgresql.conf"), "work_mem = 4MB\n").unwrap();
+        let text = format!(
+            "schema: kasm-db/v1\npostgres_major: 14\nsettings: {{work_mem: 8MB}}\n\
+             targets: [{{name: t{index}, files: {{postgresql_conf: postgresql.conf}}}}]\n"
+        );
+        std::fs::write(folder.join("kasm-db.yaml"), text).unwrap();
+    }
+    sandbox
+}
+
+#[test]
+fn a_signal_while_targets_are_written_side_by_side_is_said_once_and_names_the_files_of_all() {
+    const TARGETS: usize = 40;
+    let mut cut_short = 0;
+    for when in [1, 2, 4, 6, 9] {
+        let sandbox = many(TARGETS);
+        let mut command = sandbox.command("strace");
+        command.args(["-f", "-o", "/dev/null", "-e", "trace=fsync", "-e"]);
+        command.arg(format!("inject=fsync:signal=TERM:delay_exit=5000:when={when}"));
+        let run = sandbox.finish(command.args([PROGRAM, "apply", "-y", "-R", "-f", "many"]));
+        let conf = |index: &usize| sandbox.root().join(format!("many/t{index}/postgresql.conf"));
+        let written: Vec<_> = (0..TARGETS)
+            .filter(|index| std::fs::read_to_string(conf(index)).unwrap() == "work_mem = 8MB\n")
+            .collect();
+        if run.code == Some(0) {
+            continue;
+        }
+        assert_eq!(run.code, Some(130), "{run}");
+        assert_eq!(run.stderr.matches("interrupted by SIGTERM").count(), 1, "{run}");
+        let changed = run.stderr.lines().find_map(|line| line.strip_prefix("  = help: changed: "));
+        let mut changed: Vec<_> = changed.unwrap().split(", ").map(String::from).collect();
+        let mut wanted: Vec<_> =
+            written.iter().map(|index| format!("[ROOT]/many/t{index}/postgresql.conf")).collect();
+        changed.sort();
+        wanted.sort();
+        assert_eq!(changed, wanted, "{run}");
+        // The one that tells of the signal is the only one that ends with it.
+        let (table, applied) = (&run.stdout, written.len() - 1);
+        assert_eq!(table.matches("applied, and then it failed").count(), 1, "{run}");
+        let left = TARGETS - written.len();
+        let sum = match left {
+            0 => format!("{TARGETS} targets: 1 failed, {applied} applied\n"),
+            _ if applied == 0 => format!("{TARGETS} targets: 1 failed, {left} not started\n"),
+            _ => format!("{TARGETS} targets: 1 failed, {left} not started, {applied} applied\n"),
+        };
+        assert!(table.ends_with(&sum), "{run}");
+        cut_short += usize::from(left > 0);
+    }
+    assert!(cut_short >= 2, "{cut_short} runs were cut short");
+}
+
 #[test]
 fn a_rollback_that_a_signal_ends_names_the_files_that_it_changed() {
     const ROLLBACK: [&str; 4] = ["-f", "examples/existing/kasm-db.yaml", "rollback", "-y"];

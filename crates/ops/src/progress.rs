@@ -1,7 +1,7 @@
 //! How far a run has come, for whoever gets a signal: it ends a run at once before anything is written, never between
 //! two files, and after a command that stops or starts the deployment.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use live::{Commanding, Interrupted, Watch};
@@ -15,7 +15,15 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How far a run has come. Clones share it: one belongs to the run, one to the thread that waits for signals.
 #[derive(Clone, Debug, Default)]
-pub struct Progress(Arc<Mutex<State>>);
+pub struct Progress(Arc<Shared>);
+
+/// What the clones share.
+#[derive(Debug, Default)]
+struct Shared {
+    state: Mutex<State>,
+    /// Told whenever somebody has ended to write.
+    written: Condvar,
+}
 
 /// Whoever holds the lock can neither be interrupted nor start to write.
 #[derive(Debug, Default)]
@@ -98,7 +106,7 @@ impl Progress {
     /// Returns what a run that breaks off here leaves: whether files are just being written, or have been.
     pub fn standing(&self) -> (bool, bool) {
         // Whoever panics may hold the lock; nothing is written while it is held.
-        self.0.try_lock().map_or((false, false), |state| (state.writing > 0, state.applied))
+        self.0.state.try_lock().map_or((false, false), |state| (state.writing > 0, state.applied))
     }
 
     /// Records that files are written that are not those of a target.
@@ -177,8 +185,17 @@ impl Progress {
         }
     }
 
+    /// Waits until nobody writes, and returns the error that ends the run if a signal came: it names the files of all who
+    /// wrote.
+    pub(crate) fn all_written(&self) -> Result<(), Error> {
+        let is_written_to = |state: &mut State| state.writing > 0;
+        let waited = self.0.written.wait_while(self.lock(), is_written_to);
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
+        self.interrupted()
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -222,6 +239,7 @@ impl Writing<'_> {
 impl Drop for Writing<'_> {
     fn drop(&mut self) {
         self.0.lock().writing -= 1;
+        self.0.0.written.notify_all();
     }
 }
 
@@ -304,6 +322,23 @@ mod tests {
         assert!(matches!(progress.signal("SIGTERM"), Signalled::Waits));
         assert_eq!(other.end(false).unwrap_err().kind, Outcome::Interrupted);
         assert!(matches!(progress.signal("SIGTERM"), Signalled::Ends(_)));
+    }
+
+    #[test]
+    fn the_error_of_a_signal_names_the_files_of_all_who_wrote_when_it_came() {
+        let progress = Progress::default();
+        let (one, other) = (progress.writing_target().unwrap(), progress.writing_target().unwrap());
+        assert!(matches!(progress.signal("SIGTERM"), Signalled::Waits));
+        progress.changed(["one".into()]);
+        one.end(true).unwrap_err();
+        let help = std::thread::scope(|scope| {
+            let asked = scope.spawn(|| progress.all_written().unwrap_err().help);
+            std::thread::sleep(Duration::from_millis(50));
+            progress.changed(["other".into()]);
+            other.end(true).unwrap_err();
+            asked.join().unwrap()
+        });
+        assert_eq!(help.as_deref(), Some("changed: one, other"));
     }
 
     #[test]

@@ -202,7 +202,7 @@ struct Followed {
 
 fn write(ready: &Ready<'_>, needs: Needs, next: Next, context: &Context<'_>) -> Result<Followed, Error> {
     let locked = ready.locked;
-    let written = ready.write(context)?;
+    let written = ready.write(context.progress.writing_target()?, context)?;
     let root = locked.rooted.root.path();
     let (is_left, is_followed) = (next == Next::Later, next == Next::Now);
     let report = &written.report;

@@ -320,10 +320,13 @@ impl Run<'_> {
         if self.context.progress.interrupted().is_err() {
             return None;
         }
-        let wrote = self
-            .planned_again(locked, &checked.inputs, false)
-            .and_then(|Prepared { ready, plan }| Ok(Wrote { plan, written: ready.write(self.context)? }));
-        Some(wrote)
+        let Prepared { ready, plan } = match self.planned_again(locked, &checked.inputs, false) {
+            Ok(prepared) => prepared,
+            Err(error) => return Some(Err(error)),
+        };
+        // Whoever was writing when the signal came says so.
+        let writing = self.context.progress.writing_target().ok()?;
+        Some(ready.write(writing, self.context).map(|written| Wrote { plan, written }))
     }
 
     /// Reports what was written. `is_first` tells that nobody has said of a signal yet that it ends the run. Returns as
@@ -334,12 +337,11 @@ impl Run<'_> {
         let told = begun.and_then(|()| {
             let Wrote { plan, written } = wrote.map_err(|error| (End::Failed, error))?;
             self.tell_of(&plan, &written)?;
-            let outcome = written.outcome();
-            match written.interrupted {
-                Err(error) if is_first => Err((End::Applied, error)),
-                Err(error) => Ok((End::Applied, error.kind)),
-                Ok(()) => Ok((End::Applied, outcome)),
+            // One target says it for all who wrote; the others have all that was to be done.
+            if is_first && written.interrupted.is_err() {
+                self.context.progress.all_written().map_err(|error| (End::Applied, error))?;
             }
+            Ok((End::Applied, written.outcome()))
         });
         self.finished(told)
     }
@@ -388,7 +390,9 @@ impl Run<'_> {
                 return Ok((End::Refused, Outcome::Refused));
             }
         }
-        let written = ready.write(self.context).map_err(before)?;
+        let written =
+            self.context.progress.writing_target().and_then(|writing| ready.write(writing, self.context));
+        let written = written.map_err(before)?;
         let after = |error: Error| (End::Applied, error);
         self.tell_of(&plan, &written)?;
         if let Some(record) = &written.record {

@@ -134,6 +134,8 @@ impl Pass<'_> {
     /// Writes targets that nothing follows; each is reported when those before it are.
     fn side_by_side<'i>(&self, items: Vec<Item<'i>>) -> Vec<(End, Outcome)> {
         let mut ends = Vec::with_capacity(items.len());
+        // What follows the files of a target before them says nothing of these.
+        self.context.progress.another();
         let writers =
             self.context.selection.writers_for(items.iter().filter(|item| !item.checked.has_ended()).count());
         let work = |item: Item<'i>| {
