@@ -126,3 +126,23 @@ fn an_apply_raises_its_limit_of_open_files() {
     run("4096 && ulimit -Sn 40").expect(10);
     assert_eq!(std::fs::read_to_string(&files[59]).unwrap(), "work_mem = 8MB\n");
 }
+
+#[test]
+fn targets_are_done_by_as_many_threads_as_the_system_starts() {
+    // From so many calls on no thread is started: none of those that work, or only some.
+    for from in [1, 2, 4] {
+        let (sandbox, files) = small(20);
+        for command in ["plan", "apply -y --keep-going"] {
+            let mut traced = sandbox.command("strace");
+            traced.args(["-f", "-o", "/dev/null", "-e", "trace=clone,clone3", "-e"]);
+            traced.arg(format!("inject=clone,clone3:error=EAGAIN:when={from}+"));
+            let rest = format!("{command} -R -f many --jobs 8 --color never");
+            let run = sandbox.finish(traced.arg(PROGRAM).args(rest.split(' ')));
+            let code = if command.starts_with("apply") { 10 } else { 4 };
+            assert!(!run.stderr.contains("thread") && run.code != Some(101), "{run}");
+            run.expect(code);
+        }
+        let texts = files.iter().map(|path| std::fs::read_to_string(path).unwrap());
+        assert_eq!(texts.filter(|text| text == "work_mem = 8MB\n").count(), 19);
+    }
+}
