@@ -146,3 +146,40 @@ fn targets_are_done_by_as_many_threads_as_the_system_starts() {
         assert_eq!(texts.filter(|text| text == "work_mem = 8MB\n").count(), 19);
     }
 }
+
+#[test]
+fn runs_that_name_the_same_folders_in_different_orders_take_the_locks_in_one_order() {
+    let (sandbox, files) = small(3);
+    let [first, last] = [0, 2].map(|index: usize| {
+        let folder = files[index].parent().unwrap();
+        (folder.join("kasm-db.yaml"), std::fs::File::open(folder).unwrap())
+    });
+    first.1.lock().unwrap();
+    let mut command = sandbox.command(PROGRAM);
+    command.args(["apply", "-y", "--lock-timeout", "60"]);
+    let child = command.arg("-f").arg(&last.0).arg("-f").arg(&first.0).spawn().unwrap();
+    // It waits for the first folder, and must not hold the last one meanwhile.
+    std::thread::sleep(std::time::Duration::from_millis(1000));
+    let free = last.1.try_lock();
+    last.1.unlock().unwrap();
+    first.1.unlock().unwrap();
+    assert_eq!(child.wait_with_output().unwrap().status.code(), Some(0));
+    assert!(free.is_ok(), "{free:?}");
+    assert_eq!(std::fs::read_to_string(&files[2]).unwrap(), "work_mem = 8MB\n");
+}
+
+#[test]
+fn locks_that_others_hold_are_waited_for_once_and_not_one_after_the_other() {
+    let (sandbox, files) = small(12);
+    let hold = |path: &std::path::PathBuf| {
+        let folder = std::fs::File::open(path.parent().unwrap()).unwrap();
+        folder.lock().unwrap();
+        folder
+    };
+    let held: Vec<_> = files.iter().map(hold).collect();
+    let begun = std::time::Instant::now();
+    let run = sandbox.run("apply -y -R -f many --lock-timeout 2").expect(6);
+    assert!(begun.elapsed() < std::time::Duration::from_secs(12), "{:?}", begun.elapsed());
+    assert_eq!(run.stderr.matches("holds the lock").count(), 12, "{run}");
+    drop(held);
+}

@@ -56,7 +56,7 @@ pub fn rollback(
 ) -> Result<Outcome, Error> {
     context.progress.another();
     let rooted = Rooted::open(dir, context.selection)?;
-    let locked = rooted.lock_to_write(options.dry_run, context)?;
+    let locked = rooted.lock_to_write(context.selection.lock_timeout, options.dry_run, context)?;
     let to = match options.generation {
         Some(number) => number,
         None => before_the_last(&rooted.root)?,

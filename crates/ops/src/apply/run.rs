@@ -1,5 +1,7 @@
 //! One target of a run: its checks in the first pass, its files and what follows them in the second.
 
+use std::time::Duration;
+
 use commit::Change;
 use model::DesiredState;
 use model::document::OnRemoval;
@@ -145,9 +147,9 @@ impl Run<'_> {
     }
 
     /// Acquires the lock, and recovers what an earlier run left.
-    pub(super) fn lock<'l>(&self, rooted: &'l Rooted) -> Result<Locked<'l>, Error> {
+    pub(super) fn lock<'l>(&self, rooted: &'l Rooted, timeout: Duration) -> Result<Locked<'l>, Error> {
         self.begin()?;
-        rooted.lock_to_write(self.options.dry_run, self.context)
+        rooted.lock_to_write(timeout, self.options.dry_run, self.context)
     }
 
     /// Reads and plans; says nothing, so that several targets can be examined side by side.
