@@ -128,6 +128,17 @@ fn an_apply_raises_its_limit_of_open_files() {
 }
 
 #[test]
+fn where_few_files_may_be_open_fewer_targets_are_written_at_a_time() {
+    let (sandbox, files) = small(40);
+    let script =
+        format!("ulimit -n 230 && exec {PROGRAM} apply -y --keep-going --max-failures 40 -R -f many");
+    let run = sandbox.finish(sandbox.command("sh").args(["-c", &script]));
+    let written = files.iter().filter(|path| std::fs::read_to_string(path).unwrap() == "work_mem = 8MB\n");
+    assert_eq!(written.count(), 39, "{run}");
+    run.expect(10);
+}
+
+#[test]
 fn targets_are_done_by_as_many_threads_as_the_system_starts() {
     // From so many calls on no thread is started: none of those that work, or only some.
     for from in [1, 2, 4] {

@@ -4,6 +4,8 @@
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use rustix::process::{Resource, getrlimit};
+
 use super::end::End;
 use super::options::Options;
 use super::run::{Checked, Run, Wrote};
@@ -13,6 +15,9 @@ use crate::error::Error;
 use crate::observer::Event;
 use crate::opened::Locked;
 use crate::outcome::Outcome;
+
+/// How many files a target has open at most while it is written; those of an installed deployment are about half as many.
+const OPEN_FILES: usize = 32;
 
 /// A target with what the first pass came to.
 pub(super) struct Item<'a> {
@@ -136,8 +141,9 @@ impl Pass<'_> {
         let mut ends = Vec::with_capacity(items.len());
         // What follows the files of a target before them says nothing of these.
         self.context.progress.another();
-        let writers =
-            self.context.selection.writers_for(items.iter().filter(|item| !item.checked.has_ended()).count());
+        let written = items.iter().filter(|item| !item.checked.has_ended()).count();
+        let writers = self.context.selection.writers_for(written);
+        let writers = if writers > 1 { writers.min(room_for_writers(written)) } else { writers };
         let work = |item: Item<'i>| {
             let Item { run, checked, locked } = item;
             let locked = locked.as_ref().ok().filter(|_| !self.has_stopped() && !checked.has_ended());
@@ -166,6 +172,16 @@ impl Pass<'_> {
         let Ok(()) = each(writers, items.into_iter(), work, report);
         ends
     }
+}
+
+/// Returns how many of so many targets can be written at a time with the files that the process may have open: one that finds
+/// no room half-way fails, and one at a time need not.
+fn room_for_writers(targets: usize) -> usize {
+    let limit = getrlimit(Resource::Nofile).current.and_then(|limit| usize::try_from(limit).ok());
+    let open = std::fs::read_dir("/proc/self/fd").map(Iterator::count);
+    let (Some(limit), Ok(open)) = (limit, open) else { return usize::MAX };
+    // Each target that is written keeps its lock file open until the end.
+    (limit.saturating_sub(open + targets) / OPEN_FILES).max(1)
 }
 
 #[cfg(test)]
