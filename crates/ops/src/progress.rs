@@ -21,7 +21,7 @@ pub struct Progress(Arc<Shared>);
 #[derive(Debug, Default)]
 struct Shared {
     state: Mutex<State>,
-    /// Told whenever somebody has ended to write.
+    /// Notified whenever somebody has ended to write, or to report what was written.
     written: Condvar,
 }
 
@@ -30,6 +30,10 @@ struct Shared {
 struct State {
     /// How many threads write files just now.
     writing: usize,
+    /// Whether what is written side by side is still to be reported.
+    reporting: bool,
+    /// Whether a signal has waited for that.
+    is_waited_for: bool,
     /// Whether files of this run are in place.
     applied: bool,
     /// Whether files of this run were in place, and are as before.
@@ -62,6 +66,9 @@ struct Running {
 pub enum Signalled<'a> {
     /// It waits until files are written, and the run ends then.
     Waits,
+    /// It waits a moment until what was written is reported, and the run ends then; if that takes too long, it is to be
+    /// accepted once more, and ends the run.
+    WaitsForReport,
     /// The run is over, and ends as it does anyway once its result is written; a second signal ends it at once.
     IsOver,
     /// It waits until this command ends, at most for [`PATIENCE`]; a second signal ends the run at once.
@@ -89,6 +96,11 @@ impl Progress {
             state.came.get_or_insert((name, Instant::now()));
             return Signalled::Waits;
         }
+        if state.reporting && !state.is_waited_for {
+            state.is_waited_for = true;
+            state.came.get_or_insert((name, Instant::now()));
+            return Signalled::WaitsForReport;
+        }
         if state.over && state.came.is_none() {
             state.came = Some((name, Instant::now()));
             return Signalled::IsOver;
@@ -101,6 +113,14 @@ impl Progress {
         // What the command started is its own, and may need what it has begun to be ended in order.
         let group = state.command.as_ref().and_then(|command| command.group);
         Signalled::Ends(Ending { error: state.error(name), group, _held: state })
+    }
+
+    /// Waits until what was written is reported, at most so long. Returns whether it is: whoever reads the results may have
+    /// stopped to read.
+    pub fn is_reported(&self, at_most: Duration) -> bool {
+        let is_reporting = |state: &mut State| state.reporting;
+        let waited = self.0.written.wait_timeout_while(self.lock(), at_most, is_reporting);
+        !waited.unwrap_or_else(PoisonError::into_inner).0.reporting
     }
 
     /// Returns what a run that breaks off here leaves: whether files are just being written, or have been.
@@ -176,6 +196,13 @@ impl Progress {
         Ok(Writing(self))
     }
 
+    /// Starts to write targets side by side: until [`Reporting`] is dropped, a signal waits until those are reported that are
+    /// written.
+    pub(crate) fn reporting(&self) -> Reporting<'_> {
+        self.lock().reporting = true;
+        Reporting(self)
+    }
+
     /// Returns the error that ends the run if a signal came while it had to wait.
     pub(crate) fn interrupted(&self) -> Result<(), Error> {
         let state = self.lock();
@@ -239,6 +266,16 @@ impl Writing<'_> {
 impl Drop for Writing<'_> {
     fn drop(&mut self) {
         self.0.lock().writing -= 1;
+        self.0.0.written.notify_all();
+    }
+}
+
+/// The time in which targets are written side by side: what is written is reported later.
+pub(crate) struct Reporting<'a>(&'a Progress);
+
+impl Drop for Reporting<'_> {
+    fn drop(&mut self) {
+        self.0.lock().reporting = false;
         self.0.0.written.notify_all();
     }
 }
@@ -322,6 +359,19 @@ mod tests {
         assert!(matches!(progress.signal("SIGTERM"), Signalled::Waits));
         assert_eq!(other.end(false).unwrap_err().kind, Outcome::Interrupted);
         assert!(matches!(progress.signal("SIGTERM"), Signalled::Ends(_)));
+    }
+
+    #[test]
+    fn a_signal_waits_once_until_what_was_written_is_reported() {
+        let progress = Progress::default();
+        let reporting = progress.reporting();
+        drop(progress.writing_target().unwrap());
+        assert!(matches!(progress.signal("SIGTERM"), Signalled::WaitsForReport));
+        assert_eq!(progress.writing_target().map(drop).unwrap_err().kind, Outcome::Interrupted);
+        assert!(!progress.is_reported(Duration::from_millis(20)));
+        assert!(matches!(progress.signal("SIGTERM"), Signalled::Ends(_)));
+        drop(reporting);
+        assert!(progress.is_reported(Duration::ZERO));
     }
 
     #[test]

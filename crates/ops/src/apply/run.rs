@@ -100,13 +100,6 @@ pub(super) struct Wrote {
     written: Written,
 }
 
-impl Wrote {
-    /// Returns whether a signal came meanwhile.
-    pub(super) fn is_interrupted(&self) -> bool {
-        self.written.interrupted.is_err()
-    }
-}
-
 /// A plan that was checked.
 pub(super) struct Prepared<'a> {
     ready: Ready<'a>,
@@ -331,21 +324,28 @@ impl Run<'_> {
         Some(ready.write(writing, self.context).map(|written| Wrote { plan, written }))
     }
 
-    /// Reports what was written. `is_first` tells that nobody has said of a signal yet that it ends the run. Returns as
-    /// [`Run::finish`] does.
-    pub(super) fn report(&self, wrote: Result<Wrote, Error>, is_first: bool) -> ((End, Outcome), bool) {
+    /// Reports what was written, and the signal that ends the run. Returns as [`Run::finish`] does.
+    pub(super) fn report(
+        &self,
+        wrote: Result<Wrote, Error>,
+        interrupted: Option<Error>,
+    ) -> ((End, Outcome), bool) {
         self.context.progress.another();
         let begun = self.begin().map_err(|error| (End::Failed, error));
         let told = begun.and_then(|()| {
             let Wrote { plan, written } = wrote.map_err(|error| (End::Failed, error))?;
             self.tell_of(&plan, &written)?;
             // One target says it for all who wrote; the others have all that was to be done.
-            if is_first && written.interrupted.is_err() {
-                self.context.progress.all_written().map_err(|error| (End::Applied, error))?;
-            }
-            Ok((End::Applied, written.outcome()))
+            interrupted
+                .map_or_else(|| Ok((End::Applied, written.outcome())), |error| Err((End::Applied, error)))
         });
         self.finished(told)
+    }
+
+    /// Reports the signal that ends the run before the target is begun.
+    pub(super) fn interrupted(&self, error: Error) -> (End, Outcome) {
+        let begun = self.begin().map_err(|error| (End::NotStarted, error));
+        self.finished(begun.and_then(|()| Err((End::NotStarted, error)))).0
     }
 
     /// Reports how the target ended, and returns it.

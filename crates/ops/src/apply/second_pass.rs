@@ -105,6 +105,13 @@ impl Pass<'_> {
         }
     }
 
+    /// Returns the error of a signal, once: it names the files of all who wrote when it came.
+    fn interruption(&self) -> Option<Error> {
+        let error = self.context.progress.interrupted().err()?;
+        let is_said = self.is_interrupted.swap(true, Ordering::SeqCst);
+        (!is_said).then(|| self.context.progress.all_written().err().unwrap_or(error))
+    }
+
     fn has_stopped(&self) -> bool {
         self.stopped.load(Ordering::SeqCst)
     }
@@ -155,12 +162,15 @@ impl Pass<'_> {
         };
         let report = |(run, checked, wrote): (&Run<'i>, Checked<'i>, Option<Result<Wrote, Error>>)| {
             ends.push(match wrote {
-                None => self.not_begun(run, checked),
+                None if checked.has_ended() => self.not_begun(run, checked),
+                None => match self.interruption() {
+                    Some(error) => run.end(run.interrupted(error)),
+                    None => self.not_begun(run, checked),
+                },
                 Some(wrote) => {
                     let is_counted = wrote.is_err();
-                    let is_interrupted = wrote.as_ref().is_ok_and(Wrote::is_interrupted);
-                    let is_first = !(is_interrupted && self.is_interrupted.swap(true, Ordering::SeqCst));
-                    let ((end, outcome), is_over) = run.report(wrote, is_first);
+                    let interrupted = if is_counted { None } else { self.interruption() };
+                    let ((end, outcome), is_over) = run.report(wrote, interrupted);
                     if !is_counted || is_over {
                         self.ended(if is_counted { Outcome::Done } else { outcome }, is_over);
                     }
@@ -169,6 +179,7 @@ impl Pass<'_> {
             });
             Ok::<(), std::convert::Infallible>(())
         };
+        let _reporting = self.context.progress.reporting();
         let Ok(()) = each(writers, items.into_iter(), work, report);
         ends
     }
