@@ -164,7 +164,11 @@ impl Pass<'_> {
             ends.push(match wrote {
                 None if checked.has_ended() => self.not_begun(run, checked),
                 None => match self.interruption() {
-                    Some(error) => run.end(run.interrupted(error)),
+                    Some(error) => {
+                        let ended = run.interrupted(error);
+                        self.ended(ended.1, true);
+                        run.end(ended)
+                    }
                     None => self.not_begun(run, checked),
                 },
                 Some(wrote) => {
