@@ -194,3 +194,25 @@ fn locks_that_others_hold_are_waited_for_once_and_not_one_after_the_other() {
     assert_eq!(run.stderr.matches("holds the lock").count(), 12, "{run}");
     drop(held);
 }
+
+#[test]
+fn a_child_whose_output_no_thread_can_read_is_an_error_and_not_a_panic() {
+    let sandbox = Sandbox::new(PROGRAM);
+    let folder = sandbox.root().join("tools");
+    std::fs::create_dir(&folder).unwrap();
+    let docker = folder.join("docker");
+    std::fs::write(&docker, "#!/bin/sh\nexit 1\n").unwrap();
+    std::fs::set_permissions(&docker, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let mut said = String::new();
+    for from in 1..=6 {
+        let mut traced = sandbox.command("strace");
+        traced.env("PATH", format!("{}:/usr/bin:/bin", folder.display()));
+        traced.args(["-o", "/dev/null", "-e", "trace=clone,clone3", "-e"]);
+        traced.arg(format!("inject=clone,clone3:error=EAGAIN:when={from}+"));
+        traced.args([PROGRAM, "verify", "-f", "examples/existing/kasm-db.yaml"]);
+        let run = sandbox.finish(&mut traced);
+        assert!(!run.stderr.contains("kasm-db broke"), "{from}: {run}");
+        said.push_str(&format!("{run}"));
+    }
+    assert!(said.contains("cannot start a thread: resource temporarily unavailable"), "{said}");
+}
