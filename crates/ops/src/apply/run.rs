@@ -319,7 +319,7 @@ impl Run<'_> {
             Ok(prepared) => prepared,
             Err(error) => return Some(Err(error)),
         };
-        // Whoever was writing when the signal came says so.
+        // The signal is said with whatever is reported next.
         let writing = self.context.progress.writing_target().ok()?;
         Some(ready.write(writing, self.context).map(|written| Wrote { plan, written }))
     }
@@ -344,8 +344,8 @@ impl Run<'_> {
 
     /// Reports the signal that ends the run before the target is begun.
     pub(super) fn interrupted(&self, error: Error) -> (End, Outcome) {
-        let begun = self.begin().map_err(|error| (End::NotStarted, error));
-        self.finished(begun.and_then(|()| Err((End::NotStarted, error)))).0
+        let error = self.begin().err().unwrap_or(error);
+        self.finished(Err((End::NotStarted, error))).0
     }
 
     /// Reports how the target ended, and returns it.
