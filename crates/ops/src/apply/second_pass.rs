@@ -139,6 +139,9 @@ impl Pass<'_> {
             return self.not_begun(run, checked);
         };
         let ((end, outcome), is_over) = run.finish(locked, checked);
+        if outcome == Outcome::Interrupted {
+            self.is_interrupted.store(true, Ordering::SeqCst);
+        }
         self.ended(outcome, is_over);
         run.end((end, outcome))
     }
