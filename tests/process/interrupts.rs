@@ -176,6 +176,63 @@ fn a_signal_while_files_are_written_leaves_all_or_none_and_says_which() {
     assert!(kept >= 1, "{kept} signals came before");
 }
 
+/// Writes documents in folders of their own, with a target each.
+fn many(number: usize) -> Sandbox {
+    let sandbox = Sandbox::new(PROGRAM);
+    for index in 0..number {
+        let folder = sandbox.root().join(format!("many/t{index}"));
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("postgresql.conf"), "work_mem = 4MB\n").unwrap();
+        let text = format!(
+            "schema: kasm-db/v1\npostgres_major: 14\nsettings: {{work_mem: 8MB}}\n\
+             targets: [{{name: t{index}, files: {{postgresql_conf: postgresql.conf}}}}]\n"
+        );
+        std::fs::write(folder.join("kasm-db.yaml"), text).unwrap();
+    }
+    sandbox
+}
+
+#[test]
+fn a_signal_while_targets_are_written_side_by_side_is_said_once_and_names_the_files_of_all() {
+    const TARGETS: usize = 150;
+    let mut cut_short = 0;
+    for first in [1, 5, 20, 40, 80] {
+        let sandbox = many(TARGETS);
+        let conf = |index: usize| sandbox.root().join(format!("many/t{index}/postgresql.conf"));
+        let written = || {
+            let is_new = |index: &usize| std::fs::read_to_string(conf(*index)).unwrap() == "work_mem = 8MB\n";
+            (0..TARGETS).filter(is_new).collect::<Vec<_>>()
+        };
+        let child = kasm_db(&sandbox, &["apply", "-y", "-R", "-f", "many", "--summary"]).spawn().unwrap();
+        let started = Instant::now();
+        while written().len() < first {
+            assert!(started.elapsed() < 4 * SOON, "{:?} are written", written());
+        }
+        send(&child, Signal::TERM);
+        let output = child.wait_with_output().unwrap();
+        let [table, said] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+        let written = written();
+        if output.status.code() == Some(0) {
+            assert_eq!(written.len(), TARGETS);
+            continue;
+        }
+        assert_eq!(output.status.code(), Some(130), "{said}");
+        assert_eq!(said.matches("interrupted by SIGTERM").count(), 1, "{said}");
+        let changed = said.lines().find_map(|line| line.strip_prefix("  = help: changed: ")).unwrap();
+        let mut changed: Vec<_> = changed.split(", ").map(String::from).collect();
+        let mut wanted: Vec<_> = written.iter().map(|index| conf(*index).display().to_string()).collect();
+        changed.sort();
+        wanted.sort();
+        assert_eq!(changed, wanted);
+        // No more than the target that the signal is said with ends with it.
+        assert!(table.matches("applied, and then it failed").count() <= 1, "{table}");
+        assert!(!table.contains(": failed\n"), "{table}");
+        assert_eq!(table.matches("not started").count().min(1), usize::from(written.len() < TARGETS));
+        cut_short += usize::from(written.len() < TARGETS);
+    }
+    assert!(cut_short >= 2, "{cut_short} runs were cut short");
+}
+
 #[test]
 fn a_rollback_that_a_signal_ends_names_the_files_that_it_changed() {
     const ROLLBACK: [&str; 4] = ["-f", "examples/existing/kasm-db.yaml", "rollback", "-y"];

@@ -126,3 +126,93 @@ fn an_apply_raises_its_limit_of_open_files() {
     run("4096 && ulimit -Sn 40").expect(10);
     assert_eq!(std::fs::read_to_string(&files[59]).unwrap(), "work_mem = 8MB\n");
 }
+
+#[test]
+fn where_few_files_may_be_open_fewer_targets_are_written_at_a_time() {
+    let (sandbox, files) = small(40);
+    let script =
+        format!("ulimit -n 230 && exec {PROGRAM} apply -y --keep-going --max-failures 40 -R -f many");
+    let run = sandbox.finish(sandbox.command("sh").args(["-c", &script]));
+    let written = files.iter().filter(|path| std::fs::read_to_string(path).unwrap() == "work_mem = 8MB\n");
+    assert_eq!(written.count(), 39, "{run}");
+    run.expect(10);
+}
+
+#[test]
+fn targets_are_done_by_as_many_threads_as_the_system_starts() {
+    // From so many calls on no thread is started: none of those that work, or only some.
+    for from in [1, 2, 4] {
+        let (sandbox, files) = small(20);
+        for command in ["plan", "apply -y --keep-going"] {
+            let mut traced = sandbox.command("strace");
+            traced.args(["-f", "-o", "/dev/null", "-e", "trace=clone,clone3", "-e"]);
+            traced.arg(format!("inject=clone,clone3:error=EAGAIN:when={from}+"));
+            let rest = format!("{command} -R -f many --jobs 8 --color never");
+            let run = sandbox.finish(traced.arg(PROGRAM).args(rest.split(' ')));
+            let code = if command.starts_with("apply") { 10 } else { 4 };
+            assert!(!run.stderr.contains("thread") && run.code != Some(101), "{run}");
+            run.expect(code);
+        }
+        let texts = files.iter().map(|path| std::fs::read_to_string(path).unwrap());
+        assert_eq!(texts.filter(|text| text == "work_mem = 8MB\n").count(), 19);
+    }
+}
+
+#[test]
+fn runs_that_name_the_same_folders_in_different_orders_take_the_locks_in_one_order() {
+    let (sandbox, files) = small(3);
+    let [first, last] = [0, 2].map(|index: usize| {
+        let folder = files[index].parent().unwrap();
+        (folder.join("kasm-db.yaml"), std::fs::File::open(folder).unwrap())
+    });
+    first.1.lock().unwrap();
+    let mut command = sandbox.command(PROGRAM);
+    command.args(["apply", "-y", "--lock-timeout", "60"]);
+    let child = command.arg("-f").arg(&last.0).arg("-f").arg(&first.0).spawn().unwrap();
+    // It waits for the first folder, and must not hold the last one meanwhile.
+    std::thread::sleep(std::time::Duration::from_millis(1000));
+    let free = last.1.try_lock();
+    last.1.unlock().unwrap();
+    first.1.unlock().unwrap();
+    assert_eq!(child.wait_with_output().unwrap().status.code(), Some(0));
+    assert!(free.is_ok(), "{free:?}");
+    assert_eq!(std::fs::read_to_string(&files[2]).unwrap(), "work_mem = 8MB\n");
+}
+
+#[test]
+fn locks_that_others_hold_are_waited_for_once_and_not_one_after_the_other() {
+    let (sandbox, files) = small(12);
+    let hold = |path: &std::path::PathBuf| {
+        let folder = std::fs::File::open(path.parent().unwrap()).unwrap();
+        folder.lock().unwrap();
+        folder
+    };
+    let held: Vec<_> = files.iter().map(hold).collect();
+    let begun = std::time::Instant::now();
+    let run = sandbox.run("apply -y -R -f many --lock-timeout 2").expect(6);
+    assert!(begun.elapsed() < std::time::Duration::from_secs(12), "{:?}", begun.elapsed());
+    assert_eq!(run.stderr.matches("holds the lock").count(), 12, "{run}");
+    drop(held);
+}
+
+#[test]
+fn a_child_whose_output_no_thread_can_read_is_an_error_and_not_a_panic() {
+    let sandbox = Sandbox::new(PROGRAM);
+    let folder = sandbox.root().join("tools");
+    std::fs::create_dir(&folder).unwrap();
+    let docker = folder.join("docker");
+    std::fs::write(&docker, "#!/bin/sh\nexit 1\n").unwrap();
+    std::fs::set_permissions(&docker, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let mut said = String::new();
+    for from in 1..=6 {
+        let mut traced = sandbox.command("strace");
+        traced.env("PATH", format!("{}:/usr/bin:/bin", folder.display()));
+        traced.args(["-o", "/dev/null", "-e", "trace=clone,clone3", "-e"]);
+        traced.arg(format!("inject=clone,clone3:error=EAGAIN:when={from}+"));
+        traced.args([PROGRAM, "verify", "-f", "examples/existing/kasm-db.yaml"]);
+        let run = sandbox.finish(&mut traced);
+        assert!(!run.stderr.contains("kasm-db broke"), "{from}: {run}");
+        said.push_str(&format!("{run}"));
+    }
+    assert!(said.contains("cannot start a thread: resource temporarily unavailable"), "{said}");
+}

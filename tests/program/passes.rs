@@ -313,9 +313,18 @@ fn a_signal_ends_the_run_whatever_may_fail() {
     let stop = sandbox.root().join("stop");
     // The command gets the signal's turn: it comes while it runs, and the run ends behind it.
     write(&stop, "#!/bin/sh\nkill -TERM $PPID\nsleep 1\n").unwrap();
-    sandbox.run("apply -y --keep-going --max-failures 5").expect(130);
+    // Nothing follows the files of those behind it.
+    let behind = sandbox.root().join("behind");
+    create_dir(&behind).unwrap();
+    write(behind.join("postgresql.conf"), OLD).unwrap();
+    let target = "targets: [{name: behind, files: {postgresql_conf: postgresql.conf}}]";
+    let text = format!("schema: kasm-db/v1\npostgres_major: 14\nsettings: {{work_mem: 8MB}}\n{target}\n");
+    write(behind.join("kasm-db.yaml"), text).unwrap();
+    let run = sandbox.run("apply -y --keep-going --max-failures 5 -f kasm-db.yaml -f behind/kasm-db.yaml");
+    let run = run.expect(130);
     assert!(conf(&sandbox, "a").contains("max_connections = 50"));
-    assert_eq!(conf(&sandbox, "b"), OLD);
+    assert_eq!((conf(&sandbox, "b"), conf(&sandbox, "behind")), (OLD.into(), OLD.into()));
+    assert_eq!(run.stderr.matches("interrupted by SIGTERM").count(), 1, "{run}");
 }
 
 #[test]

@@ -43,6 +43,11 @@ pub(crate) fn watch(terminal: Terminal, progress: Progress, results: Results) {
 fn signalled(terminal: Terminal, progress: &Progress, results: &Results, name: &'static str) {
     match progress.signal(name) {
         Signalled::Waits | Signalled::IsOver => {}
+        Signalled::WaitsForReport => {
+            if !progress.is_reported(LAST_WORDS) {
+                signalled(terminal, progress, results, name);
+            }
+        }
         Signalled::WaitsFor(command) => {
             let text = format!(
                 "{name}: waiting until `{}` ends, at most {} seconds; a second signal ends at once\n",

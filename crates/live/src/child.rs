@@ -9,7 +9,7 @@ use std::process::{Child, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::thread;
+use std::thread::{self, Builder};
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
@@ -167,10 +167,10 @@ pub(crate) fn stream(
     let mut child = spawn(job, Stdio::null())?;
     let (send, chunks) = sync_channel(16);
     if let Some(stdout) = child.stdout.take() {
-        forward(stdout, false, send.clone());
+        forward(stdout, false, send.clone()).map_err(|error| not_read(&mut child, job, &error))?;
     }
     if let Some(stderr) = child.stderr.take() {
-        forward(stderr, true, send.clone());
+        forward(stderr, true, send.clone()).map_err(|error| not_read(&mut child, job, &error))?;
     }
     drop(send);
     let kept = Kept::new(job.limit);
@@ -254,17 +254,20 @@ fn run_until(
     if let Some(mut stdin) = child.stdin.take() {
         let input = job.input.clone().into_bytes();
         // Beside the readers: a child that writes before it has read everything must not wait for ever.
-        thread::spawn(move || {
+        let write = move || {
             // Who ends early need not have read everything; how it ended tells.
             let _ = stdin.write_all(&input);
-        });
+        };
+        Builder::new().spawn(write).map_err(|error| not_read(&mut child, job, &error))?;
     }
     let (send, chunks) = sync_channel(16);
     if let Some(stdout) = child.stdout.take() {
-        streams.extend(forward(stdout, false, send.clone()));
+        let stream = forward(stdout, false, send.clone());
+        streams.extend(stream.map_err(|error| not_read(&mut child, job, &error))?);
     }
     if let Some(stderr) = child.stderr.take() {
-        streams.extend(forward(stderr, true, send.clone()));
+        let stream = forward(stderr, true, send.clone());
+        streams.extend(stream.map_err(|error| not_read(&mut child, job, &error))?);
     }
     drop(send);
     let mut kept = Kept::new(job.limit);
@@ -284,6 +287,17 @@ fn run_until(
         }),
         None => Err(late_of(job)),
     }
+}
+
+/// Ends a child for which no thread could be started: nobody would read what it says.
+fn not_read(child: &mut Child, job: &Job<'_>, error: &std::io::Error) -> ChildError {
+    end(child);
+    let _ = child.wait();
+    if let Some(commanding) = job.commanding {
+        commanding.ended();
+    }
+    let why = format!("cannot start a thread: {}", reason(error));
+    ChildError::Start { program: job.program.path().display().to_string(), why }
 }
 
 /// Starts a child with pipes for its output.
@@ -354,10 +368,10 @@ fn forward(
     mut from: impl Read + AsFd + Send + 'static,
     is_error: bool,
     to: SyncSender<Chunk>,
-) -> Option<Stream> {
+) -> std::io::Result<Option<Stream>> {
     let is_over = Arc::new(AtomicBool::new(false));
     let stream = from.as_fd().try_clone_to_owned().ok().map(|end| Stream { end, is_over: is_over.clone() });
-    thread::spawn(move || {
+    Builder::new().spawn(move || {
         let mut buffer = vec![0; 1 << 16];
         loop {
             match from.read(&mut buffer) {
@@ -368,8 +382,8 @@ fn forward(
             }
         }
         is_over.store(true, Ordering::Relaxed);
-    });
-    stream
+    })?;
+    Ok(stream)
 }
 
 /// Waits for the end of the child and of its output, and ends it if `take` says so; `None` if it took too long and was

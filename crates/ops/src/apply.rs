@@ -8,8 +8,9 @@ mod options;
 mod run;
 mod second_pass;
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::time::Duration;
 
 pub use self::end::End;
 pub use self::options::Options;
@@ -135,13 +136,28 @@ fn all(
     Applied { outcome, targets }
 }
 
-/// Locks each folder once, whatever the number of its targets.
+/// Locks each folder once, whatever the number of its targets; in the order of the folders, so that two runs over the same
+/// ones, in whatever order, never wait for each other.
 fn lock<'a>(runs: &[Run<'_>], rooted: &'a [Result<Rooted, Error>]) -> Vec<Result<Locked<'a>, Error>> {
-    let mut held: HashMap<String, Result<Locked<'a>, Error>> = HashMap::new();
-    let each = runs.iter().zip(rooted).map(|(run, rooted)| {
+    let mut folders: BTreeMap<String, (&Run<'_>, &'a Rooted)> = BTreeMap::new();
+    for (run, rooted) in runs.iter().zip(rooted) {
+        if let Ok(rooted) = rooted {
+            folders.entry(rooted.folder()).or_insert((run, rooted));
+        }
+    }
+    let mut timeout = None;
+    let lock = |(folder, (run, rooted)): (String, (&Run<'_>, &'a Rooted))| {
+        let locked = run.lock(rooted, timeout.unwrap_or(run.context.selection.lock_timeout));
+        // Whoever holds one may hold all of them: to wait for each would take as many times as long.
+        if locked.as_ref().is_err_and(|error| error.kind == Outcome::Locked) {
+            timeout = Some(Duration::ZERO);
+        }
+        (folder, locked)
+    };
+    let held: BTreeMap<_, _> = folders.into_iter().map(lock).collect();
+    let each = rooted.iter().map(|rooted| {
         let rooted = rooted.as_ref().map_err(Error::clone)?;
-        let held = held.entry(rooted.folder()).or_insert_with(|| run.lock(rooted));
-        held.as_ref().map(|locked| locked.with(rooted)).map_err(Error::clone)
+        held[&rooted.folder()].as_ref().map(|locked| locked.with(rooted)).map_err(Error::clone)
     });
     each.collect()
 }

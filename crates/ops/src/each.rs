@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::Builder;
 
 /// Works on every item with so many threads, and hands out the results in the order of the items.
 ///
 /// No more than twice as many items as there are jobs are begun and not yet handed out, so that memory does not grow
 /// with the number of items. With one job everything happens on this thread, one item after the other. After the first
-/// error of `take` nothing more is begun.
+/// error of `take` nothing more is begun. Where the system starts fewer threads, or none, those that there are do the work.
 ///
 /// # Errors
 /// Those of `take`.
@@ -30,15 +31,21 @@ where
         limit: 2 * jobs,
     };
     std::thread::scope(|scope| {
-        for _ in 0..jobs {
-            scope.spawn(|| {
-                let _guard = EndIfPanicking(&queue);
-                while let Some((index, item)) = queue.begin() {
-                    let result = work(item);
-                    queue.lock().done.insert(index, result);
-                    queue.turn.notify_all();
-                }
-            });
+        let worker = || {
+            let _guard = EndIfPanicking(&queue);
+            while let Some((index, item)) = queue.begin() {
+                let result = work(item);
+                queue.lock().done.insert(index, result);
+                queue.turn.notify_all();
+            }
+        };
+        let start = |_: &usize| Builder::new().spawn_scoped(scope, worker).is_ok();
+        if (0..jobs).take_while(start).count() == 0 {
+            while let Some((_, item)) = queue.begin() {
+                take(work(item))?;
+                queue.lock().taken += 1;
+            }
+            return Ok(());
         }
         let _guard = EndIfPanicking(&queue);
         let taken = queue.take_all(&mut take);

@@ -38,7 +38,7 @@ pub fn forget(mut documents: Documents, options: &Options, context: &Context<'_>
     let mut outcome = applied.outcome;
     for declared in &targets {
         let rooted = Rooted::open(declared.dir, context.selection)?;
-        let locked = rooted.lock_to_write(false, context)?;
+        let locked = rooted.lock_to_write(context.selection.lock_timeout, false, context)?;
         if let Some(left) = pending(&rooted.root)? {
             context.tell(Event::Left(left.follow_up.step))?;
             outcome = outcome.worse(Outcome::Unfinished);

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use commit::{Lock, Root};
 use model::DesiredState;
@@ -91,19 +92,24 @@ impl Rooted {
     ///
     /// # Errors
     /// Another run holds it; or an interrupted run is here that is not or cannot be recovered.
-    pub(crate) fn lock_to_write(&self, dry_run: bool, context: &Context<'_>) -> Result<Locked<'_>, Error> {
+    pub(crate) fn lock_to_write(
+        &self,
+        timeout: Duration,
+        dry_run: bool,
+        context: &Context<'_>,
+    ) -> Result<Locked<'_>, Error> {
         if dry_run && let Some(error) = self.interrupted() {
             return Err(error);
         }
-        let locked = self.lock(context.selection)?;
+        let locked = self.lock(timeout)?;
         if !dry_run && let Some(recovery) = recovery::end_interrupted(&locked.lock, &context.progress)? {
             context.tell(Event::Recovered(self.root.path(), &recovery))?;
         }
         Ok(locked)
     }
 
-    pub(crate) fn lock(&self, selection: &Selection) -> Result<Locked<'_>, Error> {
-        let lock = self.root.lock(selection.lock_timeout).map_err(|error| {
+    pub(crate) fn lock(&self, timeout: Duration) -> Result<Locked<'_>, Error> {
+        let lock = self.root.lock(timeout).map_err(|error| {
             let is_locked = matches!(error, commit::Error::Locked { .. });
             let kind = if is_locked { Outcome::Locked } else { Outcome::Failed };
             let mut error = Error { kind, ..Error::from(&error) };

@@ -1,7 +1,7 @@
 //! How far a run has come, for whoever gets a signal: it ends a run at once before anything is written, never between
 //! two files, and after a command that stops or starts the deployment.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use live::{Commanding, Interrupted, Watch};
@@ -15,13 +15,25 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How far a run has come. Clones share it: one belongs to the run, one to the thread that waits for signals.
 #[derive(Clone, Debug, Default)]
-pub struct Progress(Arc<Mutex<State>>);
+pub struct Progress(Arc<Shared>);
+
+/// What the clones share.
+#[derive(Debug, Default)]
+struct Shared {
+    state: Mutex<State>,
+    /// Notified whenever somebody has ended to write, or to report what was written.
+    written: Condvar,
+}
 
 /// Whoever holds the lock can neither be interrupted nor start to write.
 #[derive(Debug, Default)]
 struct State {
     /// How many threads write files just now.
     writing: usize,
+    /// Whether what is written side by side is still to be reported.
+    reporting: bool,
+    /// Whether a signal has waited for that.
+    is_waited_for: bool,
     /// Whether files of this run are in place.
     applied: bool,
     /// Whether files of this run were in place, and are as before.
@@ -54,6 +66,9 @@ struct Running {
 pub enum Signalled<'a> {
     /// It waits until files are written, and the run ends then.
     Waits,
+    /// It waits a moment until what was written is reported, and the run ends then; if that takes too long, it is to be
+    /// accepted once more, and ends the run.
+    WaitsForReport,
     /// The run is over, and ends as it does anyway once its result is written; a second signal ends it at once.
     IsOver,
     /// It waits until this command ends, at most for [`PATIENCE`]; a second signal ends the run at once.
@@ -81,6 +96,11 @@ impl Progress {
             state.came.get_or_insert((name, Instant::now()));
             return Signalled::Waits;
         }
+        if state.reporting && !state.is_waited_for {
+            state.is_waited_for = true;
+            state.came.get_or_insert((name, Instant::now()));
+            return Signalled::WaitsForReport;
+        }
         if state.over && state.came.is_none() {
             state.came = Some((name, Instant::now()));
             return Signalled::IsOver;
@@ -95,10 +115,18 @@ impl Progress {
         Signalled::Ends(Ending { error: state.error(name), group, _held: state })
     }
 
+    /// Waits until what was written is reported, at most so long. Returns whether it is: whoever reads the results may have
+    /// stopped to read.
+    pub fn is_reported(&self, at_most: Duration) -> bool {
+        let is_reporting = |state: &mut State| state.reporting;
+        let waited = self.0.written.wait_timeout_while(self.lock(), at_most, is_reporting);
+        !waited.unwrap_or_else(PoisonError::into_inner).0.reporting
+    }
+
     /// Returns what a run that breaks off here leaves: whether files are just being written, or have been.
     pub fn standing(&self) -> (bool, bool) {
         // Whoever panics may hold the lock; nothing is written while it is held.
-        self.0.try_lock().map_or((false, false), |state| (state.writing > 0, state.applied))
+        self.0.state.try_lock().map_or((false, false), |state| (state.writing > 0, state.applied))
     }
 
     /// Records that files are written that are not those of a target.
@@ -168,6 +196,13 @@ impl Progress {
         Ok(Writing(self))
     }
 
+    /// Starts to write targets side by side: until [`Reporting`] is dropped, a signal waits until those are reported that are
+    /// written.
+    pub(crate) fn reporting(&self) -> Reporting<'_> {
+        self.lock().reporting = true;
+        Reporting(self)
+    }
+
     /// Returns the error that ends the run if a signal came while it had to wait.
     pub(crate) fn interrupted(&self) -> Result<(), Error> {
         let state = self.lock();
@@ -177,8 +212,17 @@ impl Progress {
         }
     }
 
+    /// Waits until nobody writes, and returns the error that ends the run if a signal came: it names the files of all who
+    /// wrote.
+    pub(crate) fn all_written(&self) -> Result<(), Error> {
+        let is_written_to = |state: &mut State| state.writing > 0;
+        let waited = self.0.written.wait_while(self.lock(), is_written_to);
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
+        self.interrupted()
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -222,6 +266,17 @@ impl Writing<'_> {
 impl Drop for Writing<'_> {
     fn drop(&mut self) {
         self.0.lock().writing -= 1;
+        self.0.0.written.notify_all();
+    }
+}
+
+/// The time in which targets are written side by side: what is written is reported later.
+pub(crate) struct Reporting<'a>(&'a Progress);
+
+impl Drop for Reporting<'_> {
+    fn drop(&mut self) {
+        self.0.lock().reporting = false;
+        self.0.0.written.notify_all();
     }
 }
 
@@ -304,6 +359,36 @@ mod tests {
         assert!(matches!(progress.signal("SIGTERM"), Signalled::Waits));
         assert_eq!(other.end(false).unwrap_err().kind, Outcome::Interrupted);
         assert!(matches!(progress.signal("SIGTERM"), Signalled::Ends(_)));
+    }
+
+    #[test]
+    fn a_signal_waits_once_until_what_was_written_is_reported() {
+        let progress = Progress::default();
+        let reporting = progress.reporting();
+        drop(progress.writing_target().unwrap());
+        assert!(matches!(progress.signal("SIGTERM"), Signalled::WaitsForReport));
+        assert_eq!(progress.writing_target().map(drop).unwrap_err().kind, Outcome::Interrupted);
+        assert!(!progress.is_reported(Duration::from_millis(20)));
+        assert!(matches!(progress.signal("SIGTERM"), Signalled::Ends(_)));
+        drop(reporting);
+        assert!(progress.is_reported(Duration::ZERO));
+    }
+
+    #[test]
+    fn the_error_of_a_signal_names_the_files_of_all_who_wrote_when_it_came() {
+        let progress = Progress::default();
+        let (one, other) = (progress.writing_target().unwrap(), progress.writing_target().unwrap());
+        assert!(matches!(progress.signal("SIGTERM"), Signalled::Waits));
+        progress.changed(["one".into()]);
+        one.end(true).unwrap_err();
+        let help = std::thread::scope(|scope| {
+            let asked = scope.spawn(|| progress.all_written().unwrap_err().help);
+            std::thread::sleep(Duration::from_millis(50));
+            progress.changed(["other".into()]);
+            other.end(true).unwrap_err();
+            asked.join().unwrap()
+        });
+        assert_eq!(help.as_deref(), Some("changed: one, other"));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::follow_up::record::{Record, pending};
 use crate::note::Note;
 use crate::opened::Locked;
 use crate::outcome::Outcome;
+use crate::progress::Writing;
 use crate::written_record::{self, Sets};
 
 /// A change of a target's files, ready to be written.
@@ -52,10 +53,9 @@ impl Ready<'_> {
         self.locked.lock.check(&self.changes, &self.options(None, None)).map_err(|error| failed(&error, None))
     }
 
-    /// Writes all files or none, and what follows them beside them. A signal waits for the end.
-    pub(crate) fn write(&self, context: &Context<'_>) -> Result<Written, Error> {
+    /// Writes all files or none, and what follows them beside them. A signal waits for the end of `writing`.
+    pub(crate) fn write(&self, writing: Writing<'_>, context: &Context<'_>) -> Result<Written, Error> {
         let record = self.bound()?;
-        let writing = context.progress.writing_target()?;
         let committed = self.commit(record.as_ref());
         if committed.is_ok() {
             let root = self.locked.rooted.root.path();

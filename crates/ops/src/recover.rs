@@ -41,7 +41,7 @@ pub enum Work {
 /// Another run holds the lock; some files can be made neither; or what follows failed.
 pub fn recover(dir: &TargetDir, context: &Context<'_>) -> Result<Recovered, Error> {
     let rooted = Rooted::open(dir, context.selection)?;
-    let locked = rooted.lock(context.selection)?;
+    let locked = rooted.lock(context.selection.lock_timeout)?;
     let recovery = end_interrupted(&locked.lock, &context.progress)?;
     let root = rooted.root.path().to_path_buf();
     let Some(record) = pending(&rooted.root)? else {

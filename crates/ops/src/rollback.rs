@@ -56,7 +56,7 @@ pub fn rollback(
 ) -> Result<Outcome, Error> {
     context.progress.another();
     let rooted = Rooted::open(dir, context.selection)?;
-    let locked = rooted.lock_to_write(options.dry_run, context)?;
+    let locked = rooted.lock_to_write(context.selection.lock_timeout, options.dry_run, context)?;
     let to = match options.generation {
         Some(number) => number,
         None => before_the_last(&rooted.root)?,
@@ -202,7 +202,7 @@ struct Followed {
 
 fn write(ready: &Ready<'_>, needs: Needs, next: Next, context: &Context<'_>) -> Result<Followed, Error> {
     let locked = ready.locked;
-    let written = ready.write(context)?;
+    let written = ready.write(context.progress.writing_target()?, context)?;
     let root = locked.rooted.root.path();
     let (is_left, is_followed) = (next == Next::Later, next == Next::Now);
     let report = &written.report;

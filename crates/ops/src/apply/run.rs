@@ -1,5 +1,7 @@
 //! One target of a run: its checks in the first pass, its files and what follows them in the second.
 
+use std::time::Duration;
+
 use commit::Change;
 use model::DesiredState;
 use model::document::OnRemoval;
@@ -98,13 +100,6 @@ pub(super) struct Wrote {
     written: Written,
 }
 
-impl Wrote {
-    /// Returns whether a signal came meanwhile.
-    pub(super) fn is_interrupted(&self) -> bool {
-        self.written.interrupted.is_err()
-    }
-}
-
 /// A plan that was checked.
 pub(super) struct Prepared<'a> {
     ready: Ready<'a>,
@@ -145,9 +140,9 @@ impl Run<'_> {
     }
 
     /// Acquires the lock, and recovers what an earlier run left.
-    pub(super) fn lock<'l>(&self, rooted: &'l Rooted) -> Result<Locked<'l>, Error> {
+    pub(super) fn lock<'l>(&self, rooted: &'l Rooted, timeout: Duration) -> Result<Locked<'l>, Error> {
         self.begin()?;
-        rooted.lock_to_write(self.options.dry_run, self.context)
+        rooted.lock_to_write(timeout, self.options.dry_run, self.context)
     }
 
     /// Reads and plans; says nothing, so that several targets can be examined side by side.
@@ -320,28 +315,37 @@ impl Run<'_> {
         if self.context.progress.interrupted().is_err() {
             return None;
         }
-        let wrote = self
-            .planned_again(locked, &checked.inputs, false)
-            .and_then(|Prepared { ready, plan }| Ok(Wrote { plan, written: ready.write(self.context)? }));
-        Some(wrote)
+        let Prepared { ready, plan } = match self.planned_again(locked, &checked.inputs, false) {
+            Ok(prepared) => prepared,
+            Err(error) => return Some(Err(error)),
+        };
+        // The signal is said with whatever is reported next.
+        let writing = self.context.progress.writing_target().ok()?;
+        Some(ready.write(writing, self.context).map(|written| Wrote { plan, written }))
     }
 
-    /// Reports what was written. `is_first` tells that nobody has said of a signal yet that it ends the run. Returns as
-    /// [`Run::finish`] does.
-    pub(super) fn report(&self, wrote: Result<Wrote, Error>, is_first: bool) -> ((End, Outcome), bool) {
+    /// Reports what was written, and the signal that ends the run. Returns as [`Run::finish`] does.
+    pub(super) fn report(
+        &self,
+        wrote: Result<Wrote, Error>,
+        interrupted: Option<Error>,
+    ) -> ((End, Outcome), bool) {
         self.context.progress.another();
         let begun = self.begin().map_err(|error| (End::Failed, error));
         let told = begun.and_then(|()| {
             let Wrote { plan, written } = wrote.map_err(|error| (End::Failed, error))?;
             self.tell_of(&plan, &written)?;
-            let outcome = written.outcome();
-            match written.interrupted {
-                Err(error) if is_first => Err((End::Applied, error)),
-                Err(error) => Ok((End::Applied, error.kind)),
-                Ok(()) => Ok((End::Applied, outcome)),
-            }
+            // One target says it for all who wrote; the others have all that was to be done.
+            interrupted
+                .map_or_else(|| Ok((End::Applied, written.outcome())), |error| Err((End::Applied, error)))
         });
         self.finished(told)
+    }
+
+    /// Reports the signal that ends the run before the target is begun.
+    pub(super) fn interrupted(&self, error: Error) -> (End, Outcome) {
+        let error = self.begin().err().unwrap_or(error);
+        self.finished(Err((End::NotStarted, error))).0
     }
 
     /// Reports how the target ended, and returns it.
@@ -388,7 +392,9 @@ impl Run<'_> {
                 return Ok((End::Refused, Outcome::Refused));
             }
         }
-        let written = ready.write(self.context).map_err(before)?;
+        let written =
+            self.context.progress.writing_target().and_then(|writing| ready.write(writing, self.context));
+        let written = written.map_err(before)?;
         let after = |error: Error| (End::Applied, error);
         self.tell_of(&plan, &written)?;
         if let Some(record) = &written.record {

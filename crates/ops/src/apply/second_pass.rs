@@ -4,6 +4,8 @@
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use rustix::process::{Resource, getrlimit};
+
 use super::end::End;
 use super::options::Options;
 use super::run::{Checked, Run, Wrote};
@@ -13,6 +15,9 @@ use crate::error::Error;
 use crate::observer::Event;
 use crate::opened::Locked;
 use crate::outcome::Outcome;
+
+/// How many files a target has open at most while it is written; those of an installed deployment are about half as many.
+const OPEN_FILES: usize = 32;
 
 /// A target with what the first pass came to.
 pub(super) struct Item<'a> {
@@ -100,6 +105,13 @@ impl Pass<'_> {
         }
     }
 
+    /// Returns the error of a signal, once: it names the files of all who wrote when it came.
+    fn interruption(&self) -> Option<Error> {
+        let error = self.context.progress.interrupted().err()?;
+        let is_said = self.is_interrupted.swap(true, Ordering::SeqCst);
+        (!is_said).then(|| self.context.progress.all_written().err().unwrap_or(error))
+    }
+
     fn has_stopped(&self) -> bool {
         self.stopped.load(Ordering::SeqCst)
     }
@@ -123,6 +135,9 @@ impl Pass<'_> {
             return self.not_begun(run, checked);
         };
         let ((end, outcome), is_over) = run.finish(locked, checked);
+        if outcome == Outcome::Interrupted {
+            self.is_interrupted.store(true, Ordering::SeqCst);
+        }
         self.ended(outcome, is_over);
         run.end((end, outcome))
     }
@@ -130,8 +145,11 @@ impl Pass<'_> {
     /// Writes targets that nothing follows; each is reported when those before it are.
     fn side_by_side<'i>(&self, items: Vec<Item<'i>>) -> Vec<(End, Outcome)> {
         let mut ends = Vec::with_capacity(items.len());
-        let writers =
-            self.context.selection.writers_for(items.iter().filter(|item| !item.checked.has_ended()).count());
+        // What follows the files of a target before them says nothing of these.
+        self.context.progress.another();
+        let written = items.iter().filter(|item| !item.checked.has_ended()).count();
+        let writers = self.context.selection.writers_for(written);
+        let writers = if writers > 1 { writers.min(room_for_writers(written)) } else { writers };
         let work = |item: Item<'i>| {
             let Item { run, checked, locked } = item;
             let locked = locked.as_ref().ok().filter(|_| !self.has_stopped() && !checked.has_ended());
@@ -143,12 +161,19 @@ impl Pass<'_> {
         };
         let report = |(run, checked, wrote): (&Run<'i>, Checked<'i>, Option<Result<Wrote, Error>>)| {
             ends.push(match wrote {
-                None => self.not_begun(run, checked),
+                None if checked.has_ended() => self.not_begun(run, checked),
+                None => match self.interruption() {
+                    Some(error) => {
+                        let ended = run.interrupted(error);
+                        self.ended(ended.1, true);
+                        run.end(ended)
+                    }
+                    None => self.not_begun(run, checked),
+                },
                 Some(wrote) => {
                     let is_counted = wrote.is_err();
-                    let is_interrupted = wrote.as_ref().is_ok_and(Wrote::is_interrupted);
-                    let is_first = !(is_interrupted && self.is_interrupted.swap(true, Ordering::SeqCst));
-                    let ((end, outcome), is_over) = run.report(wrote, is_first);
+                    let interrupted = if is_counted { None } else { self.interruption() };
+                    let ((end, outcome), is_over) = run.report(wrote, interrupted);
                     if !is_counted || is_over {
                         self.ended(if is_counted { Outcome::Done } else { outcome }, is_over);
                     }
@@ -157,9 +182,20 @@ impl Pass<'_> {
             });
             Ok::<(), std::convert::Infallible>(())
         };
+        let _reporting = self.context.progress.reporting();
         let Ok(()) = each(writers, items.into_iter(), work, report);
         ends
     }
+}
+
+/// Returns how many of so many targets can be written at a time with the files that the process may have open: one that finds
+/// no room half-way fails, and one at a time need not.
+fn room_for_writers(targets: usize) -> usize {
+    let limit = getrlimit(Resource::Nofile).current.and_then(|limit| usize::try_from(limit).ok());
+    let open = std::fs::read_dir("/proc/self/fd").map(Iterator::count);
+    let (Some(limit), Ok(open)) = (limit, open) else { return usize::MAX };
+    // Each target that is written keeps its lock file open until the end.
+    (limit.saturating_sub(open + targets) / OPEN_FILES).max(1)
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use std::num::NonZero;
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
-use std::thread::{available_parallelism, scope};
+use std::thread::{Builder, available_parallelism, scope};
 
 use auditlog::{AuditEntry, Ending, Format, LIMIT, Scanner, csv_record_starts};
 
@@ -84,9 +84,9 @@ pub(crate) fn count_in_pieces(
         }
     };
     scope(|scope| {
-        for _ in 1..threads {
-            scope.spawn(work);
-        }
+        // Where the system starts no more threads, those that there are do the work.
+        let start = |_: &usize| Builder::new().spawn_scoped(scope, work).is_ok();
+        let _ = (1..threads).take_while(start).count();
         work();
     });
     let Order { mut whole, lines, broken, .. } = order.into_inner().unwrap_or_else(PoisonError::into_inner);

@@ -146,3 +146,55 @@ fn up_to_the_failures_that_are_allowed_all_others_are_written() {
         assert_eq!(heard.iter().filter(|heard| *heard == "too many").count(), 1);
     }
 }
+
+/// Sends a signal while the third target is reported, when those behind it have long been written.
+struct Signaller {
+    progress: Progress,
+    answer: Mutex<Option<String>>,
+    said: Mutex<Vec<Error>>,
+}
+
+impl Observer for Signaller {
+    fn event(&self, event: Event<'_>, _: &Scrubber) -> Result<(), Error> {
+        match event {
+            Event::Applied { root, .. } if root.ends_with("t02") => {
+                std::thread::sleep(std::time::Duration::from_millis(500));
+                let answer = format!("{:?}", self.progress.signal("SIGTERM"));
+                *self.answer.lock().unwrap() = Some(answer);
+            }
+            Event::Failed(error) => self.said.lock().unwrap().push(error.clone()),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn confirm(&self, _: Question) -> Result<bool, Error> {
+        Ok(true)
+    }
+}
+
+#[test]
+fn a_signal_while_targets_are_reported_is_said_after_all_that_is_written_is_reported() {
+    for jobs in [1, 3, 5, 100] {
+        let folder = tempfile::tempdir().unwrap();
+        let documents = targets(folder.path());
+        let selection = Selection { documents, jobs: NonZero::new(jobs), ..Selection::default() };
+        let progress = Progress::default();
+        let (answer, said) = (Mutex::default(), Mutex::default());
+        let signaller = Signaller { progress: progress.clone(), answer, said };
+        let documents = Documents::load(&selection).unwrap();
+        let context = Context::new(&selection, Environment::default(), progress, &signaller);
+        let options = Options { yes: true, keep_going: true, max_failures: Some(9), ..Options::default() };
+        let applied = apply(&documents, &options, &context).unwrap();
+        assert_eq!(signaller.answer.into_inner().unwrap().as_deref(), Some("WaitsForReport"), "{jobs} jobs");
+        assert_eq!(applied.outcome, Outcome::Interrupted, "{jobs} jobs");
+        let written = ends(folder.path(), &applied).iter().filter(|end| **end == End::Applied).count();
+        assert!(written >= 3 && (jobs > 1 || written == 3), "{jobs} jobs: {written}");
+        assert!(written <= 3 + 2 * jobs, "{jobs} jobs: {written}");
+        let said = signaller.said.into_inner().unwrap();
+        let interrupted = said.iter().filter(|error| error.kind == Outcome::Interrupted);
+        let helps: Vec<_> = interrupted.map(|error| error.help.clone().unwrap()).collect();
+        assert_eq!(helps.len(), 1, "{jobs} jobs: {said:?}");
+        assert_eq!(helps[0].split(", ").count(), written, "{jobs} jobs: {helps:?}");
+    }
+}
