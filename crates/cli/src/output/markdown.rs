@@ -44,6 +44,8 @@ struct Markdown {
     detail: Detail,
     command: &'static str,
     rows: Vec<Row>,
+    /// How long the folded parts of the targets of each rank are at least.
+    least: [usize; 3],
     /// What is wrong with documents, or with the run.
     problems: Vec<String>,
     /// What should be known of documents.
@@ -58,6 +60,10 @@ struct Row {
     rank: Rank,
     summary: String,
     database: &'static str,
+    /// Whether it has a folded part.
+    is_shown: bool,
+    /// How long that is without the diff, roughly.
+    fixed: usize,
     /// The findings and changes.
     details: String,
     diff: String,
@@ -74,7 +80,21 @@ enum Rank {
 impl Markdown {
     fn new(report: Report, sink: Sink, detail: Detail) -> Self {
         let (rows, problems, warnings, stale) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { sink, detail, command: report.command(), rows, problems, warnings, stale }
+        Self { sink, detail, command: report.command(), rows, least: [0; 3], problems, warnings, stale }
+    }
+
+    /// Keeps a target, without its folded part if there is no room for that.
+    fn keep(&mut self, mut row: Row) {
+        if row.is_shown {
+            let rank = row.rank as usize;
+            let before: usize = self.least[..=rank].iter().sum();
+            self.least[rank] += row.block(0).chars().count();
+            // The worst are written first, and there is no room for it behind them.
+            if before > LIMIT {
+                (row.details, row.diff) = Default::default();
+            }
+        }
+        self.rows.push(row);
     }
 
     fn text(&mut self, outcome: Outcome) -> String {
@@ -98,9 +118,8 @@ impl Markdown {
             let _ = writeln!(out, "- {}", plain(line));
         }
         self.table(&mut out);
-        let shown: Vec<_> =
-            self.rows.iter().filter(|row| row.rank != Rank::Same || !row.details.is_empty()).collect();
-        let fixed: usize = shown.iter().map(|row| row.details.chars().count() + 200).sum();
+        let shown: Vec<_> = self.rows.iter().filter(|row| row.is_shown).collect();
+        let fixed: usize = shown.iter().map(|row| row.fixed).sum();
         let left = LIMIT.saturating_sub(out.chars().count() + fixed + 200);
         let each = left / shown.len().max(1);
         let mut length = out.chars().count();
@@ -148,7 +167,7 @@ impl Emitter for Markdown {
     }
 
     fn plan(&mut self, row: &PlanRow<'_>) -> Result<(), Error> {
-        self.rows.push(Row::of(row, self.detail));
+        self.keep(Row::of(row, self.detail));
         Ok(())
     }
 
@@ -205,6 +224,8 @@ impl Row {
                 Needs::Restart => "**restart**",
                 Needs::Recreate => "**new container**",
             },
+            is_shown: rank != Rank::Same || !details.is_empty(),
+            fixed: details.chars().count() + 200,
             details,
             diff,
         }
@@ -377,6 +398,39 @@ fn html(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::output::{Color, Terminal};
+
+    #[test]
+    fn what_is_not_kept_has_no_room() {
+        let new = || {
+            let terminal = Terminal::new(Color::Never, true, false);
+            Markdown::new(Report::Plan, Sink::stream(terminal), Detail::default())
+        };
+        // Each number is that of another mixture of ranks and lengths.
+        for mixture in 1..40_usize {
+            let (mut all, mut kept) = (new(), new());
+            for index in 0..300_usize {
+                let chosen = (index * mixture * 7919 + index / 3) % 101;
+                let details = "- é\n".repeat(if mixture % 3 == 0 { 400 } else { 20 } * chosen / 100);
+                let diff = "+ ä\n".repeat(if mixture % 4 == 0 { 0 } else { 10 * chosen });
+                let rank = [Rank::Blocked, Rank::Changes, Rank::Same][(chosen + index / 100) % 3];
+                let row = || Row {
+                    name: format!("t{index}"),
+                    rank,
+                    summary: "1 change".into(),
+                    database: "reload",
+                    is_shown: rank != Rank::Same || !details.is_empty(),
+                    fixed: details.chars().count() + 200,
+                    details: details.clone(),
+                    diff: diff.clone(),
+                };
+                all.rows.push(row());
+                kept.keep(row());
+            }
+            assert!(mixture % 3 != 0 || kept.rows.iter().any(|row| row.is_shown && row.diff.is_empty()));
+            assert_eq!(kept.text(Outcome::Done), all.text(Outcome::Done), "{mixture}");
+        }
+    }
 
     #[test]
     fn a_text_is_cut_in_the_middle_at_line_ends_and_fits() {
