@@ -25,6 +25,13 @@ pub(crate) fn image_of(bed: &Bed) -> String {
 /// Removes an image when the test ends.
 pub(crate) struct Image(pub(crate) String);
 
+impl Image {
+    /// Reads a file of it.
+    pub(crate) fn read(&self, path: &str) -> String {
+        docker(&["run", "--rm", "--network", "none", "--entrypoint", "cat", &self.0, path])
+    }
+}
+
 impl Drop for Image {
     fn drop(&mut self) {
         docker(&["image", "rm", "--force", &self.0]);
@@ -50,15 +57,13 @@ fn an_image_that_was_built_or_loaded_is_deployed_and_audits() {
         labels.contains(&format!("\"org.opencontainers.image.base.name\":\"docker.io/library/{BASE}\"")),
         "{labels}"
     );
-    let read =
-        |path: &str| docker(&["run", "--rm", "--network", "none", "--entrypoint", "cat", &image.0, path]);
-    let proof = read("/usr/share/doc/kasm-db/proof.txt");
+    let proof = image.read("/usr/share/doc/kasm-db/proof.txt");
     assert!(
         proof.contains("extension: pgaudit 1.7\n")
             && proof.ends_with("audited: DDL\naudited: READ\naudited: WRITE\n"),
         "{proof}"
     );
-    let bill = read("/usr/share/doc/kasm-db/packages.cdx.json");
+    let bill = image.read("/usr/share/doc/kasm-db/packages.cdx.json");
     assert!(bill.contains("\"purl\": \"pkg:deb/debian/postgresql-15-pgaudit@1.7.0-2\""), "{bill}");
     // On a host without a registry.
     docker(&["image", "rm", "--force", &image.0]);

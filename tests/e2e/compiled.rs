@@ -174,10 +174,6 @@ fn is_short() -> bool {
     is_short
 }
 
-fn read(image: &Image, path: &str) -> String {
-    docker(&["run", "--rm", "--network", "none", "--entrypoint", "cat", &image.0, path])
-}
-
 #[test]
 fn a_source_is_compiled_on_debian_and_fetched_with_the_certificates_of_the_document() {
     if is_short() || has_no_engine("that a source is compiled on Debian") {
@@ -194,7 +190,7 @@ fn a_source_is_compiled_on_debian_and_fetched_with_the_certificates_of_the_docum
     document(&bed, &base.0, archives.port, &compiled, pgaudit);
     let build = "build --run --network host --builder docker";
     bed.run(build).expect(0).says(&["docker built it, and it proved itself"]);
-    let proof = read(&image, "/usr/share/doc/kasm-db/proof.txt");
+    let proof = image.read("/usr/share/doc/kasm-db/proof.txt");
     assert!(proof.contains("extension: kasm_sample 1.0\n") && proof.ends_with("audited: WRITE\n"), "{proof}");
     // Compilers stay behind; the certificate does not.
     let list = docker(&[
@@ -209,7 +205,7 @@ fn a_source_is_compiled_on_debian_and_fetched_with_the_certificates_of_the_docum
         "command -v gcc make curl; ls /usr/local/share/ca-certificates; tail -n 1 /etc/ssl/certs/ca-certificates.crt",
     ]);
     assert_eq!(list, "kasm-db-01.crt\n-----END CERTIFICATE-----\n");
-    let bill = read(&image, "/usr/share/doc/kasm-db/sources.cdx.json");
+    let bill = image.read("/usr/share/doc/kasm-db/sources.cdx.json");
     assert!(bill.contains(&sum), "{bill}");
     // Twice by podman, to the same image: certificates, packages and objects.
     if !is_missing("podman") {
@@ -260,7 +256,7 @@ fn a_context_for_alpine_compiles_pgaudit_for_18_and_its_server_audits() {
         let mut command = bed.command("build --run --network host --builder docker --no-cache");
         command.env("PATH", format!("/usr/bin:{}", bed.path())).env("DOCKER_BUILDKIT", kind);
         crate::bed::finish(&mut command).expect(0).says(&["docker built it, and it proved itself"]);
-        let proof = read(&image, "/usr/share/doc/kasm-db/proof.txt");
+        let proof = image.read("/usr/share/doc/kasm-db/proof.txt");
         assert!(proof.starts_with("PostgreSQL 18."), "{proof}");
         assert!(
             proof.contains("extension: pgaudit 18.0\n") && proof.ends_with("audited: WRITE\n"),
