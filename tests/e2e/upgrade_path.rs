@@ -307,7 +307,7 @@ fn lossy(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
 
-/// Tells, and says, that there is no engine; where the long form was asked for, that is a failure.
+/// Returns whether there is no engine, and says so; where the long form was asked for, that is a failure.
 fn cannot_run(what: &str) -> bool {
     let none = has_no_engine(what);
     assert!(!none || std::env::var_os("KASM_DB_UPGRADE_FROM").is_none(), "{what} needs an engine");

@@ -165,14 +165,7 @@ pub(crate) fn stream(
     read: &mut dyn FnMut(&mut dyn Read) -> bool,
 ) -> Result<Ended, ChildError> {
     let mut child = spawn(job, Stdio::null())?;
-    let (send, chunks) = sync_channel(16);
-    if let Some(stdout) = child.stdout.take() {
-        forward(stdout, false, send.clone()).map_err(|error| not_read(&mut child, job, &error))?;
-    }
-    if let Some(stderr) = child.stderr.take() {
-        forward(stderr, true, send.clone()).map_err(|error| not_read(&mut child, job, &error))?;
-    }
-    drop(send);
+    let chunks = forward_both(&mut child, job, &mut Vec::new())?;
     let kept = Kept::new(job.limit);
     let mut output = Output { chunks, kept, chunk: Vec::new(), at: 0, until: Instant::now() + job.timeout };
     if read(&mut output) {
@@ -260,16 +253,7 @@ fn run_until(
         };
         Builder::new().spawn(write).map_err(|error| not_read(&mut child, job, &error))?;
     }
-    let (send, chunks) = sync_channel(16);
-    if let Some(stdout) = child.stdout.take() {
-        let stream = forward(stdout, false, send.clone());
-        streams.extend(stream.map_err(|error| not_read(&mut child, job, &error))?);
-    }
-    if let Some(stderr) = child.stderr.take() {
-        let stream = forward(stderr, true, send.clone());
-        streams.extend(stream.map_err(|error| not_read(&mut child, job, &error))?);
-    }
-    drop(send);
+    let chunks = forward_both(&mut child, job, streams)?;
     let mut kept = Kept::new(job.limit);
     let status = wait(&mut child, &chunks, job, &mut |chunk| {
         watch(&chunk.1);
@@ -360,6 +344,27 @@ impl Kept {
             self.stdout.extend(&bytes[..bytes.len().min(room)]);
         }
     }
+}
+
+/// Reads both streams of a child; adds them to `streams`, for whoever reads on after this process.
+fn forward_both(
+    child: &mut Child,
+    job: &Job<'_>,
+    streams: &mut Vec<Stream>,
+) -> Result<Receiver<Chunk>, ChildError> {
+    let (send, chunks) = sync_channel(16);
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let forwarded = || {
+        if let Some(stdout) = stdout {
+            streams.extend(forward(stdout, false, send.clone())?);
+        }
+        if let Some(stderr) = stderr {
+            streams.extend(forward(stderr, true, send)?);
+        }
+        Ok(())
+    };
+    forwarded().map_err(|error| not_read(child, job, &error))?;
+    Ok(chunks)
 }
 
 /// Reads a stream to its end, also when nobody takes its chunks any more; returns it for whoever reads on after this

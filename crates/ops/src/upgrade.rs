@@ -62,7 +62,7 @@ const RESTORE: &str = "bin/utils/db_restore";
 /// Makes the path of a deployment to a Kasm release, or to what the document declares.
 ///
 /// # Errors
-/// The target cannot be read, is no deployment, has no scripts of Kasm, or there is nothing to upgrade to.
+/// The target cannot be read, is not a deployment, lacks Kasm's scripts, or there is nothing to upgrade to.
 pub fn path(
     desired: &DesiredState,
     dir: &TargetDir,

@@ -106,7 +106,7 @@ fn forms(name: &str, value: &str) -> impl Iterator<Item = String> {
     })
 }
 
-/// Returns whether one of the names is somewhere in front of an equals sign or a colon. Most files that are read are no files
+/// Returns whether one of the names is somewhere in front of an equals sign or a colon. Most files that are read are not files
 /// of variables, and to look for statements in them takes as long as half of the plan.
 fn may_set(file: &[u8], names: &BTreeSet<&[u8]>) -> bool {
     memchr::memchr2_iter(b'=', b':', file).any(|at| {

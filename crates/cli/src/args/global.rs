@@ -10,8 +10,8 @@ use super::numbers::{jobs, seconds, whole_number};
 use crate::complete;
 use crate::output::Color;
 
-/// Options of several commands, which can be in front of a command or behind it: see [`Deferred`](super::deferred::Deferred). `help.rs` knows which
-/// ones have an effect on which command.
+/// Options of several commands, which can be in front of a command or behind it: see
+/// [`Deferred`](super::deferred::Deferred). `help.rs` knows which ones have an effect on which command.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Global {

@@ -174,9 +174,7 @@ impl Pass<'_> {
                     let is_counted = wrote.is_err();
                     let interrupted = if is_counted { None } else { self.interruption() };
                     let ((end, outcome), is_over) = run.report(wrote, interrupted);
-                    if !is_counted || is_over {
-                        self.ended(if is_counted { Outcome::Done } else { outcome }, is_over);
-                    }
+                    self.ended(if is_counted { Outcome::Done } else { outcome }, is_over);
                     run.end((end, outcome))
                 }
             });

@@ -1,7 +1,7 @@
 //! The text of an entry of the cache: a line with its format, the program and the SHA-256 of the rest, then JSON.
 //!
-//! It holds what `inspect` shows, and so none of the image's environment. The reference is no part of it: another tag may
-//! stand for the same image.
+//! It holds what `inspect` shows, and so nothing of the image's environment. The reference is not part of it: another tag
+//! may stand for the same image.
 
 use std::collections::BTreeMap;
 
