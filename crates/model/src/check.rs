@@ -9,7 +9,7 @@ use crate::desired_build::major_of;
 use crate::diagnostic::{Diagnostic, Location, MAX_DIAGNOSTICS};
 use crate::document::{Document, Mode};
 use crate::image::Image;
-use crate::locations::{Spot, Texts};
+use crate::locations::{Places, Spot, Texts};
 use crate::release::Release;
 use crate::settings::{MAJORS, PGAUDIT, PgauditKind, PgauditSetting};
 
@@ -92,7 +92,7 @@ impl Checker<'_, '_> {
     }
 
     /// Finds what findings of a plan point at.
-    fn places(&self, document: &Document) -> HashMap<String, Location> {
+    fn places(&self, document: &Document) -> Places {
         let libraries = document.preload.iter().flat_map(|preload| 0..preload.libraries.len());
         let libraries = libraries.map(|index| format!("/preload/libraries/{index}"));
         let targets = document.targets.iter().enumerate().map(|(index, target)| {

@@ -1,7 +1,5 @@
 //! The desired state: a document that passed every check.
 
-use std::collections::HashMap;
-
 use pgconf::value::Type;
 
 use crate::audit::ClassSet;
@@ -10,6 +8,7 @@ use crate::diagnostic::Location;
 use crate::document::{Mode, OnRemoval, Restart, Target, Verify};
 use crate::ignorable::Ignorable;
 use crate::image::Image;
+use crate::locations::Places;
 
 /// What a checked document asks for. Only [`read`](crate::read()) makes one.
 #[derive(Clone, Debug)]
@@ -28,7 +27,7 @@ pub struct DesiredState {
     pub(crate) on_removal: Option<OnRemoval>,
     pub(crate) ignored: Vec<Ignorable>,
     /// Where values are declared, by JSON pointer.
-    pub(crate) places: HashMap<String, Location>,
+    pub(crate) places: Places,
 }
 
 /// The preload libraries that are wanted.
@@ -225,7 +224,7 @@ impl DesiredState {
 
     /// Returns where the first thing is declared that is written to postgresql.conf.
     pub fn conf_place(&self) -> Option<&Location> {
-        ["/preload", "/audit", "/settings", "/unset"].iter().find_map(|pointer| self.places.get(*pointer))
+        ["/preload", "/audit", "/settings", "/unset"].iter().find_map(|pointer| self.places.get(pointer))
     }
 
     /// Returns the key of a target's path, and where it is declared.

@@ -63,7 +63,9 @@ impl Ignorable {
         }
         let is_silenced =
             |one: &mut Diagnostic| !one.is_error() && silenced.iter().any(|name| name.code() == one.code);
-        findings.extract_if(.., is_silenced).collect()
+        let mut taken: Vec<_> = findings.extract_if(.., is_silenced).collect();
+        taken.shrink_to_fit();
+        taken
     }
 }
 

@@ -1,7 +1,6 @@
 //! The texts that a document came from: itself, and those that it extends.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::ops::Range;
 
 use crate::diagnostic::Location;
@@ -26,11 +25,29 @@ pub(crate) struct Spot {
     pub(crate) span: Range<usize>,
 }
 
+/// Places in a document, by JSON pointer.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Places(Box<[(String, Location)]>);
+
 /// Which bytes of an entry are meant.
 #[derive(Clone, Copy)]
 enum Part {
     Key,
     Value,
+}
+
+impl Places {
+    /// Accepts places in any order, each of another pointer.
+    fn of(mut places: Vec<(String, Location)>) -> Self {
+        places.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        Self(places.into())
+    }
+
+    /// Returns the place of a pointer.
+    pub(crate) fn get(&self, pointer: &str) -> Option<&Location> {
+        let index = self.0.binary_search_by(|(one, _)| one.as_str().cmp(pointer)).ok()?;
+        self.0.get(index).map(|(_, place)| place)
+    }
 }
 
 impl<'a> Texts<'a> {
@@ -72,9 +89,9 @@ impl<'a> Texts<'a> {
     }
 
     /// Locates many spots in one pass over each text: a document may have thousands of targets, and all of them on one line.
-    pub(crate) fn locations(&self, mut spots: Vec<(String, Spot)>) -> HashMap<String, Location> {
+    pub(crate) fn locations(&self, mut spots: Vec<(String, Spot)>) -> Places {
         spots.sort_by_key(|(_, spot)| (spot.text, spot.span.start));
-        let mut located = HashMap::with_capacity(spots.len());
+        let mut located = Vec::with_capacity(spots.len());
         let (mut text, mut at, mut line, mut column) = (usize::MAX, 0, 1, 1);
         for (pointer, spot) in spots {
             if spot.text != text {
@@ -87,12 +104,10 @@ impl<'a> Texts<'a> {
             column = if next.line == 1 { column + next.column - 1 } else { next.column };
             line += next.line - 1;
             at = start;
-            located.insert(
-                pointer,
-                Location { path: self.path(text).to_string(), span: spot.span, line, column },
-            );
+            let place = Location { path: self.path(text).to_string(), span: spot.span, line, column };
+            located.push((pointer, place));
         }
-        located
+        Places::of(located)
     }
 
     /// Returns the value at a JSON pointer, or the nearest thing around it that is written.
@@ -119,7 +134,11 @@ impl<'a> Texts<'a> {
 
     /// Returns the texts other than the first, which the caller has.
     pub(crate) fn into_parents(self) -> Vec<(String, Vec<u8>)> {
-        self.0.into_iter().skip(1).map(|text| (text.path, text.bytes.into_owned())).collect()
+        let parents = self.0.into_iter().skip(1).map(|text| (text.path, text.bytes.into_owned()));
+        // Collected in place, they would keep the room of all texts.
+        let mut kept = Vec::with_capacity(parents.len());
+        kept.extend(parents);
+        kept
     }
 
     fn spot(&self, among: Range<usize>, pointer: &str, part: Part) -> Spot {
@@ -179,7 +198,7 @@ mod tests {
         let located = texts.locations(spots.iter().map(|(text, at)| spot(*text, *at)).collect());
         for (text, at) in spots {
             let alone = texts.location(Spot { text, span: at..at });
-            assert_eq!(located[&format!("{text} {at}")], alone);
+            assert_eq!(located.get(&format!("{text} {at}")), Some(&alone));
         }
     }
 }

@@ -56,6 +56,8 @@ pub fn read_with(path: &str, bytes: &[u8], parents: &Parents<'_>) -> Reading {
     let desired = desired.filter(|_| !failed);
     let silenced = desired.as_ref().map_or(&[][..], DesiredState::ignored);
     let ignored = Ignorable::take(silenced, &mut diagnostics);
+    // A run over a fleet holds thousands of readings, and nearly none has anything left to say.
+    diagnostics.shrink_to_fit();
     Reading { desired, diagnostics, ignored, parents: texts.into_parents() }
 }
 
