@@ -21,7 +21,8 @@ const KEY: usize = 1000;
 /// Reads a text, or says that it is for the whole parser.
 pub(super) fn read(bytes: &[u8]) -> Option<Tree> {
     // Each of these bytes is a character that may be in a scalar.
-    if !is_ascii_text(bytes) {
+    let has_returns = !is_ascii_text(bytes);
+    if has_returns && !has_dos_line_ends(bytes) {
         return None;
     }
     let text = std::str::from_utf8(bytes).ok()?;
@@ -31,9 +32,10 @@ pub(super) fn read(bytes: &[u8]) -> Option<Tree> {
     reader.builder.tree.nodes.reserve(bytes.len() / 16);
     let mut start = 0;
     while start < bytes.len() {
-        let end = memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |length| start + length);
-        reader.line(start, end)?;
-        start = end + 1;
+        let feed = memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |length| start + length);
+        let is_after_return = has_returns && feed > start && bytes[feed - 1] == b'\r';
+        reader.line(start, feed - usize::from(is_after_return))?;
+        start = feed + 1;
     }
     reader.finish()
 }
@@ -44,6 +46,13 @@ pub fn is_ascii_text(bytes: &[u8]) -> bool {
     // Without branches, so that the compiler takes many bytes at once.
     let is_text = |byte: &u8| (byte.wrapping_sub(b' ') <= b'~' - b' ') | (*byte == b'\n');
     bytes.chunks(256).all(|chunk| chunk.iter().fold(true, |all, byte| all & is_text(byte)))
+}
+
+/// Returns whether a text is ASCII but for its line ends, of which some are a carriage return and a line feed.
+fn has_dos_line_ends(bytes: &[u8]) -> bool {
+    let mut parts = bytes.split(|byte| *byte == b'\r');
+    parts.next().is_some_and(is_ascii_text)
+        && parts.all(|part| part.first() == Some(&b'\n') && is_ascii_text(part))
 }
 
 struct Reader<'t> {
@@ -191,7 +200,7 @@ impl<'t> Reader<'t> {
         let is_key = colon > at
             && colon - at < KEY
             && self.bytes[colon - 1] != b' '
-            && self.bytes.get(colon + 1).is_none_or(|next| matches!(next, b' ' | b'\n'));
+            && self.bytes.get(colon + 1).is_none_or(|next| matches!(next, b' ' | b'\n' | b'\r'));
         is_key.then_some(Some(colon))
     }
 

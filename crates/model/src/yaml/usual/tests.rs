@@ -4,9 +4,24 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// Reads a text both ways; returns whether the fast one read it.
+/// Reads a text both ways, also with the line ends of DOS, and with those of some lines; returns whether the fast one read it.
 #[track_caller]
 fn compare(text: &str) -> bool {
+    let lines = text.split_inclusive('\n').enumerate();
+    let mixed: String = lines
+        .map(|(number, line)| match line.strip_suffix('\n') {
+            Some(line) if number % 2 == 0 => format!("{line}\r\n"),
+            _ => line.to_owned(),
+        })
+        .collect();
+    let is_read = compare_one(text);
+    assert_eq!(compare_one(&text.replace('\n', "\r\n")), is_read, "{text:?}");
+    assert_eq!(compare_one(&mixed), is_read, "{text:?}");
+    is_read
+}
+
+#[track_caller]
+fn compare_one(text: &str) -> bool {
     let Some(fast) = read(text.as_bytes()) else { return false };
     match Tree::parse_whole(text.as_bytes()) {
         Ok(whole) => assert_eq!(fast, whole, "{text:?}\n{text}"),
@@ -65,7 +80,9 @@ fn what_is_not_of_the_usual_form_is_for_the_whole_parser() {
         "a: \"b\\n\"\n",
         "a: 'b\n  c'\n",
         "a:\tb\n",
-        "a: b\r\n",
+        "a: b\r",
+        "a: b\rc: d\n",
+        "a: b\r\r\n",
         "a: \u{e4}\n",
         "---\na: b\n",
         "a: b\n...\n",
