@@ -14,6 +14,12 @@ impl Digest {
         Digest(Sha256::digest(bytes).into())
     }
 
+    /// Returns its first half, for tables of many paths.
+    pub fn start(&self) -> [u8; 16] {
+        let (start, _) = self.0.split_first_chunk().unwrap_or((&[0; 16], &[]));
+        *start
+    }
+
     /// Reads 64 lower-case hexadecimal digits; `None` for anything else.
     pub fn parse(text: &str) -> Option<Digest> {
         let digits: Vec<u8> = text.bytes().map(value).collect::<Option<_>>()?;

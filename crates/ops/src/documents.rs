@@ -34,7 +34,7 @@ pub struct Declared<'a> {
 
 /// A document, and what it is to the run.
 struct Entry {
-    read: Result<Document, Error>,
+    read: Result<Box<Document>, Error>,
     role: Role,
 }
 
@@ -62,6 +62,11 @@ pub struct TargetName {
 }
 
 impl Entry {
+    /// Returns the document, if it could be read.
+    fn document(&self) -> Option<&Document> {
+        self.read.as_deref().ok()
+    }
+
     /// Returns the targets that are looked at; `None` if they cannot be told, or the document is there for others.
     fn dirs(&self) -> Option<&[TargetDir]> {
         match &self.role {
@@ -101,7 +106,7 @@ impl Documents {
         let (mut parents, mut all) = (Parents::default(), Vec::new());
         let named = named_documents(selection)?;
         let read = |named: Named| {
-            let read = load(&named, selection);
+            let read = load(&named, selection).map(Box::new);
             let read = read.map_err(|error| error.of(&named.path.display().to_string(), None));
             (named, read)
         };
@@ -121,7 +126,7 @@ impl Documents {
         // The targets of one that cannot be read are not known.
         let desired: Option<Vec<_>> = all.iter().map(|(_, read)| read.as_ref().ok()?.desired()).collect();
         check_chosen(desired.unwrap_or_default(), selection)?;
-        let entry = |(named, read): (Named, Result<Document, Error>)| {
+        let entry = |(named, read): (Named, Result<Box<Document>, Error>)| {
             let role = read.as_ref().map_or(Role::None, |document| role(&named, document, selection));
             Entry { read, role }
         };
@@ -145,14 +150,14 @@ impl Documents {
         check_chosen(documents.iter().filter_map(Document::desired), selection)?;
         let entry = |document: Document| {
             let role = role(&Named::of(&document.name), &document, selection);
-            Entry { read: Ok(document), role }
+            Entry { read: Ok(Box::new(document)), role }
         };
         Ok(Self { all: documents.into_iter().map(entry).collect(), selection: selection.clone() })
     }
 
     /// Returns the documents whose targets are looked at, in their order.
     pub fn with_targets(&self) -> impl Iterator<Item = (&Document, &[TargetDir])> {
-        self.all.iter().filter_map(|entry| Some((entry.read.as_ref().ok()?, entry.dirs()?)))
+        self.all.iter().filter_map(|entry| Some((entry.document()?, entry.dirs()?)))
     }
 
     /// Lists the targets of a document, for a run that does not get to them.
@@ -217,20 +222,20 @@ impl Documents {
                 Role::Unusable(error) => Err(error),
                 Role::Targets(dirs) => Ok(dirs),
             };
-            (entry.read, dirs)
+            (entry.read.map(|document| *document), dirs)
         })
     }
 
     /// Returns the documents that name no target, and are there for others to extend.
     pub fn parents(&self) -> impl Iterator<Item = &Document> {
         let parents = self.all.iter().filter(|entry| matches!(entry.role, Role::Parent));
-        parents.filter_map(|entry| entry.read.as_ref().ok())
+        parents.filter_map(Entry::document)
     }
 
     /// Returns the documents that could be read and are not only there for others to extend.
     pub fn others(&self) -> impl Iterator<Item = &Document> {
         let others = self.all.iter().filter(|entry| !matches!(entry.role, Role::Parent));
-        others.filter_map(|entry| entry.read.as_ref().ok())
+        others.filter_map(Entry::document)
     }
 
     /// Returns whether every document could be read.
@@ -240,7 +245,7 @@ impl Documents {
 
     /// Returns the documents that could be read.
     pub fn documents(&self) -> impl Iterator<Item = &Document> {
-        self.all.iter().filter_map(|entry| entry.read.as_ref().ok())
+        self.all.iter().filter_map(Entry::document)
     }
 
     /// Returns whether there are several, so that one that fails does not end the run.
@@ -256,7 +261,7 @@ impl Documents {
     pub fn each_target<T: Send>(
         &self,
         work: impl Fn(&Document, &DesiredState, &TargetDir) -> Result<T, Error> + Sync,
-        mut take: impl FnMut(Met<'_, T>) -> Result<Outcome, Error>,
+        mut take: impl FnMut(Met<'_, T>) -> Result<Outcome, Error> + Send,
     ) -> Result<Outcome, Error> {
         let targets = self.with_targets().map(|(_, dirs)| dirs.len()).sum();
         let steps = self.all.iter().flat_map(|entry| {
@@ -375,7 +380,7 @@ struct Worked<'a, T> {
 impl<'a, T> Worked<'a, T> {
     fn of(step: Step<'a>, work: &impl Fn(&Document, &DesiredState, &TargetDir) -> Result<T, Error>) -> Self {
         let result = || {
-            let document = step.entry.read.as_ref().ok()?;
+            let document = step.entry.document()?;
             Some(work(document, document.desired()?, step.dir?))
         };
         Self { step, result: result() }

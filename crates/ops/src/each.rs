@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::Builder;
 
-/// Works on every item with so many threads, and hands out the results in the order of the items.
+/// Works on every item with so many threads, of which this is one, and hands out the results in the order of the items.
 ///
-/// No more than twice as many items as there are jobs are begun and not yet handed out, so that memory does not grow
-/// with the number of items. With one job everything happens on this thread, one item after the other. After the first
-/// error of `take` nothing more is begun. Where the system starts fewer threads, or none, those that there are do the work.
+/// A thread that ends the item whose turn it is hands out its result, and those that waited for it. So nearly every result is
+/// dropped by the thread that made it: a thread that frees the memory of another one has both wait for each other. No more than
+/// a few items for each job are begun and not yet handed out, so that memory does not grow with the number of items. With one
+/// job everything happens on this thread, one item after the other. After the first error of `take` nothing more is begun. Where
+/// the system starts fewer threads, or none, those that there are do the work.
 ///
 /// # Errors
 /// Those of `take`.
@@ -16,116 +18,130 @@ pub(crate) fn each<I, T, E>(
     jobs: usize,
     items: I,
     work: impl Fn(I::Item) -> T + Sync,
-    mut take: impl FnMut(T) -> Result<(), E>,
+    mut take: impl FnMut(T) -> Result<(), E> + Send,
 ) -> Result<(), E>
 where
     I: Iterator + Send,
     T: Send,
+    E: Send,
 {
     if jobs < 2 {
         return items.into_iter().try_for_each(|item| take(work(item)));
     }
-    let queue = Queue {
-        state: Mutex::new(State { items, begun: 0, taken: 0, ended: None, done: BTreeMap::new() }),
-        turn: Condvar::new(),
-        limit: 2 * jobs,
+    let state = State {
+        items,
+        begun: 0,
+        taken: 0,
+        has_ended: false,
+        done: BTreeMap::new(),
+        take: Some(take),
+        waiting: 0,
+        error: None,
     };
+    let queue = Queue { state: Mutex::new(state), room: Condvar::new(), limit: AHEAD * jobs };
     std::thread::scope(|scope| {
         let worker = || {
             let _guard = EndIfPanicking(&queue);
             while let Some((index, item)) = queue.begin() {
-                let result = work(item);
-                queue.lock().done.insert(index, result);
-                queue.turn.notify_all();
+                queue.finish(index, work(item));
             }
         };
         let start = |_: &usize| Builder::new().spawn_scoped(scope, worker).is_ok();
-        if (0..jobs).take_while(start).count() == 0 {
-            while let Some((_, item)) = queue.begin() {
-                take(work(item))?;
-                queue.lock().taken += 1;
-            }
-            return Ok(());
-        }
-        let _guard = EndIfPanicking(&queue);
-        let taken = queue.take_all(&mut take);
-        queue.end();
-        taken
-    })
+        let _ = (1..jobs).take_while(start).count();
+        worker();
+    });
+    queue.state.into_inner().unwrap_or_else(PoisonError::into_inner).error.map_or(Ok(()), Err)
 }
 
+/// How many items for each job are begun and not yet handed out: a slow one must not keep the others waiting.
+pub(crate) const AHEAD: usize = 4;
+
 /// Items, and results that wait for those before them.
-struct Queue<I, T> {
-    state: Mutex<State<I, T>>,
-    turn: Condvar,
+struct Queue<I, T, F, E> {
+    state: Mutex<State<I, T, F, E>>,
+    room: Condvar,
     limit: usize,
 }
 
-struct State<I, T> {
+struct State<I, T, F, E> {
     items: I,
     begun: usize,
     taken: usize,
-    /// How many items there are, once that is known.
-    ended: Option<usize>,
+    /// Whether nothing more is begun.
+    has_ended: bool,
     done: BTreeMap<usize, T>,
+    /// What results are handed to, unless a thread is about it.
+    take: Option<F>,
+    /// How many threads wait for room. To wake nobody is a system call, too.
+    waiting: usize,
+    /// The error of `take`.
+    error: Option<E>,
 }
 
-impl<I: Iterator, T> Queue<I, T> {
-    fn lock(&self) -> MutexGuard<'_, State<I, T>> {
+type Held<'q, I, T, F, E> = MutexGuard<'q, State<I, T, F, E>>;
+
+impl<I: Iterator, T, E, F: FnMut(T) -> Result<(), E>> Queue<I, T, F, E> {
+    fn lock(&self) -> Held<'_, I, T, F, E> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Accepts the next item, as soon as there is room for its result.
     fn begin(&self) -> Option<(usize, I::Item)> {
-        let is_full =
-            |state: &mut State<I, T>| state.ended.is_none() && state.begun >= state.taken + self.limit;
-        let mut state = self.turn.wait_while(self.lock(), is_full).unwrap_or_else(PoisonError::into_inner);
-        if state.ended.is_some() {
+        let mut state = self.lock();
+        while !state.has_ended && state.begun >= state.taken + self.limit {
+            state.waiting += 1;
+            state = self.room.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.waiting -= 1;
+        }
+        if state.has_ended {
             return None;
         }
         let Some(item) = state.items.next() else {
-            state.ended = Some(state.begun);
-            self.turn.notify_all();
+            self.end(state);
             return None;
         };
         state.begun += 1;
         Some((state.begun - 1, item))
     }
 
-    fn take_all<E>(&self, take: &mut impl FnMut(T) -> Result<(), E>) -> Result<(), E> {
+    /// Adds a result, and hands out all whose turn it is, unless another thread is about that.
+    fn finish(&self, index: usize, result: T) {
+        let mut state = self.lock();
+        state.done.insert(index, result);
+        let Some(mut take) = state.take.take() else { return };
         loop {
-            let is_waiting = |state: &mut State<I, T>| {
-                !state.done.contains_key(&state.taken) && state.ended.is_none_or(|all| state.taken < all)
-            };
-            let mut state =
-                self.turn.wait_while(self.lock(), is_waiting).unwrap_or_else(PoisonError::into_inner);
             let index = state.taken;
-            let Some(result) = state.done.remove(&index) else { return Ok(()) };
+            let Some(result) = state.done.remove(&index) else { break };
             drop(state);
-            take(result)?;
-            self.lock().taken += 1;
-            self.turn.notify_all();
+            let taken = take(result);
+            state = self.lock();
+            state.taken += 1;
+            if let Err(error) = taken {
+                state.error = Some(error);
+                // `take` is not called again.
+                return self.end(state);
+            }
+            if state.waiting > 0 {
+                self.room.notify_all();
+            }
         }
+        state.take = Some(take);
     }
 
     /// Begins nothing more.
-    fn end(&self) {
-        let mut state = self.lock();
-        let begun = state.begun;
-        state.ended.get_or_insert(begun);
-        self.turn.notify_all();
+    fn end(&self, mut state: Held<'_, I, T, F, E>) {
+        state.has_ended = true;
+        self.room.notify_all();
     }
 }
 
-/// Ends the queue when a thread of it panics: nobody must wait for the result that a worker owes, or for room that
-/// whoever takes the results would make.
-struct EndIfPanicking<'a, I: Iterator, T>(&'a Queue<I, T>);
+/// Ends the queue when a thread of it panics: nobody must wait for the room that a result would make that never comes.
+struct EndIfPanicking<'a, I: Iterator, T, E, F: FnMut(T) -> Result<(), E>>(&'a Queue<I, T, F, E>);
 
-impl<I: Iterator, T> Drop for EndIfPanicking<'_, I, T> {
+impl<I: Iterator, T, E, F: FnMut(T) -> Result<(), E>> Drop for EndIfPanicking<'_, I, T, E, F> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.0.lock().ended = Some(0);
-            self.0.turn.notify_all();
+            self.0.end(self.0.lock());
         }
     }
 }
@@ -156,7 +172,7 @@ mod tests {
             })
             .unwrap();
             assert_eq!(taken, (0..200).collect::<Vec<_>>());
-            assert!(most.load(Ordering::SeqCst) <= 2 * jobs + 1, "{jobs} jobs: {most:?}");
+            assert!(most.load(Ordering::SeqCst) <= AHEAD * jobs + 1, "{jobs} jobs: {most:?}");
         }
     }
 
@@ -170,7 +186,7 @@ mod tests {
             };
             let ended = each(jobs, 0..1000, work, |item| if item == 5 { Err(item) } else { Ok(()) });
             assert_eq!(ended, Err(5));
-            assert!(worked.load(Ordering::SeqCst) <= 6 + 2 * jobs);
+            assert!(worked.load(Ordering::SeqCst) <= 6 + AHEAD * jobs);
         }
     }
 

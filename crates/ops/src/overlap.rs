@@ -23,17 +23,19 @@ pub struct Touched {
     declared: Option<(String, Location)>,
 }
 
-/// The files of the targets that were planned so far. Only digests of their paths are held, as a fleet has many.
+/// The files of the targets that were planned so far. Of their paths only a part of a digest is held, as a fleet has many:
+/// two paths of a million would have the same with a probability of 10⁻²⁷.
 #[derive(Debug, Default)]
 pub struct Overlaps {
-    seen: HashMap<Digest, Seen>,
+    seen: HashMap<[u8; 16], Seen>,
     labels: Vec<String>,
 }
 
 /// The target that a file is of, or the one of several that changes it.
 #[derive(Clone, Copy, Debug)]
 struct Seen {
-    target: usize,
+    /// An index of the labels. A run has no more targets than fit into this.
+    target: u32,
     is_changed: bool,
 }
 
@@ -72,12 +74,12 @@ impl Overlaps {
     /// Adds a target by the name that messages give it. Returns what is wrong if it changes a file that one before it
     /// reads, or reads one that such a target changes.
     pub(crate) fn add(&mut self, label: String, touched: &Touched) -> Option<String> {
-        let target = self.labels.len();
+        let target = u32::try_from(self.labels.len()).unwrap_or(u32::MAX);
         self.labels.push(label);
         let mut shared = None;
         for (path, is_changed) in &touched.files {
             let now = Seen { target, is_changed: *is_changed };
-            let seen = self.seen.entry(Digest::of(path.as_os_str().as_bytes())).or_insert(now);
+            let seen = self.seen.entry(Digest::of(path.as_os_str().as_bytes()).start()).or_insert(now);
             if seen.target != target && (seen.is_changed || *is_changed) {
                 let (changes, other) =
                     if seen.is_changed { (seen.target, target) } else { (target, seen.target) };
@@ -88,7 +90,8 @@ impl Overlaps {
             }
         }
         let (path, changes, other) = shared?;
-        let (changes, other) = (&self.labels[changes], &self.labels[other]);
+        let label = |target| self.labels.get(usize::try_from(target).ok()?).cloned();
+        let [changes, other] = [changes, other].map(|target: u32| label(target).unwrap_or_default());
         let path = path.display();
         Some(format!("{path} would be changed for the target `{changes}`, and belongs to `{other}`, too"))
     }

@@ -222,7 +222,7 @@ impl Review<'_> {
     /// A file cannot be read any more, or `see` failed.
     pub fn each_changed(
         &self,
-        mut see: impl FnMut(&Difference, &[u8], &[u8]) -> Result<(), Error>,
+        mut see: impl FnMut(&Difference, &[u8], &[u8]) -> Result<(), Error> + Send,
     ) -> Result<(), Error> {
         let is_changed = |difference: &Difference| difference.how == How::Changed && difference.path != LIST;
         self.each_text(|path, text| {
@@ -268,7 +268,7 @@ impl Review<'_> {
     }
 
     /// Returns every file with its text, in the order of the paths.
-    fn each_text(&self, mut see: impl FnMut(&str, &[u8]) -> Result<(), Error>) -> Result<(), Error> {
+    fn each_text(&self, mut see: impl FnMut(&str, &[u8]) -> Result<(), Error> + Send) -> Result<(), Error> {
         let mut beside = self.beside.iter().peekable();
         self.texts.each(&self.source, |files: &[RenderedFile]| {
             for file in files {

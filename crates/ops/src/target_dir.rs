@@ -96,7 +96,10 @@ pub(crate) fn target_dirs(
         let declared = declared.map(|(key, at)| format!("`{key}` at {}:{}:{}", at.path, at.line, at.column));
         Ok(TargetDir { declared, ..dir_of(target, document, root)? })
     };
-    chosen.map(dir).collect()
+    let mut dirs = chosen.map(dir).collect::<Result<Vec<_>, Error>>()?;
+    // Of each document of a fleet they are kept until the end.
+    dirs.shrink_to_fit();
+    Ok(dirs)
 }
 
 /// Returns the error of a document without targets.

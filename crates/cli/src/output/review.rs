@@ -56,7 +56,7 @@ pub(crate) fn check(
     review: &Review<'_>,
     desired: &DesiredState,
     detail: Detail,
-    show: &mut dyn FnMut(&str) -> Result<(), Error>,
+    show: &mut (dyn FnMut(&str) -> Result<(), Error> + Send),
 ) -> Result<(), Error> {
     let by = match review.by() {
         Some(By::Earlier) => Some("an earlier version of kasm-db: render again"),

@@ -3,10 +3,10 @@
 //! Its list names the files that were written here. Only those are ever replaced or removed, so that whatever
 //! else stands in the folder is safe.
 
-use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::{Component, Path, PathBuf};
+use std::sync::OnceLock;
 
 use commit::There;
 use sha2::{Digest as _, Sha256};
@@ -46,7 +46,7 @@ pub(crate) struct Folder {
     kind: &'static Kind,
     place: OutputFolder,
     /// The folder itself, as soon as it is there. Whatever happens to its path afterwards, this one is read and written.
-    open: OnceCell<commit::Folder>,
+    open: OnceLock<commit::Folder>,
     ours: BTreeSet<String>,
     seal: Option<String>,
     by: Option<By>,
@@ -78,7 +78,7 @@ impl Folder {
     /// Looks at a folder; one that is not there is empty.
     pub(crate) fn open(place: &OutputFolder, kind: &'static Kind) -> Result<Self, Error> {
         let opened = place.open().map_err(|error| in_words(place.path(), &error, "folder"))?;
-        let open = opened.map(OnceCell::from).unwrap_or_default();
+        let open = opened.map(OnceLock::from).unwrap_or_default();
         let mut folder =
             Self { kind, place: place.clone(), open, ours: BTreeSet::new(), seal: None, by: None };
         let list = folder.read(kind.list)?;

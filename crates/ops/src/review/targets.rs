@@ -67,7 +67,7 @@ impl<'a> Targets<'a> {
     pub(super) fn each(
         &self,
         first: usize,
-        mut take: impl FnMut(usize, Result<Rendered, Error>) -> Result<(), Error>,
+        mut take: impl FnMut(usize, Result<Rendered, Error>) -> Result<(), Error> + Send,
     ) -> Result<(), Error> {
         let jobs = self.selection.jobs_for(self.dirs.len());
         let work = |index: &usize| (*index, self.rendered(&self.dirs[*index]));

@@ -36,7 +36,7 @@ impl Texts {
     pub(super) fn each(
         &self,
         targets: &Targets<'_>,
-        mut see: impl FnMut(&[RenderedFile]) -> Result<(), Error>,
+        mut see: impl FnMut(&[RenderedFile]) -> Result<(), Error> + Send,
     ) -> Result<(), Error> {
         self.kept.iter().try_for_each(|files| see(files))?;
         let mut seals = self.seals.iter();

@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use live::{Environment, Scrubber};
 
 use crate::apply::{Applied, End, Options, apply};
+use crate::each::AHEAD;
 use crate::{Context, Documents, Error, Event, Observer, Outcome, Progress, Question, Selection};
 
 const OLD: &str = "work_mem = 4MB\n";
@@ -190,7 +191,7 @@ fn a_signal_while_targets_are_reported_is_said_after_all_that_is_written_is_repo
         assert_eq!(applied.outcome, Outcome::Interrupted, "{jobs} jobs");
         let written = ends(folder.path(), &applied).iter().filter(|end| **end == End::Applied).count();
         assert!(written >= 3 && (jobs > 1 || written == 3), "{jobs} jobs: {written}");
-        assert!(written <= 3 + 2 * jobs, "{jobs} jobs: {written}");
+        assert!(written <= 3 + AHEAD * jobs, "{jobs} jobs: {written}");
         let said = signaller.said.into_inner().unwrap();
         let interrupted = said.iter().filter(|error| error.kind == Outcome::Interrupted);
         let helps: Vec<_> = interrupted.map(|error| error.help.clone().unwrap()).collect();
