@@ -20,6 +20,7 @@ use crate::outcome::{CommitError, Report};
 use crate::recover::{self, Recovery};
 use crate::root::Root;
 use crate::set;
+use crate::state::files::Unsynced;
 use crate::state::{StateDir, forget};
 
 /// How often the kernel's list of locks is read if it may have left one out.
@@ -155,8 +156,10 @@ impl<'root> Lock<'root> {
 
     /// Opens the state directory to write there.
     fn state(&self) -> Result<StateDir, Error> {
-        let (state, created) = StateDir::create(self.root.dir())?;
+        let mut unsynced = Unsynced::default();
+        let (state, created) = StateDir::create(self.root.dir(), &mut unsynced)?;
         self.hold(&state)?;
+        state.settle(unsynced)?;
         if created {
             self.root.dir().descend(Path::new(""), Access::Read)?.synced()?;
         }

@@ -11,7 +11,7 @@ use crate::digest::Digest;
 use crate::dir::{Access, Dir};
 use crate::error::{Error, Operation};
 use crate::record::{Form, Generation, Replaced};
-use crate::state::files::sync_file;
+use crate::state::files::Unsynced;
 use crate::state::{StateDir, backup_name, copy_name, layout};
 
 /// The most that a caller may note of a commit, in bytes: with it a record has far less than a record may have.
@@ -28,7 +28,8 @@ pub(crate) struct Log {
     created: bool,
     own: Dir,
     record: Generation,
-    written: Vec<(File, PathBuf)>,
+    /// What the decision needs, and is not synced yet.
+    unsynced: Unsynced,
     /// Whether the journal is there, or may be.
     decided: bool,
 }
@@ -46,7 +47,8 @@ impl Log {
         if options.note.len() > MAX_NOTE {
             return Err(Error::LongNote { path: root.path().to_path_buf(), limit: MAX_NOTE });
         }
-        let (state, created) = StateDir::create(&root)?;
+        let mut made = Unsynced::default();
+        let (state, created) = StateDir::create(&root, &mut made)?;
         let undo = |error: Error, number: Option<u64>| {
             // What cannot be removed is found by the next commit.
             let _ = state.sweep();
@@ -61,21 +63,23 @@ impl Log {
             Err(error) => return Err(undo(error, None)),
         };
         let record = record(number, files, options);
+        let mut unsynced = Unsynced::default();
         let begun = || {
-            let own = state.begin_generation(&record)?;
-            state.intend(&record)?;
+            let own = state.begin_generation(&record, &mut unsynced)?;
+            if let Some(bytes) = &options.follow_up {
+                state.stage_follow_up(bytes, &mut unsynced)?;
+            }
+            if let Some(bytes) = &options.managed {
+                state.stage_managed(bytes, options.managed_is_secret, &mut unsynced)?;
+            }
+            state.intend(&record, made)?;
             if created {
                 root.synced()?;
             }
-            options.follow_up.iter().try_for_each(|bytes| state.stage_follow_up(bytes))?;
-            options
-                .managed
-                .iter()
-                .try_for_each(|bytes| state.stage_managed(bytes, options.managed_is_secret))?;
             Ok(own)
         };
         match begun() {
-            Ok(own) => Ok(Log { root, state, created, own, record, written: Vec::new(), decided: false }),
+            Ok(own) => Ok(Log { root, state, created, own, record, unsynced, decided: false }),
             Err(error) => Err(undo(error, Some(number))),
         }
     }
@@ -99,13 +103,18 @@ impl Log {
         let path = self.own.join(name);
         let file = self.own.create(name, Operation::Backup)?;
         bytes::write_all(&file, content).map_err(|errno| Error::io(&path, Operation::Backup, errno))?;
-        self.written.push((file, path.clone()));
+        self.unsynced.add(file, path.clone());
         Ok(path)
+    }
+
+    /// Adds a new file that lies beside the old one.
+    pub(crate) fn staged(&mut self, file: File, path: PathBuf) {
+        self.unsynced.add(file, path);
     }
 
     /// Makes everything that was prepared last. All is written before the first sync: it takes the rest along.
     pub(crate) fn sync(&mut self) -> Result<(), Error> {
-        std::mem::take(&mut self.written).iter().try_for_each(|(file, path)| sync_file(file, path))?;
+        self.unsynced.sync()?;
         self.own.synced()?;
         self.state.sync_generations()?;
         // Whatever was staged beside the journal must be there when that decides.

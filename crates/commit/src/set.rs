@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsString;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -16,7 +15,6 @@ use crate::outcome::{CommitError, LostXattr, Report, State};
 use crate::path::{RelPath, kept_name, staged_name};
 use crate::stage;
 use crate::state::StateDir;
-use crate::state::files::sync_file;
 
 /// Replaces all files or none. The order of the steps is the whole protocol.
 pub(crate) fn commit(
@@ -125,16 +123,15 @@ impl<'a> Set<'a> {
 
     /// Makes every new file and every backup, and then makes all of it last.
     fn prepare(&mut self, log: &mut Log) -> Result<(), Error> {
-        let mut staged: Vec<(File, PathBuf)> = Vec::new();
         for (index, member) in self.members.iter_mut().enumerate() {
             if member.in_place {
                 log.copy(index, &member.change.after)?;
             } else {
-                staged.push((stage::stage(member)?, member.dir.join(&member.staged_name())));
+                let file = stage::stage(member)?;
+                log.staged(file, member.dir.join(&member.staged_name()));
             }
             member.backup = Some(log.back_up(index, &member.change.before)?);
         }
-        staged.iter().try_for_each(|(file, path)| sync_file(file, path))?;
         log.sync()?;
         self.sync()
     }

@@ -41,7 +41,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 
-use self::files::{Readers, read, stage, trusted};
+use self::files::{Readers, Unsynced, read, stage, trusted};
 use crate::dir::{Access, Dir};
 use crate::error::{Damage, Error, MAX_RECORD, Operation};
 use crate::path::STATE_DIR;
@@ -166,10 +166,10 @@ impl StateDir {
         }
     }
 
-    /// Writes down what a commit has in mind, so that it lasts.
-    pub(crate) fn intend(&self, record: &Generation) -> Result<(), Error> {
-        stage(&self.dir, INTENT, &record.encode(), Readers::Owner, Operation::Journal)?;
-        self.dir.synced()
+    /// Writes down what a commit has in mind, so that it lasts, with what else was written into the directory.
+    pub(crate) fn intend(&self, record: &Generation, mut unsynced: Unsynced) -> Result<(), Error> {
+        stage(&self.dir, INTENT, &record.encode(), Readers::Owner, Operation::Journal, &mut unsynced)?;
+        self.settle(unsynced)
     }
 
     /// Decides on the commit that was prepared. If it fails after the rename, the journal may be there.

@@ -3,9 +3,9 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::os::fd::AsFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use rustix::fs::Mode;
+use rustix::fs::{Advice, Mode};
 
 use crate::bytes;
 use crate::dir::Dir;
@@ -19,6 +19,32 @@ pub(crate) const PUBLIC_FILE: u32 = 0o644;
 pub(crate) enum Readers {
     Owner,
     Everybody,
+}
+
+/// Files that were written for one step of a commit, and have to last before the next one.
+#[derive(Debug, Default)]
+pub(crate) struct Unsynced(Vec<(File, PathBuf)>);
+
+impl Unsynced {
+    pub(crate) fn add(&mut self, file: File, path: PathBuf) {
+        self.0.push((file, path));
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Makes all of them last.
+    pub(crate) fn sync(&mut self) -> Result<(), Error> {
+        let files = std::mem::take(&mut self.0);
+        // Linux begins to write what it is told to forget, and does not forget what is not written yet. So the first sync
+        // finds all of them under way, and on most file systems its transaction takes the others along. Where it is not so,
+        // nothing is lost but time.
+        for (file, _) in files.iter().filter(|_| files.len() > 1) {
+            let _ = rustix::fs::fadvise(file, 0, None, Advice::DontNeed);
+        }
+        files.iter().try_for_each(|(file, path)| sync_file(file, path))
+    }
 }
 
 /// Reads a file of at most `limit` bytes; `None` if there is none.
@@ -48,13 +74,14 @@ pub(crate) fn own(path: &Path, uid: u32, mode: u32) -> Result<(), Error> {
     Ok(())
 }
 
-/// Writes a file that is not there yet, and makes its content last.
+/// Writes a file that is not there yet.
 pub(crate) fn write(
     dir: &Dir,
     name: &OsStr,
     bytes: &[u8],
     readers: Readers,
     operation: Operation,
+    unsynced: &mut Unsynced,
 ) -> Result<(), Error> {
     let path = dir.join(name);
     let file = dir.create(name, operation.clone())?;
@@ -62,7 +89,8 @@ pub(crate) fn write(
     if let Readers::Everybody = readers {
         set_mode(&file, &path, PUBLIC_FILE)?;
     }
-    sync_file(&file, &path)
+    unsynced.add(file, path);
+    Ok(())
 }
 
 /// Removes a name if it is there.
@@ -78,9 +106,10 @@ pub(crate) fn stage(
     bytes: &[u8],
     readers: Readers,
     operation: Operation,
+    unsynced: &mut Unsynced,
 ) -> Result<(), Error> {
     dir.remove(OsStr::new(name), Operation::RemoveStale)?;
-    write(dir, OsStr::new(name), bytes, readers, operation)
+    write(dir, OsStr::new(name), bytes, readers, operation, unsynced)
 }
 
 /// Replaces a file wholly or not at all, so that it lasts.
@@ -91,7 +120,9 @@ pub(crate) fn replace(
     readers: Readers,
     operation: Operation,
 ) -> Result<(), Error> {
-    stage(dir, new, bytes, readers, operation.clone())
+    let mut unsynced = Unsynced::default();
+    stage(dir, new, bytes, readers, operation.clone(), &mut unsynced)
+        .and_then(|()| unsynced.sync())
         .and_then(|()| dir.rename(OsStr::new(new), dir, OsStr::new(name), operation))
         .inspect_err(|_| {
             let _ = dir.remove(OsStr::new(new), Operation::Remove);

@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
-use super::files::{Readers, stage, sweep};
+use super::files::{Readers, Unsynced, stage, sweep};
 use super::layout::public_dir;
 use super::version::LAYOUT_NEW;
 use super::{GENERATIONS, INTENT, MANIFEST, MANIFEST_NEW, StateDir};
@@ -38,12 +38,16 @@ impl StateDir {
     }
 
     /// Creates the folders of a generation, and puts down what everybody may know of it once it is made.
-    pub(crate) fn begin_generation(&self, record: &Generation) -> Result<Dir, Error> {
+    pub(crate) fn begin_generation(
+        &self,
+        record: &Generation,
+        unsynced: &mut Unsynced,
+    ) -> Result<Dir, Error> {
         let name = OsString::from(record.number.to_string());
         let private = self.own_part()?.descend(Path::new(GENERATIONS), Access::Read)?;
         private.create_dir(&name)?;
         let public = public_dir(&self.generations()?, &name)?;
-        stage_public(&public, record)?;
+        stage_public(&public, record, unsynced)?;
         private.descend(Path::new(&name), Access::Read)
     }
 
@@ -60,7 +64,9 @@ impl StateDir {
             return Ok(());
         }
         if public.entry(new)?.is_none() {
-            stage_public(&public, record)?;
+            let mut unsynced = Unsynced::default();
+            stage_public(&public, record, &mut unsynced)?;
+            unsynced.sync()?;
         }
         public.rename(new, &public, name, Operation::EndJournal)
     }
@@ -194,8 +200,9 @@ impl StateDir {
 }
 
 /// Writes what everybody may know of a generation beside its place.
-fn stage_public(public: &Dir, record: &Generation) -> Result<(), Error> {
-    stage(public, MANIFEST_NEW, &record.public().encode(), Readers::Everybody, Operation::Journal)
+fn stage_public(public: &Dir, record: &Generation, unsynced: &mut Unsynced) -> Result<(), Error> {
+    let bytes = record.public().encode();
+    stage(public, MANIFEST_NEW, &bytes, Readers::Everybody, Operation::Journal, unsynced)
 }
 
 fn number(name: &OsString) -> Option<u64> {

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 
 use super::StateDir;
-use super::files::{Readers, read, replace, stage, sweep};
+use super::files::{Readers, Unsynced, read, replace, stage, sweep};
 use crate::digest::Digest;
 use crate::error::{Error, Operation};
 use crate::record::Generation;
@@ -25,14 +25,15 @@ impl StateDir {
             (record.follow_up, FOLLOW_UP_NEXT, FOLLOW_UP, Operation::FollowUp),
             (record.managed, MANAGED_NEXT, MANAGED, Operation::Managed),
         ];
+        let mut has_taken = false;
         for (digest, next, name, operation) in staged {
             let (next, name) = (OsStr::new(next), OsStr::new(name));
             if digest.is_some() && self.dir.entry(next)?.is_some() {
                 self.dir.rename(next, &self.dir, name, operation)?;
-                self.dir.synced()?;
+                has_taken = true;
             }
         }
-        Ok(())
+        if has_taken { self.dir.synced() } else { Ok(()) }
     }
 
     /// Returns whether what was staged with a commit is there, or was taken over already.
@@ -52,14 +53,19 @@ impl StateDir {
     }
 
     /// Writes what is to follow a commit that is being prepared.
-    pub(crate) fn stage_follow_up(&self, bytes: &[u8]) -> Result<(), Error> {
-        stage(&self.dir, FOLLOW_UP_NEXT, bytes, Readers::Owner, Operation::FollowUp)
+    pub(crate) fn stage_follow_up(&self, bytes: &[u8], unsynced: &mut Unsynced) -> Result<(), Error> {
+        stage(&self.dir, FOLLOW_UP_NEXT, bytes, Readers::Owner, Operation::FollowUp, unsynced)
     }
 
     /// Writes what is managed after a commit that is being prepared.
-    pub(crate) fn stage_managed(&self, bytes: &[u8], is_secret: bool) -> Result<(), Error> {
+    pub(crate) fn stage_managed(
+        &self,
+        bytes: &[u8],
+        is_secret: bool,
+        unsynced: &mut Unsynced,
+    ) -> Result<(), Error> {
         let readers = if is_secret { Readers::Owner } else { Readers::Everybody };
-        stage(&self.dir, MANAGED_NEXT, bytes, readers, Operation::Managed)
+        stage(&self.dir, MANAGED_NEXT, bytes, readers, Operation::Managed, unsynced)
     }
 
     pub(crate) fn follow_up(&self) -> Result<Option<Vec<u8>>, Error> {

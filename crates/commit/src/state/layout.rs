@@ -6,7 +6,7 @@
 use std::ffi::OsStr;
 use std::path::Path;
 
-use super::files::{PUBLIC_FILE, Readers, set_mode, trusted, write};
+use super::files::{PUBLIC_FILE, Readers, Unsynced, set_mode, trusted, write};
 use super::{GENERATIONS, LOCK, PRIVATE, Private, StateDir, version};
 use crate::dir::{Access, Dir};
 use crate::error::{Error, Operation};
@@ -18,13 +18,16 @@ const PUBLIC_DIR: u32 = 0o755;
 const PRIVATE_DIR: u32 = 0o700;
 
 impl StateDir {
-    /// Opens the directory, and makes it where it is not there; says whether it did.
-    pub(crate) fn create(root: &Dir) -> Result<(StateDir, bool), Error> {
+    /// Opens the directory, and makes it where it is not there; says whether it did. What it writes counts once it is
+    /// [settled](StateDir::settle).
+    pub(crate) fn create(root: &Dir, unsynced: &mut Unsynced) -> Result<(StateDir, bool), Error> {
         let found = StateDir::open(root)?;
         let created = found.is_none();
         let made = match found {
-            Some(state) => state.made(root),
-            None => root.create_dir(OsStr::new(STATE_DIR)).and_then(|()| opened(root)?.made(root)),
+            Some(state) => state.made(root, created, unsynced),
+            None => root
+                .create_dir(OsStr::new(STATE_DIR))
+                .and_then(|()| opened(root)?.made(root, created, unsynced)),
         };
         made.map(|state| (state, created)).inspect_err(|_| {
             if created {
@@ -33,8 +36,23 @@ impl StateDir {
         })
     }
 
+    /// Makes last what was written into the directory; from then on it has the current layout.
+    pub(crate) fn settle(&self, mut unsynced: Unsynced) -> Result<(), Error> {
+        if self.is_current && unsynced.is_empty() {
+            return Ok(());
+        }
+        unsynced.sync().inspect_err(|_| version::withdraw(&self.dir))?;
+        if !self.is_current {
+            let private = self.own_part().and_then(Dir::synced);
+            private
+                .and_then(|()| version::put_down(&self.dir))
+                .inspect_err(|_| version::withdraw(&self.dir))?;
+        }
+        self.dir.synced()
+    }
+
     /// Creates what is missing of the current layout.
-    fn made(self, root: &Dir) -> Result<StateDir, Error> {
+    fn made(self, root: &Dir, created: bool, unsynced: &mut Unsynced) -> Result<StateDir, Error> {
         let state = if matches!(self.private, Private::Absent) {
             self.dir.create_dir(OsStr::new(PRIVATE))?;
             opened(root)?
@@ -51,13 +69,13 @@ impl StateDir {
         }
         state.dir.create_dir(OsStr::new(GENERATIONS))?;
         if !state.is_current {
-            state.open_up(private)?;
+            state.open_up(private, created, unsynced)?;
         }
-        Ok(StateDir { is_current: true, ..state })
+        Ok(state)
     }
 
     /// Lets everybody into the public part, once what is secret in it is closed by itself.
-    fn open_up(&self, private: &Dir) -> Result<(), Error> {
+    fn open_up(&self, private: &Dir, created: bool, unsynced: &mut Unsynced) -> Result<(), Error> {
         let generations = self.generations()?;
         let made = private.descend(Path::new(GENERATIONS), Access::Read)?;
         for name in generations.names()? {
@@ -71,11 +89,14 @@ impl StateDir {
         let ignore = OsStr::new(IGNORE);
         match self.dir.open_regular(ignore)? {
             Some(opened) => set_mode(&opened.file, &self.dir.join(ignore), PUBLIC_FILE)?,
-            None => write(&self.dir, ignore, b"*\n", Readers::Everybody, Operation::Layout)?,
+            None => write(&self.dir, ignore, b"*\n", Readers::Everybody, Operation::Layout, unsynced)?,
         }
-        private.synced()?;
+        // In one that was just made nothing is secret yet.
+        if !created {
+            private.synced()?;
+        }
         set_mode(&self.dir, self.dir.path(), PUBLIC_DIR)?;
-        version::write(&self.dir)
+        version::write(&self.dir, unsynced)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 
-use super::files::{Readers, read, replace};
+use super::files::{Readers, Unsynced, read, stage};
 use crate::dir::Dir;
 use crate::error::{Damage, Error, Operation};
 
@@ -36,8 +36,20 @@ pub(super) fn is_current(dir: &Dir) -> Result<bool, Error> {
     }
 }
 
-/// Writes the number of the layout that is made, so that it lasts.
-pub(super) fn write(dir: &Dir) -> Result<(), Error> {
+/// Writes the number of the layout that is made beside its place.
+pub(super) fn write(dir: &Dir, unsynced: &mut Unsynced) -> Result<(), Error> {
     let number = format!("{CURRENT}\n");
-    replace(dir, [LAYOUT_NEW, LAYOUT], number.as_bytes(), Readers::Everybody, Operation::Layout)
+    stage(dir, LAYOUT_NEW, number.as_bytes(), Readers::Everybody, Operation::Layout, unsynced)
+        .inspect_err(|_| withdraw(dir))
+}
+
+/// Removes what was written beside its place.
+pub(super) fn withdraw(dir: &Dir) {
+    // What cannot be removed is found by the next commit.
+    let _ = dir.remove(OsStr::new(LAYOUT_NEW), Operation::Remove);
+}
+
+/// Puts it into its place. It must be synced.
+pub(super) fn put_down(dir: &Dir) -> Result<(), Error> {
+    dir.rename(OsStr::new(LAYOUT_NEW), dir, OsStr::new(LAYOUT), Operation::Layout)
 }
