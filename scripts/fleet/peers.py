@@ -47,15 +47,19 @@ def pair(fleet, folder):
     return Run("two `sed -i` for each tree", ["sh", script], number)
 
 
-def sed(fleet, folder, number, syncs=False):
-    """Runs `sed -i` over all files of so many trees, and waits for the disk if that is wanted."""
-    composes, confs = fleet.files(number)
-    lists = _listed(folder, f"composes-{number}", composes), _listed(folder, f"confs-{number}", confs)
-    script = f"xargs -0 -a {lists[0]} sed -i '{IMAGE_EDIT}'"
-    if syncs:
-        return Run("`sed -i` over all compose files, one `sync`", ["sh", "-c", f"{script} && sync -f {fleet.folder}"], number)
-    script += f' && xargs -0 -a {lists[1]} sed -i "{CONF_EDIT}"'
-    return Run("`sed -i` over all files", ["sh", "-c", script], number)
+def sed(fleet, folder):
+    """Runs `sed -i` over all files of all trees."""
+    script = f"{_sed_of_composes(fleet, folder)} && xargs -0 -a {_listed(folder, 'confs', fleet.files()[1])} sed -i \"{CONF_EDIT}\""
+    return Run("`sed -i` over all files", ["sh", "-c", script], len(fleet.trees))
+
+
+def sed_and_sync(fleet, folder):
+    """Returns a command that runs `sed -i` over all compose files, and waits for the disk."""
+    return ["sh", "-c", f"{_sed_of_composes(fleet, folder)} && sync -f {fleet.folder}"]
+
+
+def _sed_of_composes(fleet, folder):
+    return f"xargs -0 -a {_listed(folder, 'composes', fleet.files()[0])} sed -i '{IMAGE_EDIT}'"
 
 
 def others(fleet, folder):
