@@ -123,7 +123,7 @@ impl Reader<'_> {
             if self.is_full() {
                 return;
             }
-            if let Some((name, span)) = &node.anchor {
+            if let Some((name, span)) = node.anchor.as_deref() {
                 self.error(
                     Code::DocumentFeature,
                     self.here(span.clone()),
@@ -131,7 +131,7 @@ impl Reader<'_> {
                 )
                 .help = Some("remove it, and write the value out where it is used".into());
             }
-            if let Some((tag, span)) = &node.tag {
+            if let Some((tag, span)) = node.tag.as_deref() {
                 self.error(
                     Code::DocumentFeature,
                     self.here(span.clone()),

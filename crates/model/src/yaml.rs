@@ -81,7 +81,7 @@ mod tests {
         let tree = Tree::parse(text.as_bytes()).unwrap();
         let top = tree.documents()[0];
         let db = tree.written(tree.get(top, "db").unwrap());
-        assert_eq!(db.anchor, Some(("pg".into(), 4..7)));
+        assert_eq!(db.anchor.as_deref(), Some(&("pg".into(), 4..7)));
         assert!(text[db.span.clone()].starts_with("image: x"));
         let other = tree.get(top, "other").unwrap();
         assert_eq!(tree.scalar(tree.get(tree.get(other, "<<").unwrap(), "image").unwrap()), Some("x"));

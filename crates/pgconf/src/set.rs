@@ -338,11 +338,12 @@ pub fn normalize(path: &str) -> String {
 /// Returns whether nothing of a path is to be resolved. Some that are fine are not looked at closely enough to tell.
 fn is_normal(path: &str) -> bool {
     // Only a part that starts with a dot can be `.` or `..`, and only an empty one is between slashes or at the end.
-    let starts = |pair: &[u8]| pair[0] == b'/' && matches!(pair[1], b'.' | b'/');
+    let bytes = path.as_bytes();
+    let starts = |slash: usize| matches!(bytes.get(slash + 1), Some(b'.' | b'/'));
     !path.is_empty()
         && !path.starts_with('.')
         && (!path.ends_with('/') || path == "/")
-        && !path.as_bytes().windows(2).any(starts)
+        && !memchr::memchr_iter(b'/', bytes).any(starts)
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ mod variables;
 pub use command::CommandOption;
 pub(crate) use command::{Command, from_arguments};
 pub(crate) use data::usual as usual_data;
-pub(crate) use file::ComposeFile;
+pub(crate) use file::{ComposeFile, Trees};
 pub(crate) use image::{ImageSite, Origin};
 pub(crate) use mounts::{Host, Mounts};
 pub use needed::{Needed, NeededImage, NeededName, PullPolicy};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use model::{Code, Diagnostic, Series};
 
-use crate::compose::{CommandOption, ComposeFile, Database, Mounts, Needed, Stack, from_arguments};
+use crate::compose::{CommandOption, ComposeFile, Database, Mounts, Needed, Stack, Trees, from_arguments};
 use crate::conf::{ObservedConf, ServersFiles, located};
 use crate::images::Images;
 use crate::source::{Found, Recorder, Snapshot, Source, join, unreadable};
@@ -25,6 +25,8 @@ pub struct ObservedState {
     pub(crate) snapshot: Snapshot,
     /// Who is asked what images hold.
     pub(crate) images: Option<Arc<dyn Images>>,
+    /// What was parsed for it.
+    trees: Trees,
 }
 
 /// A project with a database service.
@@ -50,15 +52,24 @@ pub fn observe(target: &Target, source: &dyn Source) -> ObservedState {
 
 /// Observes a target whose server is started with these arguments besides its files.
 pub fn observe_with(target: &Target, arguments: &[String], source: &dyn Source) -> ObservedState {
-    observe_again(target, from_arguments(arguments), source, &|_| true)
+    observed(target, from_arguments(arguments), source, &|_| true, Trees::default())
 }
 
 /// Observes the projects that pass `wanted`, and the one that runs: the others are as they were.
 pub(crate) fn observe_again(
+    before: &ObservedState,
+    source: &dyn Source,
+    wanted: &dyn Fn(&Project) -> bool,
+) -> ObservedState {
+    observed(&before.target, before.arguments.clone(), source, wanted, before.trees.clone())
+}
+
+fn observed(
     target: &Target,
     arguments: Vec<CommandOption>,
     source: &dyn Source,
     wanted: &dyn Fn(&Project) -> bool,
+    trees: Trees,
 ) -> ObservedState {
     let recorder = Recorder::new(source);
     let mut state = ObservedState {
@@ -71,6 +82,7 @@ pub(crate) fn observe_again(
         findings: Vec::new(),
         snapshot: Snapshot::default(),
         images: None,
+        trees,
     };
     state.compose(&recorder, wanted);
     state.conf(&recorder);
@@ -122,7 +134,7 @@ impl ObservedState {
             if !is_first && !look(&project) {
                 continue;
             }
-            let stack = Stack::read(source, &project.files);
+            let stack = Stack::read(source, &project.files, &self.trees);
             is_of_version_1 |= stack.is_of_version_1();
             self.findings.extend(stack.problems.iter().cloned());
             match Database::find(stack, &self.target.kind, source) {

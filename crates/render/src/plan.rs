@@ -97,6 +97,14 @@ pub struct FileChange {
 }
 
 impl FileChange {
+    /// Returns whether another file changes in the same way, and the same of it is hidden.
+    pub fn is_as(&self, other: &Self) -> bool {
+        // What is hidden in a conf depends on more than its bytes.
+        [self, other].iter().all(|file| file.kind == FileKind::Compose && !file.restores)
+            && self.before == other.before
+            && self.edit == other.edit
+    }
+
     /// Applies an edit to the bytes of a file. What a diff hides is known once the result was read; until then, everything.
     pub(crate) fn new(path: String, kind: FileKind, before: Vec<u8>, edit: TextEdit) -> Self {
         let after = edit.apply(&before);

@@ -125,8 +125,7 @@ fn prove(
         let files = observed.databases.iter().find(read).map(|d| &d.database.stack.files);
         files.is_some_and(|files| files.iter().any(|file| is_changed(&file.path)))
     };
-    let again = observe_again(&observed.target, observed.arguments.clone(), &snapshot, &touched)
-        .with_images(observed.images.clone());
+    let again = observe_again(observed, &snapshot, &touched).with_images(observed.images.clone());
     for file in plan.files.iter().filter(|file| file.kind == FileKind::Compose) {
         let (Some((before, service)), Some((after, _))) =
             (observed.compose_file(&file.path), again.compose_file(&file.path))

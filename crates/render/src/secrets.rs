@@ -1,6 +1,7 @@
 //! What of a target's files must not be repeated when a program that knows them says it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
 
 use model::yaml::{Kind, NodeId, Tree};
 use pgconf::Conf;
@@ -51,15 +52,18 @@ pub fn secrets(observed: &ObservedState, source: &dyn Source) -> Vec<String> {
 /// Returns what [`secrets`] finds in the files that were observed.
 pub(crate) fn known(observed: &ObservedState) -> Known {
     let mut found = Secrets::default();
-    let mut trees = BTreeSet::new();
+    let (mut paths, mut trees) = (BTreeSet::new(), HashSet::new());
     for (path, read) in observed.snapshot().files() {
         if let (Found::Yes(bytes), true) = (read, path.ends_with(".env")) {
             found.env(bytes);
         }
     }
     for file in observed.databases.iter().flat_map(|observed| &observed.database.stack.files) {
-        if trees.insert(file.path.as_str()) {
-            found.compose(&file.tree, &file.bytes);
+        if paths.insert(file.path.as_str()) {
+            // Files of one content share a tree; what its values mean may change with each file of variables.
+            if trees.insert((Arc::as_ptr(&file.tree), found.read)) {
+                found.compose(&file.tree, &file.bytes);
+            }
             for name in found.env_files(&file.tree) {
                 found.env(observed.snapshot().bytes(&join(folder(&file.path), &name)).unwrap_or_default());
             }
@@ -145,22 +149,23 @@ const OPEN: &[&str] = &[
     "zone",
 ];
 
-/// Parts of names of variables whose values are secrets.
-const CLOSED: &[&str] =
-    &["auth", "credential", "dsn", "key", "pass", "private", "pwd", "salt", "secret", "token"];
-
-/// Returns what of [`CLOSED`] begins with a letter: every key of every file is looked at.
-fn closed(letter: u8) -> &'static [&'static str] {
-    match letter {
-        b'a' => &CLOSED[..1],
-        b'c' => &CLOSED[1..2],
-        b'd' => &CLOSED[2..3],
-        b'k' => &CLOSED[3..4],
-        b'p' => &CLOSED[4..7],
-        b's' => &CLOSED[7..9],
-        b't' => &CLOSED[9..],
-        _ => &[],
-    }
+/// Returns the part that a text may begin with which makes a name that of a secret, by its first two letters: every key of every
+/// file is looked at.
+fn closed(first: u8, second: u8) -> Option<&'static [u8]> {
+    // In lower case; nothing else becomes a letter.
+    Some(match (first | 0x20, second | 0x20) {
+        (b'a', b'u') => b"auth",
+        (b'c', b'r') => b"credential",
+        (b'd', b's') => b"dsn",
+        (b'k', b'e') => b"key",
+        (b'p', b'a') => b"pass",
+        (b'p', b'r') => b"private",
+        (b'p', b'w') => b"pwd",
+        (b's', b'a') => b"salt",
+        (b's', b'e') => b"secret",
+        (b't', b'o') => b"token",
+        _ => return None,
+    })
 }
 
 /// Returns whether a text is long enough and rare enough to be looked for in what is said.
@@ -171,11 +176,14 @@ pub(crate) fn is_telling(text: &str) -> bool {
 #[derive(Default)]
 struct Secrets {
     variables: Variables,
+    /// How many files of variables were read.
+    read: usize,
     texts: BTreeSet<String>,
 }
 
 impl Secrets {
     fn env(&mut self, bytes: &[u8]) {
+        self.read += 1;
         for (name, value) in read_env(bytes) {
             if let Some(value) = &value {
                 self.value(&name, value);
@@ -333,13 +341,17 @@ impl Secrets {
 pub(crate) fn is_closed(name: &str) -> bool {
     let name = name.as_bytes();
     let is_file = name.last_chunk().is_some_and(|end: &[u8; 5]| end.eq_ignore_ascii_case(b"_file"));
-    let begins = |at: usize| {
-        let starts = |part: &&str| {
-            name[at..].get(..part.len()).is_some_and(|one| one.eq_ignore_ascii_case(part.as_bytes()))
-        };
-        closed(name[at].to_ascii_lowercase()).iter().any(starts)
-    };
-    !is_file && (0..name.len()).any(begins)
+    let mut rest = name;
+    while let [first, tail @ ..] = rest {
+        if let [second, ..] = tail
+            && let Some(part) = closed(*first, *second)
+            && rest.get(..part.len()).is_some_and(|start| start.eq_ignore_ascii_case(part))
+        {
+            return !is_file;
+        }
+        rest = tail;
+    }
+    false
 }
 
 #[cfg(test)]
@@ -369,9 +381,8 @@ mod tests {
 
     #[test]
     fn a_closed_name_has_one_of_the_parts_in_any_letter_case() {
-        let of_letters: Vec<_> = (0..=255).flat_map(closed).copied().collect();
-        assert_eq!(of_letters, CLOSED);
-        for part in CLOSED {
+        for part in ["auth", "credential", "dsn", "key", "pass", "private", "pwd", "salt", "secret", "token"]
+        {
             assert!(is_closed(part) && is_closed(&format!("x_{}", part.to_uppercase())), "{part}");
             assert!(!is_closed(&format!("{part}_FILE")), "{part}");
         }

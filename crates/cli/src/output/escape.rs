@@ -24,6 +24,10 @@ pub(crate) fn escape_message(text: &str) -> String {
 
 /// Escapes; a line feed stays where the text behind it passes `is_ours`.
 fn escape_but(text: &str, is_ours: impl Fn(&str) -> bool) -> String {
+    // Nearly all texts are as plain as this.
+    if is_ascii_text(text.as_bytes()) && text.match_indices('\n').all(|(at, _)| is_ours(&text[at + 1..])) {
+        return text.to_owned();
+    }
     let mut out = String::with_capacity(text.len());
     for (at, c) in text.char_indices() {
         if is_unsafe(c) || (c == '\n' && !is_ours(&text[at + 1..])) {

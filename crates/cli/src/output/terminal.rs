@@ -6,6 +6,7 @@ use std::path::Path;
 
 use anstream::{AutoStream, ColorChoice};
 use live::{Environment, Scrubber};
+use model::yaml::is_ascii_text;
 use ops::output::{OutputFile, Readers};
 use ops::{Error, FilesState, Outcome};
 
@@ -170,7 +171,10 @@ pub(crate) fn plain(text: &str) -> String {
 /// Removes the colours from a text where none are wanted.
 pub(super) fn coloured(text: &str, choice: ColorChoice) -> Vec<u8> {
     match choice {
-        ColorChoice::Never => anstream::adapter::strip_str(text).to_string().into_bytes(),
+        // Most results have no colours; and then nothing is removed.
+        ColorChoice::Never if !is_ascii_text(text.as_bytes()) => {
+            anstream::adapter::strip_str(text).to_string().into_bytes()
+        }
         _ => text.as_bytes().to_vec(),
     }
 }

@@ -47,7 +47,7 @@ impl<'t> Builder<'t> {
     fn event(&mut self, event: Event<'_>, span: &Span, range: Range<usize>) -> Result<(), SyntaxError> {
         let tag = span.tag_span().and_then(|tag| {
             let range = tag.byte_range()?;
-            Some((self.text.get(range.clone())?.to_string(), range))
+            Some(Box::new((self.text.get(range.clone())?.to_string(), range)))
         });
         match event {
             Event::Scalar(text, style, anchor, _) => {
@@ -81,7 +81,7 @@ impl<'t> Builder<'t> {
             }
             Event::Anchor(id, name) => {
                 if let Some(node) = self.anchors.get(&id) {
-                    self.tree.nodes[node.0 as usize].anchor = Some((name.into_owned(), range));
+                    self.tree.nodes[node.0 as usize].anchor = Some(Box::new((name.into_owned(), range)));
                 }
             }
             Event::Comment(..) => self.tree.comments.push(range),
@@ -95,7 +95,7 @@ impl<'t> Builder<'t> {
         kind: Kind,
         range: Range<usize>,
         anchor: usize,
-        tag: Option<(String, Range<usize>)>,
+        tag: Option<Box<(String, Range<usize>)>>,
     ) -> Result<(), SyntaxError> {
         if self.open.len() >= MAX_DEPTH {
             return Err(SyntaxError::too_deep(range.start));
@@ -110,7 +110,7 @@ impl<'t> Builder<'t> {
         kind: Kind,
         span: Range<usize>,
         anchor: usize,
-        tag: Option<(String, Range<usize>)>,
+        tag: Option<Box<(String, Range<usize>)>>,
     ) -> NodeId {
         let id = NodeId(u32::try_from(self.tree.nodes.len()).unwrap_or(u32::MAX));
         self.tree.has_references |= anchor != 0 || tag.is_some() || matches!(kind, Kind::Alias(_));

@@ -28,10 +28,10 @@ pub struct Node {
     pub kind: Kind,
     /// The bytes of its content, without anchor and tag. Empty for a value that is not written.
     pub span: Range<usize>,
-    /// `&name`: the name and the bytes of the whole token.
-    pub anchor: Option<(String, Range<usize>)>,
+    /// `&name`: the name and the bytes of the whole token. In a box, as few nodes have one, and nodes are what a tree is large by.
+    pub anchor: Option<Box<(String, Range<usize>)>>,
     /// `!tag`: as it is written, and where.
-    pub tag: Option<(String, Range<usize>)>,
+    pub tag: Option<Box<(String, Range<usize>)>>,
 }
 
 /// The kinds of [`Node`].

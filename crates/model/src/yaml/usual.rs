@@ -29,7 +29,7 @@ pub(super) fn read(bytes: &[u8]) -> Option<Tree> {
     // Most files have no comments: then no line is searched for one.
     let has_hash = memchr::memchr(b'#', bytes).is_some();
     let mut reader = Reader { builder: Builder::new(text), open: Vec::new(), bytes, has_hash };
-    reader.builder.tree.nodes.reserve(bytes.len() / 16);
+    reader.builder.tree.nodes.reserve(bytes.len() / 12);
     let mut start = 0;
     while start < bytes.len() {
         let feed = memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |length| start + length);

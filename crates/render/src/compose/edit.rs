@@ -73,7 +73,7 @@ fn in_place_of_null(file: &ComposeFile, key: NodeId, value: NodeId, image: &Scal
     }
     let text =
         if in_brackets(file, file.tree.written(key).span.start) { image.in_flow() } else { image.in_block() };
-    if let Some((_, tag)) = &node.tag {
+    if let Some((_, tag)) = node.tag.as_deref() {
         let end = node.span.end.max(tag.end);
         return Some(Replacement { range: tag.start..end, text: text.into() });
     }
@@ -125,11 +125,11 @@ fn own(file: &ComposeFile, entry: Pair, style: Style, image: &str) -> Option<Vec
         }
     };
     replacements.push(Replacement { range, text: text.into() });
-    let (Some((_, anchor)), Some(first)) = (&node.anchor, file.aliases(entry.value).next()) else {
+    let (Some((_, anchor)), Some(first)) = (node.anchor.as_deref(), file.aliases(entry.value).next()) else {
         return Some(replacements);
     };
     // The anchor and its tag go, with the blanks behind them, and come back before the first alias.
-    let tokens = [Some(anchor), node.tag.as_ref().map(|(_, tag)| tag)];
+    let tokens = [Some(anchor), node.tag.as_deref().map(|(_, tag)| tag)];
     let mut moved = String::new();
     for token in tokens.into_iter().flatten() {
         let blanks = file.bytes[token.end..].iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
@@ -151,8 +151,8 @@ fn strip(file: &ComposeFile, entry: Pair) -> Option<Replacement> {
     let node = file.tree.written(entry.value);
     let ends = [
         Some(file.tree.written(entry.key).span.end),
-        node.anchor.as_ref().map(|(_, anchor)| anchor.end),
-        node.tag.as_ref().map(|(_, tag)| tag.end),
+        node.anchor.as_deref().map(|(_, anchor)| anchor.end),
+        node.tag.as_deref().map(|(_, tag)| tag.end),
     ];
     let mut at = ends.into_iter().flatten().max()?;
     loop {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use model::yaml::{Kind, NodeId, Style, SyntaxError, Tree, is_ascii_text};
 use model::{Code, Diagnostic, Location};
@@ -13,11 +13,41 @@ use model::{Code, Diagnostic, Location};
 #[derive(Debug)]
 pub(crate) struct ComposeFile {
     pub(crate) path: String,
-    pub(crate) bytes: Vec<u8>,
+    pub(crate) bytes: Arc<Vec<u8>>,
     pub(crate) tree: Arc<Tree>,
     memo: RefCell<HashMap<(NodeId, String), Option<Pair>>>,
     indexes: RefCell<HashMap<NodeId, Arc<Index>>>,
     too_deep: Cell<bool>,
+}
+
+/// The trees of files that were parsed, by their content: a deployment has the file that runs among its copies, and an edit leaves
+/// most files as they are.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Trees(Arc<Mutex<Vec<Parsed>>>);
+
+/// A content, and what it was parsed to.
+#[derive(Clone, Debug)]
+struct Parsed {
+    bytes: Arc<Vec<u8>>,
+    tree: Arc<Tree>,
+}
+
+impl Trees {
+    /// Returns the tree of a content, which is parsed only if none of the same content was.
+    fn parse(&self, bytes: Vec<u8>) -> Result<Parsed, (Vec<u8>, SyntaxError)> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = all.iter().find(|known| *known.bytes == bytes) {
+            return Ok(known.clone());
+        }
+        match parse_as_compose(&bytes) {
+            Ok(tree) => {
+                let parsed = Parsed { bytes: Arc::new(bytes), tree: Arc::new(tree) };
+                all.push(parsed.clone());
+                Ok(parsed)
+            }
+            Err(error) => Err((bytes, error)),
+        }
+    }
 }
 
 /// The keys of one mapping, so that a file with many services is not searched once for each.
@@ -45,28 +75,32 @@ pub(crate) struct Pair {
 
 impl ComposeFile {
     /// Parses a file; the error says where reading stopped.
-    pub(crate) fn parse(path: &str, bytes: Vec<u8>) -> Result<Self, Diagnostic> {
-        let refuse = |span: Range<usize>, message: String| {
-            Diagnostic::error(Code::ComposeSyntax, message).at(Location::new(path, &bytes, span))
+    pub(crate) fn parse(path: &str, bytes: Vec<u8>, trees: &Trees) -> Result<Self, Diagnostic> {
+        let refuse = |bytes: &[u8], span: Range<usize>, message: String| {
+            Diagnostic::error(Code::ComposeSyntax, message).at(Location::new(path, bytes, span))
         };
         if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
-            return Err(refuse(0..0, "saved as UTF-16".into()).help("save it as UTF-8"));
+            return Err(refuse(&bytes, 0..0, "saved as UTF-16".into()).help("save it as UTF-8"));
         }
         if let Some((at, c)) = surprising(&bytes) {
             let message =
                 format!("U+{:04X} in a compose file: readers take it in different ways", u32::from(c));
-            return Err(refuse(at..at + c.len_utf8(), message).help("remove it, or write it as an escape"));
+            return Err(
+                refuse(&bytes, at..at + c.len_utf8(), message).help("remove it, or write it as an escape")
+            );
         }
-        match parse_as_compose(&bytes) {
-            Ok(tree) => Ok(Self {
+        match trees.parse(bytes) {
+            Ok(Parsed { bytes, tree }) => Ok(Self {
                 path: path.to_string(),
                 bytes,
-                tree: Arc::new(tree),
+                tree,
                 memo: RefCell::default(),
                 indexes: RefCell::default(),
                 too_deep: Cell::new(false),
             }),
-            Err(error) => Err(refuse(error.offset..error.offset, error.message).help(error.help)),
+            Err((bytes, error)) => {
+                Err(refuse(&bytes, error.offset..error.offset, error.message).help(error.help))
+            }
         }
     }
 
@@ -89,7 +123,7 @@ impl ComposeFile {
 
     /// Returns the tag of a value, or of what it is an alias of: `!reset` and `!override` have a meaning.
     pub(crate) fn tag(&self, id: NodeId) -> Option<&str> {
-        let tag = |id| self.tree.written(id).tag.as_ref().map(|(tag, _)| tag.as_str());
+        let tag = |id| self.tree.written(id).tag.as_deref().map(|(tag, _)| tag.as_str());
         tag(id).or_else(|| tag(self.tree.resolve(id)))
     }
 
@@ -101,9 +135,18 @@ impl ComposeFile {
     }
 
     fn find_at(&self, owner: NodeId, key: &str, depth: usize) -> Option<Pair> {
-        if self.tree.entries(owner).len() <= SMALL && !self.merges(owner) {
-            let (key, value) = self.tree.all(owner, key).last()?;
-            return Some(Pair { owner, key, value });
+        if self.tree.entries(owner).len() <= SMALL {
+            let (mut found, mut merges) = (None, false);
+            for (name, value) in self.tree.entries(owner) {
+                let text = self.tree.scalar(*name);
+                merges |= text == Some("<<") && self.is_merge_key(*name);
+                if text == Some(key) {
+                    found = Some(Pair { owner, key: *name, value: *value });
+                }
+            }
+            if !merges {
+                return found;
+            }
         }
         let index = self.index(owner);
         if let Some(own) = index.own.get(key) {
@@ -293,7 +336,7 @@ mod tests {
     #[test]
     fn own_keys_win_over_merged_ones_and_the_first_merged_over_the_next() {
         let text = "a: &a {x: 1, y: 1}\nb: &b {y: 2, z: 2}\nc: {<<: [*a, *b], x: 3}\nd: *a\n";
-        let file = ComposeFile::parse("f", text.into()).unwrap();
+        let file = ComposeFile::parse("f", text.into(), &Trees::default()).unwrap();
         let c = file.tree.get(file.tree.documents()[0], "c").unwrap();
         let value = |key| file.find(c, key).and_then(|entry| file.tree.scalar(entry.value));
         assert_eq!((value("x"), value("y"), value("z"), value("q")), (Some("3"), Some("1"), Some("2"), None));
@@ -307,7 +350,7 @@ mod tests {
         for n in 1..60 {
             text.push_str(&format!("a{n}: &a{n} {{<<: [*a{}, *a{}]}}\n", n - 1, n - 1));
         }
-        let file = ComposeFile::parse("f", text.into()).unwrap();
+        let file = ComposeFile::parse("f", text.into(), &Trees::default()).unwrap();
         let last = file.tree.get(file.tree.documents()[0], "a59").unwrap();
         assert!(file.find(last, "x").is_some());
         assert!(file.find(last, "y").is_none());
@@ -316,7 +359,10 @@ mod tests {
     #[test]
     fn characters_that_hide_lines_are_refused() {
         for text in ["a: 1 # \u{85} b\n", "a: \u{1b}[2J\n", "a: \u{2028}b\n"] {
-            assert_eq!(ComposeFile::parse("f", text.into()).unwrap_err().code, Code::ComposeSyntax);
+            assert_eq!(
+                ComposeFile::parse("f", text.into(), &Trees::default()).unwrap_err().code,
+                Code::ComposeSyntax
+            );
         }
     }
 }

@@ -124,7 +124,7 @@ fn once(stack: &Stack, service: &Service, site: &ImageSite) -> Result<(), Diagno
             .help("remove one of the two lines"));
     }
     let core = |tag: &str| tag.starts_with("!!") || tag.starts_with("!<");
-    match &file.tree.written(image.value).tag {
+    match file.tree.written(image.value).tag.as_deref() {
         Some((tag, _)) if core(tag) && !matches!(tag.as_str(), "!!str" | "!<tag:yaml.org,2002:str>") => {
             Err(shape(&format!("the tag `{tag}` changes the meaning of the image's text"))
                 .at(at(file, image.value))

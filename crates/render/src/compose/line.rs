@@ -90,7 +90,7 @@ fn into_block(
 /// Returns the start of a key, with its anchor and tag.
 fn start(file: &ComposeFile, key: NodeId) -> usize {
     let node = file.tree.written(key);
-    let tokens = [&node.anchor, &node.tag].into_iter().flatten().map(|(_, token)| token.start);
+    let tokens = [&node.anchor, &node.tag].into_iter().flatten().map(|token| token.1.start);
     tokens.fold(node.span.start, usize::min)
 }
 

@@ -151,7 +151,7 @@ impl Pairs<'_> {
 }
 
 fn same_tag(a: &Node, b: &Node) -> bool {
-    a.tag.as_ref().map(|(tag, _)| tag) == b.tag.as_ref().map(|(tag, _)| tag)
+    a.tag.as_deref().map(|(tag, _)| tag) == b.tag.as_deref().map(|(tag, _)| tag)
 }
 
 /// What a mapping says, by key.

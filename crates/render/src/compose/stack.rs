@@ -6,7 +6,7 @@ use std::sync::Arc;
 use model::yaml::NodeId;
 use model::{Code, Diagnostic, Severity};
 
-use crate::compose::file::{ComposeFile, Pair};
+use crate::compose::file::{ComposeFile, Pair, Trees};
 use crate::compose::variables::{Variables, has_variables, interpolate, read_env};
 use crate::source::{Found, Source, folder, join, unreadable};
 
@@ -22,6 +22,8 @@ pub(crate) struct Stack {
     /// What could not be read.
     pub(crate) problems: Vec<Diagnostic>,
     pub(super) includes: usize,
+    /// What was parsed already.
+    trees: Trees,
 }
 
 /// One document of one file.
@@ -72,8 +74,8 @@ fn compose_like(source: &dyn Source, path: &str) -> String {
 
 impl Stack {
     /// Reads `paths`, which Compose would be given in this order.
-    pub(crate) fn read(source: &dyn Source, paths: &[String]) -> Self {
-        let mut stack = Self::default();
+    pub(crate) fn read(source: &dyn Source, paths: &[String], trees: &Trees) -> Self {
+        let mut stack = Self { trees: trees.clone(), ..Self::default() };
         let project: Arc<str> = paths.first().map_or("", |path| folder(path)).into();
         let variables = Arc::new(stack.env(source, &join(&project, ".env")));
         for path in paths {
@@ -162,7 +164,7 @@ impl Stack {
             return None;
         }
         let parsed = match source.read(path) {
-            Found::Yes(bytes) => ComposeFile::parse(path, bytes),
+            Found::Yes(bytes) => ComposeFile::parse(path, bytes, &self.trees),
             Found::No => {
                 let message = format!("{path}: no such file");
                 Err(Diagnostic::error(Code::ComposeReference, message)

@@ -33,7 +33,7 @@ pub(super) fn plan(
         return plan;
     }
     let snapshot = observed.snapshot.with(files.iter().map(|(path, _, bytes)| (path.clone(), bytes.clone())));
-    let middle = observe_again(&observed.target, observed.arguments.clone(), &snapshot, &|_| true);
+    let middle = observe_again(observed, &snapshot, &|_| true);
     let mut plan = draft(&middle).plan(&middle);
     let back = files.iter().map(|(path, _, bytes)| {
         let before = observed.snapshot.bytes(path).unwrap_or_default();

@@ -256,10 +256,10 @@ impl Walk<'_> {
             mark.instead = Some(Box::new(Instead { text: "hidden".into(), is_said: false }));
             hidden.push(mark);
         };
-        if let Some((_, range)) = node.tag.as_ref().filter(|(tag, _)| !is_known_tag(tag)) {
+        if let Some((_, range)) = node.tag.as_deref().filter(|(tag, _)| !is_known_tag(tag)) {
             mark(range);
         }
-        if let Some((_, range)) = node.anchor.as_ref().filter(|_| !self.used.contains(&id)) {
+        if let Some((_, range)) = node.anchor.as_deref().filter(|_| !self.used.contains(&id)) {
             mark(range);
         }
         match &node.kind {

@@ -236,7 +236,7 @@ fn planned(row: &mut Row<Part>, plan: &Plan, folder: &str, detail: Detail) {
     row.folder = Some(folder.to_string());
     row.own.needs = plan.needs().into();
     row.own.changes = plan.changes.iter().map(|one| plan::change(one, detail.show_secrets)).collect();
-    row.own.files = plan.files.iter().map(|file| plan::file(file, detail)).collect();
+    row.own.files = plan::files(&plan.files, detail);
     row.add(plan.findings.iter().map(Problem::of_target));
 }
 

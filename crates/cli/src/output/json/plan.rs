@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ops::saved::format::{SavedFile, SavedImage};
-use render::diff::{hunks, redacted_hunks, unified};
+use render::diff::{Hunk, hunks, redacted_hunks, unified};
 use render::{FileChange, Managed, ValueChange};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -222,7 +222,7 @@ pub(super) fn row(row: &PlanRow<'_>, detail: Detail) -> Row<Part> {
             changes: plan.changes.iter().map(|one| change(one, detail.show_secrets)).collect(),
             files: match row.saved_files {
                 Some(files) => files.iter().map(saved_file).collect(),
-                None => plan.files.iter().map(|changed| file(changed, detail)).collect(),
+                None => files(&plan.files, detail),
             },
             follows: row.follow_up.map(Follows::from),
             in_order: plan.in_order.clone(),
@@ -251,11 +251,21 @@ fn saved_file(file: &SavedFile) -> FileRow {
 }
 
 /// Returns a file that changes.
-pub(super) fn file(file: &FileChange, detail: Detail) -> FileRow {
-    let hunks =
-        if detail.show_secrets { hunks(file, detail.context) } else { redacted_hunks(file, detail.context) };
-    let diff = escape_bytes(&unified(&file.path, &hunks));
-    FileRow { path: file.path.clone(), kind: file.kind.into(), diff: Some(diff) }
+/// Returns files that change. Those that change in the same way, as the file that runs and its copy do, are compared once.
+pub(super) fn files(files: &[FileChange], detail: Detail) -> Vec<FileRow> {
+    let mut compared: Vec<Vec<Hunk>> = Vec::with_capacity(files.len());
+    let mut rows = Vec::with_capacity(files.len());
+    for (index, file) in files.iter().enumerate() {
+        let hunks = match files[..index].iter().position(|other| other.is_as(file)) {
+            Some(same) => compared[same].clone(),
+            None if detail.show_secrets => hunks(file, detail.context),
+            None => redacted_hunks(file, detail.context),
+        };
+        let diff = escape_bytes(&unified(&file.path, &hunks));
+        compared.push(hunks);
+        rows.push(FileRow { path: file.path.clone(), kind: file.kind.into(), diff: Some(diff) });
+    }
+    rows
 }
 
 /// Returns a value that changes.
