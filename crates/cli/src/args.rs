@@ -13,6 +13,7 @@ mod writing;
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValue, TypedValueParser};
+use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueHint};
 use live::SslMode;
 
@@ -21,35 +22,38 @@ pub(crate) use self::build::Build;
 use self::deferred::Deferred;
 pub(crate) use self::format::SinkChoice;
 use self::format::{FormatParser, SinkParser};
+use self::global::Common;
 pub(crate) use self::global::Global;
 pub(crate) use self::images::{Inspect, UpgradePlan};
 use self::numbers::{generation, whole_number};
 pub(crate) use self::writing::Writing;
 use crate::complete;
-use crate::exit;
 use crate::output::emitter::Format;
 use crate::output::report::Report;
 
 /// Manage the database of a Kasm Workspaces deployment as code.
 #[derive(Debug, Parser)]
-#[command(name = "kasm-db", version, arg_required_else_help = true, after_help = exit::help())]
+#[command(name = "kasm-db", version, arg_required_else_help = true)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
     #[command(flatten)]
-    pub(crate) global: Global,
+    pub(crate) global: Common,
 }
 
-/// Returns the definition of the command line.
+/// Returns the definition of the command line, with its help.
 pub(crate) fn definition() -> clap::Command {
     help::grouped(Cli::command())
 }
 
 /// Reads the command line.
 pub(crate) fn parse() -> Result<Cli, clap::Error> {
-    let matches = definition().try_get_matches()?;
-    help::check(&matches)
-        .map_err(|message| definition().error(clap::error::ErrorKind::ArgumentConflict, message))?;
+    // Most runs print no help, and what is in it takes as long to write as the rest of the command line takes to read.
+    let matches = match Cli::command().try_get_matches() {
+        Err(error) if error.kind() != ErrorKind::DisplayVersion => definition().try_get_matches()?,
+        read => read?,
+    };
+    help::check(&matches).map_err(|message| definition().error(ErrorKind::ArgumentConflict, message))?;
     let mut cli = Cli::from_arg_matches(&matches)?;
     cli.take_documents(&matches)?;
     Ok(cli)

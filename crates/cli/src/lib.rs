@@ -66,7 +66,7 @@ pub fn main() -> ExitCode {
         terminal,
         progress,
         environment,
-        global: cli.global,
+        global: cli.global.0,
         results,
         shows_repeated,
         said: std::sync::Mutex::default(),

@@ -317,8 +317,10 @@ fn join(including: &str, name: &str) -> String {
 
 /// Resolves `.`, `..` and doubled slashes by name, as the server does before it compares paths.
 pub fn normalize(path: &str) -> String {
-    if is_normal(path) {
-        return path.to_string();
+    // The paths of folders often end with a slash, and have nothing else to be resolved.
+    let plain = path.trim_end_matches('/');
+    if is_normal(plain) {
+        return plain.to_string();
     }
     let root = if path.starts_with('/') { "/" } else { "" };
     let mut parts: Vec<&str> = Vec::new();
@@ -335,15 +337,18 @@ pub fn normalize(path: &str) -> String {
     format!("{root}{}", parts.join("/"))
 }
 
-/// Returns whether nothing of a path is to be resolved. Some that are fine are not looked at closely enough to tell.
+/// Returns whether nothing of a path that does not end with a slash is to be resolved. Some that are fine are not looked at
+/// closely enough to tell.
 fn is_normal(path: &str) -> bool {
-    // Only a part that starts with a dot can be `.` or `..`, and only an empty one is between slashes or at the end.
-    let bytes = path.as_bytes();
-    let starts = |slash: usize| matches!(bytes.get(slash + 1), Some(b'.' | b'/'));
-    !path.is_empty()
-        && !path.starts_with('.')
-        && (!path.ends_with('/') || path == "/")
-        && !memchr::memchr_iter(b'/', bytes).any(starts)
+    // Only a part that starts with a dot can be `.` or `..`, and only an empty one is between slashes.
+    let mut is_behind_slash = false;
+    // Paths are short: to look at each byte is faster than to search them for slashes.
+    let starts = |byte: u8| {
+        let starts = is_behind_slash && matches!(byte, b'.' | b'/');
+        is_behind_slash = byte == b'/';
+        starts
+    };
+    !path.is_empty() && !path.starts_with('.') && !path.bytes().any(starts)
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use pgconf::value::{Type, check};
 use pgconf::{Conf, Entry};
 
 use crate::file_kind::FileKind;
-use crate::lines::lines;
+use crate::lines::{lines, start};
 
 pub(crate) use self::hidden::{For, Hidden};
 pub(crate) use self::hiding::Hiding;
@@ -66,9 +66,7 @@ impl<'a> Shown<'a> {
         shown: Range<usize>,
     ) -> Self {
         let first = shown.start;
-        let feed = |number: usize| memchr::memchr_iter(b'\n', bytes).nth(number);
-        let mut at =
-            first.checked_sub(1).map_or(0, |before| feed(before).map_or(bytes.len(), |feed| feed + 1));
+        let mut at = start(bytes, first);
         let mut spans = Vec::new();
         for line in lines(&bytes[at..]).take(shown.len()) {
             spans.push(at..at + line.len() - usize::from(line.ends_with(b"\n")));

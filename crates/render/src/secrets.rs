@@ -324,8 +324,10 @@ impl Secrets {
     /// Lists the files of `env_file:`.
     fn env_files(&self, tree: &Tree) -> Vec<String> {
         let mut files = Vec::new();
-        for (id, _) in tree.nodes() {
-            for (_, named) in tree.all(id, "env_file") {
+        for (_, node) in tree.nodes() {
+            let Kind::Mapping(entries, _) = &node.kind else { continue };
+            for (_, named) in entries.iter().filter(|(key, _)| tree.scalar(*key) == Some("env_file")) {
+                let named = *named;
                 let items = std::iter::once(named).chain(tree.items(named).iter().copied());
                 for item in items {
                     let path = tree.get(item, "path").unwrap_or(item);

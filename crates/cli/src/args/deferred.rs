@@ -6,7 +6,7 @@ use clap::builder::Resettable;
 use clap::error::Error;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 
-use super::global::Global;
+use super::global::Common;
 use super::help;
 
 /// Arguments of one command of many, with the global options. To describe all of them, or to give all commands the global
@@ -43,9 +43,8 @@ fn keeping_about(command: Command, augment: fn(Command) -> Command) -> Command {
     let about = Resettable::from(command.get_about().cloned());
     let long = Resettable::from(command.get_long_about().cloned());
     // The parser copies what is given behind a command to those in front of it, so that they are read in one place.
-    let global = Global::augment_args(Command::default());
     let name = command.get_name().to_string();
-    let global = global.get_arguments().cloned().map(|argument| {
+    let global = Common::arguments().iter().cloned().map(|argument| {
         let is_inert = help::is_inert(&name, argument.get_id().as_str());
         argument.global(true).hide(is_inert)
     });

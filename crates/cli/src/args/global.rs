@@ -1,9 +1,12 @@
 //! Options of several commands.
 
+use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use clap::builder::{PossibleValue, TypedValueParser};
-use clap::{ArgAction, Args, ValueHint};
+use clap::error::Error;
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, ValueHint};
 use model::Ignorable;
 
 use super::numbers::{jobs, seconds, whole_number};
@@ -67,6 +70,52 @@ pub(crate) struct Global {
     /// The number of targets to work on in parallel [default: one for each core, and 16 to write]
     #[arg(long, value_name = "N", env = "KASM_DB_JOBS", value_parser = jobs)]
     pub(crate) jobs: Option<u16>,
+}
+
+/// The same options, described once for the program and the command that is run.
+#[derive(Debug)]
+pub(crate) struct Common(pub(crate) Global);
+
+impl Common {
+    /// Returns the descriptions.
+    pub(super) fn arguments() -> &'static [Arg] {
+        static ARGUMENTS: OnceLock<Vec<Arg>> = OnceLock::new();
+        ARGUMENTS.get_or_init(|| Global::augment_args(Command::default()).get_arguments().cloned().collect())
+    }
+}
+
+impl Deref for Common {
+    type Target = Global;
+
+    fn deref(&self) -> &Global {
+        &self.0
+    }
+}
+
+impl DerefMut for Common {
+    fn deref_mut(&mut self) -> &mut Global {
+        &mut self.0
+    }
+}
+
+impl Args for Common {
+    fn augment_args(command: Command) -> Command {
+        command.args(Self::arguments())
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Global::augment_args_for_update(command)
+    }
+}
+
+impl FromArgMatches for Common {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
+        Global::from_arg_matches(matches).map(Self)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
+        self.0.update_from_arg_matches(matches)
+    }
 }
 
 /// Reads the name of a warning that can be silenced.

@@ -359,7 +359,7 @@ pub(crate) fn page(name: &str) -> Option<&'static Page> {
 /// Puts the commands of `--help` in groups. What the help of each command shows comes with its arguments.
 pub(super) fn grouped(command: Command) -> Command {
     let template = overview(&command);
-    command.help_template(template)
+    command.help_template(template).after_help(exit::help())
 }
 
 /// Returns whether a global option has no effect on a command.

@@ -1,6 +1,6 @@
 //! YAML as people and installers write it, read line by line: many times as fast as YAML's whole grammar.
 //!
-//! This reads block mappings and sequences of scalars that are in one line. Whatever else a text has, such as an anchor, a tag, a
+//! This reads block mappings and sequences, of scalars and brackets that are in one line. Whatever else a text has, such as an anchor, a tag, a
 //! tab or a scalar of two lines, it gives back unread, and the whole parser reads it. What it does read is what the whole parser
 //! would: the same nodes, spans and comments. The tests compare both over generated texts and real files.
 
@@ -11,6 +11,9 @@ use super::tree::{Kind, Layout, MAX_NODES, NodeId, Style, Tree};
 
 /// Deeper texts are for the whole parser, which knows what to say of one that is too deep.
 const DEPTH: usize = 64;
+
+/// Brackets in more brackets than this are for it, too.
+const FLOW_DEPTH: usize = 8;
 
 /// So many entries are expected of a collection.
 const FEW: usize = 8;
@@ -170,7 +173,7 @@ impl<'t> Reader<'t> {
     fn key(&mut self, column: usize, at: usize, end: usize) -> Option<()> {
         self.open.last().filter(|open| !open.is_sequence && open.column == column)?;
         let key_end = self.key_end(at, end)??;
-        self.scalar(at, key_end)?;
+        self.scalar_of(at, key_end, is_plain_start)?;
         let value = self.spaces(key_end + 1, end);
         if value == end || self.bytes[value] == b'#' {
             self.open.last_mut()?.waits = Some(key_end);
@@ -208,7 +211,7 @@ impl<'t> Reader<'t> {
     fn value(&mut self, at: usize, end: usize) -> Option<()> {
         let close = match self.bytes[at] {
             b'"' | b'\'' => self.quoted_end(at, end)?,
-            b'[' => return self.flow(at, end),
+            b'[' | b'{' => return self.flow(at, end),
             _ => {
                 let rest = &self.bytes[at..end];
                 let text = &rest[..self.comment_in(rest).unwrap_or(rest.len())];
@@ -219,34 +222,60 @@ impl<'t> Reader<'t> {
         self.comment(close, end)
     }
 
-    /// Reads a list in brackets, of scalars in one line.
+    /// Reads a list or a mapping in brackets that is in one line, and what is behind it.
     fn flow(&mut self, at: usize, end: usize) -> Option<()> {
-        let id = self.builder.add(Kind::Sequence(Vec::new(), Layout::Flow), at..at, 0, None);
+        let close = self.flow_value(at, end, 0)?;
+        self.comment(close, end)
+    }
+
+    /// Reads a list, a mapping or a scalar inside brackets; returns where it ends.
+    fn flow_value(&mut self, at: usize, end: usize, depth: usize) -> Option<usize> {
+        let (kind, bracket) = match self.bytes[at..end].first()? {
+            b'[' => (Kind::Sequence(Vec::new(), Layout::Flow), b']'),
+            b'{' => (Kind::Mapping(Vec::new(), Layout::Flow), b'}'),
+            _ => return self.flow_scalar(at, end),
+        };
+        if depth >= FLOW_DEPTH {
+            return None;
+        }
+        let id = self.builder.add(kind, at..at, 0, None);
         self.builder.open.push((id, None));
         let mut next = at + 1;
         loop {
             next = self.spaces(next, end);
-            let close = match self.bytes[next..end].first()? {
-                b'"' | b'\'' => self.quoted_end(next, end)?,
-                byte if byte.is_ascii_alphanumeric() || *byte == b'/' => {
-                    let is_plain = |byte: &&u8| {
-                        byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'_' | b'.' | b'-')
-                    };
-                    next + self.bytes[next..end].iter().take_while(is_plain).count()
+            if bracket == b'}' {
+                let colon = self.flow_scalar(next, end)?;
+                if colon - next >= KEY || !self.bytes[colon..end].starts_with(b": ") {
+                    return None;
                 }
-                _ => return None,
-            };
-            self.scalar(next, close)?;
+                next = self.spaces(colon + 1, end);
+            }
+            let close = self.flow_value(next, end, depth + 1)?;
             next = self.spaces(close, end);
             match self.bytes[next..end].first()? {
                 b',' => next += 1,
-                b']' => break,
+                byte if *byte == bracket => break,
                 _ => return None,
             }
         }
         self.builder.open.pop();
         self.builder.tree.nodes[id.0 as usize].span.end = next + 1;
-        self.comment(next + 1, end)
+        Some(next + 1)
+    }
+
+    /// Reads a scalar inside brackets; returns where it ends.
+    fn flow_scalar(&mut self, at: usize, end: usize) -> Option<usize> {
+        let close = match self.bytes[at..end].first()? {
+            b'"' | b'\'' => self.quoted_end(at, end)?,
+            byte if byte.is_ascii_alphanumeric() || *byte == b'/' => {
+                let is_plain =
+                    |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'_' | b'.' | b'-');
+                at + self.bytes[at..end].iter().take_while(is_plain).count()
+            }
+            _ => return None,
+        };
+        self.scalar(at, close)?;
+        Some(close)
     }
 
     /// Returns where a quoted text ends, behind its quote; the whole parser reads escapes, and texts of several lines.
@@ -268,6 +297,11 @@ impl<'t> Reader<'t> {
 
     /// Adds a scalar between two places.
     fn scalar(&mut self, at: usize, end: usize) -> Option<()> {
+        self.scalar_of(at, end, is_plain)
+    }
+
+    /// Adds a scalar between two places; `is_plain` tells whether one without quotes is plain.
+    fn scalar_of(&mut self, at: usize, end: usize, is_plain: fn(&[u8]) -> bool) -> Option<()> {
         let text = &self.builder.text[at..end];
         let (text, style) = match self.bytes[at] {
             b'"' => (CompactString::from(&text[1..text.len() - 1]), Style::DoubleQuoted),
@@ -342,13 +376,17 @@ impl<'t> Reader<'t> {
 
 /// Returns whether a text is a plain scalar of one line; some that are one are for the whole parser.
 fn is_plain(text: &[u8]) -> bool {
-    let starts = match text {
+    let is_value = |colon: usize| text.get(colon + 1).is_none_or(|next| *next == b' ');
+    is_plain_start(text) && !memchr::memchr_iter(b':', text).any(is_value)
+}
+
+/// Does so for a text in which no colon makes it a key: one up to the first such colon.
+fn is_plain_start(text: &[u8]) -> bool {
+    match text {
         [b'-', next, ..] => *next != b' ',
         [first, ..] => first.is_ascii_alphanumeric() || b"_/.$~+=(<^;".contains(first),
         [] => false,
-    };
-    let is_value = |colon: usize| text.get(colon + 1).is_none_or(|next| *next == b' ');
-    starts && !memchr::memchr_iter(b':', text).any(is_value)
+    }
 }
 
 #[cfg(test)]

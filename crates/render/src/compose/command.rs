@@ -33,7 +33,7 @@ const MAX_WORDS: usize = 10_000;
 /// Reads `entrypoint` and `command` of a service.
 pub(crate) fn read(stack: &Stack, service: &Service) -> Command {
     let mut command = Command::default();
-    let mut words = Vec::new();
+    let (mut words, mut places) = (Vec::new(), Vec::new());
     for key in ["entrypoint", "command"] {
         let Some((layer, entry)) = service.get(stack, key) else { continue };
         let file = stack.file(layer);
@@ -55,7 +55,8 @@ pub(crate) fn read(stack: &Stack, service: &Service) -> Command {
             match if whole { split(&text) } else { Some(vec![text]) } {
                 Some(split) => {
                     // One more than the limit tells that there were too many.
-                    words.extend(split.into_iter().take(MAX_WORDS + 1).map(|word| (word, location.clone())));
+                    words.extend(split.into_iter().take(MAX_WORDS + 1));
+                    places.push((words.len(), location));
                 }
                 None => {
                     let why = "its quotes or brackets do not match".to_string();
@@ -72,14 +73,18 @@ pub(crate) fn read(stack: &Stack, service: &Service) -> Command {
             }
         }
     }
-    let (texts, locations): (Vec<_>, Vec<_>) = words.into_iter().unzip();
-    command.options = postgres_options(&texts, &locations, 0);
+    // Each place is that of the words up to so many.
+    let place = |word: usize| {
+        let index = places.partition_point(|(end, _)| *end <= word);
+        places.get(index).map(|(_, location): &(usize, Location)| location.clone())
+    };
+    command.options = postgres_options(&words, &place, 0);
     command
 }
 
 /// Reads the options of a `postgres` command line.
 pub(crate) fn from_arguments(arguments: &[String]) -> Vec<CommandOption> {
-    postgres_options(arguments, &[], 0)
+    postgres_options(arguments, &|_| None, 0)
 }
 
 /// Options of `postgres` that set one setting each (`postgres --help`, 12 to 18).
@@ -94,18 +99,22 @@ const SHORT: &[(&str, &str)] = &[
     ("-S", "work_mem"),
 ];
 
-fn postgres_options(words: &[String], locations: &[Location], depth: usize) -> Vec<CommandOption> {
+/// `place` returns where a word stands.
+fn postgres_options(
+    words: &[String],
+    place: &dyn Fn(usize) -> Option<Location>,
+    depth: usize,
+) -> Vec<CommandOption> {
     let mut options = Vec::new();
     let mut at = 0;
     while let Some(word) = words.get(at) {
-        let location = locations.get(at).cloned();
+        let here = at;
         let next = words.get(at + 1);
         at += 1;
         if word.contains(char::is_whitespace) && word.contains("postgres ") && depth < 3 {
             // `sh -c "exec postgres -c …"`: the server's words are inside one of ours.
             let inner = shell_words(word);
-            let locations = location.into_iter().cycle().take(inner.len()).collect::<Vec<_>>();
-            options.extend(postgres_options(&inner, &locations, depth + 1));
+            options.extend(postgres_options(&inner, &|_| place(here), depth + 1));
             continue;
         }
         let assignment = if word == "-c" {
@@ -118,12 +127,16 @@ fn postgres_options(words: &[String], locations: &[Location], depth: usize) -> V
         };
         if let Some((name, value)) = assignment.as_deref().and_then(|text| text.split_once('=')) {
             at += usize::from(word == "-c");
-            options.push(CommandOption { name: name.replace('-', "_"), value: value.into(), location });
+            options.push(CommandOption {
+                name: name.replace('-', "_"),
+                value: value.into(),
+                location: place(here),
+            });
         } else if let Some((_, name)) = SHORT.iter().find(|(short, _)| short == word)
             && let Some(value) = next
         {
             at += 1;
-            options.push(CommandOption { name: (*name).into(), value: value.clone(), location });
+            options.push(CommandOption { name: (*name).into(), value: value.clone(), location: place(here) });
         }
     }
     options
@@ -137,8 +150,17 @@ fn split(text: &str) -> Option<Vec<String>> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
     let mut quote: Option<char> = None;
-    let mut chars = text.chars();
-    while let Some(c) = chars.next() {
+    let mut rest = text;
+    loop {
+        // Most of a command is letters, which mean themselves everywhere.
+        let plain =
+            rest.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || b"-_=./,".contains(byte)).count();
+        if plain > 0 {
+            word.get_or_insert_default().push_str(&rest[..plain]);
+            rest = &rest[plain..];
+        }
+        let mut chars = rest.chars();
+        let Some(c) = chars.next() else { break };
         match (c, quote) {
             ('\\', q) if q != Some('\'') => word.get_or_insert_default().push(match chars.next()? {
                 'n' => '\n',
@@ -173,6 +195,7 @@ fn split(text: &str) -> Option<Vec<String>> {
             (' ' | '\t' | '\r' | '\n', None) => words.extend(word.take()),
             (c, _) => word.get_or_insert_default().push(c),
         }
+        rest = chars.as_str();
     }
     words.extend(word);
     quote.is_none().then_some(words)

@@ -251,14 +251,18 @@ impl ComposeFile {
         for (_, node) in self.tree.nodes() {
             let Kind::Mapping(entries, _) = &node.kind else { continue };
             let mut seen = HashMap::new();
+            let mut short = [0; SMALL];
             for (at, (key, _)) in entries.iter().enumerate() {
                 let Some(name) = self.tree.scalar(*key) else { continue };
                 let first = match entries.len() {
-                    // Few keys are compared with each other sooner than they are hashed.
-                    ..=SMALL => entries[..at]
-                        .iter()
-                        .rfind(|(one, _)| self.tree.scalar(*one) == Some(name))
-                        .map(|(one, _)| *one),
+                    // Few keys are compared with each other sooner than they are hashed, and most differ in what is compared first.
+                    ..=SMALL => {
+                        short[at] = in_short(name);
+                        let is_same = |one: &usize| {
+                            short[*one] == short[at] && self.tree.scalar(entries[*one].0) == Some(name)
+                        };
+                        (0..at).rev().find(is_same).map(|one| entries[one].0)
+                    }
                     _ => seen.insert(name, *key),
                 };
                 let Some(first) = first else { continue };
@@ -280,6 +284,13 @@ impl ComposeFile {
                 .help(format!("remove one of {of}: newer versions of Compose refuse this file")),
         )
     }
+}
+
+/// Returns the length of a name with its first and its last byte: names that differ in it are not the same.
+fn in_short(name: &str) -> usize {
+    let bytes = name.as_bytes();
+    let byte = |byte: Option<&u8>| usize::from(*byte.unwrap_or(&0));
+    name.len() << 16 | byte(bytes.first()) << 8 | byte(bytes.last())
 }
 
 /// So many comments without a blank before them are read.

@@ -51,6 +51,7 @@ services:
     "restart": 'it''s'
   redis:
     command: ["sh", "-c", 'redis --requirepass $${X}', a/b]
+    deploy: {resources: {limits: {memory: 1g}}, labels: [a, "b: c"]}
     ports:
     - "80:80"
     - target: 80
@@ -88,7 +89,17 @@ fn what_is_not_of_the_usual_form_is_for_the_whole_parser() {
         "a: b\n...\n",
         "- a\n",
         "a\n",
-        "a: {b: c}\n",
+        "a: {}\n",
+        "a: {b}\n",
+        "a: {b:c}\n",
+        "a: {b: }\n",
+        "a: {b: c,}\n",
+        "a: {b: c: d}\n",
+        "a: [b: c]\n",
+        "a: {[b]: c}\n",
+        "a: {? b: c}\n",
+        "a: {b: c\n  }\n",
+        "a: [[[[[[[[[b]]]]]]]]]\n",
         "a: []\n",
         "? a\n",
         "a : b\n",
@@ -152,6 +163,10 @@ const PARTS: &[&str] = &[
     "'it''s'",
     "\"a: b\"",
     "[\"x\", y]",
+    "{x: y}",
+    "{\"x\": 'y' , z: [a]}",
+    "{",
+    "}",
     "['a' , \"b\"]",
     "1.5",
     "$X",
@@ -187,7 +202,22 @@ fn line() -> impl Strategy<Value = String> {
 /// A mapping whose lines fit together more often than those of chance.
 fn block(depth: u32) -> BoxedStrategy<Vec<String>> {
     let scalar = prop::sample::select(
-        &["b", "'c d'", "\"e: f\"", "1", "a:b", "", "[x, \"y\"]", "g # h", "-1", "a\\b", "'it''s' #"][..],
+        &[
+            "b",
+            "'c d'",
+            "\"e: f\"",
+            "1",
+            "a:b",
+            "",
+            "[x, \"y\"]",
+            "{x: y, z: 'q'} # h",
+            "[{a: b}, [c]]",
+            "{ a: [b , {c: d}] }",
+            "g # h",
+            "-1",
+            "a\\b",
+            "'it''s' #",
+        ][..],
     );
     let key = prop::sample::select(&["a", "image", "\"k k\"", "'q'", "a.b-c", "<<", "x y"][..]);
     let leaf = (key.clone(), scalar.clone()).prop_map(|(key, value)| vec![format!("{key}: {value}")]);
