@@ -6,7 +6,7 @@
 use std::ffi::OsStr;
 use std::path::Path;
 
-use super::files::{PUBLIC_FILE, Readers, Unsynced, set_mode, trusted, write};
+use super::files::{PUBLIC_FILE, Readers, Unsynced, set_mode, stage, trusted};
 use super::{GENERATIONS, LOCK, PRIVATE, Private, StateDir, version};
 use crate::dir::{Access, Dir};
 use crate::error::{Error, Operation};
@@ -88,8 +88,11 @@ impl StateDir {
         set_mode(&generations, generations.path(), PUBLIC_DIR)?;
         let ignore = OsStr::new(IGNORE);
         match self.dir.open_regular(ignore)? {
-            Some(opened) => set_mode(&opened.file, &self.dir.join(ignore), PUBLIC_FILE)?,
-            None => write(&self.dir, ignore, b"*\n", Readers::Everybody, Operation::Layout, unsynced)?,
+            // A power cut may have left it empty.
+            Some(opened) if opened.metadata.len() > 0 => {
+                set_mode(&opened.file, &self.dir.join(ignore), PUBLIC_FILE)?;
+            }
+            _ => stage(&self.dir, IGNORE, b"*\n", Readers::Everybody, Operation::Layout, unsynced)?,
         }
         // In one that was just made nothing is secret yet.
         if !created {
