@@ -36,15 +36,17 @@ impl StateDir {
         })
     }
 
-    /// Makes last what was written into the directory; from then on it has the current layout.
-    pub(crate) fn settle(&self, mut unsynced: Unsynced) -> Result<(), Error> {
+    /// Makes last what was written into the directory, and its own name in the root; from then on it has the current layout.
+    pub(crate) fn settle(&self, root: &Dir, mut unsynced: Unsynced) -> Result<(), Error> {
         if self.is_current && unsynced.is_empty() {
             return Ok(());
         }
         unsynced.sync().inspect_err(|_| version::withdraw(&self.dir))?;
         if !self.is_current {
             let private = self.own_part().and_then(Dir::synced);
+            // Whoever finds the number does not sync this again, also if the run that made it was killed.
             private
+                .and_then(|()| root.descend(Path::new(""), Access::Read)?.synced())
                 .and_then(|()| version::put_down(&self.dir))
                 .inspect_err(|_| version::withdraw(&self.dir))?;
         }
