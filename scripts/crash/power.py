@@ -17,6 +17,8 @@ from .scenario import argv
 # So many volatile operations are tried in every combination; of more a sample is, with a fixed seed.
 EVERY = 6
 SAMPLE = 40
+# Above the numbers of the inodes that a box starts with.
+FRESH = 1_000_000
 
 
 class Op(NamedTuple):
@@ -109,6 +111,66 @@ def cuts(judge, options):
     faults.each(one, states, found, options.jobs)
 
 
+def after_a_kill(judge, options):
+    """A run is killed right before a sync, the next one continues, and the power fails: what the first one did is there
+    for the second one, and need not last."""
+    scenario, work, found = judge.scenario, judge.work, judge.found
+    calls = faults.traced(scenario, work, scenario.start, scenario.command)[1]
+    for index, call in enumerate(calls):
+        killed = f"killed at {faults.label(call)}, "
+        if call.name not in trace.SYNCING or found.enough() or not faults.matches(options.only, killed):
+            continue
+        with work.box(scenario.start) as box:
+            log = os.path.join(work.path, os.path.basename(box) + ".log")
+            trace.run(trace.inject(call, f"signal=KILL:when={call.nth}", log) + argv(scenario.command, box), box)
+            os.unlink(log)
+            left = tree.read(box)
+        disk = Disk(scenario.start)
+        ops = list(_operations(disk, calls[:index]))
+        if tree.digest(disk.tree()) != tree.digest(left):
+            judge.bad(killed, "missed", "the model and the disk differ; its states prove nothing")
+            continue
+        begun = len(ops)
+        ended, more = faults.traced(scenario, work, left, scenario.again)
+        ops += _operations(disk, more, 2 * FRESH)
+        states, seen = [], set()
+        for where, last, state in _without_what_is_lost(scenario.start, ops, begun, options.quick):
+            key = tree.digest(state), last
+            if key not in seen:
+                seen.add(key)
+                states.append((killed + where, last and ended.code == 0, state))
+        if options.quick:
+            states = states[:: max(1, len(states) // 4)]
+        states = [state for state in states if faults.matches(options.only, state[0])]
+
+        def one(job):
+            where, must_last, state = job
+            with work.box(state) as box:
+                found.count("power cut after a kill, modelled")
+                standing = judge.look(box, where)
+                if must_last and set(standing.values()) != {"new"}:
+                    judge.bad(where, "durable", f"exit 0 came before the cut, and the files are {set(standing.values())}")
+                judge.settle(box, where)
+
+        faults.each(one, states, found, options.jobs)
+
+
+def _without_what_is_lost(start, ops, begun, is_quick):
+    """The states of a cut during the second run, in which all that it did is kept: description, whether it had ended, tree."""
+    for count in range(begun, len(ops) + 1):
+        volatile = [index for index in _volatile(ops[:count]) if index < begun]
+        alone = [] if is_quick else [{index} for index in volatile]
+        for lost in [set(volatile), *alone]:
+            disk = Disk(start)
+            disk.nodes.update(op.born for op in ops[:count] if op.born)
+            for index, op in enumerate(ops[:count]):
+                if index not in lost and op.kind != "sync":
+                    op.apply(disk)
+            numbers = ", ".join(str(index + 1) for index in sorted(lost))
+            where = f"cut after {count - begun} more of {len(ops) - begun} operations, lost {numbers or 'nothing'}"
+            yield where, count == len(ops), disk.tree()
+
+
 def _states(start, ops):
     """The states that a cut after each operation may leave: description, whether it was the last, tree."""
     chance = random.Random(1)
@@ -161,9 +223,10 @@ def _losses(ops, volatile, chance):
             yield f"operations {sorted(i + 1 for i in lost)} lost", lost, {}
 
 
-def _operations(disk, calls):
-    """Turns calls into operations, and applies each to a disk so that the next call finds its files."""
-    offsets, fresh = {}, itertools.count(1_000_000)
+def _operations(disk, calls, first=FRESH):
+    """Turns calls into operations, and applies each to a disk so that the next call finds its files; new ones have numbers from
+    `first` on."""
+    offsets, fresh = {}, itertools.count(first)
     for call in calls:
         for op in _effects(disk, call, offsets, fresh):
             op.apply(disk)

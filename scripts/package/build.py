@@ -47,4 +47,6 @@ def build(repository, target, epoch):
     ldd = subprocess.run(["ldd", program], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout
     if "statically linked" not in ldd and "not a dynamic executable" not in ldd:
         raise SystemExit(f"scripts/release: {program} is not linked statically:\n{ldd}")
+    # That says nothing of a program that is linked statically and asks for a dynamic linker.
+    said(program, "--version")
     return program

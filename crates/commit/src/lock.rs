@@ -21,7 +21,7 @@ use crate::recover::{self, Recovery};
 use crate::root::Root;
 use crate::set;
 use crate::state::files::Unsynced;
-use crate::state::{StateDir, forget};
+use crate::state::{StateDir, forget, layout};
 
 /// How often the kernel's list of locks is read if it may have left one out.
 const LISTINGS: usize = 4;
@@ -158,11 +158,12 @@ impl<'root> Lock<'root> {
     fn state(&self) -> Result<StateDir, Error> {
         let mut unsynced = Unsynced::default();
         let (state, created) = StateDir::create(self.root.dir(), &mut unsynced)?;
-        self.hold(&state)?;
-        state.settle(unsynced)?;
-        if created {
-            self.root.dir().descend(Path::new(""), Access::Read)?.synced()?;
-        }
+        let settled = self.hold(&state).and_then(|()| state.settle(self.root.dir(), unsynced));
+        settled.inspect_err(|_| {
+            if created {
+                let _ = layout::remove(self.root.dir());
+            }
+        })?;
         Ok(state)
     }
 

@@ -72,10 +72,7 @@ impl Log {
             if let Some(bytes) = &options.managed {
                 state.stage_managed(bytes, options.managed_is_secret, &mut unsynced)?;
             }
-            state.intend(&record, made)?;
-            if created {
-                root.synced()?;
-            }
+            state.intend(&root, &record, made)?;
             Ok(own)
         };
         match begun() {

@@ -21,7 +21,7 @@ use crate::path::{RelPath, kept_name, staged_name};
 use crate::record::{Generation, Replaced};
 use crate::set::sweep;
 use crate::stage::restage;
-use crate::state::files::read;
+use crate::state::files::{read, sync_file};
 use crate::state::{StateDir, backup_name, copy_name};
 use crate::xattr;
 
@@ -86,6 +86,8 @@ pub(crate) fn recover(root: &Dir, hold: Hold<'_>) -> Result<Recovery, Error> {
         Some(record) => {
             let cases = look(root, &state, &record)?;
             let whole = state.staged_is_whole(&record)?;
+            // Whoever decided may have been killed before that lasted: a power cut must not take it back half-way.
+            state.dir().synced()?;
             if whole && cases.iter().all(Case::can_finish) {
                 finish(&state, &record, &cases)?;
                 Outcome::Finished(record)
@@ -290,6 +292,10 @@ fn exchange(case: &Case<'_>, beside: &OsStr, expected: Digest) -> Result<(), Err
 }
 
 fn sync(cases: &[Case<'_>]) -> Result<(), Error> {
+    // One that is as it should be may have been written by a run that was killed before it synced the file.
+    for case in cases.iter().filter(|case| case.file.in_place) {
+        sync_file(&case.there.file, &case.dir.join(case.name))?;
+    }
     cases.iter().try_for_each(|case| case.dir.synced())
 }
 

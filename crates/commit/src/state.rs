@@ -167,9 +167,14 @@ impl StateDir {
     }
 
     /// Writes down what a commit has in mind, so that it lasts, with what else was written into the directory.
-    pub(crate) fn intend(&self, record: &Generation, mut unsynced: Unsynced) -> Result<(), Error> {
+    pub(crate) fn intend(
+        &self,
+        root: &Dir,
+        record: &Generation,
+        mut unsynced: Unsynced,
+    ) -> Result<(), Error> {
         stage(&self.dir, INTENT, &record.encode(), Readers::Owner, Operation::Journal, &mut unsynced)?;
-        self.settle(unsynced)
+        self.settle(root, unsynced)
     }
 
     /// Decides on the commit that was prepared. If it fails after the rename, the journal may be there.

@@ -6,11 +6,11 @@ use std::thread::Builder;
 
 /// Works on every item with so many threads, of which this is one, and hands out the results in the order of the items.
 ///
-/// A thread that ends the item whose turn it is hands out its result, and those that waited for it. So nearly every result is
-/// dropped by the thread that made it: a thread that frees the memory of another one has both wait for each other. No more than
-/// a few items for each job are begun and not yet handed out, so that memory does not grow with the number of items. With one
-/// job everything happens on this thread, one item after the other. After the first error of `take` nothing more is begun. Where
-/// the system starts fewer threads, or none, those that there are do the work.
+/// The thread that ends the item whose turn it is hands out its result, and those that waited for it. So nearly every result is
+/// dropped by the thread that made it: if one thread frees what another one has allocated, both wait for the allocator. No more
+/// than a few items for each job are begun and not yet handed out, so that memory does not grow with the number of items. With
+/// one job everything happens on this thread, one item after the other. After the first error of `take` nothing more is begun.
+/// If the system starts fewer threads, or none, those that there are do the work.
 ///
 /// # Errors
 /// Those of `take`.
@@ -70,7 +70,7 @@ struct State<I, T, F, E> {
     /// Whether nothing more is begun.
     has_ended: bool,
     done: BTreeMap<usize, T>,
-    /// What results are handed to, unless a thread is about it.
+    /// What results are handed to; `None` while a thread does that, and after its error.
     take: Option<F>,
     /// How many threads wait for room. To wake nobody is a system call, too.
     waiting: usize,
@@ -104,7 +104,7 @@ impl<I: Iterator, T, E, F: FnMut(T) -> Result<(), E>> Queue<I, T, F, E> {
         Some((state.begun - 1, item))
     }
 
-    /// Adds a result, and hands out all whose turn it is, unless another thread is about that.
+    /// Adds a result, and hands out all whose turn it is, unless another thread is doing that.
     fn finish(&self, index: usize, result: T) {
         let mut state = self.lock();
         state.done.insert(index, result);
@@ -135,7 +135,7 @@ impl<I: Iterator, T, E, F: FnMut(T) -> Result<(), E>> Queue<I, T, F, E> {
     }
 }
 
-/// Ends the queue when a thread of it panics: nobody must wait for the room that a result would make that never comes.
+/// Ends the queue when a thread of it panics: its result never comes, and those that wait for room would wait for ever.
 struct EndIfPanicking<'a, I: Iterator, T, E, F: FnMut(T) -> Result<(), E>>(&'a Queue<I, T, F, E>);
 
 impl<I: Iterator, T, E, F: FnMut(T) -> Result<(), E>> Drop for EndIfPanicking<'_, I, T, E, F> {

@@ -75,7 +75,7 @@ pub(crate) fn own(path: &Path, uid: u32, mode: u32) -> Result<(), Error> {
 }
 
 /// Writes a file that is not there yet.
-pub(crate) fn write(
+fn write(
     dir: &Dir,
     name: &OsStr,
     bytes: &[u8],

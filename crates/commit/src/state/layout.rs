@@ -6,7 +6,7 @@
 use std::ffi::OsStr;
 use std::path::Path;
 
-use super::files::{PUBLIC_FILE, Readers, Unsynced, set_mode, trusted, write};
+use super::files::{PUBLIC_FILE, Readers, Unsynced, set_mode, stage, trusted};
 use super::{GENERATIONS, LOCK, PRIVATE, Private, StateDir, version};
 use crate::dir::{Access, Dir};
 use crate::error::{Error, Operation};
@@ -36,15 +36,17 @@ impl StateDir {
         })
     }
 
-    /// Makes last what was written into the directory; from then on it has the current layout.
-    pub(crate) fn settle(&self, mut unsynced: Unsynced) -> Result<(), Error> {
+    /// Makes last what was written into the directory, and its own name in the root; from then on it has the current layout.
+    pub(crate) fn settle(&self, root: &Dir, mut unsynced: Unsynced) -> Result<(), Error> {
         if self.is_current && unsynced.is_empty() {
             return Ok(());
         }
         unsynced.sync().inspect_err(|_| version::withdraw(&self.dir))?;
         if !self.is_current {
             let private = self.own_part().and_then(Dir::synced);
+            // Whoever finds the number does not sync this again, also if the run that made it was killed.
             private
+                .and_then(|()| root.descend(Path::new(""), Access::Read)?.synced())
                 .and_then(|()| version::put_down(&self.dir))
                 .inspect_err(|_| version::withdraw(&self.dir))?;
         }
@@ -88,8 +90,11 @@ impl StateDir {
         set_mode(&generations, generations.path(), PUBLIC_DIR)?;
         let ignore = OsStr::new(IGNORE);
         match self.dir.open_regular(ignore)? {
-            Some(opened) => set_mode(&opened.file, &self.dir.join(ignore), PUBLIC_FILE)?,
-            None => write(&self.dir, ignore, b"*\n", Readers::Everybody, Operation::Layout, unsynced)?,
+            // A power cut may have left it empty.
+            Some(opened) if opened.metadata.len() > 0 => {
+                set_mode(&opened.file, &self.dir.join(ignore), PUBLIC_FILE)?;
+            }
+            _ => stage(&self.dir, IGNORE, b"*\n", Readers::Everybody, Operation::Layout, unsynced)?,
         }
         // In one that was just made nothing is secret yet.
         if !created {

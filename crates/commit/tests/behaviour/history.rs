@@ -296,6 +296,21 @@ fn a_state_directory_that_was_only_begun_is_completed() {
 }
 
 #[test]
+fn files_that_a_power_cut_left_empty_are_written_again() {
+    let progress = Progress::with(&[("a", "0")]);
+    fs::create_dir(progress.at(".kasm-db")).unwrap();
+    for name in [".gitignore", "layout.new", "follow-up.next", "managed.next", "journal.new"] {
+        progress.write(&format!(".kasm-db/{name}"), "");
+    }
+    commit_all(&progress, &["0", "1"]);
+    assert_eq!(progress.text(".kasm-db/.gitignore"), "*\n");
+    assert_eq!(progress.text(".kasm-db/layout"), "2\n");
+    let names: Vec<_> =
+        fs::read_dir(progress.at(".kasm-db")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names.len(), 4, "{names:?}");
+}
+
+#[test]
 fn what_nobody_was_told_of_a_generation_is_told_with_the_next_one() {
     let progress = Progress::with(&[("a", "0")]);
     commit_all(&progress, &["0", "1", "2"]);

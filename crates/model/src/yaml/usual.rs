@@ -45,8 +45,7 @@ pub(super) fn read(bytes: &[u8]) -> Option<Tree> {
 
 /// Returns whether a text has no other characters than line feeds and what ASCII prints.
 pub fn is_ascii_text(bytes: &[u8]) -> bool {
-    // No early end, so that many bytes are looked at at once.
-    // Without branches, so that the compiler takes many bytes at once.
+    // Without branches, and without an early end within a chunk: so the compiler looks at many bytes at once.
     let is_text = |byte: &u8| (byte.wrapping_sub(b' ') <= b'~' - b' ') | (*byte == b'\n');
     bytes.chunks(256).all(|chunk| chunk.iter().fold(true, |all, byte| all & is_text(byte)))
 }
