@@ -49,13 +49,15 @@ pub(crate) fn definition() -> clap::Command {
 /// Reads the command line.
 pub(crate) fn parse() -> Result<Cli, clap::Error> {
     // Most runs print no help, and what is in it takes as long to write as the rest of the command line takes to read.
-    let matches = match Cli::command().try_get_matches() {
+    let mut matches = match Cli::command().try_get_matches() {
         Err(error) if error.kind() != ErrorKind::DisplayVersion => definition().try_get_matches()?,
         read => read?,
     };
     help::check(&matches).map_err(|message| definition().error(ErrorKind::ArgumentConflict, message))?;
-    let mut cli = Cli::from_arg_matches(&matches)?;
-    cli.take_documents(&matches)?;
+    let named = matches.subcommand().and_then(|(_, own)| own.value_source("file"));
+    // Not from what would have to be copied for it.
+    let mut cli = Cli::from_arg_matches_mut(&mut matches)?;
+    cli.take_documents(named)?;
     Ok(cli)
 }
 

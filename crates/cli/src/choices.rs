@@ -4,8 +4,8 @@ use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use clap::CommandFactory as _;
 use clap::parser::ValueSource;
-use clap::{ArgMatches, CommandFactory as _};
 use ops::output::Readers;
 use ops::{Error, Outputs, Selection, Tree, has_document_name};
 
@@ -17,18 +17,17 @@ use crate::output::sink::Sink;
 use crate::output::{Detail, Terminal, human, json, summary};
 
 impl Cli {
-    /// Moves documents that a command names without `-f` to those of `-f`.
+    /// Moves documents that a command names without `-f` to those of `-f`, whose source is given.
     ///
     /// # Errors
     /// Folders are to be searched, and none is named; or standard input is to be two things.
-    pub(crate) fn take_documents(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+    pub(crate) fn take_documents(&mut self, source: Option<ValueSource>) -> Result<(), clap::Error> {
         let named = match &mut self.command {
             Command::Validate(args) => std::mem::take(&mut args.documents),
             Command::Plan(args) => std::mem::take(&mut args.documents),
             Command::Resolve(args) => std::mem::take(&mut args.documents),
             _ => Vec::new(),
         };
-        let source = matches.subcommand().and_then(|(_, own)| own.value_source("file"));
         // What the command line names overrides the environment.
         if !named.is_empty() && source != Some(ValueSource::CommandLine) {
             self.global.file.clear();
