@@ -41,10 +41,20 @@ def pair(fleet, folder):
     number = min(FEW, len(fleet.trees))
     script = os.path.join(folder, "pair.sh")
     with open(script, "w", encoding="ascii") as file:
-        for tree in fleet.trees[:number]:
-            file.write(f"sed -i '{IMAGE_EDIT}' {tree}/docker/docker-compose.yaml\n")
-            file.write(f'sed -i "{CONF_EDIT}" {tree}/{conf.PATH}\n')
+        file.writelines(_two(tree) for tree in fleet.trees[:number])
     return Run("two `sed -i` for each tree", ["sh", script], number)
+
+
+def pair_of(tree, script):
+    """Writes a script with the two `sed -i` for one tree; returns its path."""
+    with open(script, "w", encoding="ascii") as file:
+        file.write(_two(tree))
+    return script
+
+
+def _two(tree):
+    image = f"sed -i '{IMAGE_EDIT}' {tree}/docker/docker-compose.yaml\n"
+    return image + f'sed -i "{CONF_EDIT}" {tree}/{conf.PATH}\n'
 
 
 def sed(fleet, folder):
