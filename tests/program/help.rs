@@ -46,14 +46,17 @@ fn every_command_is_in_a_group_and_has_an_imperative_and_examples_that_parse() {
 }
 
 #[test]
-fn help_of_a_command_and_the_version_have_two_forms() {
+fn help_of_a_command_and_the_version_have_several_forms() {
     let sandbox = Sandbox::new(PROGRAM);
     for command in commands() {
         let one = sandbox.run(&format!("help {command}")).expect(0).stdout;
         assert_eq!(one, sandbox.run(&format!("{command} --help")).expect(0).stdout);
         assert_eq!(one, sandbox.run(&format!("{command} -h")).expect(0).stdout, "{command}");
     }
-    assert_eq!(sandbox.run("version").expect(0).stdout, sandbox.run("--version").expect(0).stdout);
+    let version = sandbox.run("version").expect(0).stdout;
+    for form in ["--version", "-V", "--version --color never", "--quiet -V"] {
+        assert_eq!(sandbox.run(form).expect(0).stdout, version, "{form}");
+    }
 }
 
 #[test]

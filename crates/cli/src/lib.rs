@@ -39,6 +39,9 @@ pub fn main() -> ExitCode {
         Ok(true) => return Exit::from(Outcome::Done).into(),
         Err(error) => return usage::tell(&error).into(),
     }
+    if let Some(exit) = usage::version() {
+        return exit.into();
+    }
     let cli = match args::parse() {
         Ok(cli) => cli,
         Err(error) => return usage::tell(&error).into(),

@@ -4,9 +4,9 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use model::nearest;
 use ops::{Error, Outcome};
 
-use crate::args;
 use crate::exit::Exit;
 use crate::output::{self, Color, Terminal};
+use crate::{args, command};
 
 /// Returns what clap has against a command line, or prints help and version. Clap's own exit code for a usage error is 2,
 /// which here means "differences".
@@ -21,13 +21,29 @@ pub(crate) fn tell(error: &clap::Error) -> Exit {
         return Outcome::Usage.into();
     }
     // Help and version are results, with all that goes with one.
-    match terminal.result(&said(error)) {
-        Ok(()) => Exit::from(Outcome::Done),
-        Err(error) => {
+    ended(terminal, terminal.result(&said(error)).map(|()| Outcome::Done))
+}
+
+/// Prints the version if that is all that the command line asks for: scripts ask each of many hosts, and the parser needs not be told
+/// of all commands for it.
+pub(crate) fn version() -> Option<Exit> {
+    let mut arguments = std::env::args_os().skip(1);
+    let is_asked = arguments.next().is_some_and(|argument| argument == "--version" || argument == "-V");
+    if !is_asked || arguments.next().is_some() {
+        return None;
+    }
+    let terminal = Terminal::new(Color::Auto, false, false);
+    Some(ended(terminal, command::version::run(&terminal)))
+}
+
+fn ended(terminal: Terminal, printed: Result<Outcome, Error>) -> Exit {
+    printed.map_or_else(
+        |error| {
             terminal.error(&error);
             Exit::from(&error)
-        }
-    }
+        },
+        Exit::from,
+    )
 }
 
 /// What people call commands, the commands, and what they are for.
