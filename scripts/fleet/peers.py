@@ -39,22 +39,17 @@ def floor(fleet, folder):
 def pair(fleet, folder):
     """Runs two `sed -i` for each tree, as the manual procedure does."""
     number = min(FEW, len(fleet.trees))
+    return Run("two `sed -i` for each tree", ["sh", pair_of(fleet.trees[:number], folder)], number)
+
+
+def pair_of(trees, folder):
+    """Writes a script with the two `sed -i` for each of the trees; returns its path."""
     script = os.path.join(folder, "pair.sh")
     with open(script, "w", encoding="ascii") as file:
-        file.writelines(_two(tree) for tree in fleet.trees[:number])
-    return Run("two `sed -i` for each tree", ["sh", script], number)
-
-
-def pair_of(tree, script):
-    """Writes a script with the two `sed -i` for one tree; returns its path."""
-    with open(script, "w", encoding="ascii") as file:
-        file.write(_two(tree))
+        for tree in trees:
+            file.write(f"sed -i '{IMAGE_EDIT}' {tree}/docker/docker-compose.yaml\n")
+            file.write(f'sed -i "{CONF_EDIT}" {tree}/{conf.PATH}\n')
     return script
-
-
-def _two(tree):
-    image = f"sed -i '{IMAGE_EDIT}' {tree}/docker/docker-compose.yaml\n"
-    return image + f'sed -i "{CONF_EDIT}" {tree}/{conf.PATH}\n'
 
 
 def sed(fleet, folder):

@@ -16,8 +16,7 @@ impl Digest {
 
     /// Returns its first half, for tables of many paths.
     pub fn start(&self) -> [u8; 16] {
-        let (start, _) = self.0.split_first_chunk().unwrap_or((&[0; 16], &[]));
-        *start
+        self.0.first_chunk().copied().unwrap_or_default()
     }
 
     /// Reads 64 lower-case hexadecimal digits; `None` for anything else.
