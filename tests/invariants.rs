@@ -230,7 +230,7 @@ fn every_change_is_a_text_edit() {
     for (example, folder, kind) in EXAMPLES {
         for file in planned(&document(example), &kind, &memory(example, folder)).files {
             assert!(!file.edit.is_empty());
-            assert_eq!(file.edit.apply(&file.before), file.after, "{}", file.path);
+            assert_eq!(*file.edit.apply(&file.before), *file.after, "{}", file.path);
             files += 1;
         }
     }

@@ -368,7 +368,7 @@ fn judge(compose: &Compose, project: &Project) -> Result<Verdict, String> {
     }
     let mut after = project.files.clone();
     for file in &plan.files {
-        after.insert(file.path.clone(), String::from_utf8(file.after.clone()).unwrap());
+        after.insert(file.path.clone(), String::from_utf8(file.after.to_vec()).unwrap());
     }
     let changed: String =
         plan.files.iter().map(|file| format!("# {} after\n{}", file.path, after[&file.path])).collect();

@@ -37,7 +37,7 @@ fn planned(target: &Target, mut files: Memory) -> Plan {
     let desired = desired(DOCUMENT);
     let first = plan(&desired, target, &files);
     for file in &first.files {
-        files.0.insert(file.path.clone(), file.after.clone());
+        files.0.insert(file.path.clone(), file.after.to_vec());
     }
     assert!(plan(&desired, target, &files).is_empty());
     first

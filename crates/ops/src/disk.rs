@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use commit::Root;
-use render::{Found, Source};
+use render::{Bytes, Found, Source};
 
 use crate::chroot::Chroot;
 use crate::path::{normalize, prefixed};
@@ -91,9 +91,11 @@ impl<'a> Disk<'a> {
 }
 
 impl Source for Disk<'_> {
-    fn read(&self, path: &str) -> Found<Vec<u8>> {
+    fn read(&self, path: &str) -> Found<Bytes> {
         let left = self.left.get();
-        match self.in_folder(path, |root, path| Ok(root.read(path, LIMIT)?.map(|file| file.bytes))) {
+        match self
+            .in_folder(path, |root, path| Ok(root.read(path, LIMIT)?.map(|file| Bytes::from(file.bytes))))
+        {
             Found::Yes(bytes) if bytes.len() as u64 > left => Found::Unknown(format!(
                 "with it the files of this target are larger than {LIMIT_OF_ALL} bytes together"
             )),

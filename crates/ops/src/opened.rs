@@ -7,7 +7,8 @@ use std::time::Duration;
 use commit::{Lock, Root};
 use model::DesiredState;
 use render::{
-    Found, Images, Managed, ObservedState, Plan, Snapshot, Source, Target, observe, reconcile, reconcile_with,
+    Bytes, Found, Images, Managed, ObservedState, Plan, Snapshot, Source, Target, observe, reconcile,
+    reconcile_with,
 };
 
 use crate::chroot::Chroot;
@@ -182,7 +183,7 @@ struct ReadBefore<'a> {
 }
 
 impl Source for ReadBefore<'_> {
-    fn read(&self, path: &str) -> Found<Vec<u8>> {
+    fn read(&self, path: &str) -> Found<Bytes> {
         let known = self.snapshot.files().find(|(known, _)| *known == path);
         known.map_or_else(|| self.disk.read(path), |(_, found)| found.clone())
     }

@@ -70,7 +70,7 @@ pub fn rollback(
     let mut findings = findings(&back, &rooted.root, context.selection);
     let opened = rooted.read();
     let changes = back.files.iter().map(|back| &back.change);
-    let changed = changes.filter_map(|change| Some((change.path.to_str()?, change.after.as_slice())));
+    let changed = changes.filter_map(|change| Some((change.path.to_str()?, change.after.as_slice().into())));
     let after = observe(&rooted.target, &Overlaid { files: changed.collect(), others: &opened.source() });
     let mut needs = needs_between(&opened.observed, &after);
     let is_declared = declared.is_none_or(|declared| reconcile(declared.desired, &after).is_empty());

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use crate::bytes::Bytes;
 use crate::lexer::{self, Kind};
 use crate::text;
 
@@ -13,7 +14,7 @@ const MAX_SYNTAX_ERRORS: usize = 100;
 /// Reading never fails: what the server would refuse is in [`errors`](Self::errors).
 #[derive(Clone, Debug)]
 pub struct Conf {
-    bytes: Vec<u8>,
+    bytes: Bytes,
     entries: Vec<Entry>,
     errors: Vec<SyntaxError>,
 }
@@ -49,7 +50,7 @@ pub struct Commented {
 
 impl Conf {
     /// Reads a file's bytes.
-    pub fn parse(bytes: impl Into<Vec<u8>>) -> Self {
+    pub fn parse(bytes: impl Into<Bytes>) -> Self {
         let bytes = bytes.into();
         let (mut entries, mut errors) = (Vec::new(), Vec::new());
         let (mut at, mut line) = (0, 1);

@@ -110,7 +110,8 @@ impl<'a> Editor<'a> {
 
 /// Returns `bytes` with `edits` (sorted and disjoint, as [`Editor::finish`] gives them) applied.
 pub fn apply(bytes: &[u8], edits: &[Edit]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(bytes.len());
+    let added = |edit: &Edit| edit.text.len().saturating_sub(edit.range.len());
+    let mut out = Vec::with_capacity(bytes.len() + edits.iter().map(added).sum::<usize>());
     let mut at = 0;
     for edit in edits {
         out.extend(&bytes[at..edit.range.start]);

@@ -32,6 +32,7 @@
 //! - Names of included files that are not UTF-8 are read with U+FFFD in place of the bad bytes.
 //! - [`ConfSet`] stops after 2,000 includes, where the server would continue.
 
+mod bytes;
 mod conf;
 mod edit;
 mod lexer;
@@ -41,6 +42,7 @@ mod set;
 mod text;
 pub mod value;
 
+pub use bytes::Bytes;
 pub use conf::{Commented, Conf, Entry, SyntaxError};
 pub use edit::{Edit, EditError, Editor, Quoting, apply};
 pub use list::{library_name, same_library, split_identifiers, split_libraries};

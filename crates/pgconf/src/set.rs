@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use crate::bytes::Bytes;
 use crate::conf::{Conf, Entry};
 use crate::names::Names;
 
@@ -21,7 +22,7 @@ const MAX_SETTINGS: usize = 100_000;
 /// folder, with `.`, `..` and doubled slashes resolved by name.
 pub trait Source {
     /// Reads a file.
-    fn read(&self, path: &str) -> Found<Vec<u8>>;
+    fn read(&self, path: &str) -> Found<Bytes>;
     /// Lists the names of the files in a folder, without its folders.
     fn list(&self, folder: &str) -> Found<Vec<String>>;
 }
@@ -118,7 +119,7 @@ impl ConfSet {
     /// `include`, `include_if_exists` and `include_dir` are followed where they stand, relative to the
     /// file that holds them; of a folder the files `*.conf` that do not start with a dot, in the order
     /// of their bytes.
-    pub fn read(path: &str, main: impl Into<Vec<u8>>, source: &dyn Source) -> Self {
+    pub fn read(path: &str, main: impl Into<Bytes>, source: &dyn Source) -> Self {
         let mut reader = Reader { source, set: Self::empty(), known: BTreeMap::new(), reads: 0 };
         let main = reader.add(path, Conf::parse(main));
         reader.walk(main, &mut vec![path.to_string()]);
@@ -128,7 +129,7 @@ impl ConfSet {
     }
 
     /// Appends what another file sets, as `postgresql.auto.conf` follows `postgresql.conf`.
-    pub fn chain(&mut self, path: &str, bytes: impl Into<Vec<u8>>, source: &dyn Source) {
+    pub fn chain(&mut self, path: &str, bytes: impl Into<Bytes>, source: &dyn Source) {
         let other = Self::read(path, bytes, source);
         let (files, known) = (self.files.len(), self.order.len());
         self.files.extend(other.files);
@@ -380,11 +381,11 @@ mod tests {
     struct Table(BTreeMap<&'static str, &'static str>);
 
     impl Source for Table {
-        fn read(&self, path: &str) -> Found<Vec<u8>> {
+        fn read(&self, path: &str) -> Found<Bytes> {
             if path.starts_with("/") {
                 return Found::Unknown("not on this host".into());
             }
-            self.0.get(path).map_or(Found::No, |text| Found::Yes(text.as_bytes().to_vec()))
+            self.0.get(path).map_or(Found::No, |text| Found::Yes((*text).into()))
         }
         fn list(&self, folder: &str) -> Found<Vec<String>> {
             let prefix = format!("{folder}/");
@@ -461,7 +462,7 @@ mod tests {
     fn ten_levels_of_includes_are_read_and_eleven_are_not() {
         struct Deep(usize);
         impl Source for Deep {
-            fn read(&self, path: &str) -> Found<Vec<u8>> {
+            fn read(&self, path: &str) -> Found<Bytes> {
                 let level: usize = path.parse().unwrap();
                 Found::Yes(if level == self.0 {
                     "a=1".into()
@@ -482,7 +483,7 @@ mod tests {
     fn a_bomb_of_includes_is_given_up() {
         struct Bomb;
         impl Source for Bomb {
-            fn read(&self, path: &str) -> Found<Vec<u8>> {
+            fn read(&self, path: &str) -> Found<Bytes> {
                 let level: usize = path.parse().unwrap();
                 Found::Yes(format!("include '{}'\n", level + 1).repeat(20).into())
             }

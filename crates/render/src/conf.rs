@@ -6,16 +6,16 @@ use std::collections::BTreeMap;
 use pgconf::{ConfSet, Found};
 
 use crate::compose::{Host, Mounts};
-use crate::source::{Source, folder, join};
+use crate::source::{Bytes, Source, folder, join};
 use crate::target::KASM_CONF;
 
 /// Files that the server reads and the target does not have: the server itself, or its engine, shows them.
 #[derive(Clone, Debug, Default)]
 pub struct ServersFiles {
     /// `postgresql.auto.conf`: the path that the server has for it, and its bytes.
-    pub auto: Option<(String, Vec<u8>)>,
+    pub auto: Option<(String, Bytes)>,
     /// Other files, by the path that the server has for each.
-    pub others: BTreeMap<String, Vec<u8>>,
+    pub others: BTreeMap<String, Bytes>,
 }
 
 /// What the server reads, and where its files are here.
@@ -157,7 +157,7 @@ impl ServerFiles<'_> {
 }
 
 impl pgconf::Source for ServerFiles<'_> {
-    fn read(&self, path: &str) -> Found<Vec<u8>> {
+    fn read(&self, path: &str) -> Found<Bytes> {
         match self.servers.others.get(path) {
             Some(bytes) => Found::Yes(bytes.clone()),
             None => self.read_here(path),
@@ -178,7 +178,7 @@ impl pgconf::Source for ServerFiles<'_> {
 }
 
 impl ServerFiles<'_> {
-    fn read_here(&self, path: &str) -> Found<Vec<u8>> {
+    fn read_here(&self, path: &str) -> Found<Bytes> {
         let here = match self.here(path) {
             Ok(here) => here,
             Err(why) => return Found::Unknown(why),

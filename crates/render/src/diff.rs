@@ -193,7 +193,15 @@ mod tests {
             FileKind::Conf => redact::conf(&Arc::default()),
         };
         let hidden = (hide(before.as_bytes()), hide(&after));
-        FileChange { path: "f".into(), kind, before: before.into(), after, edit, hidden, restores: false }
+        FileChange {
+            path: "f".into(),
+            kind,
+            before: before.into(),
+            after: after.into(),
+            edit,
+            hidden,
+            restores: false,
+        }
     }
 
     fn shown(change: &FileChange) -> String {

@@ -68,7 +68,7 @@ pub use rendered::{Rendered, redacted, rendered};
 pub use restore::{Piece, Record, Written};
 pub use secrets::secrets;
 pub use server_files::MountedFile;
-pub use source::{Found, Snapshot, Source};
+pub use source::{Bytes, Found, Snapshot, Source};
 pub use target::{Target, TargetKind};
 pub use text_edit::{Overlap, Replacement, TextEdit};
 pub use upgrade_facts::UpgradeFacts;

@@ -9,7 +9,7 @@ use crate::observe::ObservedState;
 use crate::plan::Needs;
 use crate::reconcile::{in_force, needs_of};
 use crate::redact;
-use crate::source::{Found, Source as _};
+use crate::source::{Bytes, Found, Source as _};
 use crate::target::TargetKind;
 
 /// Returns what the database needs if the files of a target, as `before` saw them, become what `after` saw.
@@ -90,10 +90,10 @@ fn major(before: &ObservedState, after: &ObservedState) -> Option<u16> {
 fn compose_files(observed: &ObservedState) -> Vec<(&str, &[u8])> {
     let running = observed.databases.iter().filter(|database| database.project.runs);
     let files = running.flat_map(|database| &database.database.stack.files);
-    files.map(|file| (file.path.as_str(), file.bytes.as_slice())).collect()
+    files.map(|file| (file.path.as_str(), &*file.bytes)).collect()
 }
 
-fn conf_files(observed: &ObservedState) -> Vec<(&str, Found<Vec<u8>>)> {
+fn conf_files(observed: &ObservedState) -> Vec<(&str, Found<Bytes>)> {
     observed.conf_files().map(|(path, here)| (path, observed.snapshot().read(here))).collect()
 }
 

@@ -4,6 +4,7 @@ use model::{Diagnostic, Ignorable, Severity};
 
 use crate::file_kind::FileKind;
 use crate::redact::{self, Hiding};
+use crate::source::Bytes;
 use crate::target::Target;
 use crate::text_edit::TextEdit;
 
@@ -85,9 +86,9 @@ pub struct FileChange {
     /// What kind of file it is.
     pub kind: FileKind,
     /// The bytes that the plan saw.
-    pub before: Vec<u8>,
+    pub before: Bytes,
     /// The bytes that it leads to.
-    pub after: Vec<u8>,
+    pub after: Bytes,
     /// The way from one to the other.
     pub edit: TextEdit,
     /// What a diff hides, before and after.
@@ -106,8 +107,8 @@ impl FileChange {
     }
 
     /// Applies an edit to the bytes of a file. What a diff hides is known once the result was read; until then, everything.
-    pub(crate) fn new(path: String, kind: FileKind, before: Vec<u8>, edit: TextEdit) -> Self {
-        let after = edit.apply(&before);
+    pub(crate) fn new(path: String, kind: FileKind, before: Bytes, edit: TextEdit) -> Self {
+        let after = edit.apply(&before).into();
         let hidden = (redact::everything(), redact::everything());
         FileChange { path, kind, before, after, edit, hidden, restores: false }
     }

@@ -189,7 +189,7 @@ mod tests {
         let observed = crate::observe(&Target::new("t", kind), &Snapshot::from_iter([("f", text)]));
         let mut plan = reconcile(&desired, &observed);
         assert!(!plan.is_blocked() && plan.files.len() == 1, "{:?}", plan.findings);
-        let after = String::from_utf8(plan.files[0].after.clone()).unwrap();
+        let after = String::from_utf8(plan.files[0].after.to_vec()).unwrap();
         assert!(after.contains(spoil.0), "{after}");
         plan.files[0].after = after.replace(spoil.0, spoil.1).into();
         let plan = proved(plan, &desired, &observed);

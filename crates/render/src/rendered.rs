@@ -57,7 +57,7 @@ pub fn rendered(desired: &DesiredState, observed: &ObservedState, plan: &Plan) -
     let known = Arc::new(known(observed));
     let after = |path: &str| {
         let changed = plan.files.iter().filter(|_| !plan.is_blocked());
-        changed.filter(|file| file.path == path).map(|file| file.after.as_slice()).next()
+        changed.filter(|file| file.path == path).map(|file| &*file.after).next()
     };
     let mut add = |path: &str, kind: FileKind, text: Vec<u8>| {
         if !path.starts_with('/') && path != ".." && !path.starts_with("../") {

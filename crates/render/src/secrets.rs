@@ -20,7 +20,7 @@ use crate::source::{Found, Source, folder, join};
 pub fn secrets(observed: &ObservedState, source: &dyn Source) -> Vec<String> {
     let files = || {
         observed.snapshot().files().filter_map(|(path, found)| match found {
-            Found::Yes(bytes) => Some((path, bytes.as_slice())),
+            Found::Yes(bytes) => Some((path, &**bytes)),
             _ => None,
         })
     };

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use model::{Code, Diagnostic};
-pub use pgconf::Found;
+pub use pgconf::{Bytes, Found};
 
 /// Returns the files of one target; the only door through which the views see the world.
 ///
@@ -12,7 +12,7 @@ pub use pgconf::Found;
 /// the host that the files belong to, and is looked up below `--root` where that is given.
 pub trait Source {
     /// Reads a file. An error is a file that is there and cannot be read: too large, no permission.
-    fn read(&self, path: &str) -> Found<Vec<u8>>;
+    fn read(&self, path: &str) -> Found<Bytes>;
 
     /// Lists the names of the files in a folder.
     fn list(&self, folder: &str) -> Found<Vec<String>>;
@@ -45,20 +45,20 @@ pub(crate) fn unreadable(path: &str, why: &str) -> Diagnostic {
 /// use kasm_db_render::{Found, Snapshot, Source};
 ///
 /// let tree = Snapshot::from_iter([("docker/compose.yaml", "services: {}\n"), ("docker/.env", "A=1\n")]);
-/// assert_eq!(tree.read("docker/.env"), Found::Yes(b"A=1\n".to_vec()));
+/// assert_eq!(tree.read("docker/.env"), Found::Yes("A=1\n".into()));
 /// assert_eq!(tree.list("docker"), Found::Yes(vec![".env".into(), "compose.yaml".into()]));
 /// assert_eq!(tree.list("conf"), Found::No);
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
-    files: BTreeMap<String, Found<Vec<u8>>>,
+    files: BTreeMap<String, Found<Bytes>>,
     folders: BTreeMap<String, Found<Vec<String>>>,
     below: BTreeMap<String, Option<String>>,
     /// Whether `files` are all that there are, rather than those that were asked for.
     is_whole: bool,
 }
 
-impl<P: Into<String>, B: Into<Vec<u8>>> FromIterator<(P, B)> for Snapshot {
+impl<P: Into<String>, B: Into<Bytes>> FromIterator<(P, B)> for Snapshot {
     fn from_iter<I: IntoIterator<Item = (P, B)>>(files: I) -> Self {
         let files = files.into_iter().map(|(path, bytes)| (path.into(), Found::Yes(bytes.into())));
         Self { files: files.collect(), is_whole: true, ..Self::default() }
@@ -68,6 +68,11 @@ impl<P: Into<String>, B: Into<Vec<u8>>> FromIterator<(P, B)> for Snapshot {
 impl Snapshot {
     /// Returns a file's bytes as they were read.
     pub fn bytes(&self, path: &str) -> Option<&[u8]> {
+        self.shared(path).map(|bytes| &**bytes)
+    }
+
+    /// Returns the same, to be kept.
+    pub(crate) fn shared(&self, path: &str) -> Option<&Bytes> {
         match self.files.get(path) {
             Some(Found::Yes(bytes)) => Some(bytes),
             _ => None,
@@ -76,7 +81,7 @@ impl Snapshot {
 
     /// Returns the same snapshot with other bytes in some files.
     #[must_use]
-    pub fn with(&self, changed: impl IntoIterator<Item = (String, Vec<u8>)>) -> Self {
+    pub fn with(&self, changed: impl IntoIterator<Item = (String, Bytes)>) -> Self {
         let mut copy = self.clone();
         copy.files.extend(changed.into_iter().map(|(path, bytes)| (path, Found::Yes(bytes))));
         copy
@@ -93,13 +98,13 @@ impl Snapshot {
     }
 
     /// Returns every file that was asked for, and whether it was there.
-    pub fn files(&self) -> impl Iterator<Item = (&str, &Found<Vec<u8>>)> {
+    pub fn files(&self) -> impl Iterator<Item = (&str, &Found<Bytes>)> {
         self.files.iter().map(|(path, found)| (path.as_str(), found))
     }
 }
 
 impl Source for Snapshot {
-    fn read(&self, path: &str) -> Found<Vec<u8>> {
+    fn read(&self, path: &str) -> Found<Bytes> {
         self.files.get(path).cloned().unwrap_or(Found::No)
     }
 
@@ -134,7 +139,7 @@ impl<'a> Recorder<'a> {
 }
 
 impl Source for Recorder<'_> {
-    fn read(&self, path: &str) -> Found<Vec<u8>> {
+    fn read(&self, path: &str) -> Found<Bytes> {
         if let Some(known) = self.taken.borrow().files.get(path) {
             return known.clone();
         }

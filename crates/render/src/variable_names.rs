@@ -22,7 +22,7 @@ impl VariableNames {
     pub fn of(snapshot: &Snapshot) -> Self {
         let files = || {
             snapshot.files().filter_map(|(_, found)| match found {
-                Found::Yes(bytes) => Some(bytes.as_slice()),
+                Found::Yes(bytes) => Some(&**bytes),
                 _ => None,
             })
         };

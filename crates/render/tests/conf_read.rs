@@ -96,7 +96,7 @@ fn a_list_that_no_server_starts_with_is_named_and_only_an_exact_one_replaces_it(
         let mut exact = plan(&format!("{audit}preload: {{mode: exact, libraries: [pgaudit]}}\n"), &files);
         exact.allow(&["preload-removed".into()]);
         assert_eq!(blockers(&exact), [], "{list}: {:?}", exact.findings);
-        let after = String::from_utf8(exact.files[0].after.clone()).unwrap();
+        let after = String::from_utf8(exact.files[0].after.to_vec()).unwrap();
         assert!(after.starts_with("shared_preload_libraries = 'pgaudit'\n"), "{after}");
     }
 }

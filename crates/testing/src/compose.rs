@@ -63,7 +63,7 @@ pub fn set_image(bytes: &[u8], service: &str, image: &str) -> Result<Outcome, St
     if !back.is_empty() {
         return Err("GetPut: an edit where nothing is wanted, after the edit".into());
     }
-    Ok(Outcome::Set(after, file.edit.replacements().len()))
+    Ok(Outcome::Set(after.to_vec(), file.edit.replacements().len()))
 }
 
 /// Checks that only what the edit names changed, and that it names no more than scalars and lines.

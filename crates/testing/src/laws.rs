@@ -65,7 +65,7 @@ fn refusals(plan: &Plan) {
 fn apply(plan: &Plan, files: &Memory) -> Memory {
     let mut after = files.clone();
     for file in &plan.files {
-        assert_eq!(file.before, files.get(&file.path), "{} is not what was read", file.path);
+        assert_eq!(*file.before, *files.get(&file.path), "{} is not what was read", file.path);
         assert_ne!(file.before, file.after, "{} changes into itself", file.path);
         let mut bytes = Vec::new();
         let mut at = 0;
@@ -76,7 +76,7 @@ fn apply(plan: &Plan, files: &Memory) -> Memory {
             at = replacement.range.end;
         }
         bytes.extend(&file.before[at..]);
-        assert!(bytes == file.after, "{}: the edit does not lead to the planned bytes", file.path);
+        assert!(*bytes == *file.after, "{}: the edit does not lead to the planned bytes", file.path);
         after.0.insert(file.path.clone(), bytes);
     }
     after

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use render::{Found, Plan, Source};
+use render::{Bytes, Found, Plan, Source};
 
 /// Files by their path below the target's root; nothing else is on this host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,8 +31,13 @@ impl Memory {
     pub fn apply(&self, plan: &Plan) -> Self {
         let mut after = self.clone();
         for file in &plan.files {
-            assert_eq!(after.0.get(&file.path), Some(&file.before), "{} is not what the plan saw", file.path);
-            after.0.insert(file.path.clone(), file.after.clone());
+            assert_eq!(
+                after.0.get(&file.path).map(Vec::as_slice),
+                Some(&*file.before),
+                "{} is not what the plan saw",
+                file.path
+            );
+            after.0.insert(file.path.clone(), file.after.to_vec());
         }
         after
     }
@@ -51,8 +56,8 @@ fn walk(root: &Path, folder: &Path, files: &mut BTreeMap<String, Vec<u8>>) {
 }
 
 impl Source for Memory {
-    fn read(&self, path: &str) -> Found<Vec<u8>> {
-        self.0.get(path).map_or(Found::No, |bytes| Found::Yes(bytes.clone()))
+    fn read(&self, path: &str) -> Found<Bytes> {
+        self.0.get(path).map_or(Found::No, |bytes| Found::Yes(bytes.as_slice().into()))
     }
 
     fn list(&self, folder: &str) -> Found<Vec<String>> {
@@ -73,7 +78,7 @@ impl Source for Memory {
 pub struct ConfFiles<'a>(pub &'a Memory);
 
 impl pgconf::Source for ConfFiles<'_> {
-    fn read(&self, path: &str) -> Found<Vec<u8>> {
+    fn read(&self, path: &str) -> Found<Bytes> {
         Source::read(self.0, path)
     }
 

@@ -281,8 +281,8 @@ fn the_data_directory_is_where_the_command_or_the_environment_says() {
 #[test]
 fn a_plan_that_does_not_lead_to_what_is_wanted_is_not_shown() {
     let spoil = |plan: &mut Plan| {
-        let text = String::from_utf8(plan.files[0].after.clone()).unwrap();
-        plan.files[0].after = text.replace("8MB", "9MB").into_bytes();
+        let text = String::from_utf8(plan.files[0].after.to_vec()).unwrap();
+        plan.files[0].after = text.replace("8MB", "9MB").into();
     };
     assert_eq!(found_with(Files::default(), spoil), [Code::NotProved].into());
 }

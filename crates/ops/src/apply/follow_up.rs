@@ -158,7 +158,7 @@ impl Run<'_> {
     ) -> Result<Option<T>, Error> {
         let Some(record) = self.follow_up(plan, opened.rooted, restarts)? else { return Ok(None) };
         opened.learn_secrets(&self.context.environment, self.context.scrubber());
-        let files = plan.files.iter().map(|file| (file.path.as_str(), file.after.as_slice())).collect();
+        let files = plan.files.iter().map(|file| (file.path.as_str(), file.after.clone())).collect();
         let after = observe(&opened.rooted.target, &Overlaid { files, others: &opened.source() });
         let before = BeforeStop::of(&record, opened.rooted, self.context);
         look(&before, record.follow_up.step, &after).map(Some)

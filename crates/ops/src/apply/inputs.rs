@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use commit::Digest;
-use render::{Found, Plan, Snapshot, Source};
+use render::{Bytes, Found, Plan, Snapshot, Source};
 
 use crate::error::Error;
 use crate::opened::Rooted;
@@ -27,7 +27,7 @@ struct Input {
 impl Inputs {
     /// Accepts the digests of what was read.
     pub(super) fn of(snapshot: &Snapshot, plan: &Plan, rooted: &Rooted) -> Self {
-        let input = |(path, found): (&str, &Found<Vec<u8>>)| Input {
+        let input = |(path, found): (&str, &Found<Bytes>)| Input {
             path: path.to_string(),
             found: digest(found),
             is_changed: plan.files.iter().any(|file| file.path == path),
@@ -56,7 +56,7 @@ impl Inputs {
     }
 }
 
-fn digest(found: &Found<Vec<u8>>) -> Found<Digest> {
+fn digest(found: &Found<Bytes>) -> Found<Digest> {
     match found {
         Found::Yes(bytes) => Found::Yes(Digest::of(bytes)),
         Found::No => Found::No,

@@ -473,5 +473,5 @@ fn sets(desired: &DesiredState, plan: &Plan) -> Sets {
 }
 
 fn change(file: &FileChange) -> Change {
-    Change { path: file.path.clone().into(), before: file.before.clone(), after: file.after.clone() }
+    Change { path: file.path.clone().into(), before: file.before.to_vec(), after: file.after.to_vec() }
 }

@@ -144,9 +144,11 @@ fn servers_files(asked: &Asked, after: &ObservedState, auto: Option<&AutoConf>) 
     let own: Vec<_> = after.conf_files().map(|(inside, _)| inside.to_string()).collect();
     let files = asked.running.iter().flat_map(|running| running.files.iter().flatten());
     let is_other = |path: &String| !own.contains(path) && auto.is_none_or(|auto| auto.inside != *path);
-    let others: BTreeMap<_, _> =
-        files.filter(|(path, _)| is_other(path)).map(|(path, bytes)| (path.clone(), bytes.clone())).collect();
-    ServersFiles { auto: auto.map(|auto| (auto.inside.clone(), auto.bytes.clone())), others }
+    let others: BTreeMap<_, _> = files
+        .filter(|(path, _)| is_other(path))
+        .map(|(path, bytes)| (path.clone(), bytes.clone().into()))
+        .collect();
+    ServersFiles { auto: auto.map(|auto| (auto.inside.clone(), auto.bytes.clone().into())), others }
 }
 
 fn refused_line(line: &Line) -> RefusedLine {

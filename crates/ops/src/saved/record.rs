@@ -2,7 +2,7 @@
 
 use commit::Digest;
 use model::document::Connect;
-use render::{Found, Snapshot, TargetKind, ValueChange, VariableNames};
+use render::{Bytes, Found, Snapshot, TargetKind, ValueChange, VariableNames};
 
 use super::format::{
     DocumentDigest, DocumentPlan, FORMAT, Input, InputFound, Kind, PlanFile, SavedChange, SavedEdit,
@@ -144,7 +144,7 @@ fn saved_follows(follow_up: &FollowUp) -> SavedFollows {
 /// was only looked for, what a variable became in it may be one.
 fn inputs(snapshot: &Snapshot) -> Vec<Input> {
     let names = VariableNames::of(snapshot);
-    let input = |(path, found): (&str, &Found<Vec<u8>>)| {
+    let input = |(path, found): (&str, &Found<Bytes>)| {
         let named = || names.named(path).into_owned();
         let (path, found, sha256) = match found {
             Found::Yes(bytes) => (path.to_string(), InputFound::File, Some(sha256(bytes))),

@@ -9,11 +9,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use model::yaml::{Kind, NodeId, Style, SyntaxError, Tree, is_ascii_text};
 use model::{Code, Diagnostic, Location};
 
+use crate::source::Bytes;
+
 /// A compose file that could be read.
 #[derive(Debug)]
 pub(crate) struct ComposeFile {
     pub(crate) path: String,
-    pub(crate) bytes: Arc<Vec<u8>>,
+    pub(crate) bytes: Bytes,
     pub(crate) tree: Arc<Tree>,
     memo: RefCell<HashMap<(NodeId, String), Option<Pair>>>,
     indexes: RefCell<HashMap<NodeId, Arc<Index>>>,
@@ -28,25 +30,21 @@ pub(crate) struct Trees(Arc<Mutex<Vec<Parsed>>>);
 /// A content, and what it was parsed to.
 #[derive(Clone, Debug)]
 struct Parsed {
-    bytes: Arc<Vec<u8>>,
+    bytes: Bytes,
     tree: Arc<Tree>,
 }
 
 impl Trees {
     /// Returns the tree of a content, which is parsed only if none of the same content was.
-    fn parse(&self, bytes: Vec<u8>) -> Result<Parsed, (Vec<u8>, SyntaxError)> {
+    fn parse(&self, bytes: &Bytes) -> Result<Parsed, SyntaxError> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = all.iter().find(|known| *known.bytes == bytes) {
+        if let Some(known) = all.iter().find(|known| known.bytes == *bytes) {
             return Ok(known.clone());
         }
-        match parse_as_compose(&bytes) {
-            Ok(tree) => {
-                let parsed = Parsed { bytes: Arc::new(bytes), tree: Arc::new(tree) };
-                all.push(parsed.clone());
-                Ok(parsed)
-            }
-            Err(error) => Err((bytes, error)),
-        }
+        let tree = Arc::new(parse_as_compose(bytes)?);
+        let parsed = Parsed { bytes: bytes.clone(), tree };
+        all.push(parsed.clone());
+        Ok(parsed)
     }
 }
 
@@ -75,18 +73,18 @@ pub(crate) struct Pair {
 
 impl ComposeFile {
     /// Parses a file; the error says where reading stopped.
-    pub(crate) fn parse(path: &str, bytes: Vec<u8>, trees: &Trees) -> Result<Self, Diagnostic> {
+    pub(crate) fn parse(path: &str, bytes: &Bytes, trees: &Trees) -> Result<Self, Diagnostic> {
         let refuse = |bytes: &[u8], span: Range<usize>, message: String| {
             Diagnostic::error(Code::ComposeSyntax, message).at(Location::new(path, bytes, span))
         };
         if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
-            return Err(refuse(&bytes, 0..0, "saved as UTF-16".into()).help("save it as UTF-8"));
+            return Err(refuse(bytes, 0..0, "saved as UTF-16".into()).help("save it as UTF-8"));
         }
-        if let Some((at, c)) = surprising(&bytes) {
+        if let Some((at, c)) = surprising(bytes) {
             let message =
                 format!("U+{:04X} in a compose file: readers take it in different ways", u32::from(c));
             return Err(
-                refuse(&bytes, at..at + c.len_utf8(), message).help("remove it, or write it as an escape")
+                refuse(bytes, at..at + c.len_utf8(), message).help("remove it, or write it as an escape")
             );
         }
         match trees.parse(bytes) {
@@ -98,9 +96,7 @@ impl ComposeFile {
                 indexes: RefCell::default(),
                 too_deep: Cell::new(false),
             }),
-            Err((bytes, error)) => {
-                Err(refuse(&bytes, error.offset..error.offset, error.message).help(error.help))
-            }
+            Err(error) => Err(refuse(bytes, error.offset..error.offset, error.message).help(error.help)),
         }
     }
 
@@ -347,7 +343,7 @@ mod tests {
     #[test]
     fn own_keys_win_over_merged_ones_and_the_first_merged_over_the_next() {
         let text = "a: &a {x: 1, y: 1}\nb: &b {y: 2, z: 2}\nc: {<<: [*a, *b], x: 3}\nd: *a\n";
-        let file = ComposeFile::parse("f", text.into(), &Trees::default()).unwrap();
+        let file = ComposeFile::parse("f", &text.into(), &Trees::default()).unwrap();
         let c = file.tree.get(file.tree.documents()[0], "c").unwrap();
         let value = |key| file.find(c, key).and_then(|entry| file.tree.scalar(entry.value));
         assert_eq!((value("x"), value("y"), value("z"), value("q")), (Some("3"), Some("1"), Some("2"), None));
@@ -361,7 +357,7 @@ mod tests {
         for n in 1..60 {
             text.push_str(&format!("a{n}: &a{n} {{<<: [*a{}, *a{}]}}\n", n - 1, n - 1));
         }
-        let file = ComposeFile::parse("f", text.into(), &Trees::default()).unwrap();
+        let file = ComposeFile::parse("f", &text.into(), &Trees::default()).unwrap();
         let last = file.tree.get(file.tree.documents()[0], "a59").unwrap();
         assert!(file.find(last, "x").is_some());
         assert!(file.find(last, "y").is_none());
@@ -371,7 +367,7 @@ mod tests {
     fn characters_that_hide_lines_are_refused() {
         for text in ["a: 1 # \u{85} b\n", "a: \u{1b}[2J\n", "a: \u{2028}b\n"] {
             assert_eq!(
-                ComposeFile::parse("f", text.into(), &Trees::default()).unwrap_err().code,
+                ComposeFile::parse("f", &text.into(), &Trees::default()).unwrap_err().code,
                 Code::ComposeSyntax
             );
         }

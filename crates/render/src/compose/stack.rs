@@ -164,7 +164,7 @@ impl Stack {
             return None;
         }
         let parsed = match source.read(path) {
-            Found::Yes(bytes) => ComposeFile::parse(path, bytes, &self.trees),
+            Found::Yes(bytes) => ComposeFile::parse(path, &bytes, &self.trees),
             Found::No => {
                 let message = format!("{path}: no such file");
                 Err(Diagnostic::error(Code::ComposeReference, message)

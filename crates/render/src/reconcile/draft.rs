@@ -54,7 +54,7 @@ impl Draft {
             // Two projects that share a file ask for the same change twice.
             let mut seen = HashSet::new();
             replacements.retain(|replacement| seen.insert(replacement.clone()));
-            let before = observed.snapshot.bytes(&path).unwrap_or_default().to_vec();
+            let before = observed.snapshot.shared(&path).cloned().unwrap_or_default();
             match TextEdit::new(&before, replacements) {
                 Ok(edit) if edit.is_empty() => {}
                 Ok(edit) => files.push(FileChange::new(path, kind, before, edit)),

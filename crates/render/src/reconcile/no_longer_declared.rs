@@ -13,13 +13,14 @@ use crate::observe::ObservedState;
 use crate::plan::{Action, Needs, ValueChange};
 use crate::redact;
 use crate::restore::{Lines, Piece, Record, value};
+use crate::source::Bytes;
 use crate::target::TargetKind;
 
 /// The files without what is no longer declared, and what there is to say of it.
 #[derive(Debug, Default)]
 pub(super) struct Restored {
     /// Each file that changes: its path, its kind and its new bytes.
-    pub(super) files: Vec<(String, FileKind, Vec<u8>)>,
+    pub(super) files: Vec<(String, FileKind, Bytes)>,
     /// The settings that change; what changes in an image, the compose files tell.
     pub(super) changes: Vec<ValueChange>,
     pub(super) findings: Vec<Diagnostic>,
@@ -89,7 +90,7 @@ impl File<'_> {
         for own in by_value {
             bytes = self.written_back(bytes, &own);
         }
-        restored.files.push((self.path.to_owned(), self.kind, bytes));
+        restored.files.push((self.path.to_owned(), self.kind, bytes.into()));
     }
 
     /// Returns whether a document does not declare what pieces are about, or no longer all of it.

@@ -17,6 +17,7 @@ use crate::observe::{ObservedDatabase, ObservedState, observe_again};
 use crate::plan::{Action, FileChange, Needs, Plan, ValueChange};
 use crate::redact;
 use crate::restore::{Back, Record, edit_between};
+use crate::source::Bytes;
 use crate::target::TargetKind;
 
 /// Plans the way to a document, and the way back of what it no longer declares; `draft` plans the former.
@@ -161,10 +162,10 @@ fn merged(restored: Vec<ValueChange>, written: Vec<ValueChange>) -> Vec<ValueCha
 /// Returns the files from what is there to what will be.
 fn whole(
     observed: &ObservedState,
-    restored: Vec<(String, FileKind, Vec<u8>)>,
+    restored: Vec<(String, FileKind, Bytes)>,
     written: Vec<FileChange>,
 ) -> Vec<FileChange> {
-    let mut files: BTreeMap<String, (FileKind, Vec<u8>)> = BTreeMap::new();
+    let mut files: BTreeMap<String, (FileKind, Bytes)> = BTreeMap::new();
     files.extend(restored.into_iter().map(|(path, kind, bytes)| (path, (kind, bytes))));
     let mut all = Vec::new();
     for file in written {
@@ -174,7 +175,7 @@ fn whole(
         }
     }
     all.extend(files.into_iter().filter_map(|(path, (kind, after))| {
-        let before = observed.snapshot.bytes(&path).unwrap_or_default().to_vec();
+        let before = observed.snapshot.shared(&path).cloned().unwrap_or_default();
         let edit = edit_between(&before, &after);
         (!edit.is_empty()).then(|| FileChange::new(path, kind, before, edit).restoring())
     }));

@@ -54,7 +54,7 @@ impl Tree {
                 restored: &plan.restored,
             };
             self.record.write(&written, self.generation);
-            self.files.insert(file.path.clone(), file.after.clone());
+            self.files.insert(file.path.clone(), file.after.to_vec());
         }
         let second = self.plan(document);
         assert!(second.is_empty(), "{:?}", second.changes);
