@@ -135,9 +135,8 @@ impl Command {
             _ => {}
         }
         // The error of a search that fails must not replace one of the documents that it would have found.
-        let folders =
-            global.file.iter().filter_map(|path| path.canonicalize().ok().filter(|_| global.recursive));
-        let folders: Vec<_> = folders.collect();
+        let searched = if global.recursive { &global.file[..] } else { &[] };
+        let folders: Vec<_> = searched.iter().filter_map(|path| path.canonicalize().ok()).collect();
         let is_below = |path: &PathBuf| folders.iter().any(|folder| path.starts_with(folder));
         let is_document = |path: &&PathBuf| {
             has_document_name(path) && path.canonicalize().is_ok_and(|path| is_below(&path))

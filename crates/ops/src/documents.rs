@@ -400,8 +400,7 @@ fn role(named: &Named, document: &Document, selection: &Selection) -> Role {
     }
     match target_dirs(desired, &document.folder, selection) {
         Ok(dirs) => {
-            let (name, digest) = (Some(document.name.clone()), Some(document.digest()));
-            let of_document = |dir| TargetDir { document: name.clone(), digest: digest.clone(), ..dir };
+            let of_document = |dir| TargetDir { document: Some(document.name.clone()), ..dir };
             Role::Targets(dirs.into_iter().map(of_document).collect())
         }
         Err(error) => Role::Unusable(error.of(&document.name, None)),
@@ -421,8 +420,12 @@ pub fn only_targets(
     if let Some(dir) = named_tree(selection) {
         return work(&dir);
     }
-    let each = |_: &Document, dirs: &[TargetDir]| {
-        dirs.iter().try_fold(Outcome::Done, |worst, dir| work(dir).map(|outcome| worst.worse(outcome)))
+    let each = |document: &Document, dirs: &[TargetDir]| {
+        let digest = document.digest();
+        dirs.iter().try_fold(Outcome::Done, |worst, dir| {
+            let dir = TargetDir { digest: Some(digest.clone()), ..dir.clone() };
+            work(&dir).map(|outcome| worst.worse(outcome))
+        })
     };
     Documents::load(selection)?.each_document(each, see)
 }

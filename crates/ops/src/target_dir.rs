@@ -24,7 +24,7 @@ pub struct TargetDir {
     pub folder: PathBuf,
     /// The document that it is of; none if it was named without one.
     pub document: Option<String>,
-    /// The digest of that document and those that it extends.
+    /// The digest of that document and those that it extends, in a run that has no more of them.
     pub(crate) digest: Option<String>,
     /// The key of its path in the document, and where that is.
     pub declared: Option<String>,

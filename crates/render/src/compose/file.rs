@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use model::yaml::{Kind, NodeId, Style, SyntaxError, Tree, is_ascii_text};
+use model::yaml::{Kind, NodeId, Style, SyntaxError, Tree};
 use model::{Code, Diagnostic, Location};
 
 use crate::source::Bytes;
@@ -326,14 +326,26 @@ const MAX_DUPLICATES: usize = 5;
 
 /// Returns the first character that YAML forbids, or that some readers take for a line end.
 fn surprising(bytes: &[u8]) -> Option<(usize, char)> {
-    if is_ascii_text(bytes) {
+    if !may_surprise(bytes) {
         return None;
     }
     let text = std::str::from_utf8(bytes).ok()?;
-    let is_surprising = |c: char| {
-        (c.is_control() && !matches!(c, '\n' | '\r' | '\t')) || matches!(c, '\u{2028}' | '\u{2029}')
-    };
     text.char_indices().find(|(_, c)| is_surprising(*c))
+}
+
+fn is_surprising(c: char) -> bool {
+    (c.is_control() && !matches!(c, '\n' | '\r' | '\t')) || matches!(c, '\u{2028}' | '\u{2029}')
+}
+
+/// Returns whether a text has a byte that such a character starts with; few others do. Files with DOS line ends have none.
+fn may_surprise(bytes: &[u8]) -> bool {
+    // Without branches, and without an early end within a chunk: so the compiler looks at many bytes at once.
+    let may = |byte: &u8| {
+        let is_control = (*byte < b' ') & (*byte != b'\n') & (*byte != b'\r') & (*byte != b'\t');
+        // U+0080 to U+00BF, and U+2000 to U+2FFF.
+        is_control | (*byte == 0x7f) | (*byte == 0xc2) | (*byte == 0xe2)
+    };
+    bytes.chunks(256).any(|chunk| chunk.iter().fold(false, |any, byte| any | may(byte)))
 }
 
 #[cfg(test)]
@@ -370,6 +382,10 @@ mod tests {
                 ComposeFile::parse("f", &text.into(), &Trees::default()).unwrap_err().code,
                 Code::ComposeSyntax
             );
+        }
+        for c in '\0'..=char::MAX {
+            let found = surprising(format!("{c}").as_bytes());
+            assert_eq!(found, is_surprising(c).then_some((0, c)));
         }
     }
 }
