@@ -338,18 +338,11 @@ pub fn normalize(path: &str) -> String {
     format!("{root}{}", parts.join("/"))
 }
 
-/// Returns whether nothing of a path that does not end with a slash is to be resolved. Some that are fine are not looked at
-/// closely enough to tell.
+/// Returns whether nothing of a path that does not end with a slash is to be resolved.
 fn is_normal(path: &str) -> bool {
-    // Only a part that starts with a dot can be `.` or `..`, and only an empty one is between slashes.
-    let mut is_behind_slash = false;
+    let below = path.strip_prefix('/').unwrap_or(path);
     // Paths are short: to look at each byte is faster than to search them for slashes.
-    let starts = |byte: u8| {
-        let starts = is_behind_slash && matches!(byte, b'.' | b'/');
-        is_behind_slash = byte == b'/';
-        starts
-    };
-    !path.is_empty() && !path.starts_with('.') && !path.bytes().any(starts)
+    below.as_bytes().split(|byte| *byte == b'/').all(|part| !matches!(part, b"" | b"." | b".."))
 }
 
 #[cfg(test)]

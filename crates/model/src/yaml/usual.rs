@@ -191,7 +191,8 @@ impl<'t> Reader<'t> {
             _ => {
                 let rest = &self.bytes[at..end];
                 let is_colon = |colon: &usize| rest.get(colon + 1).is_none_or(|next| *next == b' ');
-                let colon = memchr::memchr_iter(b':', rest).find(is_colon);
+                // Keys are short: to look at each byte is faster than to search for the colon.
+                let colon = (0..rest.len()).find(|at| rest[*at] == b':' && is_colon(at));
                 let comment = self.comment_in(rest);
                 let is_before = |colon: &usize| comment.is_none_or(|comment| *colon < comment);
                 // One that starts as a flow collection is for the value.
