@@ -2,6 +2,7 @@
 
 import filecmp
 import os
+import shutil
 
 from ..git import git
 from .common import must, run
@@ -25,12 +26,40 @@ def again(repository, packages, folder):
     must(not different and not errors, f"the same bytes: {different} {errors}")
 
 
+# A C compiler without the static C library.
+SHARED_ONLY = """#!/bin/sh
+case "$*" in
+*-print-file-name=libc.a*) echo libc.a ;;
+*) exec {compiler} "$@" ;;
+esac
+"""
+
+
 def install(repository, folder):
-    root = os.path.join(folder, "installed")
     # With a folder of its own: what other commands built before must not help.
     environment = {**os.environ, "CARGO_TARGET_DIR": os.path.join(folder, "target-of-install")}
-    run("cargo", "install", "--locked", "--path", "crates/cli", "--root", root, cwd=repository, env=environment)
-    run(os.path.join(root, "bin/kasm-db"), "--version", says=["kasm-db "])
+
+    def installed(name, *options, **variables):
+        root = os.path.join(folder, name)
+        command = ["cargo", "install", "--locked", "--path", "crates/cli", *options, "--root", root]
+        run(*command, cwd=repository, env={**environment, **variables})
+        program = os.path.join(root, "bin/kasm-db")
+        run(program, "--version", says=["kasm-db "])
+        return program
+
+    empty = os.path.join(folder, "empty-of-install")
+    os.mkdir(empty)
+    shutil.copy(installed("installed"), empty)
+    # It needs no library, and no dynamic linker.
+    run("chroot", empty, "/kasm-db", "--version", says=["kasm-db "])
+    run("ldd", installed("with-host-libc", "--features", "host-libc"), says=["libc.so.6"])
+    tools = os.path.join(folder, "tools")
+    os.mkdir(tools)
+    with open(os.path.join(tools, "cc"), "w", encoding="utf-8") as file:
+        file.write(SHARED_ONLY.format(compiler=shutil.which("cc")))
+    os.chmod(file.name, 0o755)
+    path = f"{tools}:{os.environ['PATH']}"
+    run("ldd", installed("without-static-libc", "--debug", PATH=path), says=["libc.so.6"])
 
 
 def crates(repository):
