@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::fs::File;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -231,6 +231,25 @@ fn a_signal_while_targets_are_written_side_by_side_is_said_once_and_names_the_fi
         cut_short += usize::from(written.len() < TARGETS);
     }
     assert!(cut_short >= 2, "{cut_short} runs were cut short");
+}
+
+#[test]
+fn a_file_that_changes_while_nobody_reads_a_saved_plan_is_an_error() {
+    let sandbox = many(600);
+    let saved = ["plan", "-q", "-R", "-f", "many", "--out", "plan.json"];
+    sandbox.finish(&mut kasm_db(&sandbox, &saved)).expect(0);
+    let mut child = kasm_db(&sandbox, &["show", "plan.json"]).spawn().unwrap();
+    let (mut stdout, mut first) = (child.stdout.take().unwrap(), [0]);
+    stdout.read_exact(&mut first).unwrap();
+    // More than a pipe holds is before it.
+    std::fs::write(sandbox.root().join("many/t599/postgresql.conf"), "work_mem = 5MB\n").unwrap();
+    let mut rest = String::new();
+    stdout.read_to_string(&mut rest).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("files of the targets changed while the plan was shown"), "{said}");
+    assert!(rest.contains("t598") && !rest.contains("5MB"), "{rest}");
 }
 
 #[test]

@@ -644,7 +644,7 @@ fn only_a_regular_file_is_a_plan_file() {
     std::fs::rename(&other, &plan).unwrap();
     // Sparse: no disk has to hold it.
     std::fs::OpenOptions::new().write(true).open(&plan).unwrap().set_len(1 << 30).unwrap();
-    refused(&sandbox, "apply plan.json", 1, "is larger than 8388608 bytes");
+    refused(&sandbox, "apply plan.json", 1, "is larger than 128 MiB");
 }
 
 #[test]

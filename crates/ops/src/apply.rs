@@ -67,14 +67,17 @@ pub fn apply_saved(
         reread.documents.iter().try_for_each(check_choice)?;
     }
     // One target that is not as it was refuses the plan before anything is written to another.
-    let mut changed = Vec::new();
-    let now = reread.plan(saved)?.map_err(|changed| stale(&changed))?;
-    for ((plan, target), (standing, _)) in saved.targets().zip(now) {
-        match standing {
-            Standing::Stale(files) => changed.extend(of_target(&files, plan, target, saved)),
-            other => drop(refuse(other)?),
+    let (mut changed, mut targets) = (Vec::new(), saved.targets());
+    let compare = |standing, _| {
+        match (standing, targets.next()) {
+            (Standing::Stale(files), Some((plan, target))) => {
+                changed.extend(of_target(&files, plan, target, saved));
+            }
+            (other, _) => drop(refuse(other)?),
         }
-    }
+        Ok(())
+    };
+    reread.plan(saved, compare)?.map_err(|changed| stale(&changed))?;
     if !changed.is_empty() {
         return Err(stale(&changed));
     }

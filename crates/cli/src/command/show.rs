@@ -4,7 +4,7 @@ use std::path::Path;
 
 use model::{Code, Diagnostic, Location};
 use ops::saved::format::{DocumentPlan, Kind, PlanFile, SavedFollows, SavedSeverity, SavedTarget};
-use ops::saved::{Standing, managed, of_target, open, reread, stale};
+use ops::saved::{Reread, Standing, managed, of_target, open, reread, stale};
 use ops::{Document, Error, Outcome, Overlaps, Planned, Touched};
 use render::{Plan, Target, TargetKind, ValueChange};
 
@@ -35,46 +35,84 @@ pub(crate) fn run(args: &args::Show, setting: &Setting) -> Result<Outcome, Error
     let results = &setting.results;
     let documents = saved.plans.iter().map(DocumentPlan::document).collect();
     let head = PlanHead { documents, stale: changed.as_deref(), unknown: unknown.as_ref() };
-    let (several, heading) = (saved.plans.len() > 1, saved.targets().nth(1).is_some());
-    let mut overlaps = Overlaps::default();
-    let mut plans = Vec::new();
-    for (index, (of, target)) in saved.targets().enumerate() {
-        let now = compared.as_ref().and_then(|compared| compared.now.get(index));
-        let current = now.filter(|_| !is_stale);
-        let fresh = current.filter(|(standing, _)| *standing == Standing::Fresh);
-        let mut plan = fresh.map_or_else(|| from_file(target), |(_, planned)| planned.plan.clone());
+    results.each(|emitter| emitter.begin_plans(&head))?;
+    let mut shown = Shown {
+        saved: &saved,
+        compared: compared.as_ref(),
+        setting,
+        overlaps: Overlaps::default(),
+        last: None,
+    };
+    let mut targets = saved.targets().enumerate();
+    match compared.as_ref().filter(|compared| !is_stale && !compared.now.is_empty()) {
+        // Each is planned once more when its turn has come, so that not all plans are held at the same time.
+        Some(compared) => {
+            let show = |standing, planned: Planned| match targets.next() {
+                Some((index, target)) if standing == compared.now[index].standing => {
+                    shown.target(index, target, Some(&planned))
+                }
+                _ => Err(moved()),
+            };
+            compared.reread.plan(&saved, show)?.map_err(|_| moved())?;
+        }
+        None => targets.try_for_each(|(index, target)| shown.target(index, target, None))?,
+    }
+    results.each(|emitter| emitter.finish())?;
+    Ok(if is_stale { Outcome::Stale } else { Outcome::Done })
+}
+
+/// Returns the error of files that change while they are shown.
+fn moved() -> Error {
+    Error::failed("files of the targets changed while the plan was shown").help("run it again")
+}
+
+/// Shows one target after the other.
+struct Shown<'a> {
+    saved: &'a PlanFile,
+    compared: Option<&'a Compared>,
+    setting: &'a Setting,
+    overlaps: Overlaps,
+    /// The document of the last one.
+    last: Option<&'a str>,
+}
+
+impl<'a> Shown<'a> {
+    /// Shows a target; `planned` is its plan of now, if all targets are as the saved plan saw them, or were left by it.
+    fn target(
+        &mut self,
+        index: usize,
+        (of, target): (&'a DocumentPlan, &'a SavedTarget),
+        planned: Option<&Planned>,
+    ) -> Result<(), Error> {
+        let (saved, terminal, results) = (self.saved, &self.setting.terminal, &self.setting.results);
+        let (several, heading) = (saved.plans.len() > 1, saved.targets().nth(1).is_some());
+        let now = self.compared.and_then(|compared| compared.now.get(index));
+        let is_fresh = now.is_some_and(|now| now.standing == Standing::Fresh);
+        let fresh = planned.filter(|_| is_fresh);
+        let mut plan = fresh.map_or_else(|| from_file(target), |planned| planned.plan.clone());
         plan.allow(&saved.selection.allow);
-        plan.ignore(&setting.global.ignore);
+        plan.ignore(&self.setting.global.ignore);
         let label = target_name(several, of.document(), &target.name);
-        if let Some((_, planned)) = fresh
-            && let Some(blocker) = overlaps.blocker(label.clone(), &Touched::again(&plan, planned))
+        if let Some(planned) = fresh
+            && let Some(blocker) = self.overlaps.blocker(label.clone(), &Touched::again(&plan, planned))
         {
             plan.findings.push(blocker);
         }
         progress::warnings(&plan, heading.then_some(&label), terminal);
-        if let Some((Standing::Applied, planned)) = now {
-            terminal.note(&format!("{}: already applied\n", escape(&planned.folder)));
+        if let Some(now) = now.filter(|now| now.standing == Standing::Applied) {
+            terminal.note(&format!("{}: already applied\n", escape(&now.folder)));
         }
-        let managed = match current {
-            Some((_, planned)) => Some(planned.managed.clone()),
+        let managed = match planned {
+            Some(planned) => Some(planned.managed.clone()),
             None => managed(of, target),
-        };
-        let standing = match &compared {
-            None => SavedRow::Unknown,
-            Some(compared) => compared.row(index),
         };
         let follow_up =
             target.follows.as_ref().filter(|_| !plan.is_blocked()).and_then(SavedFollows::follow_up);
-        plans.push((plan, managed, follow_up, of.document(), target, fresh.is_some(), standing));
-    }
-    results.each(|emitter| emitter.begin_plans(&head))?;
-    let mut last = None;
-    for (plan, managed, follow_up, document, target, is_fresh, standing) in plans {
-        if saved.plans.len() > 1 && last.replace(document) != Some(document) {
-            results.each(|emitter| emitter.document(document))?;
+        if several && self.last.replace(of.document()) != Some(of.document()) {
+            results.each(|emitter| emitter.document(of.document()))?;
         }
         let row = PlanRow {
-            document,
+            document: of.document(),
             several,
             plan: &plan,
             ignored: &[],
@@ -83,30 +121,39 @@ pub(crate) fn run(args: &args::Show, setting: &Setting) -> Result<Outcome, Error
             follow_up: follow_up.as_ref(),
             managed: managed.as_deref(),
             images: &target.images,
-            saved_files: (!is_fresh).then_some(&target.files[..]),
+            saved_files: fresh.is_none().then_some(&target.files[..]),
             interrupted: None,
-            saved: Some(standing),
+            saved: Some(self.compared.map_or(SavedRow::Unknown, |compared| compared.row(index))),
         };
         results.each(|emitter| emitter.plan(&row))?;
-        let label = row.name();
-        progress::blockers(&plan, heading.then_some(&label), terminal);
+        progress::blockers(&plan, heading.then_some(&row.name()), terminal);
+        Ok(())
     }
-    results.each(|emitter| emitter.finish())?;
-    Ok(if is_stale { Outcome::Stale } else { Outcome::Done })
 }
 
 /// What a comparison with what is there came to.
 struct Compared {
+    /// The documents as they are now.
+    reread: Reread,
     /// What changed of what all targets have in common.
     common: Vec<String>,
-    /// The plans of now, if the targets are the same.
-    now: Vec<(Standing, Planned)>,
+    /// How each target stands, if the targets are the same.
+    now: Vec<Now>,
+    /// Whether something of what the plan was made from has changed.
+    is_stale: bool,
+}
+
+/// How what is there stands to a target of the saved plan.
+struct Now {
+    standing: Standing,
+    /// Where the target's folder is.
+    folder: String,
 }
 
 impl Compared {
     /// Returns what changed of a target.
     fn of(&self, index: usize) -> Vec<String> {
-        match self.now.get(index).map(|(standing, _)| standing) {
+        match self.now.get(index).map(|now| &now.standing) {
             Some(Standing::Stale(files)) => files.clone(),
             Some(Standing::Foreign(part)) => {
                 vec![format!("its `{part}` are not what the same files lead to: it was changed")]
@@ -130,10 +177,9 @@ impl Compared {
         if !changed.is_empty() {
             return SavedRow::Stale(stale(&changed));
         }
-        let is_stale = (0..self.now.len()).any(|index| !self.of(index).is_empty());
         match self.now.get(index) {
-            _ if is_stale => SavedRow::OtherStale,
-            Some((Standing::Applied, _)) => SavedRow::Applied,
+            _ if self.is_stale => SavedRow::OtherStale,
+            Some(now) if now.standing == Standing::Applied => SavedRow::Applied,
             _ => SavedRow::Fresh,
         }
     }
@@ -142,17 +188,19 @@ impl Compared {
 /// Compares a saved plan with what is there.
 fn compare(saved: &PlanFile, setting: &Setting) -> Result<Compared, Error> {
     let reread = reread(saved, &setting.selection())?;
-    let mut read = reread.documents.iter().flat_map(Document::paths);
-    read.try_for_each(|path| setting.outputs.check_file(path))?;
-    Ok(match reread.plan(saved)? {
-        Ok(now) => {
-            for (_, planned) in &now {
-                setting.outputs.check_target(Path::new(&planned.folder), &planned.snapshot)?;
-            }
-            Compared { common: Vec::new(), now }
-        }
-        Err(common) => Compared { common, now: Vec::new() },
-    })
+    for path in reread.documents.iter().flat_map(Document::paths) {
+        setting.outputs.check_file(path)?;
+    }
+    let mut now = Vec::new();
+    let compare = |standing, planned: Planned| {
+        setting.outputs.check_target(Path::new(&planned.folder), &planned.snapshot)?;
+        now.push(Now { standing, folder: planned.folder });
+        Ok(())
+    };
+    let common = reread.plan(saved, compare)?.err().unwrap_or_default();
+    let is_same = |now: &Now| matches!(now.standing, Standing::Fresh | Standing::Applied);
+    let is_stale = !now.iter().all(is_same);
+    Ok(Compared { reread, common, now, is_stale })
 }
 
 /// Returns what a plan file tells of a target: all but its files.

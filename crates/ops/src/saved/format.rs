@@ -24,8 +24,9 @@ pub const FORMAT: &str = "kasm-db/plan/v2";
 /// Additions raise the second number. A reader takes a larger one, and leaves out what it does not know.
 pub const VERSION: (u32, u32) = (2, 3);
 
-/// Larger than the plan of a thousand targets; what is larger is something else.
-pub const MAX_BYTES: u64 = 8 << 20;
+/// Larger than the plan of ten thousand targets; what is larger is something else.
+pub const MAX_BYTES: u64 = MAX_MIB << 20;
+const MAX_MIB: u64 = 128;
 
 /// A whole plan file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -376,7 +377,7 @@ impl fmt::Display for Invalid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooLarge => {
-                write!(f, "is larger than {MAX_BYTES} bytes, which is too large for a plan file")
+                write!(f, "is larger than {MAX_MIB} MiB, which is too large for a plan file")
             }
             Self::Truncated => f.write_str("is cut short"),
             Self::Shape(line, column) => write!(f, "is not a plan file: line {line}, column {column}"),

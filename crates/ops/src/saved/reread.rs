@@ -9,6 +9,7 @@ use super::format::{DocumentPlan, PlanFile, SavedTarget};
 use crate::document::{Document, load};
 use crate::document_search::{Named, named_documents};
 use crate::documents::is_parent;
+use crate::each::each;
 use crate::error::Error;
 use crate::inspect::Known;
 use crate::opened::Rooted;
@@ -140,14 +141,18 @@ impl Reread {
         .collect()
     }
 
-    /// Plans every target again, without a lock.
+    /// Plans every target again, without a lock. `take` gets each in the order of the plan: memory does not grow with their
+    /// number.
     ///
     /// `Err` says what changed, if the targets cannot be the same any more.
     ///
     /// # Errors
-    /// A target's folder cannot be opened.
-    #[allow(clippy::type_complexity, reason = "two ways to end, and what each has to say")]
-    pub fn plan(&self, saved: &PlanFile) -> Result<Result<Vec<(Standing, Planned)>, Vec<String>>, Error> {
+    /// A target's folder cannot be opened, or `take` fails.
+    pub fn plan(
+        &self,
+        saved: &PlanFile,
+        mut take: impl FnMut(Standing, Planned) -> Result<(), Error> + Send,
+    ) -> Result<Result<(), Vec<String>>, Error> {
         let dirs = match self.dirs(saved)? {
             Ok(dirs) => dirs,
             Err(changed) => return Ok(Err(changed)),
@@ -158,7 +163,9 @@ impl Reread {
             let planned = Planned::new(opened.plan(desired), desired, &opened);
             Ok((standing(target, &planned, &saved.selection), planned))
         };
-        dirs.iter().zip(saved.targets()).map(plan).collect::<Result<_, _>>().map(Ok)
+        let take =
+            |planned: Result<_, Error>| planned.and_then(|(standing, planned)| take(standing, planned));
+        each(self.selection.jobs_for(dirs.len()), dirs.iter().zip(saved.targets()), plan, take).map(Ok)
     }
 }
 
