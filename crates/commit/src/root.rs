@@ -128,8 +128,13 @@ impl Root {
     pub fn lock(&self, timeout: Duration) -> Result<Lock<'_>, Error> {
         let lock = Lock::take(self, timeout)?;
         // What is read under the lock is looked up under it.
-        *self.last() = None;
+        self.rest();
         Ok(lock)
+    }
+
+    /// Closes the folder that was read from last: for a run that holds many roots, and may have few files open.
+    pub fn rest(&self) {
+        *self.last() = None;
     }
 
     /// Opens a folder to read from, unless it is open already.

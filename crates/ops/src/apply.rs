@@ -4,6 +4,7 @@
 mod end;
 mod follow_up;
 mod inputs;
+mod open_files;
 mod options;
 mod run;
 mod second_pass;
@@ -45,6 +46,7 @@ pub struct Applied {
 /// events, and in what is returned.
 pub fn apply(documents: &Documents, options: &Options, context: &Context<'_>) -> Result<Applied, Error> {
     let targets = documents.every_target()?;
+    open_files::require(targets.len(), context.selection.jobs_for(targets.len()))?;
     Ok(all(targets, None, options, context))
 }
 
@@ -66,6 +68,8 @@ pub fn apply_saved(
     if reread.is_plans_choice {
         reread.documents.iter().try_for_each(check_choice)?;
     }
+    let number = saved.targets().count();
+    open_files::require(number, context.selection.jobs_for(number))?;
     // One target that is not as it was refuses the plan before anything is written to another.
     let (mut changed, mut targets) = (Vec::new(), saved.targets());
     let compare = |standing, _| {

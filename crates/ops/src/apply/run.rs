@@ -162,6 +162,7 @@ impl Run<'_> {
         let inputs = Inputs::of(&snapshot, &plan, locked.rooted);
         let is_to_check = self.several && !self.goes_on() && !plan.is_blocked() && !plan.is_empty();
         let checks = is_to_check.then(|| self.ready(locked, &plan, false)?.check());
+        locked.rooted.root.rest();
         let opened = self.goes_on().then(|| Box::new(opened));
         Ok(Examined::Planned { plan: Box::new(plan), folder, inputs, opened, checks })
     }
@@ -321,7 +322,9 @@ impl Run<'_> {
         };
         // The signal is said with whatever is reported next.
         let writing = self.context.progress.writing_target().ok()?;
-        Some(ready.write(writing, self.context).map(|written| Wrote { plan, written }))
+        let written = ready.write(writing, self.context);
+        locked.rooted.root.rest();
+        Some(written.map(|written| Wrote { plan, written }))
     }
 
     /// Reports what was written, and the signal that ends the run. Returns as [`Run::finish`] does.

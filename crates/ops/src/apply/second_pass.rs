@@ -4,9 +4,8 @@
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use rustix::process::{Resource, getrlimit};
-
 use super::end::End;
+use super::open_files::room_for_writers;
 use super::options::Options;
 use super::run::{Checked, Run, Wrote};
 use crate::context::Context;
@@ -15,9 +14,6 @@ use crate::error::Error;
 use crate::observer::Event;
 use crate::opened::Locked;
 use crate::outcome::Outcome;
-
-/// How many files a target has open at most while it is written; those of an installed deployment are about half as many.
-const OPEN_FILES: usize = 32;
 
 /// A target with what the first pass came to.
 pub(super) struct Item<'a> {
@@ -184,16 +180,6 @@ impl Pass<'_> {
         let Ok(()) = each(writers, items.into_iter(), work, report);
         ends
     }
-}
-
-/// Returns how many of so many targets can be written at a time with the files that the process may have open: one that finds
-/// no room half-way fails, and one at a time need not.
-fn room_for_writers(targets: usize) -> usize {
-    let limit = getrlimit(Resource::Nofile).current.and_then(|limit| usize::try_from(limit).ok());
-    let open = std::fs::read_dir("/proc/self/fd").map(Iterator::count);
-    let (Some(limit), Ok(open)) = (limit, open) else { return usize::MAX };
-    // Each target that is written keeps its lock file open until the end.
-    (limit.saturating_sub(open + targets) / OPEN_FILES).max(1)
 }
 
 #[cfg(test)]
