@@ -248,7 +248,7 @@ fn a_file_that_changes_while_nobody_reads_a_saved_plan_is_an_error() {
     let output = child.wait_with_output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains("files of the targets changed while the plan was shown"), "{said}");
+    assert!(said.contains("files of `t599` changed while the plan was shown"), "{said}");
     assert!(rest.contains("t598") && !rest.contains("5MB"), "{rest}");
 }
 

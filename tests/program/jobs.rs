@@ -127,27 +127,6 @@ fn an_apply_raises_its_limit_of_open_files() {
 }
 
 #[test]
-fn an_apply_that_may_not_open_enough_files_is_refused_and_says_how_many_are_enough() {
-    let (sandbox, files) = small(60);
-    let text = |index: usize| std::fs::read_to_string(&files[index]).unwrap();
-    let refused = apply_within(&sandbox, "40").expect(1);
-    let (_, rest) = refused.stderr.split_once("`ulimit -n ").unwrap();
-    let needed: usize = rest.split('`').next().unwrap().parse().unwrap();
-    assert!(refused.stderr.contains(&format!("60 targets need {needed} open files")), "{refused}");
-    apply_within(&sandbox, &(needed - 1).to_string()).expect(1);
-    assert_eq!(text(0), "work_mem = 4MB\n");
-    // With state directories, which the first apply has none of, a run has more files open.
-    for before in ["4MB", "5MB"] {
-        for path in &files {
-            let text = std::fs::read_to_string(path).unwrap();
-            std::fs::write(path, text.replace("4MB", before).replace("8MB", before)).unwrap();
-        }
-        apply_within(&sandbox, &needed.to_string()).expect(10);
-        assert_eq!([text(1), text(59)], ["work_mem = 8MB\n", "work_mem = 8MB\n"]);
-    }
-}
-
-#[test]
 fn where_few_files_may_be_open_fewer_targets_are_written_at_a_time() {
     let (sandbox, files) = small(40);
     let script =

@@ -35,6 +35,7 @@ mod libpq;
 mod markdown;
 mod messages;
 mod mistakes;
+mod open_files;
 mod outputs;
 mod own_entries;
 mod owners;

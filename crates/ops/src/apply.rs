@@ -46,7 +46,7 @@ pub struct Applied {
 /// events, and in what is returned.
 pub fn apply(documents: &Documents, options: &Options, context: &Context<'_>) -> Result<Applied, Error> {
     let targets = documents.every_target()?;
-    open_files::require(targets.len(), context.selection.jobs_for(targets.len()))?;
+    require_open_files(&targets, context)?;
     Ok(all(targets, None, options, context))
 }
 
@@ -68,8 +68,6 @@ pub fn apply_saved(
     if reread.is_plans_choice {
         reread.documents.iter().try_for_each(check_choice)?;
     }
-    let number = saved.targets().count();
-    open_files::require(number, context.selection.jobs_for(number))?;
     // One target that is not as it was refuses the plan before anything is written to another.
     let (mut changed, mut targets) = (Vec::new(), saved.targets());
     let compare = |standing, _| {
@@ -88,7 +86,14 @@ pub fn apply_saved(
     let Reread { documents, selection, .. } = reread;
     let documents = Documents::of(documents, &selection)?;
     see(&documents);
-    Ok(all(documents.every_target()?, Some(saved), options, &context.with(&selection)))
+    let targets = documents.every_target()?;
+    require_open_files(&targets, context)?;
+    Ok(all(targets, Some(saved), options, &context.with(&selection)))
+}
+
+fn require_open_files(targets: &[Declared<'_>], context: &Context<'_>) -> Result<(), Error> {
+    let folders = targets.iter().map(|target| target.dir.folder.as_path());
+    open_files::require(folders, context.selection.jobs_for(targets.len()))
 }
 
 fn all(
@@ -220,6 +225,11 @@ fn decide(
     }
     if let Some(error) = collision(runs, checked) {
         return Err(error);
+    }
+    let ready = || runs.iter().zip(checked).filter(|(_, checked)| checked.is_ready());
+    if let Some(most) = ready().map(|(_, checked)| checked.inputs.changed()).max() {
+        let folders = ready().map(|(run, _)| run.dir.folder.as_path());
+        open_files::require_to_write(folders, most)?;
     }
     if options.dry_run {
         if is_any_ready {

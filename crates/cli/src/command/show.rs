@@ -51,9 +51,10 @@ pub(crate) fn run(args: &args::Show, setting: &Setting) -> Result<Outcome, Error
                 Some((index, target)) if standing == compared.now[index].standing => {
                     shown.target(index, target, Some(&planned))
                 }
-                _ => Err(moved()),
+                Some((_, (_, target))) => Err(moved(&format!("files of `{}`", target.name))),
+                None => Err(moved("the targets")),
             };
-            compared.reread.plan(&saved, show)?.map_err(|_| moved())?;
+            compared.reread.plan(&saved, show)?.map_err(|_| moved("the documents"))?;
         }
         None => targets.try_for_each(|(index, target)| shown.target(index, target, None))?,
     }
@@ -61,9 +62,9 @@ pub(crate) fn run(args: &args::Show, setting: &Setting) -> Result<Outcome, Error
     Ok(if is_stale { Outcome::Stale } else { Outcome::Done })
 }
 
-/// Returns the error of files that change while they are shown.
-fn moved() -> Error {
-    Error::failed("files of the targets changed while the plan was shown").help("run it again")
+/// Returns the error of something that changes while the plan is shown.
+fn moved(what: &str) -> Error {
+    Error::failed(format!("{what} changed while the plan was shown")).help("run it again")
 }
 
 /// Shows one target after the other.
@@ -131,6 +132,9 @@ impl<'a> Shown<'a> {
     }
 }
 
+/// So many changes are named for one target at most.
+const MANY: usize = 50;
+
 /// What a comparison with what is there came to.
 struct Compared {
     /// The documents as they are now.
@@ -173,8 +177,12 @@ impl Compared {
 
     /// Returns how the plan stands with a target.
     fn row(&self, index: usize) -> SavedRow {
-        let changed = self.of(index);
+        let mut changed = self.of(index);
         if !changed.is_empty() {
+            // The head of the result has all of them, and each of thousands of targets need not.
+            let more = changed.len().saturating_sub(MANY);
+            changed.truncate(MANY);
+            changed.extend((more > 0).then(|| format!("and {more} more")));
             return SavedRow::Stale(stale(&changed));
         }
         match self.now.get(index) {

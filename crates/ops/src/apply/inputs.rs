@@ -35,6 +35,11 @@ impl Inputs {
         Self { folder: rooted.root.path().to_path_buf(), files: snapshot.files().map(input).collect() }
     }
 
+    /// Returns how many files the plan changes.
+    pub(super) fn changed(&self) -> usize {
+        self.files.iter().filter(|input| input.is_changed).count()
+    }
+
     /// Returns the files that are there.
     pub(super) fn touched(&self) -> Touched {
         let there = self.files.iter().filter(|input| matches!(input.found, Found::Yes(_)));

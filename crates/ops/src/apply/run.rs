@@ -133,6 +133,13 @@ impl Checked<'_> {
     }
 }
 
+/// Works on a target, and closes the folder that was read from last: of many targets each would hold one open.
+fn resting<T>(locked: &Locked<'_>, work: impl FnOnce() -> T) -> T {
+    let result = work();
+    locked.rooted.root.rest();
+    result
+}
+
 impl Run<'_> {
     /// Opens the folder.
     pub(super) fn open(&self) -> Result<Rooted, Error> {
@@ -151,6 +158,10 @@ impl Run<'_> {
     /// The lock is not held, or the saved plan is stale.
     pub(super) fn examine<'l>(&self, locked: &'l Result<Locked<'l>, Error>) -> Result<Examined<'l>, Error> {
         let locked = locked.as_ref().map_err(Error::clone)?;
+        resting(locked, || self.examine_locked(locked))
+    }
+
+    fn examine_locked<'l>(&self, locked: &'l Locked<'l>) -> Result<Examined<'l>, Error> {
         let opened = locked.rooted.read();
         let planned = Planned::new(opened.plan(self.desired), self.desired, &opened);
         if self.standing(&planned)? == Standing::Applied {
@@ -162,7 +173,6 @@ impl Run<'_> {
         let inputs = Inputs::of(&snapshot, &plan, locked.rooted);
         let is_to_check = self.several && !self.goes_on() && !plan.is_blocked() && !plan.is_empty();
         let checks = is_to_check.then(|| self.ready(locked, &plan, false)?.check());
-        locked.rooted.root.rest();
         let opened = self.goes_on().then(|| Box::new(opened));
         Ok(Examined::Planned { plan: Box::new(plan), folder, inputs, opened, checks })
     }
@@ -175,7 +185,8 @@ impl Run<'_> {
     ) -> Checked<'l> {
         let mut inputs = Inputs::default();
         let begun = self.begin().and_then(|()| Ok((locked.as_ref().map_err(Error::clone)?, examined?)));
-        let next = begun.and_then(|(locked, examined)| self.next(locked, examined, &mut inputs));
+        let next =
+            begun.and_then(|(locked, examined)| resting(locked, || self.next(locked, examined, &mut inputs)));
         let next = next.unwrap_or_else(|error| Next::Nothing(End::Failed, self.failed(error)));
         let checked = Checked { inputs, next };
         // There is nowhere left to say that this cannot be said.
@@ -276,7 +287,7 @@ impl Run<'_> {
     pub(super) fn finish(&self, locked: &Locked<'_>, checked: Checked<'_>) -> ((End, Outcome), bool) {
         self.context.progress.another();
         let begun = self.begin().map_err(|error| (End::Failed, error));
-        let finished = begun.and_then(|()| match checked.next {
+        let do_next = || match checked.next {
             Next::Write { prepared, restarts, pulls } => {
                 self.write(locked, &checked.inputs, prepared, restarts, pulls)
             }
@@ -285,7 +296,8 @@ impl Run<'_> {
                 followed.map(|outcome| (End::Nothing, outcome)).map_err(|error| (End::Failed, error))
             }
             Next::Nothing(end, outcome) => Ok((end, outcome)),
-        });
+        };
+        let finished = begun.and_then(|()| resting(locked, do_next));
         self.finished(finished)
     }
 
@@ -316,15 +328,15 @@ impl Run<'_> {
         if self.context.progress.interrupted().is_err() {
             return None;
         }
-        let Prepared { ready, plan } = match self.planned_again(locked, &checked.inputs, false) {
-            Ok(prepared) => prepared,
-            Err(error) => return Some(Err(error)),
-        };
-        // The signal is said with whatever is reported next.
-        let writing = self.context.progress.writing_target().ok()?;
-        let written = ready.write(writing, self.context);
-        locked.rooted.root.rest();
-        Some(written.map(|written| Wrote { plan, written }))
+        resting(locked, || {
+            let Prepared { ready, plan } = match self.planned_again(locked, &checked.inputs, false) {
+                Ok(prepared) => prepared,
+                Err(error) => return Some(Err(error)),
+            };
+            // The signal is said with whatever is reported next.
+            let writing = self.context.progress.writing_target().ok()?;
+            Some(ready.write(writing, self.context).map(|written| Wrote { plan, written }))
+        })
     }
 
     /// Reports what was written, and the signal that ends the run. Returns as [`Run::finish`] does.

@@ -144,8 +144,9 @@ impl Pass<'_> {
         // What follows the files of a target before them says nothing of these.
         self.context.progress.another();
         let written = items.iter().filter(|item| !item.checked.has_ended()).count();
+        let changed = items.iter().map(|item| item.checked.inputs.changed()).max().unwrap_or(0);
         let writers = self.context.selection.writers_for(written);
-        let writers = if writers > 1 { writers.min(room_for_writers(written)) } else { writers };
+        let writers = if writers > 1 { writers.min(room_for_writers(written, changed)) } else { writers };
         let work = |item: Item<'i>| {
             let Item { run, checked, locked } = item;
             let locked = locked.as_ref().ok().filter(|_| !self.has_stopped() && !checked.has_ended());

@@ -25,8 +25,7 @@ pub const FORMAT: &str = "kasm-db/plan/v2";
 pub const VERSION: (u32, u32) = (2, 3);
 
 /// Larger than the plan of ten thousand targets; what is larger is something else.
-pub const MAX_BYTES: u64 = MAX_MIB << 20;
-const MAX_MIB: u64 = 128;
+pub const MAX_BYTES: u64 = 128 << 20;
 
 /// A whole plan file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -377,7 +376,7 @@ impl fmt::Display for Invalid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooLarge => {
-                write!(f, "is larger than {MAX_MIB} MiB, which is too large for a plan file")
+                write!(f, "is larger than {} MiB, which is too large for a plan file", MAX_BYTES >> 20)
             }
             Self::Truncated => f.write_str("is cut short"),
             Self::Shape(line, column) => write!(f, "is not a plan file: line {line}, column {column}"),
