@@ -20,6 +20,10 @@ COMPLETIONS = {
 
 OVERRIDES = b"""# It is linked statically, as it also runs where nothing else is.
 kasm-db: shared-library-lacks-prerequisites [usr/bin/kasm-db]
+# The database of an image, which scripts read while it is built.
+kasm-db: uses-dpkg-database-directly [usr/bin/kasm-db]
+# A part of the example, which is the start of a repository.
+kasm-db: package-contains-vcs-control-file [usr/share/doc/kasm-db/examples/gitops/.gitignore]
 # It is not made for the archive of Debian.
 kasm-db: initial-upload-closes-no-bugs [usr/share/doc/kasm-db/changelog.Debian.gz:1]
 """
