@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use testing::{Run, Sandbox, copy};
+use testing::{Sandbox, copy};
 
 use crate::PROGRAM;
 
@@ -112,17 +112,13 @@ fn an_apply_says_and_does_the_same_whatever_the_number_of_jobs() {
     }
 }
 
-/// Applies to many targets with a limit of open files.
-fn apply_within(sandbox: &Sandbox, limit: &str) -> Run {
-    let script =
-        format!("ulimit -n {limit} && exec {PROGRAM} apply -y --keep-going -R -f many --color never");
-    sandbox.finish(sandbox.command("sh").args(["-c", &script]))
-}
-
 #[test]
 fn an_apply_raises_its_limit_of_open_files() {
     let (sandbox, files) = small(60);
-    apply_within(&sandbox, "4096 && ulimit -Sn 40").expect(10);
+    let script = format!(
+        "ulimit -n 4096 && ulimit -Sn 40 && exec {PROGRAM} apply -y --keep-going -R -f many --color never"
+    );
+    sandbox.finish(sandbox.command("sh").args(["-c", &script])).expect(10);
     assert_eq!(std::fs::read_to_string(&files[59]).unwrap(), "work_mem = 8MB\n");
 }
 

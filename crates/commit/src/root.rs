@@ -128,12 +128,12 @@ impl Root {
     pub fn lock(&self, timeout: Duration) -> Result<Lock<'_>, Error> {
         let lock = Lock::take(self, timeout)?;
         // What is read under the lock is looked up under it.
-        self.rest();
+        self.close_last();
         Ok(lock)
     }
 
     /// Closes the folder that was read from last: for a run that holds many roots, and may have few files open.
-    pub fn rest(&self) {
+    pub fn close_last(&self) {
         *self.last() = None;
     }
 

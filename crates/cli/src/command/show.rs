@@ -27,8 +27,8 @@ pub(crate) fn run(args: &args::Show, setting: &Setting) -> Result<Outcome, Error
         }
     };
     let changed = compared.as_ref().map(|compared| compared.changed(&saved));
-    let is_stale = changed.as_ref().is_some_and(|changed| !changed.is_empty());
-    if let Some(changed) = changed.as_ref().filter(|changed| !changed.is_empty()) {
+    let is_stale = compared.as_ref().is_some_and(|compared| compared.is_stale);
+    if let Some(changed) = changed.as_ref().filter(|_| is_stale) {
         let help = "create a new plan; this one can no longer be applied";
         terminal.error(&Error { help: Some(help.into()), ..stale(changed) });
     }
@@ -207,7 +207,7 @@ fn compare(saved: &PlanFile, setting: &Setting) -> Result<Compared, Error> {
     };
     let common = reread.plan(saved, compare)?.err().unwrap_or_default();
     let is_same = |now: &Now| matches!(now.standing, Standing::Fresh | Standing::Applied);
-    let is_stale = !now.iter().all(is_same);
+    let is_stale = !common.is_empty() || !now.iter().all(is_same);
     Ok(Compared { reread, common, now, is_stale })
 }
 

@@ -59,9 +59,13 @@ fn writing(changed: usize) -> usize {
 }
 
 fn need(targets: usize, more: usize) -> Result<(), Error> {
+    // A single target finds no room before it has written anything.
+    if targets < 2 {
+        return Ok(());
+    }
     let Some((limit, open)) = limit() else { return Ok(()) };
     let needed = open + more;
-    if targets < 2 || needed <= limit {
+    if needed <= limit {
         return Ok(());
     }
     let message = format!("{targets} targets need {needed} open files, and this process may have {limit}");
@@ -70,7 +74,7 @@ fn need(targets: usize, more: usize) -> Result<(), Error> {
     )))
 }
 
-/// Returns how many files the process may have open, and how many are; `None` if there is no limit, or nobody can tell.
+/// Returns the limit of open files, and how many are open; `None` if there is no limit, or `/proc` is not mounted.
 fn limit() -> Option<(usize, usize)> {
     let limit = getrlimit(Resource::Nofile).current.and_then(|limit| usize::try_from(limit).ok())?;
     Some((limit, std::fs::read_dir("/proc/self/fd").ok()?.count()))

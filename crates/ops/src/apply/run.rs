@@ -134,9 +134,9 @@ impl Checked<'_> {
 }
 
 /// Works on a target, and closes the folder that was read from last: of many targets each would hold one open.
-fn resting<T>(locked: &Locked<'_>, work: impl FnOnce() -> T) -> T {
+fn closing_last<T>(locked: &Locked<'_>, work: impl FnOnce() -> T) -> T {
     let result = work();
-    locked.rooted.root.rest();
+    locked.rooted.root.close_last();
     result
 }
 
@@ -158,7 +158,7 @@ impl Run<'_> {
     /// The lock is not held, or the saved plan is stale.
     pub(super) fn examine<'l>(&self, locked: &'l Result<Locked<'l>, Error>) -> Result<Examined<'l>, Error> {
         let locked = locked.as_ref().map_err(Error::clone)?;
-        resting(locked, || self.examine_locked(locked))
+        closing_last(locked, || self.examine_locked(locked))
     }
 
     fn examine_locked<'l>(&self, locked: &'l Locked<'l>) -> Result<Examined<'l>, Error> {
@@ -185,8 +185,8 @@ impl Run<'_> {
     ) -> Checked<'l> {
         let mut inputs = Inputs::default();
         let begun = self.begin().and_then(|()| Ok((locked.as_ref().map_err(Error::clone)?, examined?)));
-        let next =
-            begun.and_then(|(locked, examined)| resting(locked, || self.next(locked, examined, &mut inputs)));
+        let next = begun
+            .and_then(|(locked, examined)| closing_last(locked, || self.next(locked, examined, &mut inputs)));
         let next = next.unwrap_or_else(|error| Next::Nothing(End::Failed, self.failed(error)));
         let checked = Checked { inputs, next };
         // There is nowhere left to say that this cannot be said.
@@ -297,7 +297,7 @@ impl Run<'_> {
             }
             Next::Nothing(end, outcome) => Ok((end, outcome)),
         };
-        let finished = begun.and_then(|()| resting(locked, do_next));
+        let finished = begun.and_then(|()| closing_last(locked, do_next));
         self.finished(finished)
     }
 
@@ -328,7 +328,7 @@ impl Run<'_> {
         if self.context.progress.interrupted().is_err() {
             return None;
         }
-        resting(locked, || {
+        closing_last(locked, || {
             let Prepared { ready, plan } = match self.planned_again(locked, &checked.inputs, false) {
                 Ok(prepared) => prepared,
                 Err(error) => return Some(Err(error)),
