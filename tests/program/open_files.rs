@@ -9,19 +9,6 @@ use testing::{Run, Sandbox};
 
 use crate::PROGRAM;
 
-const SETTINGS: [&str; 10] = [
-    "work_mem",
-    "maintenance_work_mem",
-    "temp_buffers",
-    "effective_cache_size",
-    "logical_decoding_work_mem",
-    "max_wal_size",
-    "min_wal_size",
-    "wal_buffers",
-    "log_rotation_size",
-    "wal_keep_size",
-];
-
 /// Targets, of which some settings are to change, each in an included file in a folder of its own.
 struct Fleet {
     sandbox: Sandbox,
@@ -35,12 +22,13 @@ impl Fleet {
         for index in 0..targets {
             let folder = sandbox.root().join(format!("many/t{index}"));
             let (mut conf, mut wanted) = (String::new(), Vec::new());
-            for setting in &SETTINGS[..settings] {
-                create_dir_all(folder.join(setting)).unwrap();
+            for setting in 0..settings {
+                let setting = format!("tests.size_{setting}");
+                create_dir_all(folder.join(&setting)).unwrap();
                 conf.push_str(&format!("include '{setting}/x.conf'\n"));
-                wanted.push(format!("{setting}: 128MB"));
-                files.push(folder.join(setting).join("x.conf"));
-                write(files.last().unwrap(), format!("{setting} = 64MB\n")).unwrap();
+                wanted.push(format!("{setting}: '128MB'"));
+                files.push(folder.join(&setting).join("x.conf"));
+                write(files.last().unwrap(), format!("{setting} = '64MB'\n")).unwrap();
             }
             write(folder.join("postgresql.conf"), conf).unwrap();
             let text = format!(
@@ -100,11 +88,12 @@ fn an_apply_does_all_with_as_many_open_files_as_it_asks_for() {
         (50, 1, "", "--files-only --in-place --jobs 16"),
         (12, 10, "", "--files-only"),
         (12, 10, "", "--files-only --jobs 8"),
+        (2, 80, "", "--files-only"),
     ] {
         let fleet = Fleet::new(targets, settings, more);
         let command = format!("apply -y -R -f many {option}");
         let first = fleet.apply(&command);
-        assert!(first < 4 * targets + 60, "{command}: {first}");
+        assert!(first < 4 * targets + 3 * settings + 60, "{command}: {first}");
         // With state directories, a run has more files open.
         fleet.reset();
         fleet.apply(&command);
@@ -138,4 +127,28 @@ fn targets_of_one_folder_need_a_file_each() {
     let script = format!("ulimit -n 130 && exec {PROGRAM} apply -y -q");
     sandbox.finish(sandbox.command("sh").args(["-c", &script])).expect(0);
     assert_eq!(read_to_string(sandbox.root().join("t59.conf")).unwrap(), "work_mem = 8MB\n");
+}
+
+#[test]
+fn whatever_the_jobs_no_more_is_looked_at_side_by_side_than_finds_room() {
+    let fleet = Fleet::new(80, 5, "");
+    let files = "-R -f many --jobs 64";
+    for command in [
+        format!("validate {files}"),
+        format!("plan {files}"),
+        format!("status {files} --files-only"),
+        format!("plan {files} --out plan.json"),
+        "show --jobs 64 plan.json".to_owned(),
+    ] {
+        let (few, many) = (fleet.run(20, &command), fleet.run(1000, &command));
+        assert_eq!((few.code, few.stdout, few.stderr), (many.code, many.stdout, many.stderr), "{command}");
+    }
+}
+
+#[test]
+fn what_to_do_about_too_few_open_files_is_said() {
+    let fleet = Fleet::new(2, 1, "");
+    let run = fleet.run(4, "plan -R -f many").expect(1);
+    assert!(run.stderr.contains("too many open files"), "{run}");
+    assert!(run.stderr.contains("raise the limit of open files"), "{run}");
 }

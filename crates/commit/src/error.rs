@@ -295,6 +295,10 @@ impl Error {
 const MOUNT_POINT: &str = "change the file that is mounted, or write it in place: it is a single-file bind mount \
     (by `mount --bind` or a container's volume)";
 
+/// What to do if a process has as many files open as it may have.
+pub const TOO_MANY_OPEN_FILES: &str =
+    "raise the limit of open files, as `ulimit -n 4096` does, or work on fewer targets at a time";
+
 /// Returns what the operating system said, without the number that Rust appends.
 pub fn reason(error: &io::Error) -> String {
     let text = error.to_string();
@@ -334,6 +338,7 @@ fn remedy(operation: &Operation, errno: Errno) -> Option<&'static str> {
         Errno::NOENT => "check that the path exists",
         Errno::NOTDIR => "check the path: a part of it is a file, not a directory",
         Errno::NAMETOOLONG => "rename the file: the copy beside it needs a name that is 13 bytes longer",
+        Errno::MFILE => TOO_MANY_OPEN_FILES,
         Errno::IO => "check `dmesg` before you try again: the disk reports errors",
         Errno::NOTSUP | Errno::NOSYS => "move the files to another file system: this one lacks the feature",
         _ => return None,
@@ -348,7 +353,9 @@ mod tests {
     #[test]
     fn every_known_error_of_the_system_names_path_operation_and_remedy() {
         use Errno as E;
-        for errno in [E::BUSY, E::ROFS, E::PERM, E::ACCESS, E::NOSPC, E::DQUOT, E::XDEV, E::LOOP, E::NOENT] {
+        for errno in
+            [E::BUSY, E::ROFS, E::PERM, E::ACCESS, E::NOSPC, E::DQUOT, E::XDEV, E::LOOP, E::NOENT, E::MFILE]
+        {
             let error = Error::io("/r/a.conf", Operation::Exchange, errno);
             let text = error.to_string();
             assert!(text.starts_with("/r/a.conf: cannot exchange the file"), "{text}");

@@ -110,7 +110,10 @@ mod xattr;
 
 pub use change::{Change, Options};
 pub use digest::Digest;
-pub use error::{Damage, Error, Occupant, Operation, PathProblem, Protection, SpecialFile, Stranger, reason};
+pub use error::{
+    Damage, Error, Occupant, Operation, PathProblem, Protection, SpecialFile, Stranger, TOO_MANY_OPEN_FILES,
+    reason,
+};
 pub use folder::{Folder, Readers, There};
 pub use history::{Back, Interrupted, WayBack};
 pub use lock::{Lock, Writer};

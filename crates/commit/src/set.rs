@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 use crate::change::{Change, Options};
 use crate::dir::{Access, Dir};
@@ -37,9 +37,9 @@ pub(crate) fn commit(
     }
 }
 
-/// Checks as [`commit`] does before it writes, and writes nothing.
+/// Checks as [`commit`] does before it writes, and writes nothing. However many files change, few are open at a time.
 pub(crate) fn check(root: &Dir, changes: &[Change], options: &Options) -> Result<(), Box<CommitError>> {
-    Set::check(root, changes, &options.in_place).map(drop)
+    check_all(root, changes, &options.in_place, drop)
 }
 
 /// The files that change, all of them checked, in their directories.
@@ -56,69 +56,87 @@ struct Set<'a> {
 struct Seen<'a> {
     paths: HashSet<&'a Path>,
     files: HashSet<(u64, u64)>,
-    dirs: BTreeMap<&'a Path, Rc<Dir>>,
+    /// The directories of the files that were kept.
+    dirs: BTreeMap<&'a Path, Weak<Dir>>,
+}
+
+/// A file that passed the checks.
+enum Checked<'a> {
+    Unchanged(RelPath<'a>),
+    Changes(Member<'a>),
+}
+
+/// Checks everything that can be known before anything is written. A directory is open as long as a file in it is kept.
+///
+/// # Errors
+/// Whatever stands in the way of any file, each of them.
+fn check_all<'a>(
+    root: &Dir,
+    changes: &'a [Change],
+    in_place: &[PathBuf],
+    mut keep: impl FnMut(Checked<'a>),
+) -> Result<(), Box<CommitError>> {
+    let mut seen = Seen::default();
+    let mut wrong = Vec::new();
+    for change in changes {
+        let in_place = in_place.contains(&change.path);
+        match check_one(root, change, in_place, &mut seen) {
+            Ok(checked) => keep(checked),
+            Err(error) => wrong.push(error),
+        }
+    }
+    if changes.iter().any(|change| !change.is_none()) {
+        wrong.extend(check_state(root).err());
+    }
+    let mut told = HashSet::new();
+    // A directory stands in the way of each file in it.
+    let mut wrong = wrong.into_iter().filter(|error| told.insert(error.to_string()));
+    wrong.next().map_or(Ok(()), |cause| Err(CommitError::nothing_changed(cause, wrong.collect())))
+}
+
+fn check_one<'a>(
+    root: &Dir,
+    change: &'a Change,
+    in_place: bool,
+    seen: &mut Seen<'a>,
+) -> Result<Checked<'a>, Error> {
+    let path = RelPath::parse_target(&change.path)?;
+    let duplicate = || Error::Duplicate { path: root.path().join(path.path()) };
+    if !seen.paths.insert(path.path()) {
+        return Err(duplicate());
+    }
+    if change.is_none() {
+        return Ok(Checked::Unchanged(path));
+    }
+    let dir = match seen.dirs.get(path.parent()).and_then(Weak::upgrade) {
+        Some(dir) => dir,
+        None => {
+            let dir = Rc::new(open(root, path)?);
+            seen.dirs.insert(path.parent(), Rc::downgrade(&dir));
+            dir
+        }
+    };
+    if !in_place {
+        member::check_directory(&dir)?;
+    }
+    let member = Member::check(dir, path, change, in_place)?;
+    // One file under two paths: a directory that is mounted twice.
+    if !seen.files.insert((member.target.dev, member.target.ino)) {
+        return Err(duplicate());
+    }
+    Ok(Checked::Changes(member))
 }
 
 impl<'a> Set<'a> {
-    /// Checks everything that can be known before anything is written.
-    ///
-    /// # Errors
-    /// Whatever stands in the way of any file, each of them.
     fn check(root: &Dir, changes: &'a [Change], in_place: &[PathBuf]) -> Result<Set<'a>, Box<CommitError>> {
-        let mut set = Set { members: Vec::new(), unchanged: Vec::new(), dirs: Vec::new() };
-        let mut seen = Seen::default();
-        let mut wrong = Vec::new();
-        for change in changes {
-            let in_place = in_place.contains(&change.path);
-            wrong.extend(set.check_one(root, change, in_place, &mut seen).err());
-        }
-        if changes.iter().any(|change| !change.is_none()) {
-            wrong.extend(check_state(root).err());
-        }
-        let mut told = HashSet::new();
-        // A directory stands in the way of each file in it.
-        let mut wrong = wrong.into_iter().filter(|error| told.insert(error.to_string()));
-        if let Some(cause) = wrong.next() {
-            return Err(CommitError::nothing_changed(cause, wrong.collect()));
-        }
-        set.dirs = seen.dirs.into_values().collect();
-        Ok(set)
-    }
-
-    fn check_one(
-        &mut self,
-        root: &Dir,
-        change: &'a Change,
-        in_place: bool,
-        seen: &mut Seen<'a>,
-    ) -> Result<(), Error> {
-        let path = RelPath::parse_target(&change.path)?;
-        let duplicate = || Error::Duplicate { path: root.path().join(path.path()) };
-        if !seen.paths.insert(path.path()) {
-            return Err(duplicate());
-        }
-        if change.is_none() {
-            self.unchanged.push(path);
-            return Ok(());
-        }
-        let dir = match seen.dirs.get(path.parent()) {
-            Some(dir) => Rc::clone(dir),
-            None => {
-                let dir = Rc::new(open(root, path)?);
-                seen.dirs.insert(path.parent(), Rc::clone(&dir));
-                dir
-            }
-        };
-        if !in_place {
-            member::check_directory(&dir)?;
-        }
-        let member = Member::check(dir, path, change, in_place)?;
-        // One file under two paths: a directory that is mounted twice.
-        if !seen.files.insert((member.target.dev, member.target.ino)) {
-            return Err(duplicate());
-        }
-        self.members.push(member);
-        Ok(())
+        let (mut members, mut unchanged) = (Vec::<Member<'_>>::new(), Vec::new());
+        check_all(root, changes, in_place, |checked| match checked {
+            Checked::Unchanged(path) => unchanged.push(path),
+            Checked::Changes(member) => members.push(member),
+        })?;
+        let dirs: BTreeMap<_, _> = members.iter().map(|member| (member.dir.path(), &member.dir)).collect();
+        let dirs = dirs.into_values().map(Rc::clone).collect();
+        Ok(Set { members, unchanged, dirs })
     }
 
     /// Makes every new file and every backup, and then makes all of it last.

@@ -4,7 +4,6 @@
 mod end;
 mod follow_up;
 mod inputs;
-mod open_files;
 mod options;
 mod run;
 mod second_pass;
@@ -22,6 +21,7 @@ use crate::documents::{Declared, Documents, TargetName};
 use crate::each::each;
 use crate::error::{Error, FilesState};
 use crate::observer::{Event, Question};
+use crate::open_files;
 use crate::opened::{Locked, Rooted};
 use crate::outcome::Outcome;
 use crate::overlap::{self, Overlaps};
@@ -46,7 +46,7 @@ pub struct Applied {
 /// events, and in what is returned.
 pub fn apply(documents: &Documents, options: &Options, context: &Context<'_>) -> Result<Applied, Error> {
     let targets = documents.every_target()?;
-    require_open_files(&targets, context)?;
+    require_open_files(&targets)?;
     Ok(all(targets, None, options, context))
 }
 
@@ -87,13 +87,12 @@ pub fn apply_saved(
     let documents = Documents::of(documents, &selection)?;
     see(&documents);
     let targets = documents.every_target()?;
-    require_open_files(&targets, context)?;
+    require_open_files(&targets)?;
     Ok(all(targets, Some(saved), options, &context.with(&selection)))
 }
 
-fn require_open_files(targets: &[Declared<'_>], context: &Context<'_>) -> Result<(), Error> {
-    let folders = targets.iter().map(|target| target.dir.folder.as_path());
-    open_files::require(folders, context.selection.jobs_for(targets.len()))
+fn require_open_files(targets: &[Declared<'_>]) -> Result<(), Error> {
+    open_files::require(targets.iter().map(|target| target.dir.folder.as_path()))
 }
 
 fn all(

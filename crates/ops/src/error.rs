@@ -1,6 +1,7 @@
 //! The error that ends an operation.
 
 use live::Scrubber;
+use rustix::io::Errno;
 
 use crate::outcome::Outcome;
 
@@ -73,6 +74,9 @@ impl Error {
         let failed = Self::failed(format!("{what}: {}", commit::reason(error)));
         match error.kind() {
             std::io::ErrorKind::PermissionDenied => failed.help("run as root or with `sudo`"),
+            _ if Errno::from_io_error(error) == Some(Errno::MFILE) => {
+                failed.help(commit::TOO_MANY_OPEN_FILES)
+            }
             _ => failed,
         }
     }

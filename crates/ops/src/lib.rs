@@ -52,6 +52,7 @@ mod nearby;
 mod newer;
 pub mod note;
 mod observer;
+mod open_files;
 mod opened;
 mod outcome;
 pub mod output;

@@ -14,6 +14,7 @@ use render::TargetKind;
 use crate::chroot::Chroot;
 use crate::error::Error;
 use crate::inspect::Known;
+use crate::open_files::side_by_side;
 use crate::outputs::Outputs;
 
 /// What a run is about. Made once from the arguments; the default is `./kasm-db.yaml` and all of its targets.
@@ -132,7 +133,7 @@ impl Selection {
         if targets <= 1 {
             return 1;
         }
-        self.jobs.map_or_else(cores, NonZero::get).min(targets)
+        side_by_side(self.jobs.map_or_else(cores, NonZero::get).min(targets))
     }
 
     /// Returns how many of so many targets are written side by side.

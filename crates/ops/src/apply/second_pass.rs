@@ -5,13 +5,13 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::end::End;
-use super::open_files::room_for_writers;
 use super::options::Options;
 use super::run::{Checked, Run, Wrote};
 use crate::context::Context;
 use crate::each::each;
 use crate::error::Error;
 use crate::observer::Event;
+use crate::open_files::room_for_writers;
 use crate::opened::Locked;
 use crate::outcome::Outcome;
 

@@ -1,4 +1,5 @@
-//! How many files a run may have open: it holds the folder and the lock of every target until its end.
+//! How many files a run may have open: how much is done side by side, and whether an apply finds room. That one holds the folder
+//! and the lock of every target until its end.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -11,26 +12,39 @@ use crate::error::Error;
 /// its state directory.
 const LOCK: usize = 2;
 
-/// How many are open at most while a target is examined.
-const EXAMINING: usize = 5;
+/// How many are open at most for what is done once at a time, whatever is done beside it.
+const ONCE: usize = 20;
+
+/// How many are open at most while a target is looked at, and what is running is asked: a program with its streams, and a
+/// connection.
+const LOOKING: usize = 15;
 
 /// So many files of a target change, if nobody knows how many.
 const SOME: usize = 7;
+
+/// Returns how many of so many things are done side by side: as many as find room, and one if none does.
+pub(crate) fn side_by_side(wanted: usize) -> usize {
+    if wanted < 2 {
+        return wanted;
+    }
+    let Some((limit, open)) = limit() else { return wanted };
+    (limit.saturating_sub(open + ONCE) / LOOKING).clamp(1, wanted)
+}
 
 /// Refuses a run that would find no room half-way, before anything is opened. Targets of one folder share its lock.
 ///
 /// # Errors
 /// The targets in these folders need more open files than the process may have.
-pub(super) fn require<'f>(folders: impl Iterator<Item = &'f Path>, jobs: usize) -> Result<(), Error> {
+pub(crate) fn require<'f>(folders: impl Iterator<Item = &'f Path>) -> Result<(), Error> {
     let (targets, locks) = count(folders);
-    need(targets, targets + LOCK * locks + writing(SOME).max(jobs * EXAMINING))
+    need(targets, targets + LOCK * locks + writing(SOME))
 }
 
 /// Refuses to write targets if the one with the most files that change finds no room, when all are open.
 ///
 /// # Errors
 /// The targets in these folders need more open files than the process may have.
-pub(super) fn require_to_write<'f>(
+pub(crate) fn require_to_write<'f>(
     folders: impl Iterator<Item = &'f Path>,
     changed: usize,
 ) -> Result<(), Error> {
@@ -47,7 +61,7 @@ fn count<'f>(folders: impl Iterator<Item = &'f Path>) -> (usize, usize) {
 
 /// Returns how many of so many targets can be written at a time: one that finds no room half-way fails, and one at a time need
 /// not.
-pub(super) fn room_for_writers(targets: usize, changed: usize) -> usize {
+pub(crate) fn room_for_writers(targets: usize, changed: usize) -> usize {
     let Some((limit, open)) = limit() else { return usize::MAX };
     // Each target that is written keeps its lock file open until the end.
     (limit.saturating_sub(open + targets) / writing(changed)).max(1)
