@@ -1,8 +1,11 @@
 //! `kasm-db build` with each builder: images that prove themselves, and what two builds of one context differ in.
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::mpsc;
 
 use tempfile::TempDir;
 
@@ -127,6 +130,77 @@ fn podman_and_buildah_build_the_same_image_twice_and_none_that_does_not_audit() 
         bed.run("build --load one.tar --builder docker").expect(0);
         let proof = loaded.read("/usr/share/doc/kasm-db/proof.txt");
         assert!(proof.ends_with("audited: DDL\naudited: READ\naudited: WRITE\n"), "{builder}: {proof}");
+    }
+}
+
+/// A proxy that says no to everybody, and tells what it was asked for.
+fn proxy() -> (u16, mpsc::Receiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (asked, all) = mpsc::channel();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let (mut request, mut part) = (Vec::new(), [0; 4096]);
+            while !request.ends_with(b"\r\n\r\n") {
+                match stream.read(&mut part) {
+                    Ok(length @ 1..) => request.extend_from_slice(&part[..length]),
+                    _ => break,
+                }
+            }
+            let _ = asked.send(String::from_utf8_lossy(&request).into_owned());
+            let _ =
+                stream.write_all(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        }
+    });
+    (port, all)
+}
+
+#[test]
+fn the_steps_of_podman_and_buildah_use_the_proxy_whose_password_is_neither_shown_nor_in_the_image() {
+    if has_no_engine("that a build uses a proxy") || is_missing("podman") || is_missing("buildah") {
+        return;
+    }
+    let (bed, store) = (Bed::new(STOCK), Store::with(BASE));
+    let image = image_of(&bed);
+    document(&bed, &image, "name: pgaudit");
+    let (port, asked) = proxy();
+    // The sources of this base are on its own disk.
+    let id = |name: &str, user: &str| {
+        let arguments =
+            "build --run --network host --builder buildah --no-cache --timestamp 0 --save image.tar";
+        let url = format!("http://{user}:proxy-can,ary@127.0.0.1:{port}");
+        finish(store.choose(&mut bed.command(arguments)).env(name, url)).expect(0);
+        store.podman(&["image", "inspect", "--format", "{{.Id}}", &image])
+    };
+    assert_eq!(id("http_proxy", "one"), id("HTTPS_PROXY", "two"), "the proxy is in the image");
+    let archive = fs::read(bed.root.join("image.tar")).unwrap();
+    assert!(!String::from_utf8_lossy(&archive).contains("can,ary"));
+    store.podman(&["image", "rm", "--force", &image]);
+    // buildah asks the registry for a later base.
+    let mut requests = asked.try_iter();
+    assert!(
+        requests.any(|request| request.starts_with("CONNECT ")),
+        "buildah used no proxy for the registry"
+    );
+    // Now from a source that only the proxy could reach.
+    let container = store.podman(&["create", "--network", "host", BASE]);
+    fs::write(bed.root.join("sources.list"), "deb [trusted=yes] http://sources.invalid ./\n").unwrap();
+    let to = format!("{}:/etc/apt/sources.list", container.trim());
+    store.podman(&["cp", &bed.root.join("sources.list").display().to_string(), &to]);
+    store.podman(&["commit", "--quiet", container.trim(), &format!("docker.io/library/{BASE}")]);
+    store.podman(&["rm", container.trim()]);
+    for builder in ["podman", "buildah"] {
+        let arguments = format!("build --run --network host --builder {builder}");
+        let url = format!("http://user:proxy-can,ary@127.0.0.1:{port}");
+        let run = finish(store.choose(&mut bed.command(&arguments)).env("http_proxy", url)).expect(1);
+        let said = format!("{}{}", run.stdout, run.stderr);
+        assert!(!said.contains("can,ary"), "{builder}: {said}");
+        let requests: Vec<_> = asked.try_iter().collect();
+        let is_of_step = |request: &&String| {
+            request.starts_with("GET http://sources.invalid/./InRelease HTTP/1.1\r\n")
+                && request.contains("Proxy-Authorization: Basic ")
+        };
+        assert!(requests.iter().any(|request| is_of_step(&request)), "{builder}: {requests:?}: {said}");
     }
 }
 

@@ -24,8 +24,8 @@ const PASSED_ON: &[&str] = &[
     "SSH_AUTH_SOCK",
 ];
 
-/// What a program that builds images gets besides: where podman and buildah keep images and how they run a step, and which of
-/// its builders Docker uses, is often said in no other way.
+/// What a program that builds images gets besides: where podman and buildah keep images and how they run a step, which of its
+/// builders Docker uses, and the way to the network is often said in no other way.
 const OF_BUILDERS: &[&str] = &[
     "CONTAINERS_CONF",
     "CONTAINERS_STORAGE_CONF",
@@ -33,6 +33,16 @@ const OF_BUILDERS: &[&str] = &[
     "BUILDAH_ISOLATION",
     "DOCKER_BUILDKIT",
     "BUILDX_BUILDER",
+    "http_proxy",
+    "https_proxy",
+    "ftp_proxy",
+    "all_proxy",
+    "no_proxy",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "FTP_PROXY",
+    "ALL_PROXY",
+    "NO_PROXY",
 ];
 
 /// Environment variables. A clone shares them.
@@ -57,6 +67,17 @@ impl Environment {
     #[must_use]
     pub fn of_builders(&self) -> Self {
         Self { variables: self.variables.clone(), more: OF_BUILDERS }
+    }
+
+    /// Returns the passwords of the proxies that builders get: `secret` of `http://user:secret@proxy.example:3128`.
+    pub fn proxy_passwords(&self) -> Vec<String> {
+        let proxies = OF_BUILDERS.iter().filter(|name| name.to_ascii_lowercase().ends_with("_proxy"));
+        let password = |name: &&str| {
+            let url = self.text(name)?;
+            let (who, _) = url.split_once("://").map_or(url, |(_, rest)| rest).rsplit_once('@')?;
+            who.split_once(':').map(|(_, password)| password.to_owned())
+        };
+        proxies.filter_map(password).collect()
     }
 
     /// Returns the value of a variable.
@@ -104,6 +125,14 @@ mod tests {
         let builders = environment.of_builders().of_children();
         let conf = ("CONTAINERS_CONF".into(), "/x.conf".into());
         assert_eq!(builders, [&children[..1], &[conf], &children[1..]].concat());
+        let proxies = [
+            ("http_proxy", "http://user:pa,ss:w@rd@proxy:3128"),
+            ("HTTPS_PROXY", "user:other@proxy"),
+            ("no_proxy", "localhost,10.0.0.0/8"),
+            ("ALL_PROXY", "socks5://proxy:1080"),
+        ];
+        let proxies = Environment::of(proxies.map(|(name, value)| (name.into(), value.into())));
+        assert_eq!(proxies.proxy_passwords(), ["pa,ss:w@rd", "other"]);
         assert_eq!((environment.text("EMPTY"), environment.text("PGPASSWORD")), (None, Some("hunter2")));
         assert!(!format!("{environment:?}").contains("hunter2"));
     }

@@ -258,6 +258,7 @@ fn child(
         commanding: Some(&*commanding),
     };
     let scrubber = Scrubber::default();
+    scrubber.learn(environment.proxy_passwords());
     let mut part = Vec::new();
     let mut line = |part: &mut Vec<u8>| {
         let text = scrubber.hide(&String::from_utf8_lossy(std::mem::take(part).trim_ascii_end()));
