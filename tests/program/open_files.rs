@@ -2,8 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-use std::fs::{create_dir_all, read_to_string, write};
-use std::path::PathBuf;
+use std::fs::{Permissions, create_dir_all, read_dir, read_to_string, rename, set_permissions, write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 
 use testing::{Run, Sandbox};
 
@@ -54,7 +55,7 @@ impl Fleet {
     /// Runs a command with the limits that it asks for, until it does all. Returns the first of them.
     #[track_caller]
     fn apply(&self, command: &str) -> usize {
-        let (before, mut limit, mut asked) = (self.new_files(), 24, Vec::new());
+        let (before, mut limit, mut asked) = (self.new_files(), 64, Vec::new());
         loop {
             let run = self.run(limit, command);
             // What is to follow the files may be left undone.
@@ -140,15 +141,91 @@ fn whatever_the_jobs_no_more_is_looked_at_side_by_side_than_finds_room() {
         format!("plan {files} --out plan.json"),
         "show --jobs 64 plan.json".to_owned(),
     ] {
-        let (few, many) = (fleet.run(20, &command), fleet.run(1000, &command));
+        let (few, many) = (fleet.run(64, &command), fleet.run(1000, &command));
         assert_eq!((few.code, few.stdout, few.stderr), (many.code, many.stdout, many.stderr), "{command}");
     }
 }
 
+/// Folders that are only looked at count, too, and so do those above a target.
 #[test]
-fn what_to_do_about_too_few_open_files_is_said() {
+fn wide_and_deep_targets_are_written_with_as_many_open_files_as_are_asked_for() {
+    let deep = "d/".repeat(40);
+    let fleet = Fleet::new(20, 60, "");
+    for index in 0..20 {
+        let folder = fleet.sandbox.root().join(format!("many/t{index}"));
+        let below = folder.join(&deep);
+        create_dir_all(below.parent().unwrap()).unwrap();
+        rename_into(&folder, &below);
+        let text = read_to_string(below.join("kasm-db.yaml")).unwrap();
+        let (first, _) = text.split_once("tests.size_1:").unwrap();
+        let text = format!(
+            "{}}}\ntargets: [{{name: t{index}, files: {{postgresql_conf: postgresql.conf}}}}]\n",
+            first.trim_end_matches(", ")
+        );
+        write(below.join("kasm-db.yaml"), text).unwrap();
+    }
+    let files: Vec<_> = (0..20)
+        .map(|index| fleet.sandbox.root().join(format!("many/t{index}/{deep}tests.size_0/x.conf")))
+        .collect();
+    let fleet = Fleet { files, ..fleet };
+    let first = fleet.apply("apply -y -R -f many --files-only");
+    assert!(first < 4 * 20 + 60, "{first}");
+    fleet.reset();
+    fleet.apply("apply -y -R -f many --files-only");
+}
+
+/// Moves what is in a folder to another one below it, which is not there yet.
+fn rename_into(folder: &Path, below: &Path) {
+    let aside = folder.with_extension("aside");
+    create_dir_all(&aside).unwrap();
+    for entry in read_dir(folder).unwrap().map(Result::unwrap) {
+        if entry.file_name() != "d" {
+            rename(entry.path(), aside.join(entry.file_name())).unwrap();
+        }
+    }
+    rename(aside, below).unwrap();
+}
+
+#[test]
+fn what_others_can_write_to_is_seen_however_many_folders_there_are() {
+    let fleet = Fleet::new(1, 80, "");
+    let file = &fleet.files[70];
+    set_permissions(file, Permissions::from_mode(0o666)).unwrap();
+    let run = fleet.run(64, "apply -y --files-only -f many/t0/kasm-db.yaml").expect(4);
+    assert!(run.stderr.contains("KDB603"), "{run}");
+}
+
+#[test]
+fn too_few_open_files_for_a_target_are_an_error_before_anything_is_looked_at() {
     let fleet = Fleet::new(2, 1, "");
-    let run = fleet.run(4, "plan -R -f many").expect(1);
-    assert!(run.stderr.contains("too many open files"), "{run}");
-    assert!(run.stderr.contains("raise the limit of open files"), "{run}");
+    for command in ["plan -R -f many", "apply -y -R -f many", "validate -R -f many", "recover -R -f many"] {
+        for limit in [8, 20, 40] {
+            let run = fleet.run(limit, command).expect(1);
+            assert!(run.stdout.is_empty(), "{run}");
+            assert!(run.stderr.contains("too few of them are left"), "{run}");
+            assert!(run.stderr.contains("raise the limit, as `ulimit -n 1024` does"), "{run}");
+        }
+    }
+    // A limit that may be raised is.
+    let script = format!("ulimit -S -n 8 && exec {PROGRAM} plan -q -R -f many");
+    fleet.sandbox.finish(fleet.sandbox.command("sh").args(["-c", &script])).expect(0);
+}
+
+/// Whichever file cannot be opened: what was written is in the record, or the run has failed.
+#[test]
+fn no_file_that_cannot_be_opened_costs_the_record_of_what_was_set() {
+    for when in 1.. {
+        let fleet = Fleet::new(1, 1, "");
+        let folder = fleet.sandbox.root().join("many/t0");
+        let inject = format!("inject=openat,openat2:error=EMFILE:when={when}");
+        let mut command = fleet.sandbox.command("strace");
+        command.args(["-f", "-qq", "-o", "trace", "-e", "trace=openat,openat2", "-e", &inject, PROGRAM]);
+        let run = fleet.sandbox.finish(command.args(["apply", "-y", "-q", "-f", "many/t0/kasm-db.yaml"]));
+        let is_recorded = folder.join(".kasm-db/managed").exists();
+        assert!(run.code != Some(0) || is_recorded, "{when}: {run}");
+        if !read_to_string(fleet.sandbox.root().join("trace")).unwrap().contains("INJECTED") {
+            assert!(run.code == Some(0) && when > 20, "{when}: {run}");
+            break;
+        }
+    }
 }

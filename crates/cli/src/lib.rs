@@ -12,6 +12,7 @@ mod choices;
 mod command;
 mod complete;
 mod exit;
+mod open_files;
 mod output;
 #[doc(hidden)]
 pub mod parts;
@@ -93,6 +94,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run(command: &Command, setting: &Setting) -> Result<Outcome, Error> {
+    open_files::require()?;
     match command {
         Command::Validate(args) => command::validate::run(args, setting),
         Command::Plan(args) => command::plan::run(args, setting),

@@ -6,6 +6,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::FileType;
+use rustix::io::Errno;
 
 use crate::dir::{Access, Dir};
 use crate::error::Error;
@@ -35,20 +36,37 @@ impl Root {
     /// to each.
     ///
     /// A directory with the sticky bit is left out: in it nobody can rename or remove what is another's.
-    /// What is not there or cannot be looked at is not listed; [`Lock::check`](crate::Lock::check) tells why.
-    pub fn writable_by_others<'p>(&self, paths: impl IntoIterator<Item = &'p Path>) -> BTreeSet<Writable> {
+    /// What is not there, or nobody may look at, is not listed; [`Lock::check`](crate::Lock::check) tells why.
+    ///
+    /// # Errors
+    /// The system could not look: then nobody knows what others can write to.
+    pub fn writable_by_others<'p>(
+        &self,
+        paths: impl IntoIterator<Item = &'p Path>,
+    ) -> Result<BTreeSet<Writable>, Error> {
         let mut looks = Looks { root: self.dir(), dirs: BTreeMap::new(), found: BTreeSet::new() };
         for path in paths {
-            // The others may be there.
-            let _ = looks.file(path);
+            match looks.file(path) {
+                Err(error) if error.errno().is_some_and(is_of_system) => return Err(error),
+                // The others may be there.
+                _ => {}
+            }
         }
-        looks.found
+        Ok(looks.found)
     }
+}
+
+/// So many directories are open at most.
+const OPEN: usize = 6;
+
+/// Returns whether an error says nothing of what was to be looked at.
+fn is_of_system(errno: Errno) -> bool {
+    matches!(errno, Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::IO)
 }
 
 struct Looks<'r, 'p> {
     root: &'r Dir,
-    /// Each directory once, however many files it has.
+    /// Those that were looked at last: most of the files are in few.
     dirs: BTreeMap<&'p Path, Dir>,
     found: BTreeSet<Writable>,
 }
@@ -59,6 +77,9 @@ impl<'p> Looks<'_, 'p> {
         let mut on_the_way: Vec<_> = path.parent().ancestors().collect();
         on_the_way.reverse();
         for path in on_the_way {
+            if self.dirs.len() >= OPEN && !self.dirs.contains_key(path) {
+                self.dirs.clear();
+            }
             if let Entry::Vacant(vacant) = self.dirs.entry(path) {
                 let dir = vacant.insert(self.root.descend(path, Access::Search)?);
                 look(dir, OsStr::new("."), dir.path(), &mut self.found)?;
@@ -99,7 +120,10 @@ mod tests {
         for (path, mode) in ["a/b/file", "a/b", "a", ""].into_iter().zip(modes.into_iter().rev()) {
             fs::set_permissions(top.join(path), Permissions::from_mode(mode)).unwrap();
         }
-        let all = Root::open(&top).unwrap().writable_by_others([Path::new("a/b/file"), Path::new("no/file")]);
+        let all = Root::open(&top)
+            .unwrap()
+            .writable_by_others([Path::new("a/b/file"), Path::new("no/file")])
+            .unwrap();
         let name = |path: &Path| path.strip_prefix(&top).unwrap().display().to_string();
         all.iter().map(|one| (name(&one.path), one.mode)).collect()
     }
@@ -123,6 +147,6 @@ mod tests {
     fn what_is_not_there_is_not_listed() {
         let temp = tempfile::tempdir().unwrap();
         let root = Root::open(temp.path()).unwrap();
-        assert!(root.writable_by_others([Path::new("no/file"), Path::new("file")]).is_empty());
+        assert!(root.writable_by_others([Path::new("no/file"), Path::new("file")]).unwrap().is_empty());
     }
 }

@@ -122,6 +122,30 @@ pub fn walk(path: &Path) -> io::Result<Walked> {
     Ok(Walked { weak, steps })
 }
 
+/// Returns what is weak on the way that [`walk`] takes, and holds none of it: of a path without links, two components are open
+/// at a time.
+///
+/// # Errors
+/// As for [`walk`].
+pub fn weak(path: &Path) -> io::Result<Vec<Weak>> {
+    let absolute = std::path::absolute(path)?;
+    let caller = rustix::process::geteuid().as_raw();
+    let mut step = Step::open(CWD, OsStr::new("/"), PathBuf::from("/"))?;
+    let mut weak: Vec<_> = step.weak(caller).collect();
+    for name in names(&absolute) {
+        if name == ".." {
+            return Ok(walk(path)?.weak);
+        }
+        step = Step::open(step.fd.as_fd(), &name, step.path.join(&name))?;
+        if step.is(FileType::Symlink) {
+            return Ok(walk(path)?.weak);
+        }
+        weak.extend(step.weak(caller));
+    }
+    weak.sort();
+    Ok(weak)
+}
+
 /// Returns why a file with this mode and this owner and group is not to be relied on by the caller; no group stands for an ACL.
 pub fn weakness(mode: u32, uid: u32, gid: Option<u32>) -> Option<Weakness> {
     let caller = rustix::process::geteuid().as_raw();

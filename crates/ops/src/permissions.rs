@@ -57,7 +57,15 @@ pub(crate) fn of_paths<'a>(
     let us = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
     let mut refused = BTreeSet::new();
     let mut said = BTreeSet::new();
-    for writable in root.writable_by_others(paths) {
+    let writable = match root.writable_by_others(paths) {
+        Ok(writable) => writable,
+        Err(error) => {
+            let message = format!("who can write to the files of the plan cannot be told: {error}");
+            let help = error.help().unwrap_or("remove the cause, and try again");
+            return vec![Diagnostic::error(Code::InsecurePermissions, message).help(help)];
+        }
+    };
+    for writable in writable {
         match severity(writable.mode, (!writable.acl).then_some(writable.gid), us) {
             Some(Severity::Error) => refused.insert(writable),
             Some(Severity::Warning) => said.insert(writable),

@@ -47,6 +47,14 @@ pub(crate) struct Written {
     pub(crate) interrupted: Result<(), Error>,
 }
 
+/// What is written down beside the files.
+pub(crate) struct Bound {
+    /// What follows them.
+    pub(crate) record: Option<Record>,
+    /// What was set; `None` leaves it as it is.
+    managed: Option<render::Record>,
+}
+
 impl Ready<'_> {
     /// Performs every check that comes before the first write.
     pub(crate) fn check(&self) -> Result<(), Error> {
@@ -55,8 +63,8 @@ impl Ready<'_> {
 
     /// Writes all files or none, and what follows them beside them. A signal waits for the end of `writing`.
     pub(crate) fn write(&self, writing: Writing<'_>, context: &Context<'_>) -> Result<Written, Error> {
-        let record = self.bound()?;
-        let committed = self.commit(record.as_ref());
+        let bound = self.bound()?;
+        let committed = self.commit(&bound);
         if committed.is_ok() {
             let root = self.locked.rooted.root.path();
             let paths = self.changes.iter().map(|change| root.join(&change.path).display().to_string());
@@ -68,31 +76,34 @@ impl Ready<'_> {
         let interrupted = writing.end(committed.is_ok());
         let report = committed.map_err(|error| failed(&error, interrupted.as_ref().err()))?;
         let root = self.locked.rooted.root.path().to_path_buf();
-        Ok(Written { root, report, record: record.filter(|_| self.record.is_some()), interrupted })
+        Ok(Written { root, report, record: bound.record.filter(|_| self.record.is_some()), interrupted })
     }
 
-    /// Returns the record that is written with the files, bound to the generation that they become. What an earlier run has
+    /// Returns the records that are written with the files, bound to the generation that they become. What an earlier run has
     /// left to be done is still to be done after a change that nothing follows.
-    pub(crate) fn bound(&self) -> Result<Option<Record>, Error> {
+    ///
+    /// # Errors
+    /// What an earlier run wrote down cannot be read: it would be lost.
+    pub(crate) fn bound(&self) -> Result<Bound, Error> {
+        let root = &self.locked.rooted.root;
         let record = match &self.record {
             Some(record) => Some(record.clone()),
-            None => pending(&self.locked.rooted.root)?,
+            None => pending(root)?,
         };
         let number = self.locked.lock.next_number().map_err(|error| Error::from(&error))?;
-        Ok(record.map(|record| Record { generation: Some(number), ..record }))
+        let kept = root.managed().map_err(|error| Error::from(&error))?;
+        // One that is damaged has kept an apply from getting here; a rollback leaves it as it is.
+        let managed = written_record::decode(kept.as_deref(), root).ok();
+        let managed =
+            managed.and_then(|managed| written_record::after(&managed, &self.changes, &self.sets, number));
+        Ok(Bound { record: record.map(|record| Record { generation: Some(number), ..record }), managed })
     }
 
-    /// Writes all files or none, and the record beside them.
-    pub(crate) fn commit(&self, record: Option<&Record>) -> Result<Report, Box<CommitError>> {
-        self.locked.lock.commit_with(&self.changes, &self.options(record, self.managed().as_ref()))
-    }
-
-    /// Returns the record of what was set, as it is after the commit; `None` if it stays as it is.
-    fn managed(&self) -> Option<render::Record> {
-        // One that cannot be read has kept an apply from getting here; a rollback leaves it as it is.
-        let record = written_record::read(&self.locked.rooted.root).ok()?;
-        let number = self.locked.lock.next_number().ok()?;
-        written_record::after(&record, &self.changes, &self.sets, number)
+    /// Writes all files or none, and the records beside them.
+    pub(crate) fn commit(&self, bound: &Bound) -> Result<Report, Box<CommitError>> {
+        self.locked
+            .lock
+            .commit_with(&self.changes, &self.options(bound.record.as_ref(), bound.managed.as_ref()))
     }
 
     fn options(&self, record: Option<&Record>, managed: Option<&render::Record>) -> Options {

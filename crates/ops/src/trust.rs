@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use live::program::caller;
-use live::trust::{Weak, Weakness, walk};
+use live::trust::{Weak, Weakness, weak};
 use model::{Code, DesiredState, Diagnostic, Severity};
 
 use crate::document::Document;
@@ -71,7 +71,18 @@ pub(crate) fn findings(
     let trust = Trust { anybody: false, ..Trust::new(names, &Selection::default()) };
     let mut all: Vec<Diagnostic> = Vec::new();
     for program in argv.iter().filter_map(|argv| argv.first()).filter(|name| name.contains('/')) {
-        let weak = walk(&root.join(program)).map(|walked| walked.weak).unwrap_or_default();
+        let path = root.join(program);
+        let weak = match weak(&path) {
+            Err(error) if is_unknown(&error) => {
+                let message = format!("who owns {program} cannot be told: {}", commit::reason(&error));
+                all.push(
+                    Diagnostic::error(Code::ForeignOwner, message).help("remove the cause, and try again"),
+                );
+                continue;
+            }
+            // Who runs it says what is wrong.
+            weak => weak.unwrap_or_default(),
+        };
         let mut foreign = weak.iter().filter_map(|Weak { path, why }| match why {
             Weakness::Owner { uid } if !trust.is_trusted(*uid) => Some((path, *uid)),
             _ => None,
@@ -98,7 +109,19 @@ pub(crate) fn findings(
 /// What counts as an other is told at [`permissions`](crate::permissions).
 pub(crate) fn above(root: &Path, purpose: Purpose) -> Vec<Diagnostic> {
     let us = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
-    let weak = root.parent().and_then(|above| walk(above).ok()).map(|walked| walked.weak).unwrap_or_default();
+    let weak = match root.parent().map_or_else(|| Ok(Vec::new()), weak) {
+        Err(error) if is_unknown(&error) => {
+            let message = format!(
+                "who can write to the folders above {} cannot be told: {}",
+                root.display(),
+                commit::reason(&error)
+            );
+            return vec![
+                Diagnostic::error(Code::InsecurePermissions, message).help("remove the cause, and try again"),
+            ];
+        }
+        weak => weak.unwrap_or_default(),
+    };
     let finding = |Weak { path, why }: Weak| {
         let shown = path.display().to_string();
         let (code, severity, message, help) = match why {
@@ -126,10 +149,16 @@ pub(crate) fn above(root: &Path, purpose: Purpose) -> Vec<Diagnostic> {
     weak.into_iter().filter_map(finding).collect()
 }
 
+/// Returns whether an error leaves open what is there: a path that is missing, or closed to this user, is known to be.
+fn is_unknown(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind as Kind;
+    !matches!(error.kind(), Kind::NotFound | Kind::NotADirectory | Kind::PermissionDenied)
+}
+
 /// Returns who besides root and the caller could put another file in the place of one: `… belongs to kasm`.
 pub(crate) fn who_could_put_back(path: &Path) -> Option<String> {
-    let Ok(walked) = walk(path) else { return Some("its folder cannot be looked at".into()) };
-    let Weak { path, why } = walked.weak.into_iter().next_back()?;
+    let Ok(weak) = weak(path) else { return Some("its folder cannot be looked at".into()) };
+    let Weak { path, why } = weak.into_iter().next_back()?;
     Some(match why {
         Weakness::Owner { uid } => format!("{} belongs to {}", path.display(), user(uid)),
         Weakness::Writable { mode, .. } => {

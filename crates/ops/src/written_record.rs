@@ -55,17 +55,33 @@ pub(crate) struct Sets {
 /// It cannot be read: nobody knows then what is to be restored. What an ordinary user may not read is a warning.
 pub(crate) fn read(root: &Root) -> Result<Record, Box<Diagnostic>> {
     let bytes = match root.managed() {
-        Ok(None) => return Ok(Record::default()),
-        Ok(Some(bytes)) => bytes,
+        Ok(bytes) => bytes,
         Err(error) if error.is_permission_denied() => {
             let message =
                 format!("{error}: values that are no longer declared cannot be restored or reported");
             let finding = Diagnostic::warning(Code::RecordUnseen, message);
             return Err(Box::new(finding.help("run kasm-db as root or with sudo to see them")));
         }
-        Err(error) => return Err(unreadable(root, &error.to_string())),
+        Err(error) => {
+            let finding = unreadable(root, &error.to_string());
+            // The file itself may be as it should be.
+            let help = error.help().filter(|_| matches!(error, commit::Error::Io { .. }));
+            return Err(match help {
+                Some(help) => Box::new(finding.help(help)),
+                None => finding,
+            });
+        }
     };
-    let kept: KeptRecord = serde_json::from_slice(&bytes).map_err(|_| unreadable(root, "it is damaged"))?;
+    decode(bytes.as_deref(), root)
+}
+
+/// Reads a record as it is kept.
+///
+/// # Errors
+/// It is damaged, or a later version wrote it.
+pub(crate) fn decode(bytes: Option<&[u8]>, root: &Root) -> Result<Record, Box<Diagnostic>> {
+    let Some(bytes) = bytes else { return Ok(Record::default()) };
+    let kept: KeptRecord = serde_json::from_slice(bytes).map_err(|_| unreadable(root, "it is damaged"))?;
     if kept.format != FORMAT {
         return Err(unreadable(root, "a later version of kasm-db wrote it"));
     }

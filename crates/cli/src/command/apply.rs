@@ -6,16 +6,16 @@ use live::Scrubber;
 use ops::apply::{Applied, End, Options, apply, apply_saved};
 use ops::saved::{open, reread};
 use ops::{Context, Document, Documents, Error, Event, Observer, Outcome, Selection, TargetName};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::Setting;
 use crate::args::Apply;
+use crate::open_files::allow_all;
 
 /// Writes what the plan says: for each target all files or none.
 pub(crate) fn run(args: &Apply, setting: &Setting) -> Result<Outcome, Error> {
     let selection = Selection { no_pull: args.writing.no_pull, ..setting.selection() };
     selection.check_allowed()?;
-    allow_open_files();
+    allow_all();
     let options = Options {
         yes: args.writing.yes,
         dry_run: args.writing.dry_run,
@@ -51,15 +51,6 @@ pub(crate) fn run(args: &Apply, setting: &Setting) -> Result<Outcome, Error> {
         setting.results.each(|emitter| emitter.finish())?;
     }
     Ok(outcome)
-}
-
-/// Lets the run have as many files open as it may: the folders and locks of all targets are open until its end, and by default
-/// a process may have 1,024. What cannot be raised is an error where it matters.
-fn allow_open_files() {
-    let limit = getrlimit(Resource::Nofile);
-    if limit.current.is_some() && limit.current != limit.maximum {
-        let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
-    }
 }
 
 /// Names the plan file in what is said of the plan.

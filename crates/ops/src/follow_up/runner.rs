@@ -215,12 +215,12 @@ impl Runner<'_> {
             note: Note::of(self.context),
             sets: Sets::default(),
         };
-        let record = match ready.bound() {
-            Ok(record) => record,
+        let bound = match ready.bound() {
+            Ok(bound) => bound,
             Err(error) => return also(error.message),
         };
         let writing = self.context.progress.writing();
-        let committed = ready.commit(record.as_ref());
+        let committed = ready.commit(&bound);
         let _ = writing.end(false);
         if let Err(error) = committed {
             return also(error.cause.to_string());
@@ -232,7 +232,7 @@ impl Runner<'_> {
         if let Err(interrupted) = self.context.progress.interrupted() {
             return interrupted;
         }
-        let message = match record.map_or(Ok(()), |record| self.go_through(record)) {
+        let message = match bound.record.map_or(Ok(()), |record| self.go_through(record)) {
             Ok(()) => format!("{}; the database runs again on the old files", failed.message),
             Err(second) if second.kind == Outcome::Interrupted => return second,
             Err(second) => {
