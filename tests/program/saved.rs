@@ -264,6 +264,28 @@ fn a_document_that_is_extended_is_a_part_of_the_document() {
     sandbox.run("apply plan.json").expect(0);
 }
 
+/// A plan file has no say in how far documents may reach: what `-R` held together, `--top` or the same `-R` must name again.
+#[test]
+fn a_plan_of_a_folder_whose_documents_extend_one_above_them_says_how_it_is_applied() {
+    let sandbox = Sandbox::new(PROGRAM);
+    let many = sandbox.root().join("many");
+    std::fs::create_dir_all(many.join("a")).unwrap();
+    let base = "schema: kasm-db/v1\npostgres_major: 14\nsettings: {work_mem: 8MB}\n";
+    std::fs::write(many.join("base.kasm-db.yaml"), base).unwrap();
+    let text = "schema: kasm-db/v1\nextends: ../base.kasm-db.yaml\n\
+                targets: [{name: a, files: {postgresql_conf: pg.conf}}]\n";
+    std::fs::write(many.join("a/kasm-db.yaml"), text).unwrap();
+    std::fs::write(many.join("a/pg.conf"), "work_mem = 4MB\n").unwrap();
+    sandbox.run("plan -q -R -f many --out plan.json").expect(0);
+    let says = "many/base.kasm-db.yaml is no longer part of the document: `extends` names a document that cannot be read";
+    refused(&sandbox, "apply plan.json", 5, says);
+    refused(&sandbox, "apply plan.json", 5, "`--top DIR` names a folder that holds both");
+    sandbox.run("show plan.json --top many").expect(0);
+    sandbox.run("apply plan.json -R -f many").expect(0);
+    let run = sandbox.run("apply plan.json --top many").expect(0);
+    assert!(run.stdout.contains("already applied, no changes"), "{run}");
+}
+
 #[test]
 fn show_tells_a_plan_whose_target_is_out_of_reach() {
     let (sandbox, _) = saved();

@@ -1,6 +1,6 @@
 //! What has changed since a plan was saved.
 
-use model::Code;
+use model::{Code, Severity};
 use render::{Found, Source as _};
 
 use super::format::{
@@ -48,7 +48,13 @@ fn of_document(saved: &DocumentPlan, document: &Document) -> Vec<String> {
         match now.get(index) {
             Some(other) if other.sha256 == saved.sha256 => {}
             Some(other) => changed.push(format!("{}: changed (the document)", other.path)),
-            None => changed.push(format!("{} is no longer part of the document", saved.path)),
+            None => {
+                let error =
+                    || document.reading.diagnostics.iter().find(|one| one.severity == Severity::Error);
+                let why = document.desired().is_none().then(error).flatten();
+                let why = why.map(|error| format!(": {}", error.message)).unwrap_or_default();
+                changed.push(format!("{} is no longer part of the document{why}", saved.path));
+            }
         }
     }
     for other in now.iter().skip(saved.documents.len()) {
