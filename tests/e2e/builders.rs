@@ -133,7 +133,7 @@ fn podman_and_buildah_build_the_same_image_twice_and_none_that_does_not_audit() 
     }
 }
 
-/// A proxy that says no to everybody, and tells what it was asked for.
+/// A proxy that refuses and reports every request.
 fn proxy() -> (u16, mpsc::Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();

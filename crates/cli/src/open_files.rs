@@ -1,31 +1,25 @@
 //! How many files the process may have open.
 
-use ops::Error;
+use ops::{Error, limit_of_open_files};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// How many can be open at a time, whatever the command, if it looks at one target: with the libraries that talk to a server.
-const NEEDED: u64 = 48;
+/// As many may be open at a time while one target is looked at, whatever the command: with the libraries that talk to a server.
+const NEEDED: usize = 48;
 
 /// As many as a process may usually have open.
 const USUAL: u64 = 1024;
 
-/// Refuses a run that could find no room: half of what it looks at would be unknown then.
+/// Refuses a run that could find no room: what it cannot open would be unknown.
 ///
 /// # Errors
 /// Too few files may be open, and the limit cannot be raised.
 pub(crate) fn require() -> Result<(), Error> {
     let limit = getrlimit(Resource::Nofile);
-    let Some(current) = limit.current.filter(|current| *current < USUAL) else { return Ok(()) };
-    let most = limit.maximum.map_or(USUAL, |maximum| maximum.min(USUAL));
-    let is_raised = most > current
-        && setrlimit(Resource::Nofile, Rlimit { current: Some(most), maximum: limit.maximum }).is_ok();
-    let allowed = if is_raised { most } else { current };
-    let open = match std::fs::read_dir("/proc/self/fd") {
-        Ok(open) => open.count().try_into().unwrap_or(u64::MAX),
-        // Without `/proc`, the three streams are known to be open.
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => 3,
-        Err(_) => allowed,
-    };
+    if limit.current.is_none_or(|current| current >= USUAL) {
+        return Ok(());
+    }
+    raise(limit, Some(limit.maximum.map_or(USUAL, |maximum| maximum.min(USUAL))));
+    let Some((allowed, open)) = limit_of_open_files() else { return Ok(()) };
     if allowed.saturating_sub(open) >= NEEDED {
         return Ok(());
     }
@@ -34,10 +28,15 @@ pub(crate) fn require() -> Result<(), Error> {
 }
 
 /// Lets the run have as many files open as it may: the folders and locks of all targets are open until its end, and by default
-/// a process may have 1,024. What cannot be raised is an error where it matters.
+/// a process may have 1,024.
 pub(crate) fn allow_all() {
     let limit = getrlimit(Resource::Nofile);
-    if limit.current.is_some() && limit.current != limit.maximum {
-        let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+    raise(limit, limit.maximum);
+}
+
+/// Raises the limit. If it cannot be raised, that is an error where more files are needed.
+fn raise(limit: Rlimit, to: Option<u64>) {
+    if limit.current != to {
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: to, ..limit });
     }
 }

@@ -69,7 +69,7 @@ enum Checked<'a> {
 /// Checks everything that can be known before anything is written. A directory is open as long as a file in it is kept.
 ///
 /// # Errors
-/// Whatever stands in the way of any file, each of them.
+/// Everything that prevents the change of any file.
 fn check_all<'a>(
     root: &Dir,
     changes: &'a [Change],
@@ -89,7 +89,7 @@ fn check_all<'a>(
         wrong.extend(check_state(root).err());
     }
     let mut told = HashSet::new();
-    // A directory stands in the way of each file in it.
+    // An error of a directory comes with each file in it.
     let mut wrong = wrong.into_iter().filter(|error| told.insert(error.to_string()));
     wrong.next().map_or(Ok(()), |cause| Err(CommitError::nothing_changed(cause, wrong.collect())))
 }

@@ -89,6 +89,7 @@ pub use documents::{Declared, Documents, Met, TargetName, only_targets};
 pub use error::{Error, FilesState};
 pub use follow_up::FollowUp;
 pub use observer::{Event, Observer, Question, Silent};
+pub use open_files::limit as limit_of_open_files;
 pub use opened::{Opened, Rooted};
 pub use outcome::{Outcome, WORST_FIRST};
 pub use outputs::Outputs;

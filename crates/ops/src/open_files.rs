@@ -88,8 +88,15 @@ fn need(targets: usize, more: usize) -> Result<(), Error> {
     )))
 }
 
-/// Returns the limit of open files, and how many are open; `None` if there is no limit, or `/proc` is not mounted.
-fn limit() -> Option<(usize, usize)> {
+/// Returns how many files this process may have open, and how many it has; `None` if there is no limit.
+pub fn limit() -> Option<(usize, usize)> {
     let limit = getrlimit(Resource::Nofile).current.and_then(|limit| usize::try_from(limit).ok())?;
-    Some((limit, std::fs::read_dir("/proc/self/fd").ok()?.count()))
+    let open = match std::fs::read_dir("/proc/self/fd") {
+        Ok(open) => open.count(),
+        // Without `/proc`, only the three streams are known to be open.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => 3,
+        // There is not even room for this folder.
+        Err(_) => limit,
+    };
+    Some((limit, open))
 }

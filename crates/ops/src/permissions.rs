@@ -9,6 +9,9 @@ use render::{Found, Snapshot};
 
 use crate::path::quoted;
 
+/// What to do if the system could not look at something.
+pub(crate) const TRY_AGAIN: &str = "remove the cause, and try again";
+
 /// What the plan is made for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
@@ -61,7 +64,7 @@ pub(crate) fn of_paths<'a>(
         Ok(writable) => writable,
         Err(error) => {
             let message = format!("who can write to the files of the plan cannot be told: {error}");
-            let help = error.help().unwrap_or("remove the cause, and try again");
+            let help = error.help().unwrap_or(TRY_AGAIN);
             return vec![Diagnostic::error(Code::InsecurePermissions, message).help(help)];
         }
     };

@@ -10,7 +10,7 @@ use crate::document::Document;
 use crate::error::Error;
 use crate::note::name_of;
 use crate::path::quoted;
-use crate::permissions::{Purpose, severity};
+use crate::permissions::{Purpose, TRY_AGAIN, severity};
 use crate::selection::Selection;
 
 /// The users whose programs root may run.
@@ -71,17 +71,13 @@ pub(crate) fn findings(
     let trust = Trust { anybody: false, ..Trust::new(names, &Selection::default()) };
     let mut all: Vec<Diagnostic> = Vec::new();
     for program in argv.iter().filter_map(|argv| argv.first()).filter(|name| name.contains('/')) {
-        let path = root.join(program);
-        let weak = match weak(&path) {
-            Err(error) if is_unknown(&error) => {
-                let message = format!("who owns {program} cannot be told: {}", commit::reason(&error));
-                all.push(
-                    Diagnostic::error(Code::ForeignOwner, message).help("remove the cause, and try again"),
-                );
+        let weak = match known(&root.join(program)) {
+            Ok(weak) => weak,
+            Err(why) => {
+                let message = format!("who owns {program} cannot be told: {why}");
+                all.push(Diagnostic::error(Code::ForeignOwner, message).help(TRY_AGAIN));
                 continue;
             }
-            // Who runs it says what is wrong.
-            weak => weak.unwrap_or_default(),
         };
         let mut foreign = weak.iter().filter_map(|Weak { path, why }| match why {
             Weakness::Owner { uid } if !trust.is_trusted(*uid) => Some((path, *uid)),
@@ -109,18 +105,13 @@ pub(crate) fn findings(
 /// What counts as an other is told at [`permissions`](crate::permissions).
 pub(crate) fn above(root: &Path, purpose: Purpose) -> Vec<Diagnostic> {
     let us = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
-    let weak = match root.parent().map_or_else(|| Ok(Vec::new()), weak) {
-        Err(error) if is_unknown(&error) => {
-            let message = format!(
-                "who can write to the folders above {} cannot be told: {}",
-                root.display(),
-                commit::reason(&error)
-            );
-            return vec![
-                Diagnostic::error(Code::InsecurePermissions, message).help("remove the cause, and try again"),
-            ];
+    let weak = match root.parent().map_or_else(|| Ok(Vec::new()), known) {
+        Ok(weak) => weak,
+        Err(why) => {
+            let root = root.display();
+            let message = format!("who can write to the folders above {root} cannot be told: {why}");
+            return vec![Diagnostic::error(Code::InsecurePermissions, message).help(TRY_AGAIN)];
         }
-        weak => weak.unwrap_or_default(),
     };
     let finding = |Weak { path, why }: Weak| {
         let shown = path.display().to_string();
@@ -149,10 +140,19 @@ pub(crate) fn above(root: &Path, purpose: Purpose) -> Vec<Diagnostic> {
     weak.into_iter().filter_map(finding).collect()
 }
 
-/// Returns whether an error leaves open what is there: a path that is missing, or closed to this user, is known to be.
-fn is_unknown(error: &std::io::Error) -> bool {
+/// Returns what is weak on the way to a path: nothing if it is missing or closed to this user, which whoever needs it reports.
+///
+/// # Errors
+/// The reason why nobody knows.
+fn known(path: &Path) -> Result<Vec<Weak>, String> {
     use std::io::ErrorKind as Kind;
-    !matches!(error.kind(), Kind::NotFound | Kind::NotADirectory | Kind::PermissionDenied)
+    match weak(path) {
+        Ok(weak) => Ok(weak),
+        Err(error) => match error.kind() {
+            Kind::NotFound | Kind::NotADirectory | Kind::PermissionDenied => Ok(Vec::new()),
+            _ => Err(commit::reason(&error)),
+        },
+    }
 }
 
 /// Returns who besides root and the caller could put another file in the place of one: `… belongs to kasm`.
