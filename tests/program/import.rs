@@ -43,6 +43,15 @@ fn an_applied_tree_gives_everything_that_was_applied() {
 }
 
 #[test]
+fn an_installer_that_is_named_as_a_deployment_is_refused_with_the_right_option_and_the_other_way_round() {
+    let sandbox = Sandbox::new(PROGRAM);
+    let run = sandbox.run("import --deployment examples/new/kasm_release -o -").expect(1);
+    assert!(run.stderr.contains("for an unpacked installer, use `--installer`"), "{run}");
+    let run = sandbox.run("import --installer examples/existing/opt/kasm/current -o -").expect(1);
+    assert!(run.stderr.contains("for an installed tree, use `--deployment`"), "{run}");
+}
+
+#[test]
 fn images_that_do_not_agree_are_left_out_and_listed() {
     let sandbox = Sandbox::new(PROGRAM);
     sandbox.edit(&sandbox.root().join(COMPOSE), "postgres:12-alpine", "kasmweb/postgres:1.11.0");

@@ -223,11 +223,17 @@ impl ObservedState {
             TargetKind::Files { .. } => None,
             TargetKind::Deployment => Some(
                 Diagnostic::error(Code::NoComposeFile, "no docker/docker-compose.yaml below the deployment")
-                    .help("use the folder that holds `docker/` and `conf/`, such as /opt/kasm/current"),
+                    .help(
+                        "use the folder that holds `docker/` and `conf/`, such as /opt/kasm/current; \
+                         for an unpacked installer, use `--installer` or the key `installer`",
+                    ),
             ),
             TargetKind::Installer => Some(
                 Diagnostic::error(Code::NoComposeFile, "no docker/docker-compose-*.yaml below the installer")
-                    .help("use the unpacked `kasm_release` folder"),
+                    .help(
+                        "use the unpacked `kasm_release` folder; \
+                         for an installed tree, use `--deployment` or the key `deployment`",
+                    ),
             ),
         }
     }
